@@ -1,0 +1,26 @@
+"""Every error that tiepoint raises on purpose.
+
+    TiepointError
+    ├── InvalidInput (also ValueError)         an argument, image, array or file that can't be used as given
+    ├── WeightsError                           weights that can't be found, fetched, verified or loaded
+    └── MissingDependency (also ImportError)   an optional library that isn't installed
+
+A message is one line that says what was expected, what came, and what to do. The command line prints it on
+stderr without a traceback and exits with 1. Geometry that fails is a value, not an error.
+"""
+
+
+class TiepointError(Exception):
+    """The base of all; catch this to catch everything that tiepoint raises on purpose."""
+
+
+class InvalidInput(TiepointError, ValueError):
+    """An argument, image, array or file can't be used as given."""
+
+
+class WeightsError(TiepointError):
+    """Weights can't be found, fetched, verified or loaded."""
+
+
+class MissingDependency(TiepointError, ImportError):
+    """An optional library isn't installed; the message names the pip command."""
