@@ -38,7 +38,9 @@ def from_dict(cls: type[T], values: dict[str, Any]) -> T:
     missing = [name for name, field in fields.items() if name not in values and not _has_default(field)]
     if missing:
         raise InvalidInput(f"{cls.__name__} needs {', '.join(missing)}, which the given values lack")
-    return cls(**{name: _typed(hints[name], value, f"{cls.__name__}.{name}") for name, value in values.items()})
+    return cls(
+        **{name: _typed(hints[name], value, f"{cls.__name__}.{name}") for name, value in values.items()}
+    )
 
 
 def to_json(config: Any) -> str:
@@ -72,7 +74,9 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise InvalidInput(f"a configuration holds numbers, strings, tuples and dataclasses, not {type(value).__name__}")
+    raise InvalidInput(
+        f"a configuration holds numbers, strings, tuples and dataclasses, not {type(value).__name__}"
+    )
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:
@@ -91,7 +95,9 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     plain = origin or hint
-    return _checked(isinstance(value, plain) and not (plain is int and isinstance(value, bool)), value, where, str(plain))
+    return _checked(
+        isinstance(value, plain) and not (plain is int and isinstance(value, bool)), value, where, str(plain)
+    )
 
 
 def _first_that_fits(hints: tuple[Any, ...], value: Any, where: str) -> Any:

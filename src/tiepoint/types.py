@@ -101,7 +101,9 @@ class Matches:
 
 
 def _check_size(image_size: tuple[int, int]) -> None:
-    whole = isinstance(image_size, tuple) and len(image_size) == 2 and all(isinstance(s, int) for s in image_size)
+    whole = (
+        isinstance(image_size, tuple) and len(image_size) == 2 and all(isinstance(s, int) for s in image_size)
+    )
     if not whole or min(image_size) <= 0:
         raise InvalidInput(
             f"image_size must be (width, height), two whole numbers above 0, but is {image_size!r}; "
@@ -113,7 +115,9 @@ def _check_keypoints(keypoints: Tensor, image_size: tuple[int, int]) -> None:
     if not isinstance(keypoints, Tensor) or keypoints.ndim != 2 or keypoints.shape[1] != 2:
         raise InvalidInput(f"keypoints must be a tensor of shape (n, 2), but came as {describe(keypoints)}")
     if not keypoints.dtype.is_floating_point:
-        raise InvalidInput(f"keypoints must be floating point, but are {keypoints.dtype}; use keypoints.float()")
+        raise InvalidInput(
+            f"keypoints must be floating point, but are {keypoints.dtype}; use keypoints.float()"
+        )
     if keypoints.shape[0] == 0:
         return
     if not bool(torch.isfinite(keypoints).all()):
@@ -136,11 +140,15 @@ def _check_column(name: str, value: Tensor | None, dimensions: int, *, like: Ten
     count = like.shape[0]
     if not isinstance(value, Tensor) or value.ndim != dimensions or value.shape[0] != count:
         expected = f"({count},)" if dimensions == 1 else f"({count}, d)"
-        raise InvalidInput(f"{name} must be a tensor of shape {expected}, one row a keypoint, but came as {describe(value)}")
+        raise InvalidInput(
+            f"{name} must be a tensor of shape {expected}, one row a keypoint, but came as {describe(value)}"
+        )
     if not value.dtype.is_floating_point:
         raise InvalidInput(f"{name} must be floating point, but are {value.dtype}; use {name}.float()")
     if value.device != like.device:
-        raise InvalidInput(f"{name} lie on {value.device}, keypoints on {like.device}; move both to one device")
+        raise InvalidInput(
+            f"{name} lie on {value.device}, keypoints on {like.device}; move both to one device"
+        )
     if not bool(torch.isfinite(value).all()):
         raise InvalidInput(f"{name} hold NaN or infinite values; remove those rows before making Features")
 

@@ -1,0 +1,1 @@
+"""Pure torch: flat tensors in and out; no files, no images, no NumPy."""

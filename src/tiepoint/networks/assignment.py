@@ -1,0 +1,154 @@
+"""From similarities to matches: the assignment of LightGlue (arXiv 2306.13643, equations 6 and 7).
+
+With s the similarities and z the matchability logits, the log score of a pair is
+`log sigmoid(z0) + log sigmoid(z1) + log softmax of s over its row + log softmax of s over its column`.
+A match is a pair that is the best of its row and of its column, with a score above the threshold.
+
+`log_assignment_matrix` + `mutual_matches` write the whole matrix down: for training, and as the truth in tests.
+`streamed_matches` gives the same matches from blocks of rows, in memory that grows with m + n and not m x n.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+BLOCK_ELEMENTS = 1 << 21
+"""Similarities held at once by `streamed_matches`: 8 MiB."""
+
+
+class Assignment(NamedTuple):
+    """Who matches whom, seen from both images of a pair.
+
+    `matches0[i]` is the index in image 1 of the match of keypoint i, or -1. `matching_scores0[i]` is the score of
+    its mutual best partner, whether above the threshold or not, and 0 where there is none.
+    """
+
+    matches0: Int[Tensor, "*b m"]
+    matches1: Int[Tensor, "*b n"]
+    matching_scores0: Float[Tensor, "*b m"]
+    matching_scores1: Float[Tensor, "*b n"]
+
+
+def log_assignment_matrix(
+    vectors0: Float[Tensor, "b m d"],
+    vectors1: Float[Tensor, "b n d"],
+    logits0: Float[Tensor, "b m"],
+    logits1: Float[Tensor, "b n"],
+    mask0: Bool[Tensor, "b m"] | None = None,
+    mask1: Bool[Tensor, "b n"] | None = None,
+) -> Float[Tensor, "b m+1 n+1"]:
+    """Write down the log score of every pair, and in the last column and row of having no match.
+
+    Args:
+        vectors0: their dot products with `vectors1` are the similarities.
+        vectors1: likewise.
+        logits0: of the probability that a keypoint of image 0 has a match.
+        logits1: likewise of image 1.
+        mask0: True for real keypoints of image 0; padding gets -inf and takes no part. None: all are real.
+        mask1: likewise of image 1.
+    """
+    similarity = vectors0 @ vectors1.transpose(1, 2)
+    real = _real_pairs(similarity, mask0, mask1)
+    # A finite value instead of -inf: a row of padding only must not become NaN, in the gradient neither.
+    similarity = similarity.masked_fill(~real, torch.finfo(similarity.dtype).min / 4)
+    matchable = F.logsigmoid(logits0)[:, :, None] + F.logsigmoid(logits1)[:, None, :]
+    pairs = (similarity.log_softmax(2) + similarity.log_softmax(1) + matchable).masked_fill(~real, -torch.inf)
+    none0, none1 = F.logsigmoid(-logits0), F.logsigmoid(-logits1)
+    none0 = none0 if mask0 is None else none0.masked_fill(~mask0, -torch.inf)
+    none1 = none1 if mask1 is None else none1.masked_fill(~mask1, -torch.inf)
+    return torch.cat((torch.cat((pairs, none0[:, :, None]), 2), F.pad(none1, (0, 1))[:, None]), 1)
+
+
+def _real_pairs(similarity: Tensor, mask0: Tensor | None, mask1: Tensor | None) -> Tensor:
+    real = torch.ones_like(similarity, dtype=torch.bool)
+    real = real if mask0 is None else real & mask0[:, :, None]
+    return real if mask1 is None else real & mask1[:, None, :]
+
+
+def mutual_matches(log_scores: Float[Tensor, "b m+1 n+1"], threshold: float) -> Assignment:
+    """Keep the pairs that are the best of their row and of their column, with a score above `threshold`."""
+    pairs = log_scores[:, :-1, :-1]
+    b, m, n = pairs.shape
+    if m == 0 or n == 0:
+        return no_matches((b, m), (b, n), log_scores)
+    (log_best0, best0), best1 = pairs.max(2), pairs.argmax(1)
+    return _mutual(log_best0, best0, best1, threshold)
+
+
+def streamed_matches(
+    vectors0: Float[Tensor, "m d"],
+    vectors1: Float[Tensor, "n d"],
+    logits0: Float[Tensor, "m"],
+    logits1: Float[Tensor, "n"],
+    threshold: float,
+    *,
+    block_elements: int = BLOCK_ELEMENTS,
+) -> Assignment:
+    """`mutual_matches(log_assignment_matrix(…))` of one pair, without ever holding the m x n matrix.
+
+    The first pass gathers the normalisers (log-sum-exp) of rows and columns; they and the matchabilities are one
+    number a row and one a column. The second pass adds these to twice the similarity and keeps the best.
+    """
+    m, n = len(vectors0), len(vectors1)
+    if m == 0 or n == 0:
+        return no_matches((m,), (n,), vectors0)
+    rows = max(1, block_elements // n)
+    blocks = [slice(start, min(start + rows, m)) for start in range(0, m, rows)]
+    kept = vectors0 @ vectors1.T if len(blocks) == 1 else None
+
+    def similarity(block: slice) -> Tensor:
+        return vectors0[block] @ vectors1.T if kept is None else kept
+
+    row_terms, column_terms = F.logsigmoid(logits0), F.logsigmoid(logits1)
+    column_sum = torch.full_like(column_terms, -torch.inf)
+    for block in blocks:
+        s = similarity(block)
+        row_terms[block] -= s.logsumexp(1)
+        column_sum = torch.logaddexp(column_sum, s.logsumexp(0))
+    column_terms = column_terms - column_sum
+    return _mutual(*_best_of_blocks(similarity, blocks, row_terms, column_terms), threshold)
+
+
+def _best_of_blocks(
+    similarity: Callable[[slice], Tensor], blocks: list[slice], row_terms: Tensor, column_terms: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log score and column of each row's best pair, and the row of each column's."""
+    log_best0, best0, best1, log_best1 = [], [], None, None
+    for block in blocks:
+        log_scores = (2 * similarity(block)).add_(row_terms[block, None]).add_(column_terms)
+        values, columns = log_scores.max(1)
+        log_best0.append(values)
+        best0.append(columns)
+        values, winners = log_scores.max(0)
+        if best1 is None or log_best1 is None:
+            log_best1, best1 = values, winners
+        else:
+            better = values > log_best1  # strictly: ties go to the lower index
+            log_best1 = torch.where(better, values, log_best1)
+            best1 = torch.where(better, winners + block.start, best1)
+    assert best1 is not None
+    return torch.cat(log_best0), torch.cat(best0), best1
+
+
+def _mutual(log_best0: Tensor, best0: Tensor, best1: Tensor, threshold: float) -> Assignment:
+    """Keep what is best from both sides; `log_best0` is the log score of (i, best0[i])."""
+    rows = torch.arange(best0.shape[-1], device=best0.device).expand_as(best0)
+    columns = torch.arange(best1.shape[-1], device=best1.device).expand_as(best1)
+    mutual0 = best1.gather(-1, best0) == rows
+    mutual1 = best0.gather(-1, best1) == columns
+    scores0 = torch.where(mutual0, log_best0.exp(), 0)
+    scores1 = torch.where(mutual1, scores0.gather(-1, best1), 0)
+    matches0 = torch.where(mutual0 & (scores0 > threshold), best0, -1)
+    matches1 = torch.where(mutual1 & (scores1 > threshold), best1, -1)
+    return Assignment(matches0, matches1, scores0, scores1)
+
+
+def no_matches(shape0: tuple[int, ...], shape1: tuple[int, ...], like: Tensor) -> Assignment:
+    """The empty assignment: no keypoint has a match."""
+    nobody = (torch.full(shape, -1, dtype=torch.long, device=like.device) for shape in (shape0, shape1))
+    zeros = (torch.zeros(shape, dtype=torch.float32, device=like.device) for shape in (shape0, shape1))
+    return Assignment(*nobody, *zeros)

@@ -1,0 +1,29 @@
+"""What every test may ask for: the shape checker, the shared photographs, a small random network."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Shapes in signatures are checked while tests run; for users they cost nothing.
+install_import_hook("tiepoint", "beartype.beartype").__enter__()
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real photographs with ground truth; its absence fails in CI and skips elsewhere."""
+    if not SHARED_DATA.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"the shared photographs are not at {SHARED_DATA}")
+        pytest.skip("the shared photographs (../shared/data) are not on this machine")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def quiet_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests neither read nor write the user's cache of weights, unless TIEPOINT_HOME says where."""
+    if "TIEPOINT_TEST_HOME" not in os.environ:
+        monkeypatch.setenv("TIEPOINT_HOME", str(tmp_path_factory.mktemp("home", numbered=True)))
