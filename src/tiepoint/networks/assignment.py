@@ -76,7 +76,7 @@ def mutual_matches(log_scores: Float[Tensor, "b m+1 n+1"], threshold: float) -> 
     if m == 0 or n == 0:
         return no_matches((b, m), (b, n), log_scores)
     (log_best0, best0), best1 = pairs.max(2), pairs.argmax(1)
-    return _mutual(log_best0, best0, best1, threshold)
+    return keep_mutual(log_best0.exp(), best0, best1, threshold)
 
 
 def streamed_matches(
@@ -96,8 +96,7 @@ def streamed_matches(
     m, n = len(vectors0), len(vectors1)
     if m == 0 or n == 0:
         return no_matches((m,), (n,), vectors0)
-    rows = max(1, block_elements // n)
-    blocks = [slice(start, min(start + rows, m)) for start in range(0, m, rows)]
+    blocks = row_blocks(m, n, block_elements)
     kept = vectors0 @ vectors1.T if len(blocks) == 1 else None
 
     def similarity(block: slice) -> Tensor:
@@ -110,37 +109,54 @@ def streamed_matches(
         row_terms[block] -= s.logsumexp(1)
         column_sum = torch.logaddexp(column_sum, s.logsumexp(0))
     column_terms = column_terms - column_sum
-    return _mutual(*_best_of_blocks(similarity, blocks, row_terms, column_terms), threshold)
+
+    def log_scores(block: slice) -> Tensor:
+        return (2 * similarity(block)).add_(row_terms[block, None]).add_(column_terms)
+
+    log_best0, best0, best1 = best_of_blocks(log_scores, blocks)
+    return keep_mutual(log_best0.exp(), best0, best1, threshold)
 
 
-def _best_of_blocks(
-    similarity: Callable[[slice], Tensor], blocks: list[slice], row_terms: Tensor, column_terms: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Log score and column of each row's best pair, and the row of each column's."""
-    log_best0, best0, best1, log_best1 = [], [], None, None
+def row_blocks(m: int, n: int, block_elements: int = BLOCK_ELEMENTS) -> list[slice]:
+    """Cut the m rows of an m x n matrix into blocks of at most `block_elements` elements, at least a row each."""
+    rows = max(1, block_elements // n)
+    return [slice(start, min(start + rows, m)) for start in range(0, m, rows)]
+
+
+def best_of_blocks(
+    scores: Callable[[slice], Float[Tensor, "rows n"]], blocks: list[slice]
+) -> tuple[Float[Tensor, "m"], Int[Tensor, "m"], Int[Tensor, "n"]]:
+    """Best score and best column of each row, best row of each column, from a matrix given block by block.
+
+    Ties go to the lower index.
+    """
+    best_scores0, best0 = [], []
+    best_scores1, best1 = None, None
     for block in blocks:
-        log_scores = (2 * similarity(block)).add_(row_terms[block, None]).add_(column_terms)
-        values, columns = log_scores.max(1)
-        log_best0.append(values)
+        of_block = scores(block)
+        values, columns = of_block.max(1)
+        best_scores0.append(values)
         best0.append(columns)
-        values, winners = log_scores.max(0)
-        if best1 is None or log_best1 is None:
-            log_best1, best1 = values, winners
+        values, rows = of_block.max(0)
+        if best_scores1 is None or best1 is None:
+            best_scores1, best1 = values, rows
         else:
-            better = values > log_best1  # strictly: ties go to the lower index
-            log_best1 = torch.where(better, values, log_best1)
-            best1 = torch.where(better, winners + block.start, best1)
+            better = values > best_scores1
+            best_scores1 = torch.where(better, values, best_scores1)
+            best1 = torch.where(better, rows + block.start, best1)
     assert best1 is not None
-    return torch.cat(log_best0), torch.cat(best0), best1
+    return torch.cat(best_scores0), torch.cat(best0), best1
 
 
-def _mutual(log_best0: Tensor, best0: Tensor, best1: Tensor, threshold: float) -> Assignment:
-    """Keep what is best from both sides; `log_best0` is the log score of (i, best0[i])."""
+def keep_mutual(
+    scores: Float[Tensor, "*b m"], best0: Int[Tensor, "*b m"], best1: Int[Tensor, "*b n"], threshold: float
+) -> Assignment:
+    """Keep the pairs that are best from both sides; `scores[i]` is the score of (i, best0[i])."""
     rows = torch.arange(best0.shape[-1], device=best0.device).expand_as(best0)
     columns = torch.arange(best1.shape[-1], device=best1.device).expand_as(best1)
     mutual0 = best1.gather(-1, best0) == rows
     mutual1 = best0.gather(-1, best1) == columns
-    scores0 = torch.where(mutual0, log_best0.exp(), 0)
+    scores0 = torch.where(mutual0, scores, 0)
     scores1 = torch.where(mutual1, scores0.gather(-1, best1), 0)
     matches0 = torch.where(mutual0 & (scores0 > threshold), best0, -1)
     matches1 = torch.where(mutual1 & (scores1 > threshold), best1, -1)

