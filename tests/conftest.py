@@ -7,7 +7,10 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Shapes in signatures are checked while tests run; for users they cost nothing.
-install_import_hook("tiepoint", "beartype.beartype").__enter__()
+CHECKER = (
+    "beartype.beartype(conf=__import__('beartype').BeartypeConf(is_pep484_tower=True))"  # an int is a float
+)
+install_import_hook("tiepoint", CHECKER).__enter__()
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tiepoint.api import load
+from tiepoint.draw import check_picture, save_picture
 from tiepoint.errors import MissingDependency
-from tiepoint.files import check_writable
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
 
@@ -50,11 +50,9 @@ def match_motorcycle(
         MissingDependency: scikit-image isn't installed.
         InvalidInput: the picture can't be written.
     """
-    check_writable(picture)
+    check_picture(picture)
     left, right, disparity = _motorcycle()
     result = load(preset, progress=progress).match(left, right)
-    from tiepoint.draw import save_picture
-
     save_picture(result.draw(left, right), picture)
     errors = disparity_errors(result, disparity)
     return DemoReport(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tiepoint.config import fingerprint
 from tiepoint.image import Image, ImageTransform
 from tiepoint.networks.aliked import ALIKED, ALIKED_VARIANTS
-from tiepoint.networks.disk import DISK
+from tiepoint.networks.disk import DISK, DISKConfig
 from tiepoint.networks.loading import load_strictly
 from tiepoint.types import Features
 
@@ -18,7 +18,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "aliked-n16": lambda: ALIKED(ALIKED_VARIANTS["n16"]),
     "aliked-n16rot": lambda: ALIKED(ALIKED_VARIANTS["n16rot"]),
     "aliked-n32": lambda: ALIKED(ALIKED_VARIANTS["n32"]),
-    "disk": DISK,
+    "disk": lambda: DISK(DISKConfig()),
 }
 """Name of an extractor -> its network, without weights."""
 

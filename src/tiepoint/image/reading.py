@@ -1,0 +1,80 @@
+"""read_image: anything that may be an image becomes an Image, or a one-line error."""
+
+import os
+from typing import TypeAlias
+
+import numpy as np
+import PIL.Image
+from torch import Tensor
+
+from tiepoint.errors import InvalidInput
+from tiepoint.image.file import check_megapixels, load, load_pillow
+from tiepoint.image.pixels import pixels_from_numpy, pixels_from_tensor
+from tiepoint.image.rgb import Image
+
+ImageSource: TypeAlias = str | os.PathLike | PIL.Image.Image | np.ndarray | Tensor
+"""A path, a URL, or pixels."""
+
+
+def read_image(
+    source: ImageSource | Image,
+    *,
+    max_megapixels: float = 300.0,
+    timeout: float = 10.0,
+    max_download_mb: float = 500.0,
+) -> Image:
+    """Read an image from a file, a URL, or pixels in memory.
+
+    Files and URLs may be JPEG, PNG, TIFF, WebP, BMP, PPM, GIF (first frame), JPEG 2000 or, from Pillow 11.3 on,
+    AVIF, in grey, palette, RGB, CMYK, YCbCr or LAB. EXIF orientation is applied, to PIL images too; alpha is
+    dropped, colour profiles are ignored. 16-bit grey keeps its precision; 16-bit *colour* files come down to
+    8 bits, since Pillow has no mode for them: read those with another library and pass the array. 32-bit whole
+    numbers are taken as 16-bit grey and must fit; floating-point grey must lie in [0, 1].
+
+    Args:
+        source: path ("~" is expanded), http or https URL, PIL image, NumPy array (h, w) or (h, w, c), or tensor
+            (h, w) or (c, h, w), with c = 1, 3 or 4; also with a leading axis of length 1. uint8, uint16, bool, or
+            floating point in [0, 1]. Channels are R, G, B: OpenCV's B, G, R can't be told apart, so reverse
+            it with `array[..., ::-1]`. An `Image` is returned as it is.
+        max_megapixels: refuse images with more million pixels than this.
+        timeout: for URLs: seconds to wait for the server; a download may take 1 s more for each 10 kB.
+        max_download_mb: for URLs: refuse to download more than this many megabytes.
+
+    Raises:
+        InvalidInput: the source is missing, unreachable, too large, damaged, no image, or of another shape or
+            dtype; the message says which, and what to do.
+    """
+    if isinstance(source, Image):
+        return source
+    if isinstance(source, np.ndarray | Tensor):
+        return _from_array(source, max_megapixels)
+    if isinstance(source, PIL.Image.Image):
+        return Image(**load_pillow(source, max_megapixels, _filename(source))._asdict())
+    location = _checked_location(source)
+    limits = {"max_megapixels": max_megapixels, "timeout": timeout, "max_download_mb": max_download_mb}
+    return Image(**load(location, **limits)._asdict())
+
+
+def _from_array(array: np.ndarray | Tensor, max_megapixels: float) -> Image:
+    pixels = pixels_from_numpy(array) if isinstance(array, np.ndarray) else pixels_from_tensor(array)
+    image = Image(pixels=pixels)
+    check_megapixels(image.image_size, "the array", max_megapixels)
+    return image
+
+
+def _filename(image: PIL.Image.Image) -> str | None:
+    """The path that Pillow opened the image from; images made or changed in memory have none."""
+    name = getattr(image, "filename", None)
+    return name if isinstance(name, str) and name else None
+
+
+def _checked_location(source: object) -> str:
+    if not isinstance(source, str | os.PathLike):
+        raise InvalidInput(
+            "an image must be a path, URL, PIL image, NumPy array or tensor, "
+            f"but came as {type(source).__name__}; open encoded bytes with PIL.Image.open(io.BytesIO(data))"
+        )
+    location = os.fsdecode(source)
+    if not location.strip():
+        raise InvalidInput("the path of the image is empty; pass the path of an image file")
+    return location

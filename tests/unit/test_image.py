@@ -1,0 +1,227 @@
+"""Pixels in memory: PIL images, arrays and tensors of every layout and depth, and their errors."""
+
+import pickle
+
+import jaxtyping
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from tiepoint.errors import InvalidInput
+from tiepoint.image import Image, read_image
+
+HEIGHT, WIDTH = 5, 7
+RGB = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+GREY = RGB[..., 0]
+CHW = torch.from_numpy(RGB).permute(2, 0, 1)
+
+
+@pytest.fixture
+def without_type_checker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users run it: the checker that wraps the package in tests would refuse wrong types before we do."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+def three(grey: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(grey)).expand(3, -1, -1)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (RGB, CHW),
+        (RGB[None], CHW),
+        (np.dstack([RGB, GREY]), CHW),
+        (RGB[..., ::-1], CHW.flip(0)),
+        (GREY, three(GREY)),
+        (GREY[..., None], three(GREY)),
+        (GREY > 99, three(255 * (GREY > 99).astype(np.uint8))),
+        (CHW, CHW),
+        (CHW[None], CHW),
+        (torch.cat([CHW, CHW[:1]]), CHW),
+        (CHW[0], three(GREY)),
+        (CHW[:1], three(GREY)),
+    ],
+)
+def test_8_bit_arrays_and_tensors_keep_their_values(
+    source: np.ndarray | torch.Tensor, expected: torch.Tensor
+) -> None:
+    image = read_image(source)
+    assert image.pixels.dtype == torch.uint8
+    assert torch.equal(image.pixels, expected)
+    assert image.image_size == (WIDTH, HEIGHT)
+    assert (image.source, image.exif_orientation) == (None, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+def test_floating_point_arrays_become_float32(dtype: np.dtype) -> None:
+    values = np.linspace(0, 1, HEIGHT * WIDTH * 3).reshape(HEIGHT, WIDTH, 3).astype(dtype)
+    pixels = read_image(values).pixels
+    assert pixels.dtype == torch.float32
+    np.testing.assert_array_equal(pixels.permute(1, 2, 0), values.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_16_bits_keep_their_precision_in_both_byte_orders(dtype: str) -> None:
+    values = np.array([[0, 1, 258], [32768, 65534, 65535]], dtype)
+    pixels = read_image(values).pixels
+    assert pixels.dtype == torch.float32
+    torch.testing.assert_close(pixels.double() * 65535, three(values.astype(np.float64)), rtol=0, atol=0.005)
+
+
+def test_16_bit_tensors_are_read() -> None:
+    pixels = read_image(torch.tensor([[0, 65535]], dtype=torch.uint16)).pixels
+    assert pixels[0].tolist() == [[0.0, 1.0]]
+
+
+def test_bfloat16_and_gradients_are_read() -> None:
+    values = torch.full((3, 2, 2), 0.5, dtype=torch.bfloat16, requires_grad=True)
+    pixels = read_image(values).pixels
+    assert not pixels.requires_grad
+    assert pixels.unique().tolist() == [0.5]
+
+
+def test_rounding_beyond_the_range_is_clamped() -> None:
+    pixels = read_image(np.array([[-1e-4, 1 + 1e-4]])).pixels
+    assert (pixels.min(), pixels.max()) == (0.0, 1.0)
+
+
+def test_read_only_and_flipped_arrays_are_read() -> None:
+    array = GREY[::-1].copy()[::-1]
+    array.setflags(write=False)
+    assert torch.equal(read_image(array).pixels, three(GREY))
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        (RGB.transpose(2, 0, 1), ["(height, width, channels)", "(3, 5, 7)", "array.transpose(1, 2, 0)"]),
+        (torch.from_numpy(RGB), ["(channels, height, width)", "(5, 7, 3)", "tensor.permute(2, 0, 1)"]),
+        (np.zeros((2, 5, 7, 3), np.uint8), ["(2, 5, 7, 3)", "one at a time"]),
+        (torch.zeros(2, 3, 5, 7), ["(2, 3, 5, 7)", "one at a time"]),
+        (np.zeros((5, 7, 2), np.uint8), ["1, 3 or 4 channels", "(5, 7, 2)"]),
+        (np.zeros(9, np.uint8), ["(9,)"]),
+        (np.zeros((0, 7, 3), np.uint8), ["(0, 7, 3)", "no pixels"]),
+        (np.array(3, np.uint8), ["shape ()"]),
+        (np.array([[0, 255.0]]), ["0 to 255", "divide by 255"]),
+        (np.full((2, 2), 60000.0), ["divide by 65535"]),
+        (np.full((2, 2), 1e6), ["scale it to [0, 1]"]),
+        (np.full((2, 2), -0.5), ["-0.5", "undo its normalisation"]),
+        (np.array([[0.5, np.nan]]), ["NaN", "nan_to_num"]),
+        (np.array([[0.5, np.inf]]), ["infinite"]),
+        (torch.tensor([[0.5, float("nan")]]), ["NaN"]),
+        (RGB.astype(np.int64), ["uint8, uint16, bool", "int64", "astype(numpy.uint8)"]),
+        (CHW.long(), ["int64", ".to(torch.uint8)"]),
+        (np.array([["a"]], object), ["object"]),
+        (GREY.astype(np.complex64), ["complex64"]),
+        (torch.zeros(2, 2, dtype=torch.complex64), ["complex64"]),
+    ],
+)
+def test_wrong_arrays_are_named_in_one_line(source: np.ndarray | torch.Tensor, texts: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_image(source)
+    message = str(caught.value)
+    assert "\n" not in message
+    for text in texts:
+        assert text in message
+
+
+@pytest.mark.parametrize("source", [None, 42, b"\xff\xd8\xff", [RGB, RGB]])
+@pytest.mark.usefixtures("without_type_checker")
+def test_other_types_are_refused(source: object) -> None:
+    with pytest.raises(InvalidInput, match=rf"path, URL, PIL image, .* came as {type(source).__name__}"):
+        read_image(source)
+
+
+def test_an_empty_path_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="path of the image is empty"):
+        read_image(" ")
+
+
+def test_the_megapixel_limit_holds_for_arrays() -> None:
+    array = np.zeros((100, 200), np.uint8)
+    assert read_image(array, max_megapixels=0.02).image_size == (200, 100)
+    with pytest.raises(InvalidInput, match=r"200 x 100 px = 0\.0 megapixels, the limit is 0\.019"):
+        read_image(array, max_megapixels=0.019)
+
+
+def test_an_image_passes_unchanged() -> None:
+    image = read_image(RGB)
+    assert read_image(image) is image
+
+
+@pytest.mark.parametrize(
+    "pixels", [torch.zeros(1, 2, 2), torch.zeros(3, 0, 2), torch.zeros(3, 2, 2).double()]
+)
+@pytest.mark.usefixtures("without_type_checker")
+def test_image_checks_its_pixels(pixels: torch.Tensor) -> None:
+    with pytest.raises(InvalidInput, match=r"pixels must be a tensor \(3, height, width\).* came as Tensor"):
+        Image(pixels=pixels)
+
+
+def test_to_pil_gives_back_8_bit_rgb() -> None:
+    np.testing.assert_array_equal(np.asarray(read_image(RGB).to_pil()), RGB)
+    deep = read_image(RGB / 255.0).to_pil()
+    assert deep.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(deep), RGB)
+
+
+def test_an_image_can_be_pickled() -> None:
+    image = read_image(GREY)
+    assert torch.equal(pickle.loads(pickle.dumps(image)).pixels, image.pixels)
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA"]
+)
+def test_every_pil_mode_becomes_rgb(mode: str) -> None:
+    flat = PIL.Image.new(
+        "RGB", (WIDTH, HEIGHT), (255, 0, 0) if mode not in ("1", "L", "LA") else (255, 255, 255)
+    )
+    expected = torch.tensor(flat.getpixel((0, 0)))
+    pixels = read_image(flat.convert(mode)).pixels
+    assert pixels.shape == (3, HEIGHT, WIDTH)
+    assert (pixels[:, 2, 3].int() - expected).abs().max() <= (5 if mode == "LAB" else 1)
+
+
+@pytest.mark.parametrize(("mode", "through"), [("RGBa", "RGBA"), ("La", "LA")])
+def test_premultiplied_modes_become_rgb(mode: str, through: str) -> None:
+    image = PIL.Image.new("L", (2, 2), 200).convert(through).convert(mode)
+    assert read_image(image).pixels.unique().tolist() == [200]
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
+def test_16_bit_pil_images_keep_their_precision(mode: str) -> None:
+    data = np.array([[0, 1000, 65535]], ">u2" if mode == "I;16B" else "<u2")
+    image = PIL.Image.frombytes(mode, (3, 1), data.tobytes())
+    torch.testing.assert_close(read_image(image).pixels[0], torch.tensor([[0, 1000 / 65535, 1]]))
+
+
+def test_32_bit_pil_images_are_16_bit_or_unit_range() -> None:
+    whole = PIL.Image.fromarray(np.array([[0, 65535]], np.int32))
+    assert read_image(whole).pixels[0].tolist() == [[0.0, 1.0]]
+    real = PIL.Image.fromarray(np.array([[0.0, 0.25]], np.float32))
+    assert read_image(real).pixels[0].tolist() == [[0.0, 0.25]]
+    with pytest.raises(
+        InvalidInput, match=r"the PIL image holds whole numbers from -1 to 65,536.*save as 16 bit"
+    ):
+        read_image(PIL.Image.fromarray(np.array([[-1, 65536]], np.int32)))
+    with pytest.raises(InvalidInput, match="the PIL image is floating point with values from 0 to 255"):
+        read_image(PIL.Image.fromarray(np.array([[0, 255]], np.float32)))
+
+
+def test_palette_transparency_is_dropped_without_a_warning() -> None:
+    image = PIL.Image.new("RGB", (2, 2), (10, 200, 30)).convert("P", palette=PIL.Image.Palette.ADAPTIVE)
+    image.info["transparency"] = bytes([0, 255])
+    assert read_image(image).pixels[:, 0, 0].tolist() == [10, 200, 30]
+
+
+def test_a_pil_image_without_pixels_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"\(3, 0, 0\)"):
+        read_image(PIL.Image.new("RGB", (0, 0)))
+
+
+def test_a_tall_image_is_copied_whole() -> None:
+    tall = np.random.default_rng(1).integers(0, 256, (201, 3, 3), dtype=np.uint8)  # more than three strips
+    np.testing.assert_array_equal(read_image(PIL.Image.fromarray(tall)).pixels.permute(1, 2, 0), tall)
