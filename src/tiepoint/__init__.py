@@ -13,6 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tiepoint.api import Matcher, load, match
     from tiepoint.errors import InvalidInput, MissingDependency, TiepointError, WeightsError
+    from tiepoint.huggingface import (
+        AutoImageProcessor,
+        AutoModelForKeypointMatching,
+        LightGlueConfig,
+        LightGlueForKeypointMatching,
+        LightGlueImageProcessor,
+        LightGlueImageProcessorFast,
+        SuperPointConfig,
+        pipeline,
+    )
     from tiepoint.image import Image, read_image
     from tiepoint.presets import PRESETS
     from tiepoint.result import MatchResult
@@ -21,35 +31,51 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AutoImageProcessor": "huggingface",
+    "AutoModelForKeypointMatching": "huggingface",
     "Features": "types",
     "Image": "image",
     "InvalidInput": "errors",
+    "LightGlueConfig": "huggingface",
+    "LightGlueForKeypointMatching": "huggingface",
+    "LightGlueImageProcessor": "huggingface",
+    "LightGlueImageProcessorFast": "huggingface",
     "MatchResult": "result",
     "Matcher": "api",
     "Matches": "types",
     "MissingDependency": "errors",
     "PRESETS": "presets",
+    "SuperPointConfig": "huggingface",
     "TiepointError": "errors",
     "WeightsError": "errors",
     "load": "api",
     "match": "api",
+    "pipeline": "huggingface",
     "read_image": "image",
 }
 
 __all__ = [
     "PRESETS",
+    "AutoImageProcessor",
+    "AutoModelForKeypointMatching",
     "Features",
     "Image",
     "InvalidInput",
+    "LightGlueConfig",
+    "LightGlueForKeypointMatching",
+    "LightGlueImageProcessor",
+    "LightGlueImageProcessorFast",
     "MatchResult",
     "Matcher",
     "Matches",
     "MissingDependency",
+    "SuperPointConfig",
     "TiepointError",
     "WeightsError",
     "__version__",
     "load",
     "match",
+    "pipeline",
     "read_image",
 ]
 

@@ -2,10 +2,11 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 
@@ -29,6 +30,7 @@ WEIGHTS_KEYS = {"disk": "extractor"}
 """Extractors whose checkpoint nests its tensors, and under which key."""
 
 
+@runtime_checkable
 class PairMatcher(Protocol):
     """What `Matcher` asks of a matcher."""
 
@@ -102,7 +104,9 @@ class Matcher:
         (found,) = self.matcher.match([(features0, features1)])
         times.append(perf_counter())
         stages = zip(("read", "extract", "match"), times, times[1:], strict=False)
-        return MatchResult.of(features0, features1, found, {stage: end - begin for stage, begin, end in stages})
+        return MatchResult.of(
+            features0, features1, found, {stage: end - begin for stage, begin, end in stages}
+        )
 
 
 def load(
@@ -139,12 +143,12 @@ def load(
     row = find_preset(preset)
     _check_options(max_keypoints, resize, adaptive, filter_threshold)
     target = choose_device(device)
-    consent: dict[str, bool] = {"accept_license": accept_license, "progress": progress}
-    extractor = _load_extractor(row, extractor_weights, consent, max_keypoints, resize, target)
+    read = partial(load_state_dict, accept_license=accept_license, progress=progress)
+    extractor = _load_extractor(row, extractor_weights or row.extractor, read, max_keypoints, resize, target)
     kind = extractor.settings.kind
     if row.matcher == "nearest":
         return Matcher(extractor, NearestMatcher(kind=kind, filter_threshold=filter_threshold))
-    network = build_lightglue(load_state_dict(matcher_weights or row.matcher_weights or "", **consent)).to(target)
+    network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target)
     matcher = LightGlueMatcher(
         network, kind=kind, adaptivity=Adaptivity.named(adaptive), filter_threshold=filter_threshold
     )
@@ -229,22 +233,23 @@ def choose_device(device: str | torch.device) -> torch.device:
 
 def _load_extractor(
     row: Preset,
-    own_weights: str | Path | None,
-    consent: dict[str, bool],
+    weights: str | Path,
+    read: Callable[..., dict[str, torch.Tensor]],
     max_keypoints: int | None,
     resize: int | None,
     device: torch.device,
 ) -> NeuralExtractor:
-    name = row.extractor if own_weights is None else own_weights
-    state = load_state_dict(name, key=WEIGHTS_KEYS.get(row.extractor), **consent)
+    state = read(weights, key=WEIGHTS_KEYS.get(row.extractor))
+    kind = f"{row.extractor}@{_digest_of(weights)[:12]}"
     settings = ExtractionSettings(
-        kind=f"{row.extractor}@{_digest_of(name)[:12]}", max_keypoints=max_keypoints, resize=resize
+        kind=kind, max_keypoints=max_keypoints, resize=resize, detection_threshold=row.detection_threshold
     )
     return NeuralExtractor(build_network(row.extractor, state).to(device), settings)
 
 
 def _digest_of(name: str | Path) -> str:
-    return WEIGHTS[name].sha256 if isinstance(name, str) and name in WEIGHTS else digest(resolve(name))
+    known = WEIGHTS[name].sha256 if isinstance(name, str) and name in WEIGHTS else None
+    return known or digest(resolve(name, accept_license=True))  # consent was given when the tensors were read
 
 
 def _as_pairs(pairs: Sequence[Pair]) -> list[Pair]:

@@ -50,4 +50,3 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise InvalidInput(
             f"can't write {target}: no permission to write in {target.parent}; choose another folder"
         )
-

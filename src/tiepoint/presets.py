@@ -18,12 +18,14 @@ class Preset:
         matcher: "lightglue", or "nearest" (mutual nearest neighbours).
         matcher_weights: name of the matcher's row in `WEIGHTS`; None where it has no weights.
         about: for whom this is, in one line.
+        detection_threshold: a keypoint scores above this; 0 where the strongest are taken whatever they score.
     """
 
     extractor: str
     matcher: Literal["lightglue", "nearest"]
     matcher_weights: str | None = None
     about: str
+    detection_threshold: float = 0.0
 
     @property
     def weights(self) -> list[str]:
@@ -57,10 +59,25 @@ PRESETS: dict[str, Preset] = {
         about="dense keypoints on buildings and monuments; slower extraction",
     ),
     "aliked+nearest": Preset(
-        extractor="aliked-n16", matcher="nearest", about="mutual nearest neighbours: the baseline, and the quickest"
+        extractor="aliked-n16",
+        matcher="nearest",
+        about="mutual nearest neighbours: the baseline, and the quickest",
     ),
     "aliked-t16+nearest": Preset(
         extractor="aliked-t16", matcher="nearest", about="the smallest extractor, without a matching network"
+    ),
+    "superpoint+lightglue": Preset(
+        extractor="superpoint",
+        matcher="lightglue",
+        matcher_weights="superpoint_lightglue",
+        about="the paper's pair; SuperPoint's weights are for non-commercial research only",
+        detection_threshold=0.0005,
+    ),
+    "superpoint-open+nearest": Preset(
+        extractor="superpoint-open",
+        matcher="nearest",
+        about="SuperPoint trained again under a free licence",
+        detection_threshold=0.005,
     ),
 }
 """Name -> extractor, matcher and weights."""

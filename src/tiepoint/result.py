@@ -45,7 +45,11 @@ class MatchResult:
 
     @classmethod
     def of(
-        cls, features0: Features, features1: Features, matches: Matches, seconds: dict[str, float] | None = None
+        cls,
+        features0: Features,
+        features1: Features,
+        matches: Matches,
+        seconds: dict[str, float] | None = None,
     ) -> "MatchResult":
         """Join the features of a pair with what a matcher says of them."""
         return cls(
@@ -122,11 +126,18 @@ class MatchResult:
         path = check_format(path)
         with replacing(path) as temporary:
             if path.suffix.lower() == ".npz":
+                arrays: dict[str, Any] = {k: np.asarray(v) for k, v in self._arrays().items()}
                 with temporary.open("wb") as file:
-                    np.savez_compressed(file, **{k: np.asarray(v) for k, v in self._contents().items() if v is not None})
+                    np.savez_compressed(file, **arrays)
             else:
                 temporary.write_text(json.dumps(self.to_dict(), allow_nan=False), encoding="utf-8")
         return path
+
+    def _arrays(self) -> dict[str, Any]:
+        """What an .npz can hold: no None, and a dict as its values by name."""
+        contents = {name: value for name, value in self._contents().items() if value is not None}
+        seconds = contents.pop("seconds")
+        return contents | {f"seconds_{stage}": value for stage, value in seconds.items()}
 
     def _contents(self) -> dict[str, Any]:
         contents: dict[str, Any] = {}
@@ -157,7 +168,9 @@ def check_format(path: str | os.PathLike[str]) -> Path:
     """
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
-        raise InvalidInput(f"can't save matches as {target.name!r}; use a name that ends in {' or '.join(FORMATS)}")
+        raise InvalidInput(
+            f"can't save matches as {target.name!r}; use a name that ends in {' or '.join(FORMATS)}"
+        )
     check_writable(target)
     return target
 
@@ -172,7 +185,9 @@ def _plain(value: Any) -> Any:
 
 def _picture(given: ImageSource | Image | None, features: Features, side: int) -> Image:
     if given is None and features.source is None:
-        raise InvalidInput(f"image {side} was matched from pixels in memory; pass it: result.draw(image0, image1)")
+        raise InvalidInput(
+            f"image {side} was matched from pixels in memory; pass it: result.draw(image0, image1)"
+        )
     image = read_image(features.source if given is None else given)  # type: ignore[arg-type]
     if image.image_size != features.image_size:
         raise InvalidInput(

@@ -13,7 +13,9 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the picture.")] = Path(
         "tiepoint-demo.png"
     ),
-    preset: Annotated[str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")] = DEFAULT_PRESET,
+    preset: Annotated[
+        str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")
+    ] = DEFAULT_PRESET,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Match a real stereo pair, and check the matches against its measured disparity.

@@ -19,23 +19,32 @@ def match(
     image0: ImageArgument,
     image1: ImageArgument,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write a picture of the matches (.png, .jpg, .webp).")
+        Path | None,
+        typer.Option("-o", "--output", help="Write a picture of the matches (.png, .jpg, .webp)."),
     ] = None,
     json_file: Annotated[
-        str | None, typer.Option("--json", metavar="FILE|-", help="Write everything as JSON; - is standard output.")
+        str | None,
+        typer.Option("--json", metavar="FILE|-", help="Write everything as JSON; - is standard output."),
     ] = None,
     npz: Annotated[Path | None, typer.Option("--npz", help="Write everything as NumPy arrays.")] = None,
-    preset: Annotated[str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")] = DEFAULT_PRESET,
+    preset: Annotated[
+        str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")
+    ] = DEFAULT_PRESET,
     max_keypoints: Annotated[int, typer.Option(min=1, help="Keypoints an image.")] = 2048,
     resize: Annotated[
         int, typer.Option(min=0, help="Longer side in px of what the extractor sees; 0: as the file is.")
     ] = 1024,
-    threshold: Annotated[float, typer.Option(min=-1.0, max=1.0, help="A match has a score above this.")] = 0.1,
+    threshold: Annotated[
+        float, typer.Option(min=-1.0, max=1.0, help="A match has a score above this.")
+    ] = 0.1,
     adaptive: Annotated[
-        bool, typer.Option("--adaptive/--no-adaptive", help="Stop early on easy pairs, drop hopeless keypoints.")
+        bool,
+        typer.Option("--adaptive/--no-adaptive", help="Stop early on easy pairs, drop hopeless keypoints."),
     ] = True,
     max_lines: Annotated[int, typer.Option(min=1, help="Lines in the picture, the strongest first.")] = 500,
-    keypoints: Annotated[bool, typer.Option("--keypoints", help="Show unmatched keypoints in the picture.")] = False,
+    keypoints: Annotated[
+        bool, typer.Option("--keypoints", help="Show unmatched keypoints in the picture.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     accept_license: Annotated[
         bool, typer.Option("--accept-license", help="Consent to weights that aren't free for commercial use.")

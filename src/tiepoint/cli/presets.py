@@ -25,4 +25,7 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         return
     from tiepoint.cli.tables import print_table
 
-    print_table(("preset", "licence of the weights", "what for"), [(r["name"], r["licence"], r["about"]) for r in rows])
+    print_table(
+        ("preset", "licence of the weights", "what for"),
+        [(r["name"], r["licence"], r["about"]) for r in rows],
+    )

@@ -11,16 +11,35 @@ from tiepoint.image import Image, ImageTransform
 from tiepoint.networks.aliked import ALIKED, ALIKED_VARIANTS
 from tiepoint.networks.disk import DISK, DISKConfig
 from tiepoint.networks.loading import load_strictly
+from tiepoint.networks.superpoint_convert import build as build_superpoint
 from tiepoint.types import Features
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "aliked-t16": lambda: ALIKED(ALIKED_VARIANTS["t16"]),
-    "aliked-n16": lambda: ALIKED(ALIKED_VARIANTS["n16"]),
-    "aliked-n16rot": lambda: ALIKED(ALIKED_VARIANTS["n16rot"]),
-    "aliked-n32": lambda: ALIKED(ALIKED_VARIANTS["n32"]),
-    "disk": lambda: DISK(DISKConfig()),
+State = Mapping[str, Tensor]
+Make = Callable[[], nn.Module]
+
+
+def _filled(name: str, make: Make) -> Callable[[State], nn.Module]:
+    """What turns tensors into the network that `make` makes without weights."""
+
+    def build(state: State) -> nn.Module:
+        with torch.device("meta"):
+            network = make()
+        load_strictly(network, state, name)
+        return network.eval()
+
+    return build
+
+
+NETWORKS: dict[str, Callable[[State], nn.Module]] = {
+    "aliked-t16": _filled("aliked-t16", lambda: ALIKED(ALIKED_VARIANTS["t16"])),
+    "aliked-n16": _filled("aliked-n16", lambda: ALIKED(ALIKED_VARIANTS["n16"])),
+    "aliked-n16rot": _filled("aliked-n16rot", lambda: ALIKED(ALIKED_VARIANTS["n16rot"])),
+    "aliked-n32": _filled("aliked-n32", lambda: ALIKED(ALIKED_VARIANTS["n32"])),
+    "disk": _filled("disk", lambda: DISK(DISKConfig())),
+    "superpoint": build_superpoint,
+    "superpoint-open": build_superpoint,
 }
-"""Name of an extractor -> its network, without weights."""
+"""Name of an extractor -> what makes its network from the tensors of a checkpoint, strictly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +59,7 @@ class ExtractionSettings:
     detection_threshold: float = 0.0
 
 
-def build_network(name: str, state: Mapping[str, Tensor]) -> nn.Module:
+def build_network(name: str, state: State) -> nn.Module:
     """Make the network of an extractor and fill it, strictly.
 
     Args:
@@ -50,10 +69,7 @@ def build_network(name: str, state: Mapping[str, Tensor]) -> nn.Module:
     Raises:
         WeightsError: a tensor is missing, unexpected or of another shape.
     """
-    with torch.device("meta"):
-        network = NETWORKS[name]()
-    load_strictly(network, state, name)
-    return network.eval()
+    return NETWORKS[name](state)
 
 
 class NeuralExtractor:

@@ -85,8 +85,12 @@ class LightGlueMatcher:
                 "hold 2 (x, y) or 4 (and scale, orientation); call the network in tiepoint.networks directly"
             )
         if features.scales is None or features.orientations is None:
-            raise InvalidInput("these LightGlue weights need keypoint scales and orientations, which the features lack")
-        return torch.cat((positions, features.scales[:, None].float(), features.orientations[:, None].float()), dim=1)
+            raise InvalidInput(
+                "these LightGlue weights need keypoint scales and orientations, which the features lack"
+            )
+        return torch.cat(
+            (positions, features.scales[:, None].float(), features.orientations[:, None].float()), dim=1
+        )
 
 
 def _packs(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:

@@ -28,8 +28,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fault(path: Path, sha256: str) -> str | None:
-    """What keeps `path` from being used, in words; None for a file with the expected digest.
+def fault(path: Path, sha256: str | None) -> str | None:
+    """What keeps `path` from being used, in words; None for a file with the expected digest, or where no
+    digest is known.
 
     It reads the whole file each time, so silent damage is seen too: that costs a fraction of unpickling it.
     """
@@ -39,7 +40,7 @@ def fault(path: Path, sha256: str) -> str | None:
         return "not there"
     except OSError as error:
         return error.strerror or str(error)
-    return None if found == sha256 else mismatch(found, sha256)
+    return None if sha256 is None or found == sha256 else mismatch(found, sha256)
 
 
 def mismatch(found: str, expected: str) -> str:

@@ -136,7 +136,7 @@ def _nothing_worked(row: Weights, tried: list[str]) -> WeightsError:
     remedy = "unset TIEPOINT_OFFLINE" if offline() else "check the network"
     return WeightsError(
         f"can't get weights {row.name!r}; tried {'; '.join(tried)}; {remedy}, "
-        f"or put the file with sha256 {row.sha256} at {weights_folder() / row.filename}"
+        f"or put the file{f' with sha256 {row.sha256}' if row.sha256 else ''} at {weights_folder() / row.filename}"
     )
 
 

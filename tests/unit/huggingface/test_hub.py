@@ -1,0 +1,267 @@
+"""fetch and push_folder against a small server that speaks the hub's file API; no network."""
+
+import hashlib
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.huggingface.configuration import LightGlueConfig
+from tiepoint.huggingface.hub import fetch, push_folder
+from tiepoint.huggingface.image_processing import AutoImageProcessor, LightGlueImageProcessorFast
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+CONFIG = LightGlueConfig(num_hidden_layers=2).to_json_string().encode()
+PROCESSOR = LightGlueImageProcessorFast(size={"height": 64, "width": 96}).to_json_string().encode()
+TENSORS = bytes(range(256)) * 300
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """One repository, someone/lightglue; others answer as the hub does when something is wrong."""
+
+    requests: list[str]
+    authorizations: list[str | None]
+    commits: list[list[dict]]
+    files: dict[str, bytes]
+    announced: dict[str, str]
+    cut: int
+
+    def do_HEAD(self) -> None:
+        self.answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self.answer(with_body=True)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.authorizations.append(self.headers["Authorization"])
+        if self.path == "/api/repos/create":
+            self.send_json({"url": f"http://{self.headers['Host']}/me/new", "name": "me/new"})
+        elif "/preupload/" in self.path:
+            paths = [file["path"] for file in json.loads(body)["files"]]
+            self.send_json(
+                {"files": [{"path": p, "uploadMode": "regular", "shouldIgnore": False} for p in paths]}
+            )
+        elif self.authorizations[-1] == "Bearer readonly":
+            self.send_refusal(403, "")
+        else:
+            self.commits.append([json.loads(line) for line in body.decode().splitlines()])
+            self.send_json(
+                {"commitOid": COMMIT, "commitUrl": f"http://{self.headers['Host']}/me/new/commit/{COMMIT}"}
+            )
+
+    def answer(self, with_body: bool) -> None:
+        if "/resolve/" not in self.path:  # huggingface_hub asks for more than the files
+            self.send_refusal(404, "")
+            return
+        self.requests.append(f"{self.command} {self.path}")
+        self.authorizations.append(self.headers["Authorization"])
+        owner, name, _, revision, filename = self.path.strip("/").split("/", 4)
+        if f"{owner}/{name}" == "someone/gated":
+            self.send_refusal(403, "GatedRepo")
+        elif f"{owner}/{name}" == "someone/broken":
+            self.send_refusal(400, "")
+        elif f"{owner}/{name}" != "someone/lightglue":
+            self.send_refusal(401, "RepoNotFound")
+        elif revision not in ("main", COMMIT):
+            self.send_refusal(404, "RevisionNotFound")
+        elif filename not in self.files:
+            self.send_refusal(404, "EntryNotFound")
+        else:
+            self.send_file(filename, with_body)
+
+    def send_file(self, filename: str, with_body: bool) -> None:
+        body = self.files[filename]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{self.announced[filename]}"')
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body[: self.cut])
+
+    def send_refusal(self, status: int, code: str) -> None:
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def send_json(self, values: dict) -> None:
+        body = json.dumps(values).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def digests(files: dict[str, bytes]) -> dict[str, str]:
+    """Large files carry their sha256, small ones the SHA-1 of a git blob."""
+    return {
+        name: hashlib.sha256(body).hexdigest()
+        if name.endswith(".safetensors")
+        else hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+        for name, body in files.items()
+    }
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    files = {"config.json": CONFIG, "preprocessor_config.json": PROCESSOR, "model.safetensors": TENSORS}
+    state = {"files": files, "announced": digests(files), "cut": 10**9}
+    handler = type("Handler", (Hub,), state | {"requests": [], "authorizations": [], "commits": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # huggingface_hub waits before it tries again
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}/")
+    yield handler
+    server.shutdown()
+    server.server_close()
+
+
+def get(filename: str, cache: Path, name: str = "someone/lightglue", **options) -> Path:
+    return fetch(name, filename, cache_dir=cache, token=False, **options)
+
+
+def test_files_come_from_the_hub_once_and_then_from_the_cache(hub, tmp_path):
+    for _ in range(2):
+        assert get("model.safetensors", tmp_path).read_bytes() == TENSORS
+        assert get("config.json", tmp_path).read_bytes() == CONFIG
+    assert sum(request.startswith("GET") for request in hub.requests) == 2
+    assert set(hub.authorizations) == {None}
+
+
+def test_revision_and_token_are_passed_on(hub, tmp_path):
+    path = fetch("someone/lightglue", "config.json", cache_dir=tmp_path, token="secret", revision=COMMIT)
+    assert path.read_bytes() == CONFIG
+    assert set(hub.authorizations) == {"Bearer secret"}
+    assert all(f"/resolve/{COMMIT}/" in request for request in hub.requests)
+
+
+def test_config_and_processor_load_from_the_hub(hub, tmp_path):
+    config = LightGlueConfig.from_pretrained("someone/lightglue", cache_dir=tmp_path, token=False)
+    assert config.num_hidden_layers == 2
+    processor = AutoImageProcessor.from_pretrained("someone/lightglue", cache_dir=tmp_path, token=False)
+    assert processor.size == {"height": 64, "width": 96}
+
+
+def test_a_local_folder_comes_first(hub, tmp_path, monkeypatch):
+    (tmp_path / "someone" / "lightglue").mkdir(parents=True)
+    (tmp_path / "someone" / "lightglue" / "config.json").write_bytes(b"{}")
+    monkeypatch.chdir(tmp_path)
+    assert fetch("someone/lightglue", "config.json").read_bytes() == b"{}"
+    with pytest.raises(WeightsError, match=r"has no file model.safetensors, it holds config.json"):
+        fetch("someone/lightglue", "model.safetensors")
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"name": "someone/else"}, "'someone/else' is neither a folder on this machine nor a repository"),
+        (
+            {"name": "someone/gated"},
+            "only for those whom its owner lets in; ask on its page, then pass token=",
+        ),
+        ({"revision": "v9"}, "has no revision 'v9'"),
+        ({"filename": "tokenizer.json"}, "has no file tokenizer.json at revision 'main'"),
+        ({"name": "someone/broken"}, "the hub can't be reached .HTTP 400"),
+    ],
+)
+def test_what_the_hub_refuses_becomes_one_line(hub, tmp_path, request_, message):
+    with pytest.raises(WeightsError, match=message) as caught:
+        get(**{"filename": "config.json", "cache": tmp_path} | request_)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "./missing", "with space/x"])
+def test_names_that_no_repository_can_have(tmp_path, name):
+    with pytest.raises(
+        InvalidInput, match="is neither a folder on this machine nor the name of a repository"
+    ):
+        get("config.json", tmp_path, name=name)
+
+
+@pytest.mark.parametrize("forbidden_by", ["local_files_only", "TIEPOINT_OFFLINE"])
+def test_offline_takes_the_cache_and_nothing_else(hub, tmp_path, monkeypatch, forbidden_by):
+    get("config.json", tmp_path)
+    asked = len(hub.requests)
+    if forbidden_by == "TIEPOINT_OFFLINE":
+        monkeypatch.setenv("TIEPOINT_OFFLINE", "1")
+    options = {"local_files_only": forbidden_by == "local_files_only"}
+    assert get("config.json", tmp_path, **options).read_bytes() == CONFIG
+    with pytest.raises(WeightsError, match=f"{forbidden_by} forbids to download it"):
+        get("model.safetensors", tmp_path, **options)
+    assert len(hub.requests) == asked
+
+
+def test_without_a_network_the_cache_serves_and_the_rest_fails_in_one_line(hub, tmp_path, monkeypatch):
+    get("config.json", tmp_path)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        assert get("config.json", tmp_path).read_bytes() == CONFIG
+        with pytest.raises(WeightsError, match="not in the cache and the hub can't be reached") as caught:
+            get("model.safetensors", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_transfer_that_breaks_off_leaves_nothing_that_counts(hub, tmp_path):
+    hub.cut = 1000
+    with pytest.raises(WeightsError, match=r"can't fetch model.safetensors"):
+        get("model.safetensors", tmp_path)
+    hub.cut = 10**9
+    assert get("model.safetensors", tmp_path).read_bytes() == TENSORS
+
+
+@pytest.mark.parametrize("filename", ["model.safetensors", "config.json"])
+def test_a_file_with_another_digest_is_refused_and_deleted(hub, tmp_path, filename):
+    good = hub.files[filename]
+    hub.files[filename] = good[:-1] + b"!"
+    with pytest.raises(WeightsError, match="is damaged: its digest is not the one that the hub announced"):
+        get(filename, tmp_path)
+    hub.files[filename] = good
+    assert get(filename, tmp_path).read_bytes() == good
+
+
+def test_damage_in_the_cache_is_seen(hub, tmp_path):
+    get("model.safetensors", tmp_path).resolve().write_bytes(b"x" * len(TENSORS))
+    with pytest.raises(WeightsError, match="is damaged"):
+        get("model.safetensors", tmp_path)
+    assert get("model.safetensors", tmp_path).read_bytes() == TENSORS
+
+
+def test_a_folder_is_pushed(hub, tmp_path):
+    LightGlueConfig().save_pretrained(tmp_path)
+    address = push_folder(tmp_path, "me/new", token="writer", commit_message="A test")
+    assert address.endswith(COMMIT)
+    (header, file) = hub.commits[0]
+    assert header["value"]["summary"] == "A test"
+    assert file["value"]["path"] == "config.json"
+    assert set(hub.authorizations) == {"Bearer writer"}
+
+
+def test_a_config_is_pushed(hub):
+    assert LightGlueConfig().push_to_hub("me/new", token="writer").endswith(COMMIT)
+    assert [entry["value"].get("path") for entry in hub.commits[0]] == [None, "config.json"]
+
+
+def test_pushing_fails_in_one_line(hub, tmp_path, monkeypatch):
+    LightGlueConfig().save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match=r"can't push to 'me/new' \(.*403") as caught:
+        push_folder(tmp_path, "me/new", token="readonly")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InvalidInput, match="not a folder"):
+        push_folder(tmp_path / "missing", "me/new", token="writer")
+    monkeypatch.setenv("TIEPOINT_OFFLINE", "1")
+    with pytest.raises(WeightsError, match="TIEPOINT_OFFLINE forbids it"):
+        push_folder(tmp_path, "me/new", token="writer")
