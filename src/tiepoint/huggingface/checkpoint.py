@@ -1,7 +1,7 @@
 """`model.safetensors` and `config.json` <-> a model; presets <-> a model. Tensors keep every bit."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,7 +64,7 @@ class Source:
 
 
 def load_pretrained(
-    cls: type[M],
+    make: Callable[[LightGlueConfig], M],
     source: Source,
     config: LightGlueConfig | None,
     overrides: Mapping[str, Any],
@@ -75,7 +75,7 @@ def load_pretrained(
     config = config or _config(source, overrides)
     state = _preset_state(source) if source.preset else _file_state(source)
     with torch.device("meta"):
-        model = cls(config)
+        model = make(config)
     fill(model, state)
     wanted = _dtype(dtype, config)
     model = model if wanted is None else model.to(wanted)

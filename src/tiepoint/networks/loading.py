@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from tiepoint.errors import WeightsError
@@ -27,18 +28,16 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], what: str) ->
                 f"{what}'s weights don't fit: {name} must have shape {tuple(expected[name].shape)}, "
                 f"but has {tuple(tensor.shape)}; is this the file of another variant?"
             )
-    network.load_state_dict(
-        {**{name: expected[name] for name in optional}, **state}, strict=True, assign=True
-    )
+    counters = {name: torch.zeros_like(expected[name], device="cpu") for name in optional}
+    network.load_state_dict(counters | dict(state), strict=True, assign=True)
 
 
 def check_names(expected: set[str], found: set[str], what: str) -> None:
     """Raise WeightsError, naming them, when tensors are missing or unexpected."""
     missing, unexpected = expected - found, found - expected
     if missing or unexpected:
-        wrong = [f"missing {some(missing)}"] * bool(missing) + [f"unexpected {some(unexpected)}"] * bool(
-            unexpected
-        )
+        differences = {"missing": missing, "unexpected": unexpected}
+        wrong = [f"{how} {some(names)}" for how, names in differences.items() if names]
         raise WeightsError(
             f"{what}'s weights don't fit: {'; '.join(wrong)}; is this the file of another network?"
         )
