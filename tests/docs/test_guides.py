@@ -1,0 +1,138 @@
+"""README and docs: programs run, commands run, links lead somewhere.
+
+Programs and commands run in a folder with three photographs a.jpg, b.jpg and c.jpg. To be quick, extractors see
+these at 256 px, whatever the text asks for.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from skimage.data import stereo_motorcycle
+from typer.testing import CliRunner
+
+from tiepoint import api
+from tiepoint.cli import app
+from tiepoint.extractors.neural import ExtractionSettings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATHS = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]
+PAGES = {path.relative_to(REPOSITORY).as_posix(): path for path in PATHS}
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def blocks(language: str) -> dict[str, list[str]]:
+    """Page -> its blocks in this language, pages without any left out."""
+    found = {
+        name: [text for tag, text in BLOCK.findall(path.read_text(encoding="utf-8")) if tag == language]
+        for name, path in PAGES.items()
+    }
+    return {name: texts for name, texts in found.items() if texts}
+
+
+def commands() -> list[list[str]]:
+    """Arguments of every line `tiepoint …` in the pages."""
+    lines = [line for texts in blocks("bash").values() for text in texts for line in text.splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("tiepoint ")]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def small_settings(*, max_keypoints: int | None, resize: int | None, **others: object) -> ExtractionSettings:
+    return ExtractionSettings(
+        max_keypoints=min(256, max_keypoints or 256), resize=min(256, resize or 256), **others
+    )  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a stereo pair and a shifted copy, of which only a little is looked at."""
+    monkeypatch.setattr(api, "ExtractionSettings", small_settings)
+    left, right, _ = stereo_motorcycle()
+    for name, image in (("a", left), ("b", right), ("c", np.roll(left, 20, axis=1))):
+        PIL.Image.fromarray(image).resize((371, 250)).save(tmp_path / f"{name}.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("page", blocks("python"))
+def test_programs_run(page: str, photographs: Path) -> None:
+    """One page is one session: a later block may use what an earlier one made."""
+    session: dict[str, object] = {"__name__": "__main__"}
+    for text in blocks("python")[page]:
+        exec(compile(text, page, "exec"), session)
+
+
+@pytest.mark.weights
+def test_the_readmes_program_finds_and_saves_matches(photographs: Path) -> None:
+    session: dict = {}
+    exec(blocks("python")["README.md"][0], session)
+    assert len(session["result"]) > 50
+    assert {"matches.png", "matches.npz"} <= {path.name for path in photographs.iterdir()}
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
+def test_commands_run(arguments: list[str], photographs: Path) -> None:
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    written = [word for word in arguments if word.startswith("matches.")]
+    assert {*written} <= {path.name for path in photographs.iterdir()}
+
+
+def test_there_are_programs_and_commands() -> None:
+    assert len(blocks("python")["README.md"]) >= 2
+    assert len(commands()) >= 4
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_options_that_the_text_names_exist(page: str) -> None:
+    """`--resize 2048` in a sentence or table is an option of some command."""
+    text = BLOCK.sub("", PAGES[page].read_text(encoding="utf-8"))
+    named = {
+        option
+        for code in re.findall(r"`([^`]+)`", text)
+        for option in re.findall(r"(?<![\w-])--[a-z-]+", code)
+    }
+    known = {
+        option
+        for command in ("match", "demo", "presets", "weights download")
+        for option in options_of(command)
+    }
+    assert named <= known
+
+
+def options_of(command: str) -> set[str]:
+    help_text = (
+        CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).stdout
+    )
+    return set(re.findall(r"--[a-z-]+", help_text))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    path = PAGES[page]
+    for link in LINK.findall(path.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), f"{page} links to {link}"
+        assert target.is_relative_to(REPOSITORY), f"{page} links out of the repository: {link}"
+        assert not anchor or anchor in anchors(target), f"{page}: no heading for {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_the_text_names_exist(page: str) -> None:
+    text = BLOCK.sub("", PAGES[page].read_text(encoding="utf-8"))
+    paths = re.findall(r"`((?:tests|docs|benchmarks|examples|src)/[\w./-]+)`", text)
+    assert [name for name in paths if not (REPOSITORY / name).exists()] == []

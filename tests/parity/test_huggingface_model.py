@@ -1,0 +1,244 @@
+"""LightGlueForKeypointMatching against transformers: single pairs, tiny and full-size random weights, real weights.
+
+The rule: decisions are equal, scores agree within 1e-5 (tiny networks) or 1e-4. In transformers 1.0 switches an
+adaptivity off, since -1 is broken there, and once two images lost different numbers of keypoints, its last
+keypoint's match is overwritten; both are shown in test_transformers_defects.py.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import PIL.Image
+import pytest
+import torch
+from tests.random_models import full_config, random_model, tiny_config
+from torch import Tensor, nn
+
+from tiepoint.huggingface import (
+    AutoImageProcessor,
+    LightGlueConfig,
+    LightGlueForKeypointMatching,
+    LightGlueImageProcessorFast,
+    SuperPointConfig,
+    from_transformers,
+    to_transformers,
+)
+from tiepoint.huggingface.checkpoint import hub_state
+from tiepoint.networks.lightglue_convert import DETECTOR_PREFIX
+
+transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.real
+
+MODES = {"off": (1.0, 1.0), "depth": (0.95, 1.0), "width": (1.0, 0.7), "both": (0.95, 0.7)}
+SIZES: dict[str, tuple[Callable[..., LightGlueConfig], float]] = {
+    "tiny": (tiny_config, 1e-5),
+    "full": (full_config, 1e-4),
+}
+SEED = 2
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def views(shared_data: Path) -> Tensor:
+    """Two views (1, 2, 3, 240, 320) of one photograph, 16 px and 8 px apart: random networks see that they agree."""
+    folder = shared_data / "superglue_assets" / "phototourism_sample_images"
+    with PIL.Image.open(folder / "united_states_capitol_26757027_6717084061.jpg") as photo:
+        scene = photo.convert("RGB").resize((336, 248))
+    processor = LightGlueImageProcessorFast(do_resize=False)
+    crops = [scene.crop((0, 0, 320, 240)), scene.crop((16, 8, 336, 248))]
+    return processor(crops, return_tensors="pt")["pixel_values"]
+
+
+def both(
+    config: LightGlueConfig, views: Tensor, seed: int = SEED
+) -> tuple[LightGlueForKeypointMatching, nn.Module]:
+    """Ours, and transformers' model with the same weights."""
+    ours = random_model(config, views[0, 0], seed)
+    return ours, to_transformers(ours)
+
+
+def by_position(output: Any, size: tuple[int, int], spoilt: bool = False) -> list[SimpleNamespace]:
+    """Both images of the first pair, keypoints in raster order, each match as the position of its partner.
+
+    Strongest-first and raster order, and ties among the strongest, are no difference. `spoilt` leaves out
+    transformers' last keypoint, with the positions of the rest.
+    """
+    width, height = size
+    pixels = (output.keypoints[0] * torch.tensor([width, height])).round().long()
+    places = pixels[..., 1] * width + pixels[..., 0]
+    sides = []
+    for k in (0, 1):
+        real = output.mask[0, k].bool()
+        partners = torch.where(output.matches[0, k] < 0, -1, places[1 - k][output.matches[0, k]])
+        order = places[k][real].argsort()
+        columns = (places[k], partners, output.matching_scores[0, k], output.prune[0, k])
+        place, match, score, prune = (column[real][order] for column in columns)
+        keep = place != places[k][real][-1] if spoilt else torch.ones_like(place, dtype=torch.bool)
+        sides.append(SimpleNamespace(place=place, match=match, score=score, prune=prune, keep=keep))
+    return sides
+
+
+def assert_agree(ours: Any, theirs: Any, within: float, size: tuple[int, int] = (320, 240)) -> None:
+    lost = [(prune < prune.max()).sum() for prune in theirs.prune[0]]
+    expected = by_position(theirs, size, spoilt=bool(lost[0] != lost[1]))
+    for mine, their in zip(by_position(ours, size), expected, strict=True):
+        assert torch.equal(mine.place, their.place)
+        assert torch.equal(mine.prune, their.prune)
+        assert torch.equal(mine.match[their.keep], their.match[their.keep])
+        assert int((mine.match >= 0).sum()) > 50
+        torch.testing.assert_close(mine.score[their.keep], their.score[their.keep], atol=within, rtol=0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_pair_is_matched_as_in_transformers(size: str, mode: str, views: Tensor):
+    make, within = SIZES[size]
+    depth, width = MODES[mode]
+    ours, theirs = both(make(depth_confidence=depth, width_confidence=width), views)
+    assert_agree(ours(views), theirs(views), within)
+
+
+def test_the_modes_are_different_work(views: Tensor):
+    """Otherwise the comparisons would say little: pairs stop early, and keypoints are dropped."""
+    for make, layers in ((tiny_config, 3), (full_config, 9)):
+        prune = {}
+        for mode, (depth, width) in MODES.items():
+            model = random_model(make(depth_confidence=depth, width_confidence=width), views[0, 0], SEED)
+            prune[mode] = model(views).prune
+        assert prune["off"].unique().tolist() == [layers]
+        assert prune["depth"].unique().tolist() < [layers]
+        assert len(prune["width"].unique()) > 2
+
+
+def test_all_keypoints_above_the_threshold(views: Tensor):
+    """-1, the default of both: as many as there are, and not equally many in both images."""
+    ours, theirs = both(tiny_config(max_keypoints=-1), views)
+    mine, their = ours(views), theirs(views)
+    counts = their.mask[0].sum(dim=1).tolist()
+    assert min(counts) > 300
+    assert counts[0] != counts[1]
+    assert mine.mask[0].sum(dim=1).tolist() == counts
+    assert_agree(mine, their, 1e-4)  # the score of a match falls with the number of rivals
+
+
+def test_fields_have_the_same_names_shapes_and_types(views: Tensor):
+    ours, theirs = both(tiny_config(), views)
+    mine, their = ours(views), theirs(views)
+    assert [name for name in mine.keys() if name != "image_sizes"] == list(their.keys())  # noqa: SIM118, no dict
+    for name, tensor in their.items():
+        assert mine[name].shape == tensor.shape, name
+        assert mine[name].is_floating_point() == tensor.is_floating_point(), name
+    assert mine.matches.dtype == their.matches.dtype == torch.int64
+    assert mine.keypoints.dtype == their.keypoints.dtype == torch.float32
+    assert mine.image_sizes.tolist() == [[[240, 320], [240, 320]]]
+    assert mine.loss is their.loss is None
+
+
+def test_a_tuple_holds_the_same_in_the_same_order(views: Tensor):
+    ours, theirs = both(tiny_config(), views)
+    mine, their = ours(views, return_dict=False), theirs(views, return_dict=False)
+    assert isinstance(mine, tuple)
+    names = ("matches", "matching_scores", "keypoints", "prune", "mask")
+    fields = [dict(zip(names, output, strict=False)) for output in (mine, their)]
+    assert (len(mine), len(their)) == (6, 5)  # image_sizes is ours alone
+    assert_agree(*(SimpleNamespace(**values) for values in fields), 1e-5)
+
+
+def detected(theirs: nn.Module, views: Tensor) -> dict[str, Tensor]:
+    """What transformers' detector finds, as ours takes it from outside: the same keypoints in the same order."""
+    keypoints, _, descriptors, mask = theirs.keypoint_detector(views.flatten(0, 1))[:4]
+    found = {"keypoints": keypoints, "descriptors": descriptors, "mask": mask}
+    return {name: values.unflatten(0, (-1, 2)) for name, values in found.items()}
+
+
+@pytest.mark.parametrize("max_keypoints", [300, -1], ids=["equal counts", "padded"])
+def test_hidden_states_and_attentions_are_those_of_transformers(views: Tensor, max_keypoints: int):
+    config = tiny_config(max_keypoints=max_keypoints, depth_confidence=1.0, width_confidence=1.0)
+    ours, theirs = both(config, views)
+    theirs.set_attn_implementation("eager")
+    their = theirs(views, output_hidden_states=True, output_attentions=True)
+    found = detected(theirs, views)
+    with pytest.warns(UserWarning, match="adaptivity is off in this call"):
+        mine = ours(views, **found, output_hidden_states=True, output_attentions=True)
+    real = found["mask"].flatten(0, 1).bool()
+    assert len(mine.hidden_states) == len(their.hidden_states) == 7 * 3
+    for state, expected in zip(mine.hidden_states, their.hidden_states, strict=True):
+        assert state.shape == expected.shape
+        torch.testing.assert_close(state[real], expected[real], atol=1e-5, rtol=1e-5)
+    assert len(mine.attentions) == len(their.attentions) == 2 * 3
+    for weights, expected in zip(mine.attentions, their.attentions, strict=True):
+        assert weights.shape == expected.shape
+        queries = real[:, None, :, None].expand_as(weights)
+        torch.testing.assert_close(weights[queries], expected[queries], atol=1e-5, rtol=1e-5)
+    assert torch.equal(mine.matches, their.matches)
+
+
+def test_hidden_states_come_alone_and_so_do_attentions(views: Tensor):
+    ours, theirs = both(tiny_config(depth_confidence=1.0, width_confidence=1.0), views)
+    ours.config.depth_confidence = ours.config.width_confidence = -1
+    for option in ("output_hidden_states", "output_attentions"):
+        mine, their = ours(views, **{option: True}), theirs(views, **{option: True})
+        assert (mine.hidden_states is None) == (their.hidden_states is None)
+        assert (mine.attentions is None) == (their.attentions is None)
+        assert torch.equal(mine.matches, ours(views).matches)
+
+
+class GivenKeypoints(nn.Module):
+    """Stands where transformers keeps SuperPoint."""
+
+    def __init__(self, keypoints: Tensor, descriptors: Tensor) -> None:
+        super().__init__()
+        self.keypoints, self.descriptors = keypoints, descriptors
+
+    def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        ones = torch.ones(self.keypoints.shape[:2])
+        return self.keypoints, ones, self.descriptors, ones.int()
+
+
+@pytest.fixture(scope="module")
+def aliked() -> LightGlueForKeypointMatching:
+    config = {"keypoint_detector_config": {"model_type": "aliked", "max_keypoints": 512}}
+    return LightGlueForKeypointMatching.from_pretrained("aliked+lightglue", **config)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("confidences", [(0.95, 0.99), (1.0, 1.0)], ids=["adaptive", "all layers"])
+@pytest.mark.parametrize("names", [("DSC_0410.JPG", "DSC_0411.JPG"), ("sacre_coeur1.jpg", "sacre_coeur2.jpg")])
+def test_the_real_aliked_weights_match_as_in_transformers(
+    shared_data: Path, aliked: LightGlueForKeypointMatching, names: tuple[str, str], confidences
+):
+    processor = AutoImageProcessor.from_pretrained("aliked+lightglue", size={"height": 480, "width": 640})
+    inputs = processor([shared_data / "lightglue_assets" / name for name in names], return_tensors="pt")
+    aliked.config.depth_confidence, aliked.config.width_confidence = confidences
+    mine = aliked(**inputs)
+    found = aliked._detect(inputs["pixel_values"], [(480, 640)] * 2)
+    theirs = transformers.LightGlueForKeypointMatching(
+        transformers.LightGlueConfig(
+            keypoint_detector_config=transformers.SuperPointConfig(descriptor_decoder_dim=128),
+            depth_confidence=confidences[0],
+            width_confidence=confidences[1],
+        )
+    ).eval()
+    theirs.keypoint_detector = GivenKeypoints(
+        mine.keypoints[0], torch.stack([image.descriptors for image in found])
+    )
+    state = {n: t for n, t in hub_state(aliked).items() if not n.startswith(DETECTOR_PREFIX)}
+    theirs.load_state_dict(state, strict=True)
+    assert_agree(mine, theirs(inputs["pixel_values"]), within=1e-4, size=(6400, 4800))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_live_model_goes_there_and_back(size: str, views: Tensor):
+    ours, theirs = both(SIZES[size][0](), views)
+    back = from_transformers(theirs)
+    assert isinstance(back.config.keypoint_detector_config, SuperPointConfig)
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor), name
+    assert torch.equal(back(views).matches, ours(views).matches)

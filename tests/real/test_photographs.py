@@ -1,0 +1,189 @@
+"""Real photographs and real weights: enough matches, and matches that are right."""
+
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from skimage.data import stereo_motorcycle
+
+import tiepoint
+from tiepoint.api import Matcher
+from tiepoint.demo import disparity_errors
+from tiepoint.result import MatchResult
+
+pytestmark = [pytest.mark.real, pytest.mark.weights]
+
+PRESETS = (
+    "aliked-n16rot+lightglue",
+    "aliked-n32+lightglue",
+    "aliked-t16+nearest",
+    "disk+lightglue",
+    "aliked+nearest",
+)
+EASY = ("DSC_0410.JPG", "DSC_0411.JPG")
+HARD = ("sacre_coeur1.jpg", "sacre_coeur2.jpg")
+ORIENTATION = 0x0112
+STORED = {
+    3: PIL.Image.Transpose.ROTATE_180,
+    6: PIL.Image.Transpose.ROTATE_90,
+    8: PIL.Image.Transpose.ROTATE_270,
+}
+"""EXIF orientation -> what a camera held that way does to the upright image."""
+
+
+@cache
+def matcher_of(preset: str = "aliked+lightglue", **options: object) -> Matcher:
+    return tiepoint.load(preset, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def photos(shared_data: Path) -> Path:
+    return shared_data / "lightglue_assets"
+
+
+@pytest.fixture(scope="session")
+def small(photos: Path) -> PIL.Image.Image:
+    """A photograph that is quick to work with."""
+    with PIL.Image.open(photos / EASY[0]) as image:
+        return image.convert("RGB").resize((384, 256))
+
+
+def share_on_one_geometry(result: MatchResult, max_error_px: float = 3.0) -> float:
+    """Share of the matches that fit the epipolar geometry which OpenCV estimates from them."""
+    _, inliers = cv2.findFundamentalMat(
+        result.points0, result.points1, cv2.USAC_MAGSAC, max_error_px, 0.9999, 20_000
+    )
+    return float(inliers.mean())
+
+
+def test_the_easy_pair_as_published(photos: Path) -> None:
+    """At full size, with 2048 keypoints; the hard pair is matched so in tests/e2e/test_command.py."""
+    result = matcher_of().match(*(photos / name for name in EASY))
+    assert 750 < len(result) < 1100
+    assert share_on_one_geometry(result) > 0.9
+    assert 1 <= result.layers_run <= 9
+    assert result.survived0.min() >= 1
+    assert result.survived0.max() <= result.layers_run
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_finds_the_easy_pair(photos: Path, preset: str) -> None:
+    matcher = matcher_of(preset, resize=384, max_keypoints=256, filter_threshold=0.5)
+    result = matcher.match(*(photos / name for name in EASY))
+    assert len(result) > 50
+    assert result.scores.min() > 0.5
+    assert share_on_one_geometry(result) > 0.8
+
+
+def test_photographs_of_different_places_have_few_sure_matches(photos: Path) -> None:
+    matcher = matcher_of(resize=512, max_keypoints=512, filter_threshold=0.5)
+    easy0, easy1, hard = (matcher.extract(photos / name) for name in (*EASY, HARD[0]))
+    same, different = matcher.match_features([(easy0, easy1), (easy0, hard)])
+    assert len(different) < 0.1 * len(same)
+
+
+def test_measured_disparity() -> None:
+    left, right, disparity = stereo_motorcycle()
+    result = matcher_of(resize=None, max_keypoints=512).match(left, right)
+    errors = disparity_errors(result, disparity)
+    assert len(errors) > 150
+    assert (errors <= 3).mean() > 0.9
+    # Without our own arithmetic: the pair is rectified, so rows agree, and points move to the left.
+    moved = result.points1 - result.points0
+    assert np.median(np.abs(moved[:, 1])) < 0.5
+    assert np.mean(moved[:, 0] < 0) > 0.95
+
+
+def test_a_photograph_matches_itself_point_by_point(small: PIL.Image.Image) -> None:
+    result = matcher_of(resize=512, max_keypoints=512).match(small, small)
+    assert len(result) > 300
+    np.testing.assert_array_equal(result.points0, result.points1)
+
+
+def test_a_shifted_crop_is_found_at_its_shift(photos: Path) -> None:
+    """The crops share their pixels, and neither is resized: points agree to a fraction of a pixel."""
+    with PIL.Image.open(photos / EASY[0]) as image:
+        crops = [image.convert("RGB").crop((x, y, x + 480, y + 400)) for x, y in ((100, 100), (164, 132))]
+    result = matcher_of(resize=None, max_keypoints=512).match(*crops)
+    moved = result.points0 - result.points1
+    assert len(result) > 200
+    np.testing.assert_allclose(np.median(moved, axis=0), (64, 32), atol=0.05)
+    assert np.mean(np.linalg.norm(moved - (64, 32), axis=1) < 1) > 0.95
+
+
+def test_half_as_large_is_half_as_far_from_the_corner(photos: Path) -> None:
+    """Halved 2 x 2 by 2 x 2, so that x' = (x + 0.5) / 2 - 0.5: without the halves, 0.25 px would be missing.
+
+    The extractor sees both at 512 px; at two sizes its own keypoints would shift by a tenth of a pixel.
+    """
+    with PIL.Image.open(photos / EASY[0]) as image:
+        large = image.convert("RGB").crop((100, 100, 612, 484))
+    result = matcher_of(resize=512, max_keypoints=512).match(large, large.reduce(2))
+    assert len(result) > 100
+    offsets = (result.points0 + 0.5) / 2 - 0.5 - result.points1
+    np.testing.assert_allclose(np.median(offsets, axis=0), 0, atol=0.05)
+
+
+def test_coordinates_are_those_of_the_upright_photograph(small: PIL.Image.Image, tmp_path: Path) -> None:
+    matcher = matcher_of(resize=256, max_keypoints=128)
+    upright = matcher.extract(small)
+    for orientation, turn in STORED.items():
+        exif = PIL.Image.Exif()
+        exif[ORIENTATION] = orientation
+        small.transpose(turn).save(tmp_path / "turned.png", exif=exif)
+        turned = matcher.extract(tmp_path / "turned.png")
+        assert (turned.exif_orientation, turned.image_size) == (orientation, small.size)
+        assert torch.equal(turned.keypoints, upright.keypoints)
+        (result,) = matcher.match_features([(upright, turned)])
+        np.testing.assert_array_equal(result.points0, result.points1)
+
+
+def test_one_photograph_in_every_form_gives_the_same_features(small: PIL.Image.Image, tmp_path: Path) -> None:
+    small.save(tmp_path / "photo.png")
+    array = np.asarray(small)
+    tensor = torch.from_numpy(array.copy()).permute(2, 0, 1)
+    forms = [
+        str(tmp_path / "photo.png"),
+        small,
+        array,
+        tensor,
+        array.astype(np.uint16) * 257,
+        tensor.float() / 255,
+        tiepoint.read_image(array),
+    ]
+    matcher = matcher_of(resize=256, max_keypoints=128)
+    expected, *others = [matcher.extract(form) for form in (tmp_path / "photo.png", *forms)]
+    assert len(expected) == 128
+    for features in others:
+        torch.testing.assert_close(features.keypoints, expected.keypoints, rtol=0, atol=1e-3)
+        torch.testing.assert_close(features.descriptors, expected.descriptors, rtol=0, atol=1e-3)
+        assert (features.kind, features.fingerprint) == (expected.kind, expected.fingerprint)
+
+
+def test_extracted_once_and_matched_in_a_batch_is_what_each_pair_gives(photos: Path) -> None:
+    matcher = matcher_of(resize=256, max_keypoints=256)
+    features = [matcher.extract(photos / name) for name in (*EASY, HARD[0])]
+    pairs = [(features[i], features[j]) for i, j in ((0, 1), (2, 0), (1, 1), (1, 0))]
+    for pair, together in zip(pairs, matcher.match_features(pairs), strict=True):
+        (alone,) = matcher.match_features([pair])
+        np.testing.assert_array_equal(together.matches, alone.matches)
+        np.testing.assert_allclose(together.scores, alone.scores, rtol=0, atol=1e-4)
+        assert together.layers_run == alone.layers_run
+
+
+def test_108_megapixels_simply_work(small: PIL.Image.Image, tmp_path: Path) -> None:
+    large = small.resize((12_000, 9_000), PIL.Image.Resampling.NEAREST)
+    large.save(tmp_path / "large.bmp")
+    result = matcher_of(resize=512, max_keypoints=256).match(tmp_path / "large.bmp", small)
+    assert result.features0.image_size == (12_000, 9_000)
+    assert len(result) > 100
+    assert result.points0[:, 0].max() > 6_000
+    scale = np.array([12_000 / 384, 9_000 / 256])
+    errors = np.linalg.norm((result.points0 + 0.5) / scale - 0.5 - result.points1, axis=1)
+    assert np.median(errors) < 1
+    picture = result.draw(image1=small)
+    assert max(picture.size) < 4_000

@@ -1,0 +1,86 @@
+"""The command as a whole: help, version, and what becomes of errors."""
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import tiepoint
+from tiepoint import api
+from tiepoint.cli import app, main
+from tiepoint.errors import InvalidInput, MissingDependency, WeightsError
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["tiepoint", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+@pytest.mark.parametrize("error", [InvalidInput, WeightsError, MissingDependency])
+def test_errors_are_one_line_and_exit_code_1(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*images: object, **options: object) -> None:
+        raise error("what is wrong; what to do")
+
+    monkeypatch.setattr(api, "match_to_files", fail)
+    assert run_main(monkeypatch, "match", "a.jpg", "b.jpg") == 1
+    assert capsys.readouterr() == ("", "tiepoint: what is wrong; what to do\n")
+
+
+def test_a_bug_is_not_dressed_up_as_an_error_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*images: object, **options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(api, "match_to_files", fail)
+    monkeypatch.setattr(sys, "argv", ["tiepoint", "match", "a.jpg", "b.jpg"])
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def test_an_interrupt_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*images: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "match_to_files", interrupt)
+    assert run_main(monkeypatch, "match", "a.jpg", "b.jpg") in (1, 130)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["match"], ["--nonsense"], ["presets", "extra"]])
+def test_wrong_usage_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    assert run_main(monkeypatch, *arguments) == 2
+
+
+def test_the_version_is_that_of_the_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"tiepoint {tiepoint.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "promised"),
+    [
+        ([], ["match", "demo", "presets", "weights"]),
+        (
+            ["match"],
+            ["--output", "--json", "--npz", "--preset", "--max-keypoints", "--resize", "--threshold"],
+        ),
+        (["match"], ["--no-adaptive", "--device", "--quiet"]),
+        (["demo"], ["--output"]),
+        (["presets"], ["--json"]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_what_there_is(arguments: list[str], promised: list[str], flag: str) -> None:
+    result = CliRunner().invoke(
+        app, [*arguments, flag], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    )
+    assert result.exit_code == 0
+    assert [name for name in promised if name not in result.stdout] == []

@@ -1,0 +1,204 @@
+"""`tiepoint match`: what the options become, what is printed where. The work itself is replaced by a known result."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from tiepoint import api
+from tiepoint.cli import app
+from tiepoint.errors import InvalidInput, TiepointError
+from tiepoint.result import MatchResult
+from tiepoint.types import Features, Matches
+
+SIZES = (640, 480), (1024, 731)
+
+
+def known_result(*sources: str) -> MatchResult:
+    """3 matches between 5 and 4 keypoints, after 7 layers."""
+    both = [
+        Features(
+            keypoints=torch.arange(2.0 * count).reshape(count, 2),
+            scores=torch.ones(count),
+            descriptors=torch.ones(count, 4),
+            image_size=size,
+            source=source,
+        )
+        for count, size, source in zip(
+            (5, 4), SIZES, sources or ("photos/a.jpg", "photos/b.jpg"), strict=True
+        )
+    ]
+    matches = Matches(
+        matches=torch.tensor([[0, 0], [2, 1], [4, 3]]),
+        scores=torch.tensor([0.5, 0.75, 1.0]),
+        matching_scores0=torch.zeros(5),
+        matching_scores1=torch.zeros(4),
+        survived0=torch.ones(5, dtype=torch.int64),
+        survived1=torch.ones(4, dtype=torch.int64),
+        layers_run=7,
+    )
+    return MatchResult.of(*both, matches, {"read": 0.12, "extract": 3.45, "match": 6.78})
+
+
+class Work:
+    """Stands in for `match_to_files`: remembers what it was asked, and gives `result` or raises `error`."""
+
+    result = known_result()
+    error: Exception | None = None
+
+    def __call__(self, *images: object, **options: Any) -> MatchResult:
+        self.images, self.options = images, options
+        if self.error:
+            raise self.error
+        return self.result
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    work = Work()
+    monkeypatch.setattr(api, "match_to_files", work)
+    return work
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["match", "a.jpg", "b.jpg", *arguments])
+
+
+def succeed(*arguments: str) -> Result:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+class TestOptions:
+    def test_the_defaults_are_those_of_the_library(self, work: Work) -> None:
+        succeed()
+        assert work.images == ("a.jpg", "b.jpg")
+        expected = {
+            "picture": None,
+            "data": [],
+            "preset": "aliked+lightglue",
+            "max_keypoints": 2048,
+            "resize": 1024,
+            "filter_threshold": 0.1,
+            "adaptive": True,
+            "device": "auto",
+            "accept_license": False,
+        }
+        assert {name: work.options[name] for name in expected} == expected
+
+    @pytest.mark.parametrize(
+        ("arguments", "name", "value"),
+        [
+            (["-o", "m.png"], "picture", Path("m.png")),
+            (["--output", "m.png"], "picture", Path("m.png")),
+            (["--json", "m.json"], "data", [Path("m.json")]),
+            (["--npz", "m.npz"], "data", [Path("m.npz")]),
+            (["--npz", "m.npz", "--json", "m.json"], "data", [Path("m.json"), Path("m.npz")]),
+            (["--json", "-"], "data", []),
+            (["--preset", "disk+lightglue"], "preset", "disk+lightglue"),
+            (["--max-keypoints", "512"], "max_keypoints", 512),
+            (["--resize", "640"], "resize", 640),
+            (["--resize", "0"], "resize", None),
+            (["--threshold", "0.3"], "filter_threshold", 0.3),
+            (["--no-adaptive"], "adaptive", False),
+            (["--device", "cpu"], "device", "cpu"),
+            (["--accept-license"], "accept_license", True),
+            (["--quiet"], "progress", False),
+        ],
+        ids=str,
+    )
+    def test_each_reaches_the_library(
+        self, work: Work, arguments: list[str], name: str, value: object
+    ) -> None:
+        succeed(*arguments)
+        assert work.options[name] == value
+
+    def test_those_of_the_picture_reach_it(self, work: Work) -> None:
+        succeed("-o", "m.png", "--max-lines", "50", "--keypoints")
+        assert work.options["draw"] == {"max_lines": 50, "keypoints": True}
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--max-keypoints", "0"],
+            ["--max-keypoints", "many"],
+            ["--resize", "-1"],
+            ["--threshold", "2"],
+            ["--threshold", "low"],
+            ["--max-lines", "0"],
+            ["--nonsense"],
+            ["c.jpg"],
+            ["-o"],
+        ],
+        ids=str,
+    )
+    def test_wrong_usage_is_exit_code_2_and_no_work(self, work: Work, arguments: list[str]) -> None:
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert result.stderr
+        assert not hasattr(work, "images")
+
+    def test_one_photograph_is_not_enough(self, work: Work) -> None:
+        assert CliRunner().invoke(app, ["match", "a.jpg"]).exit_code == 2
+
+
+class TestTable:
+    def test_it_says_what_the_issue_promises(self, work: Work) -> None:
+        rows = [line.split() for line in succeed().stdout.splitlines()]
+        assert ["size", "640", "x", "480", "1024", "x", "731"] in rows
+        assert ["keypoints", "5", "4"] in rows
+        assert ["file", "a.jpg", "b.jpg"] in rows
+        text = succeed().stdout
+        for promised in ("3 matches", "7 layers", "read 0.12 s", "extract 3.45 s", "match 6.78 s"):
+            assert promised in text
+
+    def test_it_says_where_the_picture_is(self, work: Work) -> None:
+        assert "out/m.png" in succeed("-o", "out/m.png").stdout
+        assert "-o matches.png" in succeed().stdout
+
+    @pytest.mark.parametrize(
+        "name", ["img[bold].jpg", "[1].jpg", ":heart:.jpg", "[/b].jpg", "ü ä.jpg", "a" * 200 + ".jpg"]
+    )
+    def test_names_are_printed_as_they_are(self, work: Work, name: str) -> None:
+        work.result = known_result(f"photos/{Path(name).name}", "b.jpg")
+        assert Path(name).name in succeed().stdout
+
+    def test_pixels_without_a_name_have_a_table_too(self, work: Work) -> None:
+        nameless = [
+            replace(features, source=None) for features in (work.result.features0, work.result.features1)
+        ]
+        work.result = replace(work.result, features0=nameless[0], features1=nameless[1])
+        assert "3 matches" in succeed().stdout
+
+    def test_quiet_prints_nothing(self, work: Work) -> None:
+        for arguments in (["--quiet"], ["-q", "-o", "m.png", "--json", "m.json"]):
+            result = succeed(*arguments)
+            assert (result.stdout, result.stderr) == ("", "")
+
+
+class TestJson:
+    def test_standard_output_is_json_and_nothing_else(self, work: Work) -> None:
+        result = succeed("--json", "-")
+        assert json.loads(result.stdout) == work.result.to_dict()
+        assert "3 matches" in result.stderr
+
+    def test_quiet_json_prints_only_json(self, work: Work) -> None:
+        result = succeed("--json", "-", "--quiet")
+        assert json.loads(result.stdout)["layers_run"] == 7
+        assert result.stderr == ""
+
+    def test_an_option_is_never_written_in_the_format_of_another(self, work: Work) -> None:
+        for arguments in (["--json", "m.npz"], ["--npz", "m.json"]):
+            result = run(*arguments)
+            assert result.exit_code != 0
+            assert not hasattr(work, "images")
+
+
+def test_errors_leave_the_command_for_main_to_print(work: Work) -> None:
+    work.error = InvalidInput("a.jpg does not exist")
+    assert isinstance(run().exception, TiepointError)

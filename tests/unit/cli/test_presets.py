@@ -1,0 +1,30 @@
+"""`tiepoint presets`: every preset, its licence, and what it is for."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from tiepoint.cli import app
+from tiepoint.presets import PRESETS
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["presets", *arguments], catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_a_line_with_its_licence_and_use(name: str) -> None:
+    (line,) = [line for line in run().splitlines() if line.split()[:1] == [name]]
+    assert PRESETS[name].about in line
+    assert "BSD-3-Clause" in line or "Apache-2.0" in line
+
+
+def test_json_has_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {row["name"]: row for row in json.loads(run("--json"))}
+    assert set(rows) == set(PRESETS)
+    assert rows["aliked+lightglue"]["licence"] == "BSD-3-Clause + Apache-2.0"
+    assert (rows["disk+lightglue"]["extractor"], rows["disk+lightglue"]["matcher"]) == ("disk", "lightglue")
+    assert rows["aliked+nearest"]["matcher_weights"] is None

@@ -1,0 +1,489 @@
+"""load, match, Matcher and match_to_files: the wiring, with a detector that finds bright dots instead of a network.
+
+What needs published weights stands at the end.
+"""
+
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tiepoint
+from tiepoint import api
+from tiepoint.api import Matcher, choose_device, load, match, match_to_files
+from tiepoint.errors import InvalidInput, TiepointError, WeightsError
+from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor
+from tiepoint.matchers.lightglue import LightGlueMatcher
+from tiepoint.matchers.nearest import NearestMatcher
+from tiepoint.networks.detection import Detection
+from tiepoint.presets import PRESETS
+from tiepoint.result import MatchResult
+from tiepoint.types import Features
+
+FREE = (
+    "aliked+lightglue",
+    "aliked-n16rot+lightglue",
+    "aliked-n32+lightglue",
+    "aliked-t16+nearest",
+    "disk+lightglue",
+    "aliked+nearest",
+)
+"""Presets whose weights are free for any use."""
+SHIFT = (7, 4)  # (x, y) px from image 0 to image 1
+
+
+class BrightDots(nn.Module):
+    """Finds white pixels, and describes them by the column of colours below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(
+        self, images: Tensor, *, max_keypoints: int | None, detection_threshold: float
+    ) -> list[Detection]:
+        image = images[0]
+        ys, xs = (image.amin(0) == 1).nonzero().T[:, :max_keypoints]
+        below = torch.stack([image[:, ys + 1, xs], image[:, ys + 2, xs]], dim=1).permute(2, 0, 1).flatten(1)
+        scores = torch.linspace(1, 0.5, len(xs))
+        return [
+            Detection(
+                torch.stack((xs, ys), dim=1).float(), scores, nn.functional.normalize(below - 0.4, dim=1)
+            )
+        ]
+
+
+def dots(shift: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """Eight white dots on black, each with two coloured pixels below it."""
+    random = np.random.default_rng(0)
+    image = np.zeros((60, 80, 3), np.uint8)
+    for k in range(8):
+        x, y = 5 + 8 * k + shift[0], int(random.integers(2, 40)) + shift[1]
+        image[y, x] = 255
+        image[y + 1 : y + 3, x] = random.integers(0, 250, (2, 3))
+    return image
+
+
+@pytest.fixture
+def matcher() -> Matcher:
+    settings = ExtractionSettings(kind="dots@0", max_keypoints=None, resize=None)
+    return Matcher(
+        NeuralExtractor(BrightDots(), settings), NearestMatcher(kind="dots@0", filter_threshold=0.9)
+    )
+
+
+@pytest.fixture
+def loaded(matcher: Matcher, monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """Calls of `load`, which gives the matcher of dots."""
+    calls: list[tuple] = []
+    monkeypatch.setattr(api, "load", lambda *given, **options: calls.append((given, options)) or matcher)
+    return calls
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> tuple[str, str]:
+    paths = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    for path, shift in zip(paths, ((0, 0), SHIFT), strict=True):
+        PIL.Image.fromarray(dots(shift)).save(path)
+    return paths
+
+
+@pytest.fixture
+def without_type_checker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users run it: the checker that wraps the package in tests would refuse wrong types before we do."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+def one_line(error: pytest.ExceptionInfo[TiepointError]) -> str:
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+class TestMatcher:
+    def test_points_lie_where_the_scene_moved_to(self, matcher: Matcher) -> None:
+        result = matcher.match(dots(), dots(SHIFT))
+        assert len(result) == 8
+        np.testing.assert_array_equal(result.points1 - result.points0, [SHIFT] * 8)
+        np.testing.assert_allclose(result.scores, 1, atol=1e-6)
+
+    def test_it_times_its_three_stages(self, matcher: Matcher) -> None:
+        seconds = matcher.match(dots(), dots()).seconds
+        assert list(seconds) == ["read", "extract", "match"]
+        assert all(isinstance(value, float) and value >= 0 for value in seconds.values())
+
+    def test_extract_and_match_features_give_what_match_gives(
+        self, matcher: Matcher, photos: tuple[str, str]
+    ) -> None:
+        features = [matcher.extract(path) for path in photos]
+        (result,) = matcher.match_features([(features[0], features[1])])
+        together = matcher.match(*photos)
+        np.testing.assert_array_equal(result.matches, together.matches)
+        np.testing.assert_array_equal(result.points1, together.points1)
+        assert list(result.seconds) == ["match"]
+        assert (result.features0.source, together.features1.source) == photos
+
+    def test_results_come_in_the_order_of_the_pairs(self, matcher: Matcher) -> None:
+        images = [matcher.extract(dots(shift)) for shift in ((0, 0), (1, 1), (2, 3))]
+        pairs = [(images[i], images[j]) for i, j in ((0, 2), (2, 1), (1, 1))]
+        moved = [(result.points1 - result.points0)[0].tolist() for result in matcher.match_features(pairs)]
+        assert moved == [[2, 3], [-1, -2], [0, 0]]
+
+    def test_any_iterable_of_pairs_will_do(self, matcher: Matcher, without_type_checker: None) -> None:
+        features = matcher.extract(dots())
+        assert len(matcher.match_features(iter([(features, features)] * 3))) == 3  # type: ignore[arg-type]
+        assert len(matcher.match_features([[features, features]])) == 1  # type: ignore[list-item]
+
+    def test_no_pairs_no_results(self, matcher: Matcher) -> None:
+        assert matcher.match_features([]) == []
+
+    def test_an_image_without_keypoints_gives_an_empty_result(self, matcher: Matcher) -> None:
+        black = np.zeros((60, 80, 3), np.uint8)
+        for pair in ((black, dots()), (dots(), black), (black, black)):
+            result = matcher.match(*pair)
+            assert len(result) == 0
+            assert result.points0.shape == result.points1.shape == (0, 2)
+            assert (result.features0.image_size, result.layers_run) == ((80, 60), 0)
+
+    @pytest.mark.usefixtures("without_type_checker")
+    @pytest.mark.parametrize("wrong", [lambda f: (f, f), lambda f: [f, f], lambda f: [f], lambda f: f])
+    def test_a_pair_outside_a_list_is_told_how_to_write_it(self, matcher: Matcher, wrong) -> None:
+        with pytest.raises(InvalidInput, match=r"match_features\(\[\(features0, features1\)\]\)") as error:
+            matcher.match_features(wrong(matcher.extract(dots())))
+        one_line(error)
+
+    @pytest.mark.usefixtures("without_type_checker")
+    @pytest.mark.parametrize("wrong", [[("a.jpg", "b.jpg")], [None], [3]])
+    def test_what_is_no_pair_of_features_is_an_error(self, matcher: Matcher, wrong: list) -> None:
+        with pytest.raises(InvalidInput, match=r"extract") as error:
+            matcher.match_features(wrong)
+        one_line(error)
+
+    def test_features_of_another_preset_are_an_error(self, matcher: Matcher) -> None:
+        mine = matcher.extract(dots())
+        other = Features(
+            keypoints=mine.keypoints,
+            scores=mine.scores,
+            descriptors=mine.descriptors,
+            image_size=mine.image_size,
+            kind="disk@1",
+        )
+        with pytest.raises(InvalidInput, match="'disk@1', but 'dots@0' is expected") as error:
+            matcher.match_features([(mine, other)])
+        one_line(error)
+
+    def test_keypoints_far_outside_the_image_are_an_error(self) -> None:
+        with pytest.raises(
+            InvalidInput, match="1 of 2 keypoints lie more than 1 px outside the 80 x 60"
+        ) as error:
+            Features(
+                keypoints=torch.tensor([[0.0, 0.0], [60.0, 70.0]]),
+                scores=torch.ones(2),
+                descriptors=torch.ones(2, 4),
+                image_size=(80, 60),
+            )
+        one_line(error)
+
+
+@pytest.mark.usefixtures("without_type_checker")
+class TestImagesThatCannotBeUsed:
+    """Each of the two images is checked, and the message is one line that names what is wrong."""
+
+    def broken(self, folder: Path, what: str) -> Path:
+        path = folder / f"{what}.jpg"
+        if what == "folder":
+            path.mkdir()
+        elif what == "text":
+            path.write_text("dear diary")
+        elif what == "empty":
+            path.touch()
+        elif what == "truncated":
+            PIL.Image.fromarray(
+                np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+            ).save(path)
+            path.write_bytes(path.read_bytes()[:5000])
+        return path
+
+    @pytest.mark.parametrize("what", ["missing", "folder", "text", "empty", "truncated"])
+    @pytest.mark.parametrize("side", [0, 1])
+    def test_files(self, matcher: Matcher, tmp_path: Path, what: str, side: int) -> None:
+        images: list = [dots(), dots()]
+        images[side] = self.broken(tmp_path, what)
+        with pytest.raises(InvalidInput, match=f"{what}\\.jpg") as error:
+            matcher.match(*images)
+        one_line(error)
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            np.full((9, 9, 3), np.nan, np.float32),
+            np.zeros((9, 9, 3), np.int64),
+            np.zeros((9, 9, 3), complex),
+            np.full((9, 9, 3), 200.0),
+            np.zeros((9, 9, 7), np.uint8),
+            np.zeros(9, np.uint8),
+            np.zeros((2, 9, 9, 3), np.uint8),
+            np.zeros((0, 9, 3), np.uint8),
+            np.array([["a"]]),
+            torch.zeros(9, 9, 3),
+            torch.full((3, 9, 9), torch.inf),
+            None,
+            3,
+            b"\xff\xd8\xff",
+            "",
+            [1, 2],
+        ],
+        ids=repr,
+    )
+    def test_values(self, matcher: Matcher, image: object) -> None:
+        with pytest.raises(InvalidInput) as error:
+            matcher.extract(image)  # type: ignore[arg-type]
+        assert len(one_line(error)) > 20
+
+
+class TestMatch:
+    def test_it_loads_and_matches(self, loaded: list[tuple], photos: tuple[str, str]) -> None:
+        result = match(*photos, preset="disk+lightglue", max_keypoints=7, device="cpu")
+        assert loaded == [(("disk+lightglue",), {"max_keypoints": 7, "device": "cpu"})]
+        assert len(result) == 8
+
+    def test_the_default_is_the_default_preset(self, loaded: list[tuple], photos: tuple[str, str]) -> None:
+        match(*photos)
+        assert loaded == [(("aliked+lightglue",), {})]
+
+    def test_an_unknown_option_is_a_type_error(self, photos: tuple[str, str]) -> None:
+        with pytest.raises(TypeError, match="max_keypoint"):
+            match(*photos, max_keypoint=7)
+
+
+@pytest.mark.usefixtures("loaded")
+class TestMatchToFiles:
+    def test_it_writes_what_is_asked_for(self, photos: tuple[str, str], tmp_path: Path) -> None:
+        picture, data = tmp_path / "m.png", [tmp_path / "m.json", tmp_path / "m.npz"]
+        result = match_to_files(*photos, picture=picture, data=data, draw={"max_lines": 3})
+        assert len(result) == 8
+        with np.load(data[1]) as arrays:
+            np.testing.assert_array_equal(arrays["points1"], result.points1)
+        with PIL.Image.open(picture) as drawn:
+            np.testing.assert_array_equal(drawn, result.draw(max_lines=3))
+        assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png", "m.png", "m.json", "m.npz"}
+
+    def test_it_writes_nothing_unasked(self, photos: tuple[str, str], tmp_path: Path) -> None:
+        match_to_files(*photos)
+        assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"picture": "x.doc"},
+            {"picture": "no/x.png"},
+            {"data": ["x.txt"]},
+            {"data": ["x.json", "no/x.npz"]},
+        ],
+    )
+    def test_bad_paths_are_found_before_the_work(
+        self, bad: dict, photos: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(api, "match", lambda *given, **options: pytest.fail("the work has begun"))
+        with pytest.raises(InvalidInput) as error:
+            match_to_files(*photos, **bad)
+        one_line(error)
+        assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
+
+    def test_the_picture_never_replaces_a_photograph_by_half(
+        self, photos: tuple[str, str], tmp_path: Path
+    ) -> None:
+        with pytest.raises(InvalidInput):
+            match_to_files(photos[0], tmp_path / "missing.png", picture=photos[0])
+        with PIL.Image.open(photos[0]) as kept:
+            np.testing.assert_array_equal(kept, dots())
+
+
+@pytest.mark.usefixtures("without_type_checker")
+class TestOptions:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"max_keypoints": 0},
+            {"max_keypoints": -5},
+            {"max_keypoints": 2.5},
+            {"max_keypoints": "2048"},
+            {"max_keypoints": True},
+            {"resize": 0},
+            {"resize": 1e9},
+            {"resize": "1024"},
+            {"adaptive": "both"},
+            {"adaptive": None},
+            {"filter_threshold": 1.5},
+            {"filter_threshold": -1.5},
+            {"filter_threshold": float("nan")},
+            {"filter_threshold": "0.1"},
+            {"filter_threshold": None},
+            {"device": "gpu"},
+            {"device": "cuda:99"},
+            {"device": ""},
+            {"device": None},
+        ],
+        ids=str,
+    )
+    def test_a_value_that_cannot_be_is_named(self, wrong: dict) -> None:
+        ((name, value),) = wrong.items()
+        with pytest.raises(InvalidInput, match=name) as error:
+            load(**wrong)
+        assert repr(value) in one_line(error)
+
+    @pytest.mark.parametrize("name", ["zzz", "", None, 3])
+    def test_an_unknown_preset_is_one_line(self, name: object) -> None:
+        with pytest.raises(InvalidInput, match=r"aliked\+lightglue") as error:
+            load(name)  # type: ignore[arg-type]
+        one_line(error)
+
+
+class TestDevice:
+    def test_auto_takes_the_gpu_where_there_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        assert choose_device("auto") == torch.device("cuda")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert choose_device("auto") == torch.device("cpu")
+
+    @pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+    def test_a_device_that_works_is_taken(self, device: str | torch.device) -> None:
+        assert choose_device(device) == torch.device("cpu")
+
+
+@pytest.mark.weights
+class TestLoad:
+    """With the published weights."""
+
+    @pytest.mark.parametrize("name", FREE)
+    def test_every_preset_loads(self, name: str) -> None:
+        preset, matcher = (
+            PRESETS[name],
+            load(name, device="cpu", max_keypoints=9, resize=99, filter_threshold=0.3),
+        )
+        settings = matcher.extractor.settings
+        assert (settings.max_keypoints, settings.resize) == (9, 99)
+        assert settings.kind.startswith(f"{preset.extractor}@")
+        assert matcher.matcher.kind == settings.kind
+        assert matcher.matcher.filter_threshold == 0.3
+        assert isinstance(
+            matcher.matcher, LightGlueMatcher if preset.matcher == "lightglue" else NearestMatcher
+        )
+
+    def test_the_kind_is_that_of_the_extractor_and_not_of_the_settings(self) -> None:
+        kinds = [
+            load(name, resize=resize).extractor.settings.kind
+            for name, resize in (("aliked+lightglue", 64), ("aliked+nearest", 32), ("aliked-t16+nearest", 64))
+        ]
+        assert kinds[0] == kinds[1] != kinds[2]
+
+    @pytest.mark.parametrize(
+        ("adaptive", "depth", "width"), [(True, 1, 1), (False, 0, 0), ("depth", 1, 0), ("width", 0, 1)]
+    )
+    def test_adaptivity_is_the_published_one_or_a_part(self, adaptive, depth: int, width: int) -> None:
+        found = load(adaptive=adaptive).matcher.adaptivity  # type: ignore[attr-defined]
+        assert found.depth_confidence == (0.95 if depth else -1)
+        assert found.width_confidence == (0.99 if width else -1)
+
+    @pytest.mark.parametrize("name", FREE)
+    def test_an_image_that_shows_nothing_has_no_keypoints(self, name: str) -> None:
+        matcher = load(name, resize=64)
+        one, black, grey = (
+            np.full(shape, value, np.uint8)
+            for shape, value in (((1, 1), 9), ((48, 64, 3), 0), ((33, 17), 130))
+        )
+        for images in ((one, black), (black, grey)):
+            result = matcher.match(*images)
+            assert (len(result.features0), len(result.features1), len(result), result.layers_run) == (
+                0,
+                0,
+                0,
+                0,
+            )
+            assert result.features0.image_size == images[0].shape[1::-1]
+
+    def test_descriptors_of_another_preset_are_an_error(self) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        aliked, disk = (
+            load(name, resize=64, max_keypoints=20) for name in ("aliked+lightglue", "disk+lightglue")
+        )
+        mine, theirs = aliked.extract(noise), disk.extract(noise)
+        with pytest.raises(InvalidInput, match=r"'disk@.*', but 'aliked-n16@.*' is expected") as error:
+            aliked.match_features([(mine, mine), (theirs, theirs)])
+        one_line(error)
+
+
+@pytest.mark.weights
+class TestWeightsOfYourOwn:
+    def save(self, folder: Path, what: str) -> Path:
+        path = folder / f"{what}.pth"
+        if what == "damaged":
+            path.write_bytes(b"\x80\x02 no checkpoint \x00" * 100)
+        elif what == "empty":
+            path.touch()
+        elif what == "foreign":
+            torch.save({f"layer{k}.weight": torch.zeros(3) for k in range(40)}, path)
+        elif what == "list":
+            torch.save([torch.zeros(3)], path)
+        return path
+
+    @pytest.mark.parametrize("what", ["damaged", "empty", "foreign", "list"])
+    @pytest.mark.parametrize("role", ["extractor_weights", "matcher_weights"])
+    def test_a_file_that_holds_something_else_is_an_error(self, tmp_path: Path, what: str, role: str) -> None:
+        with pytest.raises(WeightsError) as error:
+            load(**{role: self.save(tmp_path, what)})
+        one_line(error)
+
+    @pytest.mark.parametrize("preset", ["aliked+lightglue", "disk+lightglue"])
+    @pytest.mark.parametrize("role", ["extractor_weights", "matcher_weights"])
+    def test_a_missing_file_is_an_error_that_names_it(self, role: str, preset: str) -> None:
+        with pytest.raises(InvalidInput, match=r"mine\.pth") as error:
+            load(preset, **{role: "mine.pth"})
+        one_line(error)
+
+    @pytest.mark.parametrize("role", ["extractor_weights", "matcher_weights"])
+    def test_the_weights_of_the_other_role_are_an_error(self, role: str) -> None:
+        other = {"extractor_weights": "aliked_lightglue", "matcher_weights": "aliked-n16"}[role]
+        with pytest.raises(WeightsError) as error:
+            load(**{role: other})
+        one_line(error)
+
+    def test_a_copy_of_the_published_file_does_the_same(self, tmp_path: Path) -> None:
+        copy = tmp_path / "mine.pth"
+        copy.write_bytes(tiepoint.weights.resolve("aliked-t16").read_bytes())
+        published, mine = load("aliked-t16+nearest"), load("aliked-t16+nearest", extractor_weights=copy)
+        assert mine.extractor.settings.kind == published.extractor.settings.kind
+        assert mine.extractor.fingerprint == published.extractor.fingerprint
+
+    def test_other_weights_are_another_kind(self, tmp_path: Path) -> None:
+        published = load("aliked-t16+nearest")
+        changed = {name: tensor + 0.001 for name, tensor in published.extractor.network.state_dict().items()}
+        torch.save(changed, tmp_path / "mine.pth")
+        mine = load("aliked-t16+nearest", extractor_weights=tmp_path / "mine.pth")
+        assert mine.extractor.settings.kind != published.extractor.settings.kind
+        assert mine.extractor.settings.kind.startswith("aliked-t16@")
+
+    def test_a_matchers_weights_for_a_preset_without_a_network_are_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            InvalidInput, match=r"aliked\+nearest.*matcher_weights|matcher_weights.*aliked\+nearest"
+        ):
+            load("aliked+nearest", matcher_weights=tmp_path / "mine.pth")
+
+    def test_a_matcher_for_other_descriptors_is_an_error_at_once(self, tmp_path: Path) -> None:
+        from tiepoint.networks.lightglue import LightGlue, LightGlueShape
+
+        network = LightGlue(LightGlueShape(input_dim=256, dim=32, layers=2, heads=4))
+        torch.save(network.state_dict(), tmp_path / "superpoint_lightglue.pth")
+        with pytest.raises((WeightsError, InvalidInput), match="256") as error:
+            load("aliked+lightglue", matcher_weights=tmp_path / "superpoint_lightglue.pth")
+        one_line(error)
+
+
+def test_a_result_of_the_public_function_is_the_public_type(
+    loaded: list[tuple], photos: tuple[str, str]
+) -> None:
+    assert type(tiepoint.match(*photos)) is MatchResult is tiepoint.MatchResult

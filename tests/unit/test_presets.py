@@ -1,0 +1,71 @@
+"""The table of presets: what is promised is there, every row can be filled, and a wrong name gets help."""
+
+import pytest
+
+from tiepoint.errors import InvalidInput
+from tiepoint.extractors.neural import NETWORKS
+from tiepoint.presets import DEFAULT_PRESET, PRESETS, find_preset
+from tiepoint.weights import WEIGHTS
+
+PROMISED = {
+    "aliked+lightglue",
+    "aliked-n16rot+lightglue",
+    "aliked-n32+lightglue",
+    "aliked-t16+nearest",
+    "disk+lightglue",
+    "aliked+nearest",
+}
+
+
+def test_the_promised_presets_are_there() -> None:
+    assert set(PRESETS) >= PROMISED
+    assert DEFAULT_PRESET == "aliked+lightglue"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_row_names_things_that_exist(name: str) -> None:
+    preset = PRESETS[name]
+    assert preset.extractor in NETWORKS
+    assert set(preset.weights) <= set(WEIGHTS)
+    assert preset.weights[0] == preset.extractor
+    assert (
+        (preset.matcher == "lightglue") == (preset.matcher_weights is not None) == name.endswith("+lightglue")
+    )
+    assert preset.about
+
+
+def test_an_extractor_meets_the_matcher_that_was_trained_for_it() -> None:
+    for preset in PRESETS.values():
+        if preset.matcher_weights:
+            family = preset.extractor.split("-")[0]
+            assert preset.matcher_weights.startswith(family)
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_the_promised_presets_are_free_for_commercial_use(name: str) -> None:
+    assert all(WEIGHTS[weights].commercial for weights in PRESETS[name].weights)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_found_by_its_name(name: str) -> None:
+    assert find_preset(name) is PRESETS[name]
+
+
+def test_a_slip_of_the_pen_is_told_what_was_meant() -> None:
+    with pytest.raises(InvalidInput, match=r"'disk\+lightgleu'.*did you mean 'disk\+lightglue'\?"):
+        find_preset("disk+lightgleu")
+
+
+@pytest.mark.parametrize("name", ["zzz", "", "ALIKED", "aliked+lightgleu"])
+def test_an_unknown_preset_is_one_line_that_lists_all(name: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        find_preset(name)
+    message = str(error.value)
+    assert repr(name) in message
+    assert all(known in message for known in PRESETS)
+    assert "\n" not in message
+
+
+def test_the_message_without_a_suggestion_is_two_sentences() -> None:
+    with pytest.raises(InvalidInput, match=r"there is no preset 'zzz'[.;:] "):
+        find_preset("zzz")
