@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import types
 import typing
 from typing import Any, TypeVar
@@ -13,11 +14,17 @@ T = TypeVar("T")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Turn a frozen dataclass into plain dicts, lists, strings and numbers that JSON can hold."""
-    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    """Turn a frozen dataclass into plain dicts, lists, strings and numbers that JSON can hold.
+
+    Raises:
+        InvalidInput: a value that JSON can't hold, NaN and infinity among them.
+    """
+    hints = typing.get_type_hints(type(config))
+    values = {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    return {name: float(v) if hints[name] is float else v for name, v in values.items()}
 
 
-def from_dict(cls: type[T], values: dict[str, Any]) -> T:
+def from_dict(cls: type[T], values: Any) -> T:
     """Build a frozen dataclass from `to_dict`'s form; the inverse of it.
 
     Args:
@@ -72,6 +79,8 @@ def _plain(value: Any) -> Any:
         return to_dict(value)
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput(f"a configuration holds finite numbers, not {value}")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise InvalidInput(

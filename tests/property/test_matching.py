@@ -4,6 +4,7 @@ The network is random and small, but adaptive: pairs stop early and lose keypoin
 every run, since a decision between two nearly equal scores may fall either way.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -51,6 +52,17 @@ MATCHERS = {
         for name, adaptivity in ADAPTIVITY.items()
     },
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tensors this small are computed faster by one thread than by several that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 each_matcher = pytest.mark.parametrize("name", MATCHERS)
 repeatable = settings(derandomize=True, deadline=None, max_examples=15)
 

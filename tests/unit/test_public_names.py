@@ -7,7 +7,19 @@ import pytest
 
 import tiepoint
 
-CONTRACT = {
+HUGGING_FACE = {
+    "AutoImageProcessor",
+    "AutoModelForKeypointMatching",
+    "LightGlueConfig",
+    "LightGlueForKeypointMatching",
+    "LightGlueImageProcessor",
+    "LightGlueImageProcessorFast",
+    "SuperPointConfig",
+    "pipeline",
+}
+"""The names that users of transformers know."""
+
+CONTRACT = HUGGING_FACE | {
     "PRESETS",
     "Features",
     "Image",

@@ -1,10 +1,10 @@
 """`model.safetensors` and `config.json` <-> a model; presets <-> a model. Tensors keep every bit."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -28,7 +28,6 @@ from tiepoint.weights import load_state_dict
 if TYPE_CHECKING:
     from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
 
-M = TypeVar("M", bound="LightGlueForKeypointMatching")
 StateDict = dict[str, Tensor]
 
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
@@ -64,18 +63,18 @@ class Source:
 
 
 def load_pretrained(
-    make: Callable[[LightGlueConfig], M],
+    cls: Any,
     source: Source,
     config: LightGlueConfig | None,
     overrides: Mapping[str, Any],
     dtype: str | torch.dtype | None,
     device_map: Any,
-) -> M:
-    """Build the model of `source` and fill it, strictly."""
+) -> Any:
+    """Build the model of `source`, an instance of `cls`, and fill it, strictly."""
     config = config or _config(source, overrides)
     state = _preset_state(source) if source.preset else _file_state(source)
     with torch.device("meta"):
-        model = make(config)
+        model = cls(config)
     fill(model, state)
     wanted = _dtype(dtype, config)
     model = model if wanted is None else model.to(wanted)

@@ -69,8 +69,13 @@ def _real_pairs(similarity: Tensor, mask0: Tensor | None, mask1: Tensor | None) 
     return real if mask1 is None else real & mask1[:, None, :]
 
 
-def mutual_matches(log_scores: Float[Tensor, "b m+1 n+1"], threshold: float) -> Assignment:
-    """Keep the pairs that are the best of their row and of their column, with a score above `threshold`."""
+def mutual_matches(log_scores: Float[Tensor, "b rows columns"], threshold: float) -> Assignment:
+    """Keep the pairs that are the best of their row and of their column, with a score above `threshold`.
+
+    Args:
+        log_scores: (b, m + 1, n + 1), as `log_assignment_matrix` gives them.
+        threshold: of the score, not of its logarithm.
+    """
     pairs = log_scores[:, :-1, :-1]
     b, m, n = pairs.shape
     if m == 0 or n == 0:

@@ -89,6 +89,8 @@ def normalize_keypoints(
     Source: LightGlue (arXiv 2306.13643), section 3.1; cvg/LightGlue `normalize_keypoints`.
     """
     keypoints = keypoints.float()
+    if keypoints.shape[-2] == 0:
+        return keypoints
     if image_size is None:
         image_size = 1 + keypoints.amax(-2) - keypoints.amin(-2)
     size = image_size.to(keypoints)

@@ -111,7 +111,7 @@ def shape_of(official: StateDict) -> LightGlueShape:
 
 def family_of(names: StateDict | set[str]) -> Family:
     """Which family's names these are."""
-    if "positional_encoder.projector.weight" in names:
+    if any(name.startswith(("transformer_layers.", "match_assignment_layers.")) for name in names):
         return "huggingface"
     return "old" if any(name.startswith("self_attn.") for name in names) else "official"
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tiepoint.errors import WeightsError
 from tiepoint.extractors.neural import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
 from tiepoint.image import Image, read_image
+from tiepoint.networks.aliked import ALIKED, ALIKED_VARIANTS
 from tiepoint.networks.detection import Detection
 
 SETTINGS = ExtractionSettings(kind="corners@0123", max_keypoints=9, resize=40)
@@ -108,35 +109,38 @@ def test_the_network_is_put_into_evaluation_mode() -> None:
 
 
 class TestBuildNetwork:
-    def state(self) -> dict[str, Tensor]:
-        return {name: tensor + 0.5 for name, tensor in NETWORKS["aliked-t16"]().state_dict().items()}
+    """Filling is strict; shown on the smallest network."""
 
-    def test_it_holds_the_tensors_it_was_given(self) -> None:
-        state = self.state()
+    @pytest.fixture
+    def state(self) -> dict[str, Tensor]:
+        return {name: tensor + 0.5 for name, tensor in ALIKED(ALIKED_VARIANTS["t16"]).state_dict().items()}
+
+    def test_it_holds_the_tensors_it_was_given(self, state: dict[str, Tensor]) -> None:
         network = build_network("aliked-t16", state)
         assert not network.training
+        assert set(network.state_dict()) == set(state)
         for name, tensor in network.state_dict().items():
             assert torch.equal(tensor, state[name])
             assert tensor.device.type == "cpu"
 
-    def test_a_missing_tensor_is_an_error(self) -> None:
-        state = self.state()
+    def test_a_missing_tensor_is_an_error(self, state: dict[str, Tensor]) -> None:
         name = next(iter(state))
         del state[name]
         with pytest.raises(WeightsError, match=f"aliked-t16.*missing {name}") as error:
             build_network("aliked-t16", state)
         assert "\n" not in str(error.value)
 
-    def test_an_unexpected_tensor_is_an_error(self) -> None:
+    def test_an_unexpected_tensor_is_an_error(self, state: dict[str, Tensor]) -> None:
         with pytest.raises(WeightsError, match=r"aliked-t16.*unexpected fc\.weight"):
-            build_network("aliked-t16", {**self.state(), "fc.weight": torch.zeros(2)})
+            build_network("aliked-t16", {**state, "fc.weight": torch.zeros(2)})
 
-    def test_another_variant_is_an_error(self) -> None:
+    def test_another_variant_is_an_error(self, state: dict[str, Tensor]) -> None:
         with pytest.raises(WeightsError, match=r"must have shape .*, but has .*another variant") as error:
-            build_network("aliked-n16", self.state())
+            build_network("aliked-n16", state)
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize("name", NETWORKS)
-    def test_every_network_can_be_made_and_filled(self, name: str) -> None:
-        state = NETWORKS[name]().state_dict()
-        assert set(build_network(name, state).state_dict()) == set(state)
+    def test_every_network_refuses_a_stranger(self, name: str) -> None:
+        with pytest.raises(WeightsError) as error:
+            build_network(name, {"fc.weight": torch.zeros(2)})
+        assert "\n" not in str(error.value)

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
+
 from tiepoint.errors import WeightsError
 from tiepoint.networks.loading import load_strictly, some
-from torch import nn
 
 
 def norm_on_meta() -> nn.Module:
