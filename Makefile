@@ -24,7 +24,7 @@ demo: $(VENV)/.demo  ## match a real pair; writes and names the picture
 	$(BIN)/tiepoint demo -o tiepoint-demo.png
 
 test: $(VENV)/.test  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.test  ## format, lint, types, layers
 	$(BIN)/ruff format --check

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -17,6 +18,7 @@ from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.matchers.compatibility import Pair
 from tiepoint.matchers.lightglue import LightGlueMatcher
 from tiepoint.matchers.nearest import NearestMatcher
+from tiepoint.networks.lightglue import LightGlue
 from tiepoint.networks.lightglue_adaptive import Adaptivity
 from tiepoint.networks.lightglue_convert import build as build_lightglue
 from tiepoint.presets import DEFAULT_PRESET, Preset, find_preset
@@ -147,8 +149,13 @@ def load(
     extractor = _load_extractor(row, extractor_weights or row.extractor, read, max_keypoints, resize, target)
     kind = extractor.settings.kind
     if row.matcher == "nearest":
+        if matcher_weights is not None:
+            raise InvalidInput(
+                f"preset {preset!r} matches without weights, so matcher_weights can't be used with it"
+            )
         return Matcher(extractor, NearestMatcher(kind=kind, filter_threshold=filter_threshold))
     network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target)
+    _check_dimensions(extractor, network, str(matcher_weights or row.matcher_weights))
     matcher = LightGlueMatcher(
         network, kind=kind, adaptivity=Adaptivity.named(adaptive), filter_threshold=filter_threshold
     )
@@ -184,7 +191,8 @@ def match_to_files(
     image1: ImageSource,
     *,
     picture: str | os.PathLike[str] | None = None,
-    data: Sequence[str | os.PathLike[str]] = (),
+    json: str | os.PathLike[str] | None = None,
+    npz: str | os.PathLike[str] | None = None,
     draw: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> MatchResult:
@@ -194,7 +202,8 @@ def match_to_files(
         image0: as for `match`.
         image1: as for `match`.
         picture: where to write the picture; its ending decides the format.
-        data: where to write the matches, .npz or .json.
+        json: where to write the matches as JSON; ends in .json.
+        npz: where to write them as NumPy arrays; ends in .npz.
         draw: options of `MatchResult.draw`.
         **options: as for `match`.
 
@@ -204,8 +213,9 @@ def match_to_files(
     """
     if picture is not None:
         check_picture(picture)
-    for path in data:
-        check_format(path)
+    data = [
+        check_format(path, suffix) for path, suffix in ((json, ".json"), (npz, ".npz")) if path is not None
+    ]
     result = match(image0, image1, **options)
     for path in data:
         result.save(path)
@@ -224,8 +234,8 @@ def choose_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        torch.empty(1, device=chosen).tolist()  # "meta" is a device, but holds no values
+    except (RuntimeError, AssertionError, ValueError, TypeError, NotImplementedError) as error:
         reason = (str(error).splitlines() or ["unknown"])[0]
         raise InvalidInput(f"device {device!r} can't be used here ({reason}); use 'auto' or 'cpu'") from error
     return chosen
@@ -242,7 +252,10 @@ def _load_extractor(
     state = read(weights, key=WEIGHTS_KEYS.get(row.extractor))
     kind = f"{row.extractor}@{_digest_of(weights)[:12]}"
     settings = ExtractionSettings(
-        kind=kind, max_keypoints=max_keypoints, resize=resize, detection_threshold=row.detection_threshold
+        kind=kind,
+        max_keypoints=None if max_keypoints is None else int(max_keypoints),
+        resize=None if resize is None else int(resize),
+        detection_threshold=row.detection_threshold,
     )
     return NeuralExtractor(build_network(row.extractor, state).to(device), settings)
 
@@ -252,17 +265,25 @@ def _digest_of(name: str | Path) -> str:
     return known or digest(resolve(name, accept_license=True))  # consent was given when the tensors were read
 
 
+def _check_dimensions(extractor: NeuralExtractor, network: LightGlue, weights: str) -> None:
+    columns = extractor.descriptor_dim
+    if columns != network.shape.input_dim:
+        raise InvalidInput(
+            f"LightGlue's weights {weights} take descriptors of {network.shape.input_dim} columns, but this preset's "
+            f"extractor gives {columns}; choose the weights that were trained for it"
+        )
+
+
 def _as_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    listed = list(pairs)
-    if any(isinstance(item, Features) for item in listed):
+    if isinstance(pairs, Features) or any(isinstance(item, Features) for item in pairs):
         raise InvalidInput("match_features takes a list of pairs: match_features([(features0, features1)])")
-    return listed
+    return list(pairs)
 
 
 def _check_options(max_keypoints: Any, resize: Any, adaptive: Any, filter_threshold: Any) -> None:
     for name, value in (("max_keypoints", max_keypoints), ("resize", resize)):
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if value is not None and not (whole and value > 0):
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if value is not None and not (whole and int(value) > 0):
             raise InvalidInput(f"{name} must be a whole number above 0, or None, but is {value!r}")
     if adaptive not in (True, False, "depth", "width"):
         raise InvalidInput(f"adaptive must be True, False, 'depth' or 'width', but is {adaptive!r}")

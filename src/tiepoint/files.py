@@ -40,6 +40,13 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         InvalidInput: the path is a folder, or its folder is missing or can't be written to.
     """
     target = Path(path)
+    try:
+        _check_place(target)
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise InvalidInput(f"can't write {target}: {error.strerror or error}; choose another name") from error
+
+
+def _check_place(target: Path) -> None:
     if target.is_dir():
         raise InvalidInput(
             f"can't write {target}: it is a folder; name a file, such as {target / 'matches.png'}"

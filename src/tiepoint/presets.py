@@ -92,5 +92,5 @@ def find_preset(name: str) -> Preset:
     if name in PRESETS:
         return PRESETS[name]
     close = difflib.get_close_matches(str(name), PRESETS, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
-    raise InvalidInput(f"there is no preset {name!r}{meant} Presets: {', '.join(PRESETS)}")
+    meant = f"; did you mean {close[0]!r}?" if close else ";"
+    raise InvalidInput(f"there is no preset {name!r}{meant} the presets are {', '.join(PRESETS)}")

@@ -18,7 +18,7 @@ from tiepoint.types import Features, Matches
 FORMATS = (".npz", ".json")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MatchResult:
     """Tie points of one pair, and what is known of how they came about.
 
@@ -160,16 +160,20 @@ class MatchResult:
         }
 
 
-def check_format(path: str | os.PathLike[str]) -> Path:
+def check_format(path: str | os.PathLike[str], *suffixes: str) -> Path:
     """Find out before the work whether matches can be saved under this name.
 
+    Args:
+        path: where to.
+        suffixes: the endings that will do; none given: .npz and .json.
+
     Raises:
-        InvalidInput: another ending than .npz or .json, or the file can't be written.
+        InvalidInput: another ending, or the file can't be written.
     """
-    target = Path(path)
-    if target.suffix.lower() not in FORMATS:
+    target, allowed = Path(path), suffixes or FORMATS
+    if target.suffix.lower() not in allowed:
         raise InvalidInput(
-            f"can't save matches as {target.name!r}; use a name that ends in {' or '.join(FORMATS)}"
+            f"can't save matches as {target.name!r}; use a name that ends in {' or '.join(allowed)}"
         )
     check_writable(target)
     return target

@@ -16,7 +16,7 @@ MAX_OUTSIDE_PX = 1.0
 """How far outside its image a keypoint may lie (resizing back moves it by less than this)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Features:
     """Keypoints and descriptors of one image, validated once.
 
@@ -75,7 +75,7 @@ class Features:
         return [(name, value) for name in names if isinstance(value := getattr(self, name), Tensor)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Matches:
     """What a matcher says of one pair; the tensors lie on the CPU.
 

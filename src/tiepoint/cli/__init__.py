@@ -25,10 +25,11 @@ app.command("presets")(presets.presets)
 app.add_typer(weights.app, name="weights")
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"tiepoint {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -8,6 +8,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, to_
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(stderr=to_stderr)
     if not console.is_terminal:
@@ -16,5 +17,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, to_
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(str(cell)) for cell in row))  # a file may be called [bold].jpg
     console.print(table)

@@ -90,6 +90,11 @@ class NeuralExtractor:
         """Where the network runs, and where features lie."""
         return next(self.network.parameters()).device
 
+    @property
+    def descriptor_dim(self) -> int:
+        """Columns of the descriptors."""
+        return self.network.descriptor_dim  # type: ignore[return-value]
+
     @torch.no_grad()
     def extract(self, image: Image) -> Features:
         """Detect and describe keypoints.

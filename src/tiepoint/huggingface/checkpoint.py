@@ -1,6 +1,7 @@
 """`model.safetensors` and `config.json` <-> a model; presets <-> a model. Tensors keep every bit."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +107,24 @@ def fill(model: "LightGlueForKeypointMatching", state: Mapping[str, Tensor]) -> 
     Raises:
         WeightsError: a tensor is missing, unexpected or of another shape.
     """
+    _check_heads(state)
     detector = {n.removeprefix(DETECTOR_PREFIX): t for n, t in state.items() if n.startswith(DETECTOR_PREFIX)}
     kind = model.config.keypoint_detector_config.model_type
     load_strictly(model.matcher, to_official(state), "LightGlue")
     load_strictly(
         model.keypoint_detector, _row(model.config.keypoint_detector_config).from_hub(detector), kind
     )
+
+
+def _check_heads(state: Mapping[str, Tensor]) -> None:
+    """Fewer heads of keys and values than of queries show in the tensors, whatever the configuration says."""
+    for name, tensor in state.items():
+        query = state.get(re.sub(r"\.[kv]_proj\.", ".q_proj.", name))
+        if query is not None and query.shape != tensor.shape:
+            raise WeightsError(
+                f"{name} is {tuple(tensor.shape)}, but its queries are {tuple(query.shape)}: LightGlue has as many "
+                "key/value heads as attention heads; these weights are another network's"
+            )
 
 
 def _row(config: DetectorConfig) -> Any:

@@ -20,14 +20,24 @@ def check_pairs(pairs: Sequence[Pair], *, kind: str = "", descriptor_dim: int | 
         InvalidInput: not a pair of Features, features of another kind, descriptors of another dimension.
     """
     for number, pair in enumerate(pairs):
-        if len(pair) != 2 or not all(isinstance(features, Features) for features in pair):
+        if not _is_pair(pair):
             raise InvalidInput(
-                f"pair {number} must be two Features (features0, features1), but holds "
-                f"{', '.join(type(item).__name__ for item in pair)}; make them with matcher.extract(image)"
+                f"pair {number} must be two Features (features0, features1), but is {_describe(pair)}; "
+                "make them with matcher.extract(image)"
             )
         for features in pair:
             _check_kind(features, kind or pair[0].kind)
             _check_dim(features, descriptor_dim or pair[0].descriptors.shape[1], kind)
+
+
+def _is_pair(pair: object) -> bool:
+    return isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(item, Features) for item in pair)
+
+
+def _describe(pair: object) -> str:
+    if not isinstance(pair, Sequence) or isinstance(pair, str):
+        return type(pair).__name__
+    return f"({', '.join(type(item).__name__ for item in pair)})"
 
 
 def _check_kind(features: Features, expected: str) -> None:

@@ -17,7 +17,7 @@ class NearestMatcher:
 
     Args:
         kind: of the features to take; "" = any, but equal in a pair.
-        filter_threshold: a match has a cosine above this.
+        filter_threshold: the least cosine of a match.
     """
 
     def __init__(self, *, kind: str = "", filter_threshold: float = 0.1) -> None:
@@ -49,4 +49,4 @@ def _mutual_nearest(vectors0: Tensor, vectors1: Tensor, threshold: float) -> Ass
     if m == 0 or n == 0:
         return no_matches((m,), (n,), vectors0)
     cosines, best0, best1 = best_of_blocks(lambda rows: vectors0[rows] @ vectors1.T, row_blocks(m, n))
-    return keep_mutual(cosines, best0, best1, threshold)
+    return keep_mutual(cosines, best0, best1, cosines >= threshold)

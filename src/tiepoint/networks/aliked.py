@@ -88,6 +88,11 @@ class ALIKED(nn.Module):
         self.score_head = _score_head(config.dim)
         self.desc_head = DescriptorHead(config)
 
+    @property
+    def descriptor_dim(self) -> int:
+        """Columns of the descriptors."""
+        return self.config.dim
+
     def forward(
         self,
         images: Float[Tensor, "b 3 h w"],

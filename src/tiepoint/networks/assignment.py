@@ -81,7 +81,8 @@ def mutual_matches(log_scores: Float[Tensor, "b rows columns"], threshold: float
     if m == 0 or n == 0:
         return no_matches((b, m), (b, n), log_scores)
     (log_best0, best0), best1 = pairs.max(2), pairs.argmax(1)
-    return keep_mutual(log_best0.exp(), best0, best1, threshold)
+    scores = log_best0.exp()
+    return keep_mutual(scores, best0, best1, scores > threshold)
 
 
 def streamed_matches(
@@ -119,7 +120,8 @@ def streamed_matches(
         return (2 * similarity(block)).add_(row_terms[block, None]).add_(column_terms)
 
     log_best0, best0, best1 = best_of_blocks(log_scores, blocks)
-    return keep_mutual(log_best0.exp(), best0, best1, threshold)
+    scores = log_best0.exp()
+    return keep_mutual(scores, best0, best1, scores > threshold)
 
 
 def row_blocks(m: int, n: int, block_elements: int = BLOCK_ELEMENTS) -> list[slice]:
@@ -154,17 +156,27 @@ def best_of_blocks(
 
 
 def keep_mutual(
-    scores: Float[Tensor, "*b m"], best0: Int[Tensor, "*b m"], best1: Int[Tensor, "*b n"], threshold: float
+    scores: Float[Tensor, "*b m"],
+    best0: Int[Tensor, "*b m"],
+    best1: Int[Tensor, "*b n"],
+    good_enough: Bool[Tensor, "*b m"],
 ) -> Assignment:
-    """Keep the pairs that are best from both sides; `scores[i]` is the score of (i, best0[i])."""
+    """Keep the pairs that are best from both sides and good enough.
+
+    Args:
+        scores: of the pairs (i, best0[i]); mutual ones keep theirs in `matching_scores`, good enough or not.
+        best0: best partner of each keypoint of image 0.
+        best1: likewise of image 1.
+        good_enough: which of the pairs (i, best0[i]) may be matches.
+    """
     rows = torch.arange(best0.shape[-1], device=best0.device).expand_as(best0)
     columns = torch.arange(best1.shape[-1], device=best1.device).expand_as(best1)
     mutual0 = best1.gather(-1, best0) == rows
     mutual1 = best0.gather(-1, best1) == columns
     scores0 = torch.where(mutual0, scores, 0)
     scores1 = torch.where(mutual1, scores0.gather(-1, best1), 0)
-    matches0 = torch.where(mutual0 & (scores0 > threshold), best0, -1)
-    matches1 = torch.where(mutual1 & (scores1 > threshold), best1, -1)
+    matches0 = torch.where(mutual0 & good_enough, best0, -1)
+    matches1 = torch.where(mutual1 & good_enough.gather(-1, best1), best1, -1)
     return Assignment(matches0, matches1, scores0, scores1)
 
 

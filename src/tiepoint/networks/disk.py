@@ -63,6 +63,11 @@ class DISK(nn.Module):
         self.config = config
         self.unet = UNet(config)
 
+    @property
+    def descriptor_dim(self) -> int:
+        """Columns of the descriptors."""
+        return self.config.dim
+
     def forward(
         self,
         images: Float[Tensor, "b 3 h w"],

@@ -76,6 +76,11 @@ class SuperPoint(nn.Module):
         self.convDa = Layer(w4, head, 3, batch_norm=batch_norm)
         self.convDb = Layer(head, shape.dim, 1, batch_norm=batch_norm, relu=False)
 
+    @property
+    def descriptor_dim(self) -> int:
+        """Columns of the descriptors."""
+        return self.shape.dim
+
     def forward(
         self,
         images: Float[Tensor, "b c h w"],
