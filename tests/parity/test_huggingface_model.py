@@ -208,17 +208,32 @@ def aliked() -> LightGlueForKeypointMatching:
     return LightGlueForKeypointMatching.from_pretrained("aliked+lightglue", **config)
 
 
+@pytest.fixture(
+    scope="module",
+    params=[("DSC_0410.JPG", "DSC_0411.JPG"), ("sacre_coeur1.jpg", "sacre_coeur2.jpg")],
+    ids=["easy", "hard"],
+)
+def features(request: pytest.FixtureRequest, shared_data: Path, aliked) -> SimpleNamespace:
+    """What ALIKED finds in two photographs of 480 x 640 px: the 512 strongest, relative to the image."""
+    processor = AutoImageProcessor.from_pretrained("aliked+lightglue", size={"height": 480, "width": 640})
+    photos = [shared_data / "lightglue_assets" / name for name in request.param]
+    pixel_values = processor(photos, return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        found = aliked.keypoint_detector(pixel_values[0], max_keypoints=512)
+    return SimpleNamespace(
+        pixel_values=pixel_values,
+        keypoints=torch.stack([image.keypoints for image in found]) / torch.tensor([640, 480]),
+        descriptors=torch.stack([image.descriptors for image in found]),
+    )
+
+
 @pytest.mark.weights
 @pytest.mark.parametrize("confidences", [(0.95, 0.99), (1.0, 1.0)], ids=["adaptive", "all layers"])
-@pytest.mark.parametrize("names", [("DSC_0410.JPG", "DSC_0411.JPG"), ("sacre_coeur1.jpg", "sacre_coeur2.jpg")])
-def test_the_real_aliked_weights_match_as_in_transformers(
-    shared_data: Path, aliked: LightGlueForKeypointMatching, names: tuple[str, str], confidences
-):
-    processor = AutoImageProcessor.from_pretrained("aliked+lightglue", size={"height": 480, "width": 640})
-    inputs = processor([shared_data / "lightglue_assets" / name for name in names], return_tensors="pt")
+def test_the_real_aliked_weights_match_as_in_transformers(aliked, features, confidences):
     aliked.config.depth_confidence, aliked.config.width_confidence = confidences
-    mine = aliked(**inputs)
-    found = aliked._detect(inputs["pixel_values"], [(480, 640)] * 2)
+    mine = aliked(
+        features.pixel_values, keypoints=features.keypoints[None], descriptors=features.descriptors[None]
+    )
     theirs = transformers.LightGlueForKeypointMatching(
         transformers.LightGlueConfig(
             keypoint_detector_config=transformers.SuperPointConfig(descriptor_decoder_dim=128),
@@ -226,12 +241,10 @@ def test_the_real_aliked_weights_match_as_in_transformers(
             width_confidence=confidences[1],
         )
     ).eval()
-    theirs.keypoint_detector = GivenKeypoints(
-        mine.keypoints[0], torch.stack([image.descriptors for image in found])
-    )
-    state = {n: t for n, t in hub_state(aliked).items() if not n.startswith(DETECTOR_PREFIX)}
-    theirs.load_state_dict(state, strict=True)
-    assert_agree(mine, theirs(inputs["pixel_values"]), within=1e-4, size=(6400, 4800))
+    theirs.keypoint_detector = GivenKeypoints(features.keypoints, features.descriptors)
+    state = hub_state(aliked).items()
+    theirs.load_state_dict({n: t for n, t in state if not n.startswith(DETECTOR_PREFIX)}, strict=True)
+    assert_agree(mine, theirs(features.pixel_values), within=1e-4, size=(6400, 4800))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -262,10 +262,12 @@ class TestMatch:
 @pytest.mark.usefixtures("loaded")
 class TestMatchToFiles:
     def test_it_writes_what_is_asked_for(self, photos: tuple[str, str], tmp_path: Path) -> None:
-        picture, data = tmp_path / "m.png", [tmp_path / "m.json", tmp_path / "m.npz"]
-        result = match_to_files(*photos, picture=picture, data=data, draw={"max_lines": 3})
+        picture, npz = tmp_path / "m.png", tmp_path / "m.npz"
+        result = match_to_files(
+            *photos, picture=picture, json=tmp_path / "m.json", npz=npz, draw={"max_lines": 3}
+        )
         assert len(result) == 8
-        with np.load(data[1]) as arrays:
+        with np.load(npz) as arrays:
             np.testing.assert_array_equal(arrays["points1"], result.points1)
         with PIL.Image.open(picture) as drawn:
             np.testing.assert_array_equal(drawn, result.draw(max_lines=3))
@@ -280,8 +282,10 @@ class TestMatchToFiles:
         [
             {"picture": "x.doc"},
             {"picture": "no/x.png"},
-            {"data": ["x.txt"]},
-            {"data": ["x.json", "no/x.npz"]},
+            {"json": "x.txt"},
+            {"json": "x.npz"},
+            {"npz": "x.json"},
+            {"json": "x.json", "npz": "no/x.npz"},
         ],
     )
     def test_bad_paths_are_found_before_the_work(

@@ -116,7 +116,7 @@ class KeypointMatchingPipeline:
         size = self.batch_size if batch_size is None else batch_size
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InvalidInput(f"batch_size must be a whole number above 0, but is {size!r}")
-        if isinstance(inputs, Iterable) and not isinstance(inputs, Sequence):
+        if isinstance(inputs, Iterator):
             return self._stream(inputs, threshold, timeout, size)
         pairs = as_pairs(inputs)
         results = list(_with_progress(self._stream(pairs, threshold, timeout, size), len(pairs)))

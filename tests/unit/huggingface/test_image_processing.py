@@ -217,7 +217,6 @@ ACCEPTED = "^Input images must be a one of the following : - A pair of PIL image
         [np.zeros((2, 8, 8, 3), np.uint8)] * 2,
         {"image0": PAIR[0], "image1": PAIR[1]},
     ],
-    ids=str,
 )
 def test_other_forms_are_refused_with_the_list_of_the_accepted(processor, images):
     for error in (InvalidInput, ValueError):

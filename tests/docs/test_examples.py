@@ -1,0 +1,52 @@
+"""Every example opens with an explanation and its command, and runs, with and without photographs of one's own."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from skimage.data import stereo_motorcycle
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
+EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two small files in the current folder."""
+    for name, image in zip("ab", stereo_motorcycle(), strict=False):
+        PIL.Image.fromarray(image).resize((371, 250)).save(tmp_path / f"{name}.jpg")
+    monkeypatch.chdir(tmp_path)
+    return ["a.jpg", "b.jpg"]
+
+
+def run(example: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(example), *arguments])
+    runpy.run_path(str(example), run_name="__main__")
+
+
+@EACH
+def test_it_opens_with_what_it_shows_and_how_to_run_it(example: Path):
+    text = example.read_text(encoding="utf-8")
+    assert text.startswith('"""')
+    assert f"    python examples/{example.name} A.jpg B.jpg" in text
+    assert len(text.splitlines()) < 60
+
+
+def test_they_are_numbered_without_gaps():
+    assert [path.name[:3] for path in EXAMPLES] == [f"{k:02}_" for k in range(1, len(EXAMPLES) + 1)]
+    assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.weights
+@EACH
+@pytest.mark.parametrize("own", [True, False], ids=["own photographs", "by default"])
+def test_it_finds_many_matches(example: Path, own: bool, photographs, monkeypatch, capsys):
+    run(example, photographs if own else [], monkeypatch)
+    printed = capsys.readouterr().out
+    assert max(int(number) for number in re.findall(r"(\d+) matches", printed)) > 50, printed
+    if "matches.png" in example.read_text(encoding="utf-8"):
+        with PIL.Image.open("matches.png") as picture:
+            assert picture.width > 700

@@ -1,0 +1,80 @@
+"""Live models, from transformers and back."""
+
+import sys
+
+import pytest
+import torch
+import transformers
+from tests.random_models import random_model, tiny_config
+
+from tiepoint.errors import InvalidInput, MissingDependency, WeightsError
+from tiepoint.huggingface import (
+    LightGlueConfig,
+    LightGlueForKeypointMatching,
+    from_transformers,
+    to_transformers,
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> LightGlueForKeypointMatching:
+    return random_model(tiny_config(filter_threshold=0.2, depth_confidence=1.0))
+
+
+def test_every_tensor_and_setting_comes_back(model):
+    back = from_transformers(to_transformers(model))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor), name
+    for name in ("num_hidden_layers", "descriptor_dim", "filter_threshold", "depth_confidence"):
+        assert getattr(back.config, name) == getattr(model.config, name)
+    assert not back.training
+
+
+def test_what_transformers_starts_with_comes_too():
+    """Their own random weights: queries and keys of cross-attention differ, until they are made equal."""
+    theirs = transformers.LightGlueForKeypointMatching(
+        transformers.LightGlueConfig(num_hidden_layers=1, descriptor_dim=64)
+    )
+    with pytest.raises(WeightsError, match=r"transformer_layers\.0\.cross_attention\.q_proj\.weight and"):
+        from_transformers(theirs)
+    cross = theirs.transformer_layers[0].cross_attention
+    cross.k_proj.load_state_dict(cross.q_proj.state_dict())
+    ours = from_transformers(theirs)
+    assert torch.equal(ours.matcher.transformers[0].cross_attn.to_qk.weight, cross.q_proj.weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_type_is_kept_both_ways(model, dtype):
+    theirs = to_transformers(random_model(tiny_config()).to(dtype))
+    assert theirs.dtype == dtype
+    assert from_transformers(theirs).dtype == dtype
+
+
+def test_no_memory_is_shared(model):
+    theirs = to_transformers(model)
+    before = model.matcher.posenc.Wr.weight.clone()
+    with torch.no_grad():
+        theirs.positional_encoder.projector.weight.zero_()
+    assert torch.equal(model.matcher.posenc.Wr.weight, before)
+    ours = from_transformers(theirs)
+    with torch.no_grad():
+        theirs.positional_encoder.projector.weight.fill_(1)
+    assert ours.matcher.posenc.Wr.weight.unique().tolist() == [0]
+
+
+def test_another_model_is_refused(model):
+    for other in (torch.nn.Linear(1, 1), transformers.SuperPointForKeypointDetection, model.config, None):
+        with pytest.raises(InvalidInput, match="expected transformers' LightGlueForKeypointMatching"):
+            from_transformers(other)
+
+
+def test_transformers_holds_superpoint_only():
+    config = LightGlueConfig(keypoint_detector_config={"model_type": "aliked", "variant": "t16"})
+    with pytest.raises(InvalidInput, match="holds SuperPoint only, but this model holds 'aliked'"):
+        to_transformers(LightGlueForKeypointMatching(config))
+
+
+def test_without_transformers_the_command_to_install_it_is_named(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingDependency, match="pip install transformers"):
+        to_transformers(model)
