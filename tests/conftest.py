@@ -16,6 +16,7 @@ install_import_hook("tiepoint", CHECKER).__enter__()
 if "PYTEST_XDIST_WORKER" in os.environ:
     import torch
 
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
     torch.set_num_threads(1)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

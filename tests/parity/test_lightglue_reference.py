@@ -83,6 +83,16 @@ def run(
     )
 
 
+def check_scores(differences: Tensor) -> None:
+    """Within 1e-4, but for fewer than one in a thousand, which stay within twice that.
+
+    Two float32 programs don't come closer: against float64 the reference itself is off by up to 6e-5 after eighteen
+    blocks, and so are we (docs/log.md). An error of ours is orders of magnitude larger.
+    """
+    assert float((differences > SCORES_WITHIN).float().mean() if len(differences) else 0) < TIES_BELOW
+    assert float(differences.max() if len(differences) else 0) < 2 * SCORES_WITHIN
+
+
 def assert_agree(ours: PairAssignment, theirs: dict, reference: Reference) -> None:
     """The rule at the head of this file; no pair here is near a tie of its stop."""
     assert ours.layers_run == theirs["stop"]
@@ -98,7 +108,7 @@ def assert_agree(ours: PairAssignment, theirs: dict, reference: Reference) -> No
     assert matched <= min(4 * reference.near_matches(), TIES_BELOW * decisions)
     for matches, _, scores, k in sides:
         same = matches == theirs[f"matches{k}"][0]
-        assert float((scores - theirs[f"matching_scores{k}"][0])[same].abs().max()) < SCORES_WITHIN
+        check_scores((scores - theirs[f"matching_scores{k}"][0])[same].abs())
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -361,3 +361,20 @@ def test_12_a_mark_that_the_processor_moves_comes_back_to_its_place():
     (ours,) = processor.post_process_keypoint_matching(output, sizes)
     assert theirs["keypoints0"].tolist() == [[200, 300]]
     assert ours["keypoints0"].tolist() == [[200.5, 300.5]]
+
+
+def test_the_pipeline_takes_neither_a_batch_size_nor_a_generator():
+    model = transparent_model()
+    theirs = to_transformers(model)
+    theirs.keypoint_detector = OneKeypoint(relative=True)
+    processor = transformers.LightGlueImageProcessor()
+    pipeline = transformers.pipeline("keypoint-matching", model=theirs, image_processor=processor)
+    pairs = [[PIL.Image.fromarray(np.zeros((48, 64, 3), np.uint8))] * 2] * 3
+    with pytest.raises(TypeError):
+        pipeline(pairs, batch_size=2)
+    with pytest.raises(ValueError, match="Input images must be a one of"):
+        pipeline(iter(pairs))
+    model.keypoint_detector = OneKeypoint(relative=False)
+    ours = KeypointMatchingPipeline(model, LightGlueImageProcessorFast(), batch_size=2)
+    assert [len(matches) for matches in ours(pairs)] == [1, 1, 1]
+    assert [len(matches) for matches in ours(iter(pairs))] == [1, 1, 1]

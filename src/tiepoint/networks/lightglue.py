@@ -143,7 +143,8 @@ class SelfBlock(nn.Module):
         self, x: Float[Tensor, "*b t d"], rotation: Rotation, attention: Attention
     ) -> Float[Tensor, "*b t d"]:
         q, k, v = self.Wqkv(x).unflatten(-1, (self.heads, -1, 3)).unbind(-1)
-        context = attention.within(rotate(q, rotation), rotate(k, rotation), v)
+        # v is every third column; torch's fast attention takes neighbouring ones only, else the slow one runs silently
+        context = attention.within(rotate(q, rotation), rotate(k, rotation), v.contiguous())
         message = self.out_proj(context.flatten(-2))
         return x + self.ffn(torch.cat((x, message), dim=-1))
 
