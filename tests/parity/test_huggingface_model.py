@@ -1,6 +1,6 @@
 """LightGlueForKeypointMatching against transformers: single pairs, tiny and full-size random weights, real weights.
 
-The rule: decisions are equal, scores agree within 1e-5 (tiny networks) or 1e-4. In transformers 1.0 switches an
+The rule: decisions are equal, scores agree within 2e-5 (tiny, scaled networks) or 1e-4. In transformers 1.0 switches an
 adaptivity off, since -1 is broken there, and once two images lost different numbers of keypoints, its last
 keypoint's match is overwritten; both are shown in test_transformers_defects.py.
 """
@@ -33,7 +33,8 @@ pytestmark = pytest.mark.real
 
 MODES = {"off": (1.0, 1.0), "depth": (0.95, 1.0), "width": (1.0, 0.7), "both": (0.95, 0.7)}
 SIZES: dict[str, tuple[Callable[..., LightGlueConfig], float]] = {
-    "tiny": (tiny_config, 1e-5),
+    # 1e-5 for tiny networks elsewhere; these weights are scaled up until there are matches, and so is rounding
+    "tiny": (tiny_config, 2e-5),
     "full": (full_config, 1e-4),
 }
 SEED = 2
