@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tiepoint.cli.tables import print_table
 from tiepoint.errors import WeightsError
 from tiepoint.weights.cache import fault
 from tiepoint.weights.resolution import known_row, local_places, resolve
@@ -29,7 +30,7 @@ def list_weights(as_json: AsJson = False) -> None:
         [r["name"], r["licence"], "yes" if r["commercial"] else "no", r["shape"], r["place"] or "-"]
         for r in records
     ]
-    _print_table(["name", "licence", "commercial", "shape", "lies in"], cells)
+    print_table(["name", "licence", "commercial", "shape", "lies in"], cells)
 
 
 @app.command()
@@ -74,7 +75,7 @@ def verify(names: Names = None, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(records)
     else:
-        _print_table(["name", "state", "file"], [[r["name"], r["state"], r["path"] or ""] for r in records])
+        print_table(["name", "state", "file"], [[r["name"], r["state"], r["path"] or ""] for r in records])
     bad = [r for r in records if r["state"] != "ok" and (names or r["path"])]
     if bad:
         name, state = bad[0]["name"], bad[0]["state"]
@@ -110,15 +111,3 @@ def _present(row: Weights) -> list[tuple[str, Path]]:
 
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
-
-
-def _print_table(columns: list[str], rows: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
