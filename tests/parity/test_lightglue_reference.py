@@ -104,8 +104,9 @@ def assert_agree(ours: PairAssignment, theirs: dict, reference: Reference) -> No
     matched = sum(int((matches != theirs[f"matches{k}"][0]).sum()) for matches, _, _, k in sides)
     decisions = sum(len(matches) for matches, *_ in sides)
     assert pruned <= min(reference.near_prunings, TIES_BELOW * decisions)
-    # a changed match changes the partner's too, and that of the keypoint that had it before
-    assert matched <= min(4 * reference.near_matches(), TIES_BELOW * decisions)
+    # a changed match changes the partner's too, and that of the keypoint that had it before; of a few keypoints one
+    # match, seen from both images, is more than the share
+    assert matched <= min(4 * reference.near_matches(), max(2, TIES_BELOW * decisions))
     for matches, _, scores, k in sides:
         same = matches == theirs[f"matches{k}"][0]
         check_scores((scores - theirs[f"matching_scores{k}"][0])[same].abs())

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiepoint.networks.assignment import Assignment, no_matches, streamed_matches
-from tiepoint.networks.lightglue import LightGlue, Rotation, attend
+from tiepoint.networks.lightglue import LightGlue, Rotation
+from tiepoint.networks.lightglue_folded import folded_layers
 
 PRUNING_MIN_KEYPOINTS = {"cpu": 0, "mps": 0, "cuda": 1536}
 """Pruning costs a gather: an image is pruned only above this number of keypoints (the official table)."""
@@ -73,6 +74,7 @@ def confidence_threshold(layer: int, layers: int) -> float:
     return min(max(0.8 + 0.1 * math.exp(-4.0 * layer / layers), 0.0), 1.0)
 
 
+@torch.no_grad()
 def match_packed(
     network: LightGlue,
     positions: Float[Tensor, "t p"],
@@ -156,6 +158,7 @@ class _Run:
         sizes = [size for pair in counts for size in pair]
         self.pack = _Pack(tokens, rotation, index, pairs=list(range(len(counts))), sizes=sizes)
         self.network = network
+        self.layers = folded_layers(network)
         self.filter_threshold = filter_threshold
         self.adaptivity = adaptivity
         self.adapts_depth = adaptivity.depth_confidence > 0
@@ -167,7 +170,7 @@ class _Run:
 
     def exchange_messages(self, layer: int) -> None:
         attention = PackedAttention(self.pack.sizes)
-        self.pack.tokens = self.network.transformers[layer](self.pack.tokens, self.pack.rotation, attention)
+        self.pack.tokens = self.layers[layer](self.pack.tokens, self.pack.rotation, attention)
 
     def confidence(self, layer: int) -> Float[Tensor, "t"] | None:
         """How sure each token is that its match won't change; None where nobody asks."""
@@ -241,19 +244,26 @@ class _Run:
 
 
 class PackedAttention:
-    """Attention over a pack (t, …) whose images have `sizes` tokens; images 2k and 2k + 1 are a pair."""
+    """Attention over a pack (heads, t, e) whose images have `sizes` tokens; images 2k and 2k + 1 are a pair."""
 
     def __init__(self, sizes: list[int]) -> None:
         self.sizes = sizes
 
     def within(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        images = zip(*(x.split(self.sizes) for x in (q, k, v)), strict=True)
-        return torch.cat([attend(q[None], k[None], v[None])[0] for q, k, v in images])
+        images = zip(*(x.split(self.sizes, dim=1) for x in (q, k, v)), strict=True)
+        return torch.cat([_attend(q, k, v) for q, k, v in images])
 
     def across(self, qk: Tensor, v: Tensor) -> Tensor:
-        qks, vs = qk.split(self.sizes), v.split(self.sizes)
+        qks, vs = qk.split(self.sizes, dim=1), v.split(self.sizes, dim=1)
         partner = [image ^ 1 for image in range(len(self.sizes))]
-        return torch.cat([attend(qks[i][None], qks[j][None], vs[j][None])[0] for i, j in enumerate(partner)])
+        return torch.cat([_attend(qks[i], qks[j], vs[j]) for i, j in enumerate(partner)])
+
+
+def _attend(
+    q: Float[Tensor, "h m e"], k: Float[Tensor, "h n e"], v: Float[Tensor, "h n e"]
+) -> Float[Tensor, "m h*e"]:
+    """Softmax attention, scale 1 / sqrt(e); the heads end side by side."""
+    return F.scaled_dot_product_attention(q[None], k[None], v[None])[0].transpose(0, 1).flatten(1)
 
 
 def _count_per_image(flags: Bool[Tensor, "t"], sizes: list[int]) -> Int[Tensor, "images"]:
