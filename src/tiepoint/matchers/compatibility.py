@@ -26,6 +26,7 @@ def check_pairs(pairs: Sequence[Pair], *, kind: str = "", descriptor_dim: int | 
                 "make them with matcher.extract(image)"
             )
         for features in pair:
+            _check_device(features)
             _check_kind(features, kind or pair[0].kind)
             _check_dim(features, descriptor_dim or pair[0].descriptors.shape[1], kind)
 
@@ -38,6 +39,13 @@ def _describe(pair: object) -> str:
     if not isinstance(pair, Sequence) or isinstance(pair, str):
         return type(pair).__name__
     return f"({', '.join(type(item).__name__ for item in pair)})"
+
+
+def _check_device(features: Features) -> None:
+    if features.device.type == "meta":
+        raise InvalidInput(
+            f"features{_of(features)} lie on the device 'meta', which holds no values; extract them on a real one"
+        )
 
 
 def _check_kind(features: Features, expected: str) -> None:

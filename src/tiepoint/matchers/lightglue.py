@@ -1,20 +1,37 @@
 """LightGlue as a matcher of Features."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tiepoint.config import fingerprint
 from tiepoint.errors import InvalidInput
 from tiepoint.matchers.compatibility import Pair, check_pairs
 from tiepoint.matchers.conversion import as_matches
+from tiepoint.matchers.packs import BatchSize, choose_limits, packs
 from tiepoint.networks.lightglue import LightGlue, normalize_keypoints
 from tiepoint.networks.lightglue_adaptive import Adaptivity, match_packed
 from tiepoint.types import Features, Matches
 
-PACK_TOKENS = 1 << 15
-"""Keypoints that are computed together: 16,384 of each image, or 8 pairs of 2,048."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightGlueSettings:
+    """Everything that decides which matches a pair of features gives.
+
+    Attributes:
+        kind: of the features that the weights were trained for, or are known to work with; "" = any.
+        weights: name and digest of the weights.
+        adaptivity: when to stop, and which keypoints to drop; nothing in it is left to the device.
+        filter_threshold: a match has a score above this, in [0, 1].
+    """
+
+    kind: str = ""
+    weights: str = ""
+    adaptivity: Adaptivity
+    filter_threshold: float = 0.1
 
 
 class LightGlueMatcher:
@@ -25,6 +42,12 @@ class LightGlueMatcher:
         kind: of the features that the weights were trained for, or are known to work with; "" = any.
         adaptivity: when to stop, and which keypoints to drop.
         filter_threshold: a match has a score above this, in [0, 1].
+        weights: name and digest of the weights, for the fingerprint.
+        batch_size: pairs computed together; "auto": as many as pay, and fit into the budget.
+        memory_budget: bytes that computing may take beside the weights; None: see `packs.choose_limits`.
+
+    Raises:
+        InvalidInput: a batch size or a budget that isn't a whole number above 0.
     """
 
     def __init__(
@@ -34,11 +57,19 @@ class LightGlueMatcher:
         kind: str = "",
         adaptivity: Adaptivity | None = None,
         filter_threshold: float = 0.1,
+        weights: str = "",
+        batch_size: BatchSize = "auto",
+        memory_budget: int | None = None,
     ) -> None:
         self.network = network.eval()
-        self.kind = kind
-        self.adaptivity = adaptivity or Adaptivity()
-        self.filter_threshold = filter_threshold
+        self.settings = LightGlueSettings(
+            kind=kind,
+            weights=weights,
+            adaptivity=(adaptivity or Adaptivity()).on(self.device),
+            filter_threshold=filter_threshold,
+        )
+        self.fingerprint = fingerprint(self.settings)
+        self.limits = choose_limits(batch_size, memory_budget, network.shape, self.device)
 
     @property
     def device(self) -> torch.device:
@@ -56,10 +87,10 @@ class LightGlueMatcher:
 
         Raises:
             InvalidInput: features of another kind, dimension, or without the scales and orientations that the
-                weights need.
+                weights need; a pair too large for the memory budget.
         """
-        check_pairs(pairs, kind=self.kind, descriptor_dim=self.network.shape.input_dim)
-        return [matches for pack in _packs(pairs) for matches in self._match_pack(pack)]
+        check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
+        return [matches for pack in packs(pairs, self.limits) for matches in self._match_pack(pack)]
 
     @torch.inference_mode()
     def _match_pack(self, pairs: list[Pair]) -> list[Matches]:
@@ -69,8 +100,8 @@ class LightGlueMatcher:
             torch.cat([self._positions(features) for features in images]),
             torch.cat([features.descriptors for features in images]),
             [(len(features0), len(features1)) for features0, features1 in pairs],
-            adaptivity=self.adaptivity,
-            filter_threshold=self.filter_threshold,
+            adaptivity=self.settings.adaptivity,
+            filter_threshold=self.settings.filter_threshold,
         )
         return [as_matches(*pair) for pair in found]
 
@@ -91,18 +122,3 @@ class LightGlueMatcher:
         return torch.cat(
             (positions, features.scales[:, None].float(), features.orientations[:, None].float()), dim=1
         )
-
-
-def _packs(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
-    """Cut the work into packs of at most `PACK_TOKENS` keypoints, at least one pair each."""
-    pack: list[Pair] = []
-    tokens = 0
-    for pair in pairs:
-        size = len(pair[0]) + len(pair[1])
-        if pack and tokens + size > PACK_TOKENS:
-            yield pack
-            pack, tokens = [], 0
-        pack.append(pair)
-        tokens += size
-    if pack:
-        yield pack

@@ -1,15 +1,25 @@
 """Mutual nearest neighbours: the baseline without weights."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tiepoint.config import fingerprint
 from tiepoint.matchers.compatibility import Pair, check_pairs
 from tiepoint.matchers.conversion import as_matches
 from tiepoint.networks.assignment import Assignment, best_of_blocks, keep_mutual, no_matches, row_blocks
 from tiepoint.types import Features, Matches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearestSettings:
+    """Everything that decides which matches a pair of features gives; see `NearestMatcher`."""
+
+    kind: str = ""
+    filter_threshold: float = 0.1
 
 
 class NearestMatcher:
@@ -21,8 +31,8 @@ class NearestMatcher:
     """
 
     def __init__(self, *, kind: str = "", filter_threshold: float = 0.1) -> None:
-        self.kind = kind
-        self.filter_threshold = filter_threshold
+        self.settings = NearestSettings(kind=kind, filter_threshold=filter_threshold)
+        self.fingerprint = fingerprint(self.settings)
 
     @torch.inference_mode()
     def match(self, pairs: Sequence[Pair]) -> list[Matches]:
@@ -34,12 +44,12 @@ class NearestMatcher:
         Raises:
             InvalidInput: features of another kind, or of different dimensions in a pair.
         """
-        check_pairs(pairs, kind=self.kind)
+        check_pairs(pairs, kind=self.settings.kind)
         return [self._match_pair(features0, features1) for features0, features1 in pairs]
 
     def _match_pair(self, features0: Features, features1: Features) -> Matches:
         vectors0, vectors1 = (F.normalize(features.descriptors, dim=1) for features in (features0, features1))
-        assignment = _mutual_nearest(vectors0, vectors1.to(vectors0), self.filter_threshold)
+        assignment = _mutual_nearest(vectors0, vectors1.to(vectors0), self.settings.filter_threshold)
         survived = (torch.ones_like(matches) for matches in (assignment.matches0, assignment.matches1))
         return as_matches(assignment, *survived, layers_run=0)
 

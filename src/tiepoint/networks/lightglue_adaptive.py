@@ -9,7 +9,7 @@ Source: LightGlue (arXiv 2306.13643), section 3.3, "Adaptive depth and width".
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -41,12 +41,15 @@ class Adaptivity:
     pruning_min_keypoints: int | None = None
 
     @classmethod
-    def named(cls, adaptive: bool | Literal["depth", "width"]) -> "Adaptivity":
+    def named(
+        cls, adaptive: bool | Literal["depth", "width"], pruning_min_keypoints: int | None = None
+    ) -> "Adaptivity":
         """All of the published adaptivity, or a part: True, False, "depth" or "width"."""
         published = cls()
         return cls(
             depth_confidence=published.depth_confidence if adaptive in (True, "depth") else -1.0,
             width_confidence=published.width_confidence if adaptive in (True, "width") else -1.0,
+            pruning_min_keypoints=pruning_min_keypoints,
         )
 
     def prunes_above(self, device: torch.device) -> int:
@@ -54,6 +57,10 @@ class Adaptivity:
         if self.pruning_min_keypoints is not None:
             return self.pruning_min_keypoints
         return PRUNING_MIN_KEYPOINTS.get(device.type, 0)
+
+    def on(self, device: torch.device) -> "Adaptivity":
+        """The same with nothing left to the device."""
+        return replace(self, pruning_min_keypoints=self.prunes_above(device))
 
 
 class PairAssignment(NamedTuple):

@@ -88,18 +88,20 @@ def test_without_adaptivity_it_is_the_dense_network(threshold: float) -> None:
     assert found.survived0.tolist() == [2] * 30
 
 
-@pytest.mark.parametrize("pack_tokens", [1, 60, 1 << 15])
-def test_the_size_of_a_pack_changes_nothing(pack_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    matcher = LightGlueMatcher(random_network(), filter_threshold=0.0)
+@pytest.mark.parametrize(
+    "limit", [{"batch_size": 1}, {"batch_size": 3}, {"memory_budget": 17 << 20}, {}], ids=str
+)
+def test_the_size_of_a_pack_changes_nothing(limit: dict) -> None:
+    network = random_network()
+    alone = LightGlueMatcher(network, filter_threshold=0.0, batch_size=1)
     images = [random_features(count, seed=count) for count in (30, 0, 12, 1)]
     pairs = [(a, b) for a in images for b in images]
-    alone = [matcher.match([pair])[0] for pair in pairs]
-    monkeypatch.setattr(lightglue, "PACK_TOKENS", pack_tokens)
-    for found, expected in zip(matcher.match(pairs), alone, strict=True):
-        the_same(found, expected)
+    together = LightGlueMatcher(network, filter_threshold=0.0, **limit)
+    for found, pair in zip(together.match(pairs), pairs, strict=True):
+        the_same(found, alone.match([pair])[0])
 
 
-def test_packs_hold_no_more_than_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packs_are_computed_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
     def spy(network, positions, descriptors, counts, **options):
@@ -107,11 +109,19 @@ def test_packs_hold_no_more_than_they_should(monkeypatch: pytest.MonkeyPatch) ->
         return match_packed(network, positions, descriptors, counts, **options)
 
     match_packed = lightglue.match_packed
-    monkeypatch.setattr(lightglue, "PACK_TOKENS", 100)
     monkeypatch.setattr(lightglue, "match_packed", spy)
-    small, large = random_features(25, 1), random_features(90, 2)
-    LightGlueMatcher(random_network()).match([(small, small)] * 3 + [(large, large)] + [(small, small)])
-    assert sizes == [(100, 2), (50, 1), (180, 1), (50, 1)]
+    small = random_features(25, 1)
+    LightGlueMatcher(random_network(), batch_size=2).match([(small, small)] * 3)
+    assert sizes == [(100, 2), (50, 1)]
+
+
+def test_types_may_be_mixed_in_a_batch() -> None:
+    matcher = LightGlueMatcher(random_network(), filter_threshold=0.0)
+    single = random_features(20, 1), random_features(15, 2)
+    half = tuple(replace(features, descriptors=features.descriptors.half()) for features in single)
+    expected = [matcher.match([pair])[0] for pair in (single, half)]
+    for found, alone in zip(matcher.match([single, half]), expected, strict=True):
+        the_same(found, alone)
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])
