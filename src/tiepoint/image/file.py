@@ -128,10 +128,10 @@ def _hint_for_missing(path: Path) -> str:
 
 
 def _load_stream(stream: io.BufferedReader | io.BytesIO, source: str, max_megapixels: float) -> Decoded:
-    return load_pillow(_open_pillow(stream, repr(source)), max_megapixels, source)
+    return load_pillow(open_pillow(stream, repr(source)), max_megapixels, source)
 
 
-def _open_pillow(stream: io.BufferedReader | io.BytesIO, name: str) -> PIL.Image.Image:
+def open_pillow(stream: io.BufferedReader | io.BytesIO, name: str) -> PIL.Image.Image:
     """What `PIL.Image.open` does, for our formats only and without Pillow's limit of 89 megapixels.
 
     Pillow keeps that limit in a module global and reports it through Python's global warning filters. Other

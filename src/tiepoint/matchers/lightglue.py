@@ -14,6 +14,7 @@ from tiepoint.matchers.conversion import as_matches
 from tiepoint.matchers.packs import BatchSize, choose_limits, packs
 from tiepoint.networks.lightglue import LightGlue, normalize_keypoints
 from tiepoint.networks.lightglue_adaptive import Adaptivity, match_packed
+from tiepoint.networks.upload import upload
 from tiepoint.types import Features, Matches
 
 
@@ -94,16 +95,22 @@ class LightGlueMatcher:
 
     @torch.inference_mode()
     def _match_pack(self, pairs: list[Pair]) -> list[Matches]:
-        images = [features.to(self.device) for pair in pairs for features in pair]
+        images = [features for pair in pairs for features in pair]
         found = match_packed(
             self.network,
-            torch.cat([self._positions(features) for features in images]),
-            torch.cat([features.descriptors for features in images]),
+            self._together([self._positions(features) for features in images]),
+            self._together([features.descriptors for features in images]),
             [(len(features0), len(features1)) for features0, features1 in pairs],
             adaptivity=self.settings.adaptivity,
             filter_threshold=self.settings.filter_threshold,
         )
         return [as_matches(*pair) for pair in found]
+
+    def _together(self, parts: list[Tensor]) -> Tensor:
+        """One tensor on the network's device, uploaded at once where all parts lie on the CPU."""
+        if all(part.device.type == "cpu" for part in parts):
+            return upload(torch.cat(parts), self.device)
+        return torch.cat([part.to(self.device) for part in parts])
 
     def _positions(self, features: Features) -> Float[Tensor, "n p"]:
         size = features.keypoints.new_tensor(features.image_size)

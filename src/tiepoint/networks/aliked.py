@@ -5,43 +5,41 @@ Transformation", IEEE TIM 2023, arXiv 2304.03608. Parameter names are those of t
 
 The 128-channel feature map is never built at full size. The score head's first layer is linear, as upsampling
 is, so the two change places and 8 channels are upsampled; the descriptors ask for the map at the pixels that
-they need (`FeatureMap`).
+they need (`aliked_features`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from tiepoint.networks.aliked_features import STRIDE, FeatureMap, Frame, grid_origin, selu
 from tiepoint.networks.deformable import DeformableConv2d
 from tiepoint.networks.detection import (
     Detection,
-    bilinear_corners,
     has_contrast,
-    positions_of,
+    kept_inside,
+    masked,
+    one_by_one,
     remove_border,
-    rows_of,
     sample_bilinear,
     simple_nms,
     soft_argmax,
     strongest,
-    weighted_rows,
     window_indices,
 )
 from tiepoint.networks.strips import in_strips
+from tiepoint.networks.windows import Window
 
-STRIDE = 32
-"""Images are padded to multiples of this, the pixel size of the coarsest level."""
 RADIUS = 2
 """Of suppression, of refinement, and of the border without keypoints, in px."""
 TEMPERATURE = 0.1
 """Of the sub-pixel refinement, in units of the score."""
 KEYPOINTS_AT_ONCE = 512
 """Described together: bounds the memory when all keypoints of an image are asked for."""
-
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +71,10 @@ ALIKED_VARIANTS = {
 class ALIKED(nn.Module):
     """Images in, keypoints with sub-pixel positions, scores and descriptors out."""
 
+    stride, nms_radius = STRIDE, RADIUS
+    bytes_per_pixel = 290
+    """Memory that one image takes, measured with n16 at 3 to 12 megapixels."""
+
     def __init__(self, config: ALIKEDConfig) -> None:
         super().__init__()
         self.config = config
@@ -99,6 +101,7 @@ class ALIKED(nn.Module):
         *,
         max_keypoints: int | None = 2048,
         detection_threshold: float = 0.0,
+        masks: Bool[Tensor, "b h w"] | None = None,
     ) -> list[Detection]:
         """Find and describe keypoints.
 
@@ -106,6 +109,7 @@ class ALIKED(nn.Module):
             images: RGB in [0, 1], of any size; a blank image has no keypoints.
             max_keypoints: the strongest so many; None keeps every local maximum.
             detection_threshold: only keypoints whose pixel scores more than this, in [0, 1].
+            masks: True where keypoints may lie; None: everywhere.
 
         Returns:
             One detection an image.
@@ -115,42 +119,87 @@ class ALIKED(nn.Module):
         """
         scores, features = self.dense_maps(images)
         return [
-            self.detect(*maps, max_keypoints=max_keypoints, detection_threshold=detection_threshold)
-            for maps in zip(scores, features, strict=True)
+            self.detect(
+                one, seen, max_keypoints=max_keypoints, detection_threshold=detection_threshold, mask=mask
+            )
+            for one, seen, mask in zip(scores, features, one_by_one(masks, len(scores)), strict=True)
         ]
 
+    def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
+        """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
+        return grid_origin(image_size)
+
+    def context_of(self, parts: Iterable[tuple[Float[Tensor, "1 3 h w"], Window]]) -> Tensor:
+        """The coarsest level of a whole image, from its parts.
+
+        Its deformable convolutions look up to a quarter of the image away; all else sees 96 px.
+        """
+        whole = torch.empty(0)
+        for images, window in parts:
+            frame = Frame.of(images, window)
+            maps = F.avg_pool2d(self._blocks(frame.pad(images))[-1], 4)
+            if len(whole) == 0:
+                width, height = frame.whole_size
+                whole = maps.new_empty(1, maps.shape[1], height // STRIDE, width // STRIDE)
+            whole[..., *frame.cells(window.core)] = maps[..., *frame.cells(window.core, shown=True)]
+        return self._coarsest(whole.contiguous(memory_format=torch.channels_last))
+
     def dense_maps(
-        self, images: Float[Tensor, "b 3 h w"]
-    ) -> tuple[Float[Tensor, "b h w"], list["FeatureMap"]]:
-        """What `detect` works on: the score map in [0, 1] and the feature map, both of the images' size."""
-        height, width = images.shape[-2:]
-        padded, (left, top) = _pad(images)
-        fine, coarse = self.encode(padded)
-        scores = self.score_map(fine, coarse)[:, top : top + height, left : left + width]
+        self, images: Float[Tensor, "b 3 h w"], window: Window | None = None
+    ) -> tuple[Float[Tensor, "b h w"], list[FeatureMap]]:
+        """What `detect` works on: the score map in [0, 1] and the feature map, both of the images' size.
+
+        Args:
+            images: RGB in [0, 1].
+            window: where these lie in a larger image that is not blank; on the grid, or at its border.
+        """
+        frame = Frame.of(images, window)
+        known = None if window is None or window.context is None else frame.cut_cells(window.context)
+        fine, coarse = self.encode(frame.pad(images), known)
+        scores = frame.cut(self.score_map(fine, coarse, frame))
         features = [
-            FeatureMap(image, self.conv1.weight, levels, origin=(left, top), size=(width, height))
+            FeatureMap(image, self.conv1.weight, levels, frame=frame)
             for image, *levels in zip(fine, *coarse, strict=True)
         ]
-        return scores * has_contrast(images)[:, None, None], features
+        return scores if window else scores * has_contrast(images)[:, None, None], features
 
     def detect(
         self,
         scores: Float[Tensor, "h w"],
-        features: "FeatureMap",
+        features: FeatureMap,
         *,
         max_keypoints: int | None = 2048,
         detection_threshold: float = 0.0,
+        mask: Bool[Tensor, "h w"] | None = None,
     ) -> Detection:
-        """Choose, refine and describe the keypoints of one image; a masked score map holds zeros."""
-        maxima = remove_border(simple_nms(scores.detach(), RADIUS), RADIUS)
+        """Choose, refine and describe the keypoints of one image, where its mask is True; None: everywhere."""
+        maxima = self.suppress(masked(scores, mask))
         pixels = strongest(maxima, max_keypoints, detection_threshold)
+        return self.keypoints_at(pixels, scores, features, mask=mask)
+
+    def suppress(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+        """The scores of pixels that may be keypoints; zero at all others."""
+        return remove_border(simple_nms(scores.detach(), RADIUS), RADIUS)
+
+    def keypoints_at(
+        self,
+        pixels: Int[Tensor, "n"],
+        scores: Float[Tensor, "h w"],
+        features: FeatureMap,
+        *,
+        mask: Bool[Tensor, "h w"] | None = None,
+        window: Window | None = None,
+    ) -> Detection:
+        """Refine and describe these pixels, given by raster index; `features` know the window already."""
         keypoints = soft_argmax(scores, pixels, RADIUS, TEMPERATURE)
+        if mask is not None:
+            keypoints = kept_inside(keypoints, pixels, mask)
         height, width = scores.shape
         refined_scores = sample_bilinear(scores.reshape(-1, 1), keypoints, width, height).squeeze(1)
         return Detection(keypoints, refined_scores, self.desc_head(features, keypoints))
 
     def encode(
-        self, images: Float[Tensor, "b 3 h w"]
+        self, images: Float[Tensor, "b 3 h w"], coarsest: Float[Tensor, "b d _h _w"] | None = None
     ) -> tuple[Float[Tensor, "b c h w"], list[Float[Tensor, "b d _h _w"]]]:
         """The fine map of `block1`, and three coarse levels of the feature map at 1/2, 1/8 and 1/32.
 
@@ -158,25 +207,32 @@ class ALIKED(nn.Module):
 
         Args:
             images: both sides multiples of 32.
+            coarsest: the level at 1/32, where it is known already.
         """
+        x1, x2, x3 = self._blocks(images)
+        if coarsest is None:
+            coarsest = self._coarsest(F.avg_pool2d(x3, 4))
+        return x1, [selu(self.conv2(x2)), selu(self.conv3(x3)), coarsest]
+
+    def _blocks(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x1 = self._run(self.block1, images.contiguous(memory_format=torch.channels_last))
         x2 = self._run(self.block2, F.avg_pool2d(x1, 2))
-        x3 = self.block3(F.avg_pool2d(x2, 4))
-        x4 = self.block4(F.avg_pool2d(x3, 4))
-        return x1, [selu(self.conv2(x2)), selu(self.conv3(x3)), selu(self.conv4(x4))]
+        return x1, x2, self.block3(F.avg_pool2d(x2, 4))
+
+    def _coarsest(self, maps: Tensor) -> Tensor:
+        return selu(self.conv4(self.block4(maps)))
 
     def _run(self, block: nn.Module, maps: Tensor) -> Tensor:
         # in training, batch norm needs the statistics of the whole map
         return block(maps) if self.training else in_strips(block, maps, halo=2)
 
     def score_map(
-        self, fine: Float[Tensor, "b c h w"], coarse: list[Float[Tensor, "b d _h _w"]]
+        self, fine: Float[Tensor, "b c h w"], coarse: list[Float[Tensor, "b d _h _w"]], frame: Frame
     ) -> Float[Tensor, "b h w"]:
         """Scores in (0, 1) of the padded image, from what `encode` gave."""
         weights = self._compression()[1:]
         upsampled = [
-            F.interpolate(F.conv2d(level, weight), fine.shape[-2:], mode="bilinear", align_corners=True)
-            for level, weight in zip(coarse, weights, strict=True)
+            frame.upsample(F.conv2d(level, weight)) for level, weight in zip(coarse, weights, strict=True)
         ]
         return in_strips(self._scores, fine, *upsampled, halo=3).squeeze(1)
 
@@ -189,59 +245,6 @@ class ALIKED(nn.Module):
     def _compression(self) -> tuple[Tensor, ...]:
         """The score head's first layer, one piece for each level."""
         return self.score_head.get_parameter("0.weight").chunk(4, dim=1)
-
-
-class FeatureMap:
-    """The L2-normalised feature map of one image, evaluated only at the pixels asked for.
-
-    Coarse levels are upsampled to the padded image with align_corners=True, that is, pixel p looks at position
-    p * (level size - 1) / (padded size - 1) of the level.
-
-    Args:
-        fine: the map of `block1` of the padded image.
-        fine_weight: of the 1x1 convolution that makes the finest level from it.
-        coarse: the other levels.
-        origin: (left, top) of the image in the padded image, in px.
-        size: (width, height) of the image, in px.
-    """
-
-    def __init__(
-        self,
-        fine: Float[Tensor, "c h w"],
-        fine_weight: Float[Tensor, "d c 1 1"],
-        coarse: list[Float[Tensor, "d _h _w"]],
-        *,
-        origin: tuple[int, int],
-        size: tuple[int, int],
-    ) -> None:
-        self.size = size
-        self._origin = torch.tensor(origin, device=fine.device)
-        self._fine = rows_of(fine)
-        self._fine_weight = fine_weight.flatten(1)
-        self._padded = (fine.shape[2], fine.shape[1])
-        self._coarse = [(rows_of(level), (level.shape[2], level.shape[1])) for level in coarse]
-
-    def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
-        """The unit vectors at pixels given by raster index."""
-        return F.normalize(self._raw(indices), dim=1)
-
-    def sample(self, positions: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
-        """Bilinear sample of the unit vectors at (x, y) in px; zero outside of the image."""
-        indices, weights = bilinear_corners(positions, *self.size)
-        vectors = self._raw(indices.flatten())
-        norms = torch.linalg.vector_norm(vectors, dim=1).clamp_min(1e-12).view_as(weights)
-        lines = torch.arange(len(vectors), device=vectors.device).view_as(indices)
-        return weighted_rows(vectors, lines, weights / norms)
-
-    def _raw(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
-        """Feature vectors before normalisation."""
-        pixels = positions_of(indices, self.size[0]) + self._origin
-        fine = self._fine[pixels[:, 1] * self._padded[0] + pixels[:, 0]]
-        parts = [selu(F.linear(fine, self._fine_weight))]
-        for rows, size in self._coarse:
-            scale = [(side - 1) / (full - 1) for side, full in zip(size, self._padded, strict=True)]
-            parts.append(sample_bilinear(rows, pixels * fine.new_tensor(scale), *size))
-        return torch.cat(parts, dim=1)
 
 
 class DescriptorHead(nn.Module):
@@ -272,12 +275,12 @@ class DescriptorHead(nn.Module):
     def _offsets(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n m 2"]:
         """(x, y) offsets in px, read from the patch around each keypoint."""
         patches = self._patches(features, keypoints).permute(0, 3, 1, 2)
-        limit = max(features.size) / 4
+        limit = max(features.frame.image_size) / 4
         offsets = self.offset_conv(patches).clamp(-limit, limit)
         return offsets.view(len(keypoints), 2, self.positions).transpose(1, 2)
 
     def _patches(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n k k d"]:
-        width, height = features.size
+        width, height = features.frame.size
         radius = self.kernel // 2
         # the published code keeps patches one pixel further from the right and bottom border than they need
         last = keypoints.new_tensor([width - 2 - radius, height - 2 - radius])
@@ -326,12 +329,6 @@ class SELU(nn.Module):
         return selu(values)
 
 
-def selu(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """SELU by exp(x) - 1 instead of expm1(x): off by one rounding of 1, and five times as fast on a CPU."""
-    decay = values.clamp(max=0).exp_()
-    return values.clamp(min=0).add_(decay, alpha=SELU_ALPHA).sub_(SELU_ALPHA).mul_(SELU_SCALE)
-
-
 def _conv3x3(channels_in: int, channels_out: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=False)
 
@@ -346,11 +343,3 @@ def _score_head(dim: int) -> nn.Sequential:
         SELU(),
         _conv3x3(4, 1),
     )
-
-
-def _pad(images: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b 3 H W"], tuple[int, int]]:
-    """Repeat the border until both sides are multiples of `STRIDE`; also gives (left, top) of what was added."""
-    height, width = images.shape[-2:]
-    extra_x, extra_y = -width % STRIDE, -height % STRIDE
-    left, top = extra_x // 2, extra_y // 2
-    return F.pad(images, [left, extra_x - left, top, extra_y - top], mode="replicate"), (left, top)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
@@ -32,14 +32,14 @@ class Detection(NamedTuple):
     descriptors: Float[Tensor, "n d"]
 
 
-def has_contrast(images: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b"]:
+def has_contrast(images: Num[Tensor, "b c h w"]) -> Bool[Tensor, "b"]:
     """Whether each image shows anything: some channel varies by more than `MIN_CONTRAST`.
 
     The score map of a blank image is not flat: zero padding makes the networks answer along the border, and
     the answer spreads inwards. Its maxima are about padding, not about the image, so detectors set it to zero.
 
     Args:
-        images: values in [0, 1].
+        images: values in [0, 1], or bytes.
     """
     pixels = images.flatten(2)
     contrast = pixels.amax(dim=2) - pixels.amin(dim=2)
@@ -95,6 +95,24 @@ def remove_border(scores: Float[Tensor, "*b h w"], width: int) -> Float[Tensor, 
     if height == 0 or length == 0:
         return torch.zeros_like(scores)
     return F.pad(scores.narrow(-2, width, height).narrow(-1, width, length), [width] * 4)
+
+
+def one_by_one(masks: Bool[Tensor, "b h w"] | None, count: int) -> list[Tensor | None]:
+    """The masks of a batch of `count` images, or as many times none."""
+    return [None] * count if masks is None else list(masks)
+
+
+def masked(scores: Float[Tensor, "h w"], mask: Bool[Tensor, "H W"] | None) -> Float[Tensor, "h w"]:
+    """The score map with zeros where the mask is False; without a mask as it is.
+
+    Args:
+        scores: may end before the mask does, at the right and at the bottom.
+        mask: True where keypoints may lie.
+    """
+    if mask is None:
+        return scores
+    height, width = scores.shape
+    return scores.masked_fill(~mask[:height, :width], 0)
 
 
 def strongest(
@@ -154,6 +172,21 @@ def soft_argmax(
     steps = torch.arange(-radius, radius + 1, device=scores.device, dtype=scores.dtype)
     offsets = torch.cartesian_prod(steps, steps).flip(1)
     return positions_of(indices, width) + weights @ offsets
+
+
+def kept_inside(
+    positions: Float[Tensor, "n 2"], indices: Int[Tensor, "n"], mask: Bool[Tensor, "h w"]
+) -> Float[Tensor, "n 2"]:
+    """Refined positions, but the pixel itself where the refined position has left the mask.
+
+    Args:
+        positions: (x, y) in px, inside the map when rounded.
+        indices: raster indices of the pixels that were refined, all of them allowed.
+        mask: True where keypoints may lie.
+    """
+    columns, rows = positions.detach().round().long().unbind(dim=1)
+    pixels = positions_of(indices, mask.shape[1]).to(positions.dtype)
+    return torch.where(mask[rows, columns][:, None], positions, pixels)
 
 
 def bilinear_corners(

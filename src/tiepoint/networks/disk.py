@@ -8,17 +8,20 @@ The last convolution makes 129 channels at full size and would be four fifths of
 score alone; the descriptors' 128 channels are computed at the keypoints only (`DescriptorMap`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tiepoint.networks.detection import (
     Detection,
     has_contrast,
+    masked,
+    one_by_one,
     positions_of,
     rows_of,
     sample_bilinear,
@@ -27,9 +30,12 @@ from tiepoint.networks.detection import (
     window_indices,
 )
 from tiepoint.networks.strips import in_strips
+from tiepoint.networks.windows import Window
 
 KERNEL = 5
 """Side of all convolutions, in px."""
+STRIDE = 16
+"""Side of the square of pixels that one place of the published network's lowest map stands for, in px."""
 RADIUS = 2
 """Of the window whose maximum a keypoint must be, in px."""
 KEYPOINTS_AT_ONCE = 512
@@ -58,6 +64,10 @@ class DISKConfig:
 class DISK(nn.Module):
     """Images in, keypoints at whole pixels, scores and descriptors out."""
 
+    stride, nms_radius = STRIDE, RADIUS
+    bytes_per_pixel = 420
+    """Memory that one image takes, measured with the published network at 3 to 6 megapixels."""
+
     def __init__(self, config: DISKConfig) -> None:
         super().__init__()
         self.config = config
@@ -74,6 +84,7 @@ class DISK(nn.Module):
         *,
         max_keypoints: int | None = 2048,
         detection_threshold: float = 0.0,
+        masks: Bool[Tensor, "b h w"] | None = None,
     ) -> list[Detection]:
         """Find and describe keypoints.
 
@@ -82,6 +93,7 @@ class DISK(nn.Module):
             max_keypoints: the strongest so many; None keeps every local maximum.
             detection_threshold: only keypoints that score more than this; scores are logits, and those below
                 zero are never kept.
+            masks: True where keypoints may lie; None: everywhere.
 
         Returns:
             One detection an image.
@@ -91,21 +103,37 @@ class DISK(nn.Module):
         """
         scores, descriptors = self.dense_maps(images)
         return [
-            self.detect(*maps, max_keypoints=max_keypoints, detection_threshold=detection_threshold)
-            for maps in zip(scores, descriptors, strict=True)
+            self.detect(
+                one, seen, max_keypoints=max_keypoints, detection_threshold=detection_threshold, mask=mask
+            )
+            for one, seen, mask in zip(scores, descriptors, one_by_one(masks, len(scores)), strict=True)
         ]
 
+    def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
+        """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
+        return 0, 0
+
+    def context_of(self, parts: Iterable[tuple[Tensor, Window]]) -> None:
+        """None: the statistics of the whole image would take a pass for each norm."""
+        return
+
     def dense_maps(
-        self, images: Float[Tensor, "b 3 h w"]
+        self, images: Float[Tensor, "b 3 h w"], window: Window | None = None
     ) -> tuple[Float[Tensor, "b h w"], list["DescriptorMap"]]:
-        """What `detect` works on: the map of logits and the descriptor map, both of the images' size."""
+        """What `detect` works on: the map of logits and the descriptor map, both of the images' size.
+
+        Args:
+            images: RGB in [0, 1].
+            window: where these lie in a larger image that is not blank. Instance norm sees only the part, so the
+                numbers differ a little from those of the whole.
+        """
         height, width = images.shape[-2:]
         below, beside = self.unet(_pad(images, 2 ** len(self.unet.path_up)))
         last = self.unet.last
         below, beside = last.normalize(below, beside)
         scores = last.last_channel(below, beside)[:, 0, :height, :width]
         descriptors = [DescriptorMap(last, *maps, width) for maps in zip(below, beside, strict=True)]
-        return scores * has_contrast(images)[:, None, None], descriptors
+        return scores if window else scores * has_contrast(images)[:, None, None], descriptors
 
     def detect(
         self,
@@ -114,12 +142,29 @@ class DISK(nn.Module):
         *,
         max_keypoints: int | None = 2048,
         detection_threshold: float = 0.0,
+        mask: Bool[Tensor, "h w"] | None = None,
     ) -> Detection:
-        """Choose and describe the keypoints of one image; a masked score map holds zeros."""
-        maxima = scores.detach().masked_fill(~strict_maxima(scores.detach(), RADIUS), 0)
-        indices = strongest(maxima, max_keypoints, detection_threshold)
-        keypoints = positions_of(indices, scores.shape[-1]).to(scores.dtype)
-        return Detection(keypoints, scores.flatten()[indices], descriptors.at(indices))
+        """Choose and describe the keypoints of one image, where its mask is True; None: everywhere."""
+        maxima = self.suppress(masked(scores, mask))
+        pixels = strongest(maxima, max_keypoints, detection_threshold)
+        return self.keypoints_at(pixels, scores, descriptors, mask=mask)
+
+    def suppress(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+        """The scores of pixels that may be keypoints; zero at all others."""
+        return scores.detach().masked_fill(~strict_maxima(scores.detach(), RADIUS), 0)
+
+    def keypoints_at(
+        self,
+        pixels: Int[Tensor, "n"],
+        scores: Float[Tensor, "h w"],
+        descriptors: "DescriptorMap",
+        *,
+        mask: Bool[Tensor, "h w"] | None = None,
+        window: Window | None = None,
+    ) -> Detection:
+        """What is known of these pixels, given by raster index; mask and window change nothing here."""
+        keypoints = positions_of(pixels, scores.shape[-1]).to(scores.dtype)
+        return Detection(keypoints, scores.flatten()[pixels], descriptors.at(pixels))
 
 
 class DescriptorMap:

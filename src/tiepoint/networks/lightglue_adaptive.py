@@ -10,7 +10,7 @@ Source: LightGlue (arXiv 2306.13643), section 3.3, "Adaptive depth and width".
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Literal, NamedTuple
 
 import torch
@@ -21,6 +21,8 @@ from torch.nn import functional as F
 from tiepoint.networks.assignment import Assignment, no_matches, streamed_matches
 from tiepoint.networks.lightglue import LightGlue, Rotation
 from tiepoint.networks.lightglue_folded import folded_layers
+from tiepoint.networks.packed_attention import PackedAttention
+from tiepoint.networks.upload import upload
 
 PRUNING_MIN_KEYPOINTS = {"cpu": 0, "mps": 0, "cuda": 1536}
 """Pruning costs a gather: an image is pruned only above this number of keypoints (the official table)."""
@@ -111,9 +113,10 @@ def match_packed(
             break
         run.exchange_messages(layer)
         confidence = run.confidence(layer)
-        stopped = run.confident_pairs(layer, confidence)
+        worth = run.tokens_worth_keeping(layer, confidence)
+        stopped, sizes = run.decide(layer, confidence, worth)
         run.assign(stopped, layer)
-        run.keep(run.tokens_worth_keeping(layer, confidence, stopped), without=stopped)
+        run.shrink(worth, sizes, without=stopped)
         run.give_up_empty_pairs(layers_run=layer + 1)
     if run.pack.pairs:
         last = network.shape.layers - 1
@@ -132,24 +135,31 @@ class _Pack:
     pairs: list[int]
     sizes: list[int]
 
-    def select(self, keep: Bool[Tensor, "t"], without: list[bool]) -> "_Pack":
-        """Only the tokens of `keep`, and without the pairs of `without`."""
-        gone = _spread([pair_gone for pair_gone in without for _ in (0, 1)], self.sizes, keep.device)
-        keep = keep & ~gone
-        sizes = _count_per_image(keep, self.sizes).tolist()
-        chosen = keep.nonzero().squeeze(1)
-        stay = [k for k, pair_gone in enumerate(without) if not pair_gone]
+    def spread(self, flags: list[bool]) -> Bool[Tensor, "t"]:
+        """One flag an image -> one flag a token."""
+        lengths = upload(torch.tensor(self.sizes, dtype=torch.long), self.index.device)
+        flagged = upload(torch.tensor(flags, dtype=torch.bool), self.index.device)
+        return flagged.repeat_interleave(lengths, output_size=len(self.index))
+
+    def select(self, keep: Bool[Tensor, "t"], pairs: list[int], sizes: list[int]) -> "_Pack":
+        """Only the tokens of `keep`, which belong to these pairs and are so many in each image."""
+        # nonzero() would make a GPU wait to learn the number that `sizes` tells
+        chosen = keep.logical_not().to(torch.uint8).sort(stable=True).indices[: sum(sizes)]
+        cosines, sines = self.rotation
         return _Pack(
             tokens=self.tokens.index_select(0, chosen),
-            rotation=(self.rotation[0].index_select(0, chosen), self.rotation[1].index_select(0, chosen)),
+            rotation=(cosines.index_select(0, chosen), sines.index_select(0, chosen)),
             index=self.index.index_select(0, chosen),
-            pairs=[self.pairs[k] for k in stay],
-            sizes=[size for k in stay for size in sizes[2 * k : 2 * k + 2]],
+            pairs=pairs,
+            sizes=sizes,
         )
 
 
 class _Run:
-    """One call of `match_packed`: the pack that shrinks, and the results that grow."""
+    """One call of `match_packed`: the pack that shrinks, and the results that grow.
+
+    A GPU is waited for once a layer, in `decide`.
+    """
 
     def __init__(
         self,
@@ -168,6 +178,7 @@ class _Run:
         self.layers = folded_layers(network)
         self.filter_threshold = filter_threshold
         self.adaptivity = adaptivity
+        self.prunes_above = adaptivity.prunes_above(tokens.device)
         self.adapts_depth = adaptivity.depth_confidence > 0
         self.adapts_width = adaptivity.width_confidence > 0
         self.counts = list(counts)
@@ -183,64 +194,75 @@ class _Run:
         """How sure each token is that its match won't change; None where nobody asks."""
         return self.network.token_confidence[layer](self.pack.tokens).float() if self.adapts_depth else None
 
-    def confident_pairs(self, layer: int, confidence: Tensor | None) -> list[bool]:
-        """Pairs that stop now; keypoints pruned before count as confident."""
-        if confidence is None:
-            return [False] * len(self.pack.pairs)
+    def tokens_worth_keeping(self, layer: int, confidence: Tensor | None) -> Bool[Tensor, "t"] | None:
+        """Tokens that may have a match, or are not sure yet; all of an image too small to prune. None: all."""
+        if not any(self.prunable()):
+            return None
+        matchability = self.network.head(layer).logits(self.pack.tokens).sigmoid()
+        worth = matchability > 1 - self.adaptivity.width_confidence
+        if confidence is not None:
+            worth |= confidence <= confidence_threshold(layer, self.network.shape.layers)
+        return worth | ~self.pack.spread(self.prunable())
+
+    def prunable(self) -> list[bool]:
+        """Images with so many tokens that dropping some pays."""
+        return [self.adapts_width and size > self.prunes_above for size in self.pack.sizes]
+
+    def decide(
+        self, layer: int, confidence: Tensor | None, worth: Tensor | None
+    ) -> tuple[list[bool], list[int]]:
+        """Which pairs stop now, and how many tokens of each image are worth keeping."""
+        stops = None if confidence is None else self._confident_pairs(layer, confidence)
+        kept = None if worth is None else _count_per_image(worth, self.pack.sizes)
+        decided = torch.cat(
+            [part.long() for part in (stops, kept) if part is not None] or [self.survived[:0]]
+        )
+        values = decided.tolist()  # the one place where a GPU is waited for
+        number = 0 if stops is None else len(stops)
+        stopped = [bool(value) for value in values[:number]] or [False] * len(self.pack.pairs)
+        return stopped, values[number:] or self.pack.sizes
+
+    def _confident_pairs(self, layer: int, confidence: Tensor) -> Bool[Tensor, "pairs"]:
+        """Keypoints pruned before count as confident."""
         threshold = confidence_threshold(layer, self.network.shape.layers)
         unsure = _count_per_image(confidence < threshold, self.pack.sizes).view(-1, 2).sum(1)
-        totals = unsure.new_tensor([sum(self.counts[pair]) for pair in self.pack.pairs])
-        return ((1.0 - unsure.float() / totals) > self.adaptivity.depth_confidence).tolist()
-
-    def tokens_worth_keeping(
-        self, layer: int, confidence: Tensor | None, stopped: list[bool]
-    ) -> Bool[Tensor, "t"]:
-        """Tokens that may have a match, or are not sure yet; all of an image that stops or is too small to prune."""
-        least = self.adaptivity.prunes_above(self.pack.tokens.device)
-        sizes = enumerate(self.pack.sizes)
-        prunable = [self.adapts_width and size > least and not stopped[image // 2] for image, size in sizes]
-        pruned_image = _spread(prunable, self.pack.sizes, self.pack.tokens.device)
-        if not any(prunable):
-            return ~pruned_image
-        keep = (
-            self.network.head(layer).logits(self.pack.tokens).sigmoid() > 1 - self.adaptivity.width_confidence
-        )
-        if confidence is not None:
-            keep |= confidence <= confidence_threshold(layer, self.network.shape.layers)
-        self.survived[self.pack.index[keep & pruned_image]] += 1
-        return keep | ~pruned_image
-
-    def keep(self, tokens: Bool[Tensor, "t"], *, without: list[bool]) -> None:
-        if any(without) or not bool(tokens.all()):
-            self.pack = self.pack.select(tokens, without)
-
-    def give_up_empty_pairs(self, *, layers_run: int) -> None:
-        """Pairs with an image without tokens have no matches, and nothing more to compute."""
-        pack = self.pack
-        empty = [0 in pack.sizes[2 * k : 2 * k + 2] for k in range(len(pack.pairs))]
-        for k, pair in enumerate(pack.pairs):
-            if empty[k]:
-                m, n = self.counts[pair]
-                self.done[pair] = no_matches((m,), (n,), pack.tokens), layers_run
-        self.keep(torch.ones_like(pack.index, dtype=torch.bool), without=empty)
+        totals = upload(torch.tensor([sum(self.counts[pair]) for pair in self.pack.pairs]), unsure.device)
+        return (1.0 - unsure.float() / totals) > self.adaptivity.depth_confidence
 
     def assign(self, stopped: list[bool], layer: int) -> None:
         """Match the pairs that stop with the head of this layer."""
-        if not any(stopped):
-            return
         head = self.network.head(layer)
         starts = [0, *accumulate(self.pack.sizes)]
         for k, pair in enumerate(self.pack.pairs):
             if stopped[k]:
                 a, b, c = starts[2 * k : 2 * k + 3]
-                (vectors0, logits0), (vectors1, logits1) = (
-                    head(self.pack.tokens[a:b]),
-                    head(self.pack.tokens[b:c]),
-                )
+                sides = head(self.pack.tokens[a:b]), head(self.pack.tokens[b:c])
+                (vectors0, logits0), (vectors1, logits1) = sides
                 found = streamed_matches(vectors0, vectors1, logits0, logits1, self.filter_threshold)
                 indices0 = self.pack.index[a:b] - self.starts[2 * pair]
                 indices1 = self.pack.index[b:c] - self.starts[2 * pair + 1]
                 self.done[pair] = _unpruned(found, indices0, indices1, self.counts[pair]), layer + 1
+
+    def shrink(self, worth: Tensor | None, sizes: list[int], *, without: list[bool]) -> None:
+        """Drop the tokens that aren't worth keeping, and all those of the pairs of `without`."""
+        stays = [not gone for gone in without for _ in (0, 1)]
+        if worth is not None:
+            tried = [prunes and stay for prunes, stay in zip(self.prunable(), stays, strict=True)]
+            self.survived.index_add_(0, self.pack.index, (worth & self.pack.spread(tried)).long())
+        if all(stays) and sizes == self.pack.sizes:
+            return
+        keep = self.pack.spread(stays) if worth is None else worth & self.pack.spread(stays)
+        pairs = [pair for pair, gone in zip(self.pack.pairs, without, strict=True) if not gone]
+        self.pack = self.pack.select(keep, pairs, list(compress(sizes, stays)))
+
+    def give_up_empty_pairs(self, *, layers_run: int) -> None:
+        """Pairs with an image without tokens have no matches, and nothing more to compute."""
+        sizes = self.pack.sizes
+        empty = [0 in sizes[2 * k : 2 * k + 2] for k in range(len(self.pack.pairs))]
+        for pair in compress(self.pack.pairs, empty):
+            m, n = self.counts[pair]
+            self.done[pair] = no_matches((m,), (n,), self.pack.tokens), layers_run
+        self.shrink(None, sizes, without=empty)
 
     def results(self) -> list[PairAssignment]:
         survived = self.survived.split([size for pair in self.counts for size in pair])
@@ -250,40 +272,11 @@ class _Run:
         ]
 
 
-class PackedAttention:
-    """Attention over a pack (heads, t, e) whose images have `sizes` tokens; images 2k and 2k + 1 are a pair."""
-
-    def __init__(self, sizes: list[int]) -> None:
-        self.sizes = sizes
-
-    def within(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        images = zip(*(x.split(self.sizes, dim=1) for x in (q, k, v)), strict=True)
-        return torch.cat([_attend(q, k, v) for q, k, v in images])
-
-    def across(self, qk: Tensor, v: Tensor) -> Tensor:
-        qks, vs = qk.split(self.sizes, dim=1), v.split(self.sizes, dim=1)
-        partner = [image ^ 1 for image in range(len(self.sizes))]
-        return torch.cat([_attend(qks[i], qks[j], vs[j]) for i, j in enumerate(partner)])
-
-
-def _attend(
-    q: Float[Tensor, "h m e"], k: Float[Tensor, "h n e"], v: Float[Tensor, "h n e"]
-) -> Float[Tensor, "m h*e"]:
-    """Softmax attention, scale 1 / sqrt(e); the heads end side by side."""
-    return F.scaled_dot_product_attention(q[None], k[None], v[None])[0].transpose(0, 1).flatten(1)
-
-
 def _count_per_image(flags: Bool[Tensor, "t"], sizes: list[int]) -> Int[Tensor, "images"]:
     """How many of each image's tokens are flagged, with a single pass over the pack."""
     counted = F.pad(flags.cumsum(0), (1, 0))
-    edges = torch.tensor([0, *accumulate(sizes)], device=flags.device)
-    return counted[edges].diff()
-
-
-def _spread(flags: list[bool], sizes: list[int], device: torch.device) -> Bool[Tensor, "t"]:
-    """One flag an image -> one flag a token."""
-    lengths = torch.tensor(sizes, dtype=torch.long, device=device)
-    return torch.tensor(flags, dtype=torch.bool, device=device).repeat_interleave(lengths)
+    edges = upload(torch.tensor([0, *accumulate(sizes)]), flags.device)
+    return counted.index_select(0, edges).diff()
 
 
 def _unpruned(found: Assignment, indices0: Tensor, indices1: Tensor, counts: tuple[int, int]) -> Assignment:

@@ -9,18 +9,20 @@ Description", CVPR workshops 2018, arXiv 1712.07629. Parameter names are those o
   a batch norm after each ReLU, and descriptors sampled at other positions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput
 from tiepoint.networks.detection import (
     Detection,
     has_contrast,
+    masked,
+    one_by_one,
     positions_of,
     remove_border,
     rows_of,
@@ -29,9 +31,12 @@ from tiepoint.networks.detection import (
     strongest,
 )
 from tiepoint.networks.strips import STRIP_PIXELS
+from tiepoint.networks.windows import Window
 
 CELL = 8
 """Side of the square of pixels that one place of the coarse maps stands for, in px."""
+RADIUS = 4
+"""Of suppression, and of the border without keypoints, in px."""
 BATCH_NORM_EPSILON = 1e-3
 """SuperPoint-Open was trained in TensorFlow, whose default this is."""
 RED, GREEN, BLUE = 0.299, 0.587, 0.114
@@ -57,6 +62,10 @@ class SuperPointShape:
 
 class SuperPoint(nn.Module):
     """Images in, keypoints at whole pixels, scores and descriptors out."""
+
+    stride, nms_radius = CELL, RADIUS
+    bytes_per_pixel = 230
+    """Memory that one image takes, measured with the published sizes at 3 to 12 megapixels."""
 
     def __init__(self, shape: SuperPointShape) -> None:
         super().__init__()
@@ -88,8 +97,9 @@ class SuperPoint(nn.Module):
         max_keypoints: int | None = None,
         detection_threshold: float = 0.005,
         strict_border: bool = True,
-        nms_radius: int = 4,
-        border: int = 4,
+        nms_radius: int = RADIUS,
+        border: int = RADIUS,
+        masks: Bool[Tensor, "b h w"] | None = None,
     ) -> list[Detection]:
         """Find and describe keypoints.
 
@@ -103,6 +113,7 @@ class SuperPoint(nn.Module):
                 the same.
             border: without keypoints at each side, in px; at right and bottom counted from the last multiple
                 of 8 px.
+            masks: True where keypoints may lie; None: everywhere.
 
         Returns:
             One detection an image, in float32 also where the network runs in half precision.
@@ -119,16 +130,29 @@ class SuperPoint(nn.Module):
                 strict_border=strict_border,
                 nms_radius=nms_radius,
                 border=border,
+                mask=mask,
             )
-            for maps in zip(scores, descriptors, strict=True)
+            for *maps, mask in zip(scores, descriptors, one_by_one(masks, len(scores)), strict=True)
         ]
 
+    def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
+        """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
+        return 0, 0
+
+    def context_of(self, parts: Iterable[tuple[Tensor, Window]]) -> None:
+        """A pixel depends on its neighbourhood alone."""
+        return
+
     def dense_maps(
-        self, images: Float[Tensor, "b c h w"]
+        self, images: Float[Tensor, "b c h w"], window: Window | None = None
     ) -> tuple[Float[Tensor, "b H W"], Float[Tensor, "b d y x"]]:
         """What `detect` works on: scores in [0, 1], and unit descriptors of cells of 8 x 8 px.
 
         Both reach from the top-left corner to the last multiple of 8 px; what lies beyond gets no score.
+
+        Args:
+            images: grey or RGB in [0, 1].
+            window: where these lie in a larger image that is not blank.
         """
         height, width = (side // CELL for side in images.shape[-2:])
         if height == 0 or width == 0:
@@ -136,7 +160,9 @@ class SuperPoint(nn.Module):
             return empty, images.new_zeros(len(images), self.shape.dim, height, width)
         grey = to_grey(images)
         features = self.encode(grey.to(self.conv1a.weight.dtype))
-        scores = self.score_map(features) * has_contrast(grey)[:, None, None]
+        scores = self.score_map(features)
+        if window is None:
+            scores = scores * has_contrast(grey)[:, None, None]
         descriptors = self.convDb(self.convDa(features))
         return scores, F.normalize(_at_least_float32(descriptors), dim=1)
 
@@ -148,16 +174,42 @@ class SuperPoint(nn.Module):
         max_keypoints: int | None = None,
         detection_threshold: float = 0.005,
         strict_border: bool = True,
-        nms_radius: int = 4,
-        border: int = 4,
+        nms_radius: int = RADIUS,
+        border: int = RADIUS,
+        mask: Bool[Tensor, "h w"] | None = None,
     ) -> Detection:
-        """Choose and describe the keypoints of one image; a masked score map holds zeros."""
+        """Choose and describe the keypoints of one image, where its mask is True; None: everywhere."""
+        maxima = self.suppress(
+            masked(scores, mask), strict_border=strict_border, nms_radius=nms_radius, border=border
+        )
+        pixels = strongest(maxima, max_keypoints, detection_threshold)
+        return self.keypoints_at(pixels, scores, descriptors, mask=mask)
+
+    def suppress(
+        self,
+        scores: Float[Tensor, "H W"],
+        *,
+        strict_border: bool = True,
+        nms_radius: int = RADIUS,
+        border: int = RADIUS,
+    ) -> Float[Tensor, "H W"]:
+        """The scores of pixels that may be keypoints; zero at all others."""
         _check_not_negative(nms_radius=nms_radius, border=border)
-        maxima = simple_nms(scores.detach(), nms_radius)
         remove = remove_border if strict_border else _remove_left_and_top
-        indices = strongest(remove(maxima, border), max_keypoints, detection_threshold)
-        keypoints = positions_of(indices, scores.shape[-1]).to(scores.dtype)
-        return Detection(keypoints, scores.flatten()[indices], self.describe(descriptors, keypoints))
+        return remove(simple_nms(scores.detach(), nms_radius), border)
+
+    def keypoints_at(
+        self,
+        pixels: Int[Tensor, "n"],
+        scores: Float[Tensor, "H W"],
+        descriptors: Float[Tensor, "d y x"],
+        *,
+        mask: Bool[Tensor, "h w"] | None = None,
+        window: Window | None = None,
+    ) -> Detection:
+        """What is known of these pixels, given by raster index; the mask changes nothing here."""
+        keypoints = positions_of(pixels, scores.shape[-1]).to(scores.dtype)
+        return Detection(keypoints, scores.flatten()[pixels], self.describe(descriptors, keypoints, window))
 
     def encode(self, grey: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
         """The features that both heads see, one place for 8 x 8 px."""
@@ -173,17 +225,34 @@ class SuperPoint(nn.Module):
         return F.pixel_shuffle(logits.softmax(dim=1)[:, :-1], CELL).squeeze(1)
 
     def describe(
-        self, descriptors: Float[Tensor, "d y x"], keypoints: Float[Tensor, "n 2"]
+        self,
+        descriptors: Float[Tensor, "d y x"],
+        keypoints: Float[Tensor, "n 2"],
+        window: Window | None = None,
     ) -> Float[Tensor, "n d"]:
-        """Unit descriptors of keypoints (x, y) in px, interpolated between those of the cells."""
+        """Unit descriptors of keypoints (x, y) in px, interpolated between those of the cells.
+
+        Args:
+            descriptors: unit vectors of the cells.
+            keypoints: (x, y) in px of what the network was shown.
+            window: where that lies in the image; None: it was the whole image.
+        """
         height, width = descriptors.shape[-2:]
-        cells = keypoints.new_tensor([width, height])
+        left, top, image_size = window[:3] if window else (0, 0, (CELL * width, CELL * height))
+        corner = keypoints.new_tensor([left, top])
+        positions = self._cell_positions(keypoints + corner, image_size) - corner / CELL
+        return F.normalize(sample_bilinear(rows_of(descriptors), positions, width, height), dim=1)
+
+    def _cell_positions(
+        self, keypoints: Float[Tensor, "n 2"], image_size: tuple[int, int]
+    ) -> Float[Tensor, "n 2"]:
+        """Positions (x, y) on the map of the cells of the whole image."""
         positions = keypoints - (CELL - 1) / 2
         if self.shape.batch_norm:
-            positions = positions / CELL
-        else:  # as published: stretched a little, so that the last pixel meets the last cell's centre
-            positions = positions * ((cells - 1) / (CELL * cells - (CELL + 1) / 2))
-        return F.normalize(sample_bilinear(rows_of(descriptors), positions, width, height), dim=1)
+            return positions / CELL
+        # as published: stretched a little, so that the last pixel meets the last cell's centre
+        cells = keypoints.new_tensor([side // CELL for side in image_size])
+        return positions * ((cells - 1) / (CELL * cells - (CELL + 1) / 2))
 
     def _first_stage(self, grey: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
         if self.training or grey.device.type != "cpu":  # batch norm learns from whole images

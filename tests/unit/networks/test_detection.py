@@ -9,6 +9,9 @@ from tiepoint.networks.detection import (
     MIN_CONTRAST,
     bilinear_corners,
     has_contrast,
+    kept_inside,
+    masked,
+    one_by_one,
     positions_of,
     remove_border,
     rows_of,
@@ -162,3 +165,31 @@ def test_contrast_is_asked_of_each_image_and_any_channel():
     images[2] += torch.rand(3, 5, 6) * MIN_CONTRAST
     images[3] += torch.tensor([0.1, 0.2, 0.3])[:, None, None]
     assert has_contrast(images).tolist() == [False, True, False, False]
+
+
+def test_contrast_of_bytes():
+    images = torch.full((2, 3, 5, 6), 77, dtype=torch.uint8)
+    images[1, 0, 2, 2] += 1
+    assert has_contrast(images).tolist() == [False, True]
+
+
+def test_masked_scores_are_zero_where_the_mask_forbids():
+    scores, mask = torch.rand(4, 6), torch.rand(5, 9) < 0.5
+    expected = torch.where(mask[:4, :6], scores, 0)
+    assert torch.equal(masked(scores, mask), expected)
+    assert masked(scores, None) is scores
+
+
+def test_a_position_that_left_the_mask_goes_back_to_its_pixel():
+    mask = torch.ones(5, 7, dtype=torch.bool)
+    mask[:, 4:] = False
+    indices = torch.tensor([2 * 7 + 3, 2 * 7 + 3, 1 * 7 + 2])
+    positions = torch.tensor([[3.4, 2.2], [3.6, 2.2], [1.1, 1.8]])
+    kept = kept_inside(positions, indices, mask)
+    torch.testing.assert_close(kept, torch.tensor([[3.4, 2.2], [3.0, 2.0], [1.1, 1.8]]))
+
+
+def test_masks_one_by_one():
+    assert one_by_one(None, 3) == [None, None, None]
+    masks = torch.rand(2, 3, 4) < 0.5
+    assert all(torch.equal(a, b) for a, b in zip(one_by_one(masks, 2), masks, strict=True))

@@ -10,16 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tiepoint.networks.assignment import log_assignment_matrix, mutual_matches
 from tiepoint.networks.lightglue import DenseAttention, LightGlue, LightGlueShape
 from tiepoint.networks.lightglue_adaptive import (
     Adaptivity,
-    PackedAttention,
     PairAssignment,
     confidence_threshold,
     match_packed,
 )
+from tiepoint.networks.packed_attention import PackedAttention
 
 SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
 GAINS = {"input_proj": 4.0, "final_proj": 0.8, "token.0": 3.0, "matchability": 2.0}
@@ -323,3 +324,47 @@ def test_inputs_stay_as_they_were(network: LightGlue):
     before = [part.clone() for part in pair]
     run(network, [pair], ADAPTIVE)
     assert all(torch.equal(a, b) for a, b in zip(pair, before, strict=True))
+
+
+class WaitsOfAGPU(TorchDispatchMode):
+    """Notes the operations after which a GPU's results must reach the CPU before the program can go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        by_mask = name in ("index", "index_put_") and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        sized = name == "repeat_interleave" and (kwargs or {}).get("output_size") is not None
+        if name in ("nonzero", "_local_scalar_dense", "masked_select", "unique") or by_mask:
+            self.seen.append(name)
+        if name == "repeat_interleave" and not sized:
+            self.seen.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_gpu_is_waited_for_once_a_layer(network: LightGlue, monkeypatch: pytest.MonkeyPatch):
+    lists: list[int] = []
+    tolist = torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda self: lists.append(self.numel()) or tolist(self))
+    pairs = [random_pair(30, 20, 1), random_pair(3, 25, 2), random_pair(11, 9, 3)]
+    with WaitsOfAGPU() as waits:
+        results = run(network, pairs, ADAPTIVE)
+    assert waits.seen == []
+    assert len(lists) <= max(result.layers_run for result in results)
+    assert any(len(set(result.survived0.tolist())) > 1 for result in results), "nothing was pruned: no test"
+
+
+def test_the_notes_above_notice_waiting():
+    with WaitsOfAGPU() as waits:
+        flags = torch.tensor([True, False])
+        (
+            flags.nonzero(),
+            torch.arange(2)[flags],
+            flags.any().item(),
+            flags.repeat_interleave(torch.tensor([1, 2])),
+        )
+    assert {"nonzero", "index", "_local_scalar_dense", "repeat_interleave"} <= set(waits.seen)

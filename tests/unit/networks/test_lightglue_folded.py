@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tiepoint.networks.lightglue import LightGlue, LightGlueShape, Rotation, attend, rotate
-from tiepoint.networks.lightglue_adaptive import PackedAttention
 from tiepoint.networks.lightglue_folded import folded_layers, rotate_halves
+from tiepoint.networks.packed_attention import PackedAttention
 
 SHAPES = {
     "one head": LightGlueShape(input_dim=8, dim=8, layers=2, heads=1),

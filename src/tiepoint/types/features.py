@@ -1,8 +1,4 @@
-"""The two values that everything else passes around: features of one image, matches of one pair.
-
-Keypoints are pixels (x, y) of the upright image, that is, after EXIF orientation has been applied;
-the centre of the top-left pixel is (0, 0).
-"""
+"""Features of one image, and matches of one pair."""
 
 from dataclasses import dataclass, replace
 
@@ -50,7 +46,7 @@ class Features:
     exif_orientation: int = 1
 
     def __post_init__(self) -> None:
-        _check_size(self.image_size)
+        check_size(self.image_size)
         _check_keypoints(self.keypoints, self.image_size)
         for name, dimensions in (("scores", 1), ("descriptors", 2), ("scales", 1), ("orientations", 1)):
             _check_column(name, getattr(self, name), dimensions, like=self.keypoints)
@@ -100,7 +96,8 @@ class Matches:
     layers_run: int = 0
 
 
-def _check_size(image_size: tuple[int, int]) -> None:
+def check_size(image_size: tuple[int, int]) -> None:
+    """Raise InvalidInput unless `image_size` is (width, height) in whole px above 0."""
     whole = (
         isinstance(image_size, tuple) and len(image_size) == 2 and all(isinstance(s, int) for s in image_size)
     )

@@ -1,0 +1,93 @@
+"""Focal lengths from EXIF data, good and damaged."""
+
+import logging
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from PIL.TiffImagePlugin import IFDRational
+
+from tiepoint.image.exif import read_focal_length_px
+
+FOCAL_MM, FILM_MM, X_RESOLUTION, UNIT, WIDTH, HEIGHT = 0x920A, 0xA405, 0xA20E, 0xA210, 0xA002, 0xA003
+CANON = {
+    FOCAL_MM: IFDRational(24),
+    X_RESOLUTION: IFDRational(4438356, 1000),
+    UNIT: 2,
+    WIDTH: 3888,
+    HEIGHT: 2592,
+}
+"""A sensor of 22.25 mm: 4438 px an inch."""
+
+
+def focal_of(path: Path, tags: dict[int, object], size: tuple[int, int] = (3888, 2592)) -> float | None:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769).update(tags)
+    PIL.Image.new("L", (8, 6)).save(path, exif=exif)
+    return read_focal_length_px(path, size)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.jpg"
+
+
+def test_from_the_35_mm_equivalent(path: Path):
+    assert focal_of(path, {FILM_MM: 35}, (4000, 3000)) == pytest.approx(35 / 43.27 * 5000)
+
+
+def test_from_the_pitch_of_the_sensor(path: Path):
+    assert focal_of(path, CANON) == pytest.approx(24 * 4438.356 / 25.4)
+
+
+def test_the_35_mm_equivalent_comes_first(path: Path):
+    assert focal_of(path, CANON | {FILM_MM: 35}, (4000, 3000)) == pytest.approx(35 / 43.27 * 5000)
+
+
+@pytest.mark.parametrize("size", [(1944, 1296), (1296, 1944)], ids=["landscape", "portrait"])
+def test_a_reduced_photograph(path: Path, size: tuple[int, int]):
+    assert focal_of(path, CANON, size) == pytest.approx(24 * 4438.356 / 25.4 / 2)
+
+
+def test_pitch_in_centimetres(path: Path):
+    in_cm = CANON | {X_RESOLUTION: IFDRational(4438356, 2540), UNIT: 3}
+    assert focal_of(path, in_cm) == pytest.approx(24 * 4438.356 / 25.4)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {FILM_MM: 0},
+        {FOCAL_MM: IFDRational(24)},
+        CANON | {X_RESOLUTION: IFDRational(0, 0)},
+        CANON | {X_RESOLUTION: IFDRational(0)},
+        CANON | {UNIT: 9},
+        CANON | {HEIGHT: 3888},
+    ],
+    ids=["nothing", "zero", "only-mm", "nan", "no-pitch", "unknown-unit", "cropped"],
+)
+def test_none_where_nothing_is_known(path: Path, tags: dict[int, object]):
+    assert focal_of(path, tags) is None
+
+
+def test_none_where_there_is_no_file(tmp_path: Path):
+    assert read_focal_length_px(tmp_path / "missing.jpg", (8, 6)) is None
+    assert read_focal_length_px(tmp_path, (8, 6)) is None
+    assert read_focal_length_px("https://example.org/a.jpg", (8, 6)) is None
+
+
+def test_none_where_there_is_no_image(path: Path, caplog: pytest.LogCaptureFixture):
+    path.write_bytes(b"not an image")
+    with caplog.at_level(logging.INFO):
+        assert read_focal_length_px(path, (8, 6)) is None
+    assert str(path) in caplog.text
+
+
+def test_damaged_exif_data_cost_no_estimate(path: Path):
+    focal_of(path, {FILM_MM: 35})
+    data = bytearray(path.read_bytes())
+    start = data.index(b"Exif\0\0") + 6
+    data[start + 4 : start + 40] = b"\xff" * 36
+    path.write_bytes(bytes(data))
+    assert read_focal_length_px(path, (8, 6)) is None
