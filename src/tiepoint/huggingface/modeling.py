@@ -3,7 +3,6 @@
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,9 +17,10 @@ from tiepoint.huggingface.detectors import build_detector, detect
 from tiepoint.huggingface.hub import push_folder
 from tiepoint.huggingface.introspection import inspect
 from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
+from tiepoint.matchers.packs import choose_limits, packs
 from tiepoint.networks.assignment import mutual_matches
 from tiepoint.networks.lightglue import LightGlue, LightGlueShape, normalize_keypoints
-from tiepoint.networks.lightglue_adaptive import Adaptivity, match_packed
+from tiepoint.networks.lightglue_adaptive import Adaptivity, PairAssignment, match_packed
 
 Size = tuple[int, int]
 
@@ -203,21 +203,27 @@ class LightGlueForKeypointMatching(nn.Module):
         ]
 
     def _match(self, images: list[ImageKeypoints]) -> LightGlueKeypointMatchingOutput:
-        with torch.no_grad():
-            found = match_packed(
-                self.matcher,
-                torch.cat([image.positions() for image in images]),
-                torch.cat([image.descriptors for image in images]),
-                [(len(first.keypoints), len(second.keypoints)) for first, second in _pairs(images)],
-                adaptivity=Adaptivity(self.config.depth_confidence, self.config.width_confidence),
-                filter_threshold=self.config.filter_threshold,
-            )
+        pairs = list(zip(images[0::2], images[1::2], strict=True))
+        sizes = [len(first.keypoints) + len(second.keypoints) for first, second in pairs]
+        limits = choose_limits("auto", None, self.matcher.shape, self.device)
+        found = [pair for pack in packs(sizes, limits) for pair in self._match_pack(pairs[pack])]
         assignments = [pair.assignment for pair in found]
         return self._output(
             images,
             matches=[m for a in assignments for m in (a.matches0, a.matches1)],
             scores=[s for a in assignments for s in (a.matching_scores0, a.matching_scores1)],
             prune=[p for pair in found for p in (pair.survived0, pair.survived1)],
+        )
+
+    def _match_pack(self, pairs: list[tuple[ImageKeypoints, ImageKeypoints]]) -> list[PairAssignment]:
+        images = [image for pair in pairs for image in pair]
+        return match_packed(
+            self.matcher,
+            torch.cat([image.positions() for image in images]),
+            torch.cat([image.descriptors for image in images]),
+            [(len(first.keypoints), len(second.keypoints)) for first, second in pairs],
+            adaptivity=Adaptivity(self.config.depth_confidence, self.config.width_confidence),
+            filter_threshold=self.config.filter_threshold,
         )
 
     def _inspect(
@@ -372,10 +378,6 @@ def given_keypoints(
     return [
         ImageKeypoints(points[real].float(), vectors[real], size) for points, vectors, real, size in parts
     ]
-
-
-def _pairs(images: Sequence[ImageKeypoints]) -> Iterable[tuple[ImageKeypoints, ImageKeypoints]]:
-    return zip(images[0::2], images[1::2], strict=True)
 
 
 def _padded(rows: list[Tensor], value: float) -> Tensor:

@@ -91,10 +91,11 @@ class LightGlueMatcher:
                 weights need; a pair too large for the memory budget.
         """
         check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
-        return [matches for pack in packs(pairs, self.limits) for matches in self._match_pack(pack)]
+        sizes = [len(features0) + len(features1) for features0, features1 in pairs]
+        return [matches for pack in packs(sizes, self.limits) for matches in self._match_pack(pairs[pack])]
 
     @torch.inference_mode()
-    def _match_pack(self, pairs: list[Pair]) -> list[Matches]:
+    def _match_pack(self, pairs: Sequence[Pair]) -> list[Matches]:
         images = [features for pair in pairs for features in pair]
         found = match_packed(
             self.network,

@@ -7,7 +7,6 @@ from typing import Literal
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.matchers.compatibility import Pair
 from tiepoint.networks.assignment import BLOCK_ELEMENTS
 from tiepoint.networks.lightglue import LightGlueShape
 
@@ -89,27 +88,31 @@ def bytes_per_token(shape: LightGlueShape) -> int:
     return 4 * (9 * shape.dim + shape.input_dim + shape.head_dim)
 
 
-def packs(pairs: Sequence[Pair], limits: PackLimits) -> Iterator[list[Pair]]:
+def packs(sizes: Sequence[int], limits: PackLimits) -> Iterator[slice]:
     """Cut the work into packs, in order.
+
+    Args:
+        sizes: keypoints of both images of each pair.
+        limits: see `PackLimits`.
+
+    Returns:
+        Slices of the pairs.
 
     Raises:
         InvalidInput: the memory budget is too small for one of the pairs; before any is computed.
     """
-    sizes = [len(features0) + len(features1) for features0, features1 in pairs]
     _check_budget(sizes, limits)
-    pack: list[Pair] = []
-    tokens = 0
-    for pair, size in zip(pairs, sizes, strict=True):
-        if pack and not limits.hold(len(pack) + 1, tokens + size):
-            yield pack
-            pack, tokens = [], 0
-        pack.append(pair)
+    start = tokens = 0
+    for pair, size in enumerate(sizes):
+        if pair > start and not limits.hold(pair + 1 - start, tokens + size):
+            yield slice(start, pair)
+            start, tokens = pair, 0
         tokens += size
-    if pack:
-        yield pack
+    if sizes:
+        yield slice(start, len(sizes))
 
 
-def _check_budget(sizes: list[int], limits: PackLimits) -> None:
+def _check_budget(sizes: Sequence[int], limits: PackLimits) -> None:
     largest = max(range(len(sizes)), key=sizes.__getitem__, default=None)
     if largest is None or limits.memory_budget is None:
         return

@@ -13,23 +13,12 @@ from tiepoint.matchers.packs import (
     packs,
 )
 from tiepoint.networks.lightglue import LightGlueShape
-from tiepoint.types import Features
 
 CPU = torch.device("cpu")
 
 
-def features_of(count: int) -> Features:
-    return Features(
-        keypoints=torch.zeros(count, 2),
-        scores=torch.zeros(count),
-        descriptors=torch.zeros(count, 4),
-        image_size=(8, 8),
-    )
-
-
-def sizes_of_packs(sizes: list[tuple[int, int]], limits: PackLimits) -> list[list[int]]:
-    pairs = [(features_of(m), features_of(n)) for m, n in sizes]
-    return [[len(a) + len(b) for a, b in pack] for pack in packs(pairs, limits)]
+def sizes_of_packs(sizes: list[int], limits: PackLimits) -> list[list[int]]:
+    return [sizes[pack] for pack in packs(sizes, limits)]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +33,7 @@ def sizes_of_packs(sizes: list[tuple[int, int]], limits: PackLimits) -> list[lis
     ],
 )
 def test_a_pack_is_filled_up_to_the_first_limit(limits: PackLimits, expected: list[list[int]]):
-    assert sizes_of_packs([(25, 25), (60, 0), (3, 4), (90, 90), (0, 1)], limits) == expected
+    assert sizes_of_packs([50, 60, 7, 180, 1], limits) == expected
 
 
 def test_no_pairs_no_packs():
@@ -53,7 +42,7 @@ def test_no_pairs_no_packs():
 
 def test_a_budget_too_small_for_a_pair_is_found_before_the_work():
     limits = PackLimits(memory_budget=ASSIGNMENT_BYTES + (3 << 20), bytes_per_token=1 << 20)
-    work = packs([(features_of(1), features_of(1)), (features_of(2), features_of(2))], limits)
+    work = packs([2, 4], limits)
     with pytest.raises(
         InvalidInput, match=r"^pair 1 has 4 keypoints and takes about 20 MiB, but memory_budget is 19"
     ):
