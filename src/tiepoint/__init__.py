@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tiepoint.api import Matcher, load, match
     from tiepoint.errors import InvalidInput, MissingDependency, TiepointError, WeightsError
+    from tiepoint.geometry.estimate import (
+        estimate_essential,
+        estimate_fundamental,
+        estimate_homography,
+        estimate_relative_pose,
+    )
     from tiepoint.huggingface import (
         AutoImageProcessor,
         AutoModelForKeypointMatching,
@@ -26,13 +32,14 @@ if TYPE_CHECKING:
     from tiepoint.image import Image, read_image
     from tiepoint.presets import PRESETS
     from tiepoint.result import MatchResult
-    from tiepoint.types import Features, Matches
+    from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AutoImageProcessor": "huggingface",
     "AutoModelForKeypointMatching": "huggingface",
+    "Camera": "types",
     "Features": "types",
     "Image": "image",
     "InvalidInput": "errors",
@@ -47,7 +54,12 @@ _HOMES = {
     "PRESETS": "presets",
     "SuperPointConfig": "huggingface",
     "TiepointError": "errors",
+    "TwoViewEstimate": "types",
     "WeightsError": "errors",
+    "estimate_essential": "geometry.estimate",
+    "estimate_fundamental": "geometry.estimate",
+    "estimate_homography": "geometry.estimate",
+    "estimate_relative_pose": "geometry.estimate",
     "load": "api",
     "match": "api",
     "pipeline": "huggingface",
@@ -58,6 +70,7 @@ __all__ = [
     "PRESETS",
     "AutoImageProcessor",
     "AutoModelForKeypointMatching",
+    "Camera",
     "Features",
     "Image",
     "InvalidInput",
@@ -71,8 +84,13 @@ __all__ = [
     "MissingDependency",
     "SuperPointConfig",
     "TiepointError",
+    "TwoViewEstimate",
     "WeightsError",
     "__version__",
+    "estimate_essential",
+    "estimate_fundamental",
+    "estimate_homography",
+    "estimate_relative_pose",
     "load",
     "match",
     "pipeline",

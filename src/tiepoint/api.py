@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -13,28 +14,30 @@ import torch
 
 from tiepoint.draw import check_picture, save_picture
 from tiepoint.errors import InvalidInput
+from tiepoint.extractors.masks import MaskSource, read_mask
 from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor, build_network
+from tiepoint.extractors.tiling import Tiling, check_tile
+from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.matchers.compatibility import Pair
 from tiepoint.matchers.lightglue import LightGlueMatcher
 from tiepoint.matchers.nearest import NearestMatcher
+from tiepoint.matchers.packs import BatchSize
 from tiepoint.networks.lightglue import LightGlue
 from tiepoint.networks.lightglue_adaptive import Adaptivity
 from tiepoint.networks.lightglue_convert import build as build_lightglue
 from tiepoint.presets import DEFAULT_PRESET, Preset, find_preset
 from tiepoint.result import MatchResult, check_format
-from tiepoint.types import Features, Matches
+from tiepoint.types import Features, Matches, TwoViewEstimate
 from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
 
 Adaptive = bool | Literal["depth", "width"]
 
-WEIGHTS_KEYS = {"disk": "extractor"}
-"""Extractors whose checkpoint nests its tensors, and under which key."""
-
-
 @runtime_checkable
 class PairMatcher(Protocol):
-    """What `Matcher` asks of a matcher."""
+    """What `Matcher` asks of a matcher; `fingerprint` changes with everything that decides its matches."""
+
+    fingerprint: str
 
     def match(self, pairs: Sequence[Pair]) -> list[Matches]:
         """Match pairs of features, each as if it were alone."""
@@ -53,19 +56,27 @@ class Matcher:
         self.extractor = extractor
         self.matcher = matcher
 
-    def extract(self, image: ImageSource | Image) -> Features:
+    @property
+    def fingerprint(self) -> str:
+        """Changes with everything that decides which matches two images give; a key for caches."""
+        return f"{self.extractor.fingerprint}-{self.matcher.fingerprint}"
+
+    def extract(self, image: ImageSource | Image, *, mask: MaskSource | None = None) -> Features:
         """Detect and describe the keypoints of one image.
 
         Args:
             image: path, URL, PIL image, NumPy array (height, width[, channels]) or tensor (channels, height, width).
+            mask: where keypoints may lie, in px of the upright image: path or PIL image (not black = allowed), array
+                (height, width) (not zero = allowed), or polygons [[(x, y), …], …] (inside = allowed), also as the
+                path of a .json file. None: everywhere.
 
         Returns:
             Features in px of the upright original image, by falling score; none where nothing stands out.
 
         Raises:
-            InvalidInput: it can't be read as an image.
+            InvalidInput: it can't be read as an image, or the mask can't, or is of another size.
         """
-        return self.extractor.extract(read_image(image))
+        return self.extractor.extract(*_read(image, mask, "mask"))
 
     def match_features(self, pairs: Sequence[Pair]) -> list[MatchResult]:
         """Match any number of pairs of features; each gives what it gives alone.
@@ -88,20 +99,29 @@ class Matcher:
             for (features0, features1), matches in zip(pairs, found, strict=True)
         ]
 
-    def match(self, image0: ImageSource | Image, image1: ImageSource | Image) -> MatchResult:
+    def match(
+        self,
+        image0: ImageSource | Image,
+        image1: ImageSource | Image,
+        *,
+        mask0: MaskSource | None = None,
+        mask1: MaskSource | None = None,
+    ) -> MatchResult:
         """Find the tie points of two images: read, extract, match.
 
         Args:
             image0: as for `extract`.
             image1: as for `extract`.
+            mask0: where keypoints of image 0 may lie, as for `extract`.
+            mask1: likewise of image 1.
 
         Raises:
-            InvalidInput: one of them can't be read as an image.
+            InvalidInput: an image or mask can't be read, or a mask is of another size than its image.
         """
         times = [perf_counter()]
-        images = read_image(image0), read_image(image1)
+        both = _read(image0, mask0, "mask0"), _read(image1, mask1, "mask1")
         times.append(perf_counter())
-        features0, features1 = (self.extractor.extract(image) for image in images)
+        features0, features1 = (self.extractor.extract(*image_and_mask) for image_and_mask in both)
         times.append(perf_counter())
         (found,) = self.matcher.match([(features0, features1)])
         times.append(perf_counter())
@@ -117,8 +137,13 @@ def load(
     device: str | torch.device = "auto",
     max_keypoints: int | None = 2048,
     resize: int | None = 1024,
+    border: int = 0,
+    tile: Tiling = "auto",
     adaptive: Adaptive = True,
+    pruning_min_keypoints: int | None = None,
     filter_threshold: float = 0.1,
+    batch_size: BatchSize = "auto",
+    memory_budget: int | None = None,
     extractor_weights: str | Path | None = None,
     matcher_weights: str | Path | None = None,
     accept_license: bool = False,
@@ -131,8 +156,16 @@ def load(
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps".
         max_keypoints: an image, the strongest; None: all.
         resize: longer side, in px, of the image that the extractor sees; smaller images are enlarged. None: as is.
+        border: px of the original image along each side that have no keypoints.
+        tile: longest side, in px, that the extractor sees at once; larger images are done in overlapping tiles.
+            "auto": only images that would take more than 2 GiB; None: never.
         adaptive: stop early on easy pairs, and drop hopeless keypoints; "depth" or "width": only one of these.
+        pruning_min_keypoints: keypoints are dropped only in images that have more than this; None: the official
+            table (0 on a CPU, 1536 on a GPU). `tiepoint bench --tune` measures what pays here.
         filter_threshold: a match has a score above this, in [0, 1].
+        batch_size: pairs that LightGlue computes together; "auto": as many as pay on the device.
+        memory_budget: bytes that matching may take beside the weights, which limits batches; None: as much as pays
+            on a CPU, half of what is free on a GPU.
         extractor_weights: your own file instead of the preset's.
         matcher_weights: likewise.
         accept_license: consent to weights that are not free for commercial use.
@@ -143,10 +176,11 @@ def load(
         WeightsError: weights can't be found, fetched or loaded.
     """
     row = find_preset(preset)
-    _check_options(max_keypoints, resize, adaptive, filter_threshold)
+    _check_options(max_keypoints, resize, border, adaptive, pruning_min_keypoints, filter_threshold)
     target = choose_device(device)
     read = partial(load_state_dict, accept_license=accept_license, progress=progress)
-    extractor = _load_extractor(row, extractor_weights or row.extractor, read, max_keypoints, resize, target)
+    settings = {**_whole(max_keypoints=max_keypoints, resize=resize, border=border), "tile": check_tile(tile)}
+    extractor = _load_extractor(row, extractor_weights or row.extractor, read, settings, target)
     kind = extractor.settings.kind
     if row.matcher == "nearest":
         if matcher_weights is not None:
@@ -157,13 +191,25 @@ def load(
     network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target)
     _check_dimensions(extractor, network, str(matcher_weights or row.matcher_weights))
     matcher = LightGlueMatcher(
-        network, kind=kind, adaptivity=Adaptivity.named(adaptive), filter_threshold=filter_threshold
+        network,
+        kind=kind,
+        adaptivity=Adaptivity.named(adaptive, pruning_min_keypoints),
+        filter_threshold=filter_threshold,
+        weights=_digest_of(matcher_weights or row.matcher_weights or ""),
+        batch_size=batch_size,
+        memory_budget=memory_budget,
     )
     return Matcher(extractor, matcher)
 
 
 def match(
-    image0: ImageSource | Image, image1: ImageSource | Image, *, preset: str = DEFAULT_PRESET, **options: Any
+    image0: ImageSource | Image,
+    image1: ImageSource | Image,
+    *,
+    preset: str = DEFAULT_PRESET,
+    mask0: MaskSource | None = None,
+    mask1: MaskSource | None = None,
+    **options: Any,
 ) -> MatchResult:
     """Find the tie points of two photographs.
 
@@ -173,17 +219,19 @@ def match(
         image0: path, URL, PIL image, NumPy array (height, width[, channels]) or tensor (channels, height, width).
         image1: likewise.
         preset: see `tiepoint presets`.
+        mask0: where keypoints of image 0 may lie, as for `Matcher.extract`.
+        mask1: likewise of image 1.
         **options: as for `load`.
 
     Raises:
-        InvalidInput: an image can't be read, or an option can't be.
+        InvalidInput: an image or mask can't be read, or an option can't be.
         WeightsError: weights can't be found, fetched or loaded.
 
     Example:
         >>> result = tiepoint.match("a.jpg", "b.jpg")
         >>> result.points0, result.points1, result.scores
     """
-    return load(preset, **options).match(image0, image1)
+    return load(preset, **options).match(image0, image1, mask0=mask0, mask1=mask1)
 
 
 def match_to_files(
@@ -194,8 +242,9 @@ def match_to_files(
     json: str | os.PathLike[str] | None = None,
     npz: str | os.PathLike[str] | None = None,
     draw: Mapping[str, Any] | None = None,
+    verify: Verifier | None = None,
     **options: Any,
-) -> MatchResult:
+) -> tuple[MatchResult, TwoViewEstimate | None]:
     """`match`, and write what came out; paths that can't be written are found out before the work.
 
     Args:
@@ -204,8 +253,12 @@ def match_to_files(
         picture: where to write the picture; its ending decides the format.
         json: where to write the matches as JSON; ends in .json.
         npz: where to write them as NumPy arrays; ends in .npz.
-        draw: options of `MatchResult.draw`.
+        draw: options of `MatchResult.draw`, or with `verify` of `MatchResult.draw_inliers`.
+        verify: from `make_verifier`; what it finds is written too, and the picture shows which matches fit.
         **options: as for `match`.
+
+    Returns:
+        The matches, and what `verify` found, which may be a failure.
 
     Raises:
         InvalidInput: as for `match`; or a file can't be written.
@@ -216,12 +269,22 @@ def match_to_files(
     data = [
         check_format(path, suffix) for path, suffix in ((json, ".json"), (npz, ".npz")) if path is not None
     ]
-    result = match(image0, image1, **options)
+    result, estimate = _verified(match(image0, image1, **options), verify)
     for path in data:
-        result.save(path)
+        result.save(path, estimate)
     if picture is not None:
-        save_picture(result.draw(**(draw or {})), picture)
-    return result
+        drawn = result.draw if estimate is None else partial(result.draw_inliers, estimate)
+        save_picture(drawn(**(draw or {})), picture)
+    return result, estimate
+
+
+def _verified(result: MatchResult, verify: Verifier | None) -> tuple[MatchResult, TwoViewEstimate | None]:
+    """The result, with the seconds that verification took, and what that found."""
+    if verify is None:
+        return result, None
+    start = perf_counter()
+    estimate = verify(result)
+    return replace(result, seconds={**result.seconds, "verify": perf_counter() - start}), estimate
 
 
 def choose_device(device: str | torch.device) -> torch.device:
@@ -245,19 +308,26 @@ def _load_extractor(
     row: Preset,
     weights: str | Path,
     read: Callable[..., dict[str, torch.Tensor]],
-    max_keypoints: int | None,
-    resize: int | None,
+    settings: Mapping[str, Any],
     device: torch.device,
 ) -> NeuralExtractor:
-    state = read(weights, key=WEIGHTS_KEYS.get(row.extractor))
+    state = read(weights, key=WEIGHTS[row.extractor].group)
     kind = f"{row.extractor}@{_digest_of(weights)[:12]}"
-    settings = ExtractionSettings(
-        kind=kind,
-        max_keypoints=None if max_keypoints is None else int(max_keypoints),
-        resize=None if resize is None else int(resize),
-        detection_threshold=row.detection_threshold,
-    )
-    return NeuralExtractor(build_network(row.extractor, state).to(device), settings)
+    chosen = ExtractionSettings(kind=kind, detection_threshold=row.detection_threshold, **settings)
+    return NeuralExtractor(build_network(row.extractor, state).to(device), chosen)
+
+
+def _read(
+    image: ImageSource | Image, mask: MaskSource | None, name: str
+) -> tuple[Image, torch.Tensor | None]:
+    """An image and where its keypoints may lie; `name` is what error messages call the mask."""
+    upright = read_image(image)
+    return upright, None if mask is None else read_mask(mask, upright, name)
+
+
+def _whole(**numbers: Any) -> dict[str, int | None]:
+    """NumPy's whole numbers as Python's."""
+    return {name: None if value is None else int(value) for name, value in numbers.items()}
 
 
 def _digest_of(name: str | Path) -> str:
@@ -281,13 +351,29 @@ def _as_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     return listed
 
 
-def _check_options(max_keypoints: Any, resize: Any, adaptive: Any, filter_threshold: Any) -> None:
+def _check_options(
+    max_keypoints: Any,
+    resize: Any,
+    border: Any,
+    adaptive: Any,
+    pruning_min_keypoints: Any,
+    filter_threshold: Any,
+) -> None:
     for name, value in (("max_keypoints", max_keypoints), ("resize", resize)):
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if value is not None and not (whole and int(value) > 0):
+        if value is not None and not _is_whole(value, least=1):
             raise InvalidInput(f"{name} must be a whole number above 0, or None, but is {value!r}")
+    if not _is_whole(border, least=0):
+        raise InvalidInput(f"border must be a whole number of px, 0 or more, but is {border!r}")
+    if pruning_min_keypoints is not None and not _is_whole(pruning_min_keypoints, least=0):
+        raise InvalidInput(
+            f"pruning_min_keypoints must be a whole number, 0 or more, or None, but is {pruning_min_keypoints!r}"
+        )
     if adaptive not in (True, False, "depth", "width"):
         raise InvalidInput(f"adaptive must be True, False, 'depth' or 'width', but is {adaptive!r}")
     number = isinstance(filter_threshold, int | float) and math.isfinite(filter_threshold)
     if not number or not -1 <= filter_threshold <= 1:
         raise InvalidInput(f"filter_threshold must be a number from -1 to 1, but is {filter_threshold!r}")
+
+
+def _is_whole(value: Any, *, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

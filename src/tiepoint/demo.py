@@ -51,7 +51,7 @@ def match_motorcycle(
         InvalidInput: the picture can't be written.
     """
     check_picture(picture)
-    left, right, disparity = _motorcycle()
+    left, right, disparity = motorcycle()
     result = load(preset, progress=progress).match(left, right)
     save_picture(result.draw(left, right), picture)
     errors = disparity_errors(result, disparity)
@@ -82,7 +82,12 @@ def disparity_errors(result: MatchResult, disparity: np.ndarray) -> np.ndarray:
     return np.linalg.norm(result.points1[known] - expected, axis=1)
 
 
-def _motorcycle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def motorcycle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pair: left and right image (h, w, 3), and the left one's disparity in px.
+
+    Raises:
+        MissingDependency: scikit-image isn't installed.
+    """
     try:
         from skimage.data import stereo_motorcycle
     except ImportError as error:

@@ -3,6 +3,7 @@
     TiepointError
     ├── InvalidInput (also ValueError)         an argument, image, array or file that can't be used as given
     ├── WeightsError                           weights that can't be found, fetched, verified or loaded
+    ├── StoreError                             a store of features or matches that is damaged or of other settings
     └── MissingDependency (also ImportError)   an optional library that isn't installed
 
 A message is one line that says what was expected, what came, and what to do. The command line prints it on
@@ -20,6 +21,10 @@ class InvalidInput(TiepointError, ValueError):
 
 class WeightsError(TiepointError):
     """Weights can't be found, fetched, verified or loaded."""
+
+
+class StoreError(TiepointError):
+    """A store of features or matches is damaged, or was made with other settings."""
 
 
 class MissingDependency(TiepointError, ImportError):

@@ -2,18 +2,18 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
 
-from tiepoint.draw import draw_matches
+from tiepoint.draw import OverlayMode, draw_epipolar_lines, draw_inliers, draw_matches, overlay, panorama
 from tiepoint.errors import InvalidInput
 from tiepoint.files import check_writable, replacing
 from tiepoint.image import Image, ImageSource, read_image
-from tiepoint.types import Features, Matches
+from tiepoint.types import Features, Matches, TwoViewEstimate
 
 FORMATS = (".npz", ".json")
 
@@ -76,6 +76,19 @@ class MatchResult:
         """(k, 2) float32: where the same physical points are in image 1."""
         return _array(self.features1.keypoints)[self.matches[:, 1]]
 
+    def inliers(self, estimate: TwoViewEstimate) -> "MatchResult":
+        """The same result with only those matches that agree with an estimate; none where it failed.
+
+        Raises:
+            InvalidInput: an estimate of other matches.
+        """
+        if len(estimate.inliers) != len(self):
+            raise InvalidInput(
+                f"the estimate is of {len(estimate.inliers)} matches, but this result has {len(self)}; "
+                "pass the estimate that was made from it"
+            )
+        return replace(self, matches=self.matches[estimate.inliers], scores=self.scores[estimate.inliers])
+
     def draw(
         self,
         image0: ImageSource | Image | None = None,
@@ -97,25 +110,134 @@ class MatchResult:
                 has another size than the one that was matched.
         """
         return draw_matches(
-            _picture(image0, self.features0, 0),
-            _picture(image1, self.features1, 1),
+            *self._pictures(image0, image1),
             self.points0,
             self.points1,
             self.scores,
-            keypoints0=_array(self.features0.keypoints) if keypoints else None,
-            keypoints1=_array(self.features1.keypoints) if keypoints else None,
+            **self._keypoints(keypoints),
             max_lines=max_lines,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the descriptors, in plain lists and numbers."""
-        return {name: _plain(value) for name, value in self._contents().items()}
+    def draw_inliers(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        *,
+        keypoints: bool = False,
+        max_lines: int | None = 500,
+    ) -> PIL.Image.Image:
+        """Draw a line a match: green where it fits the estimate, red where it doesn't; all red where that failed.
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+        Args:
+            estimate: of these matches.
+            image0: as for `draw`.
+            image1: as for `draw`.
+            keypoints: as for `draw`.
+            max_lines: as for `draw`.
+
+        Raises:
+            InvalidInput: as for `draw`; or an estimate of other matches.
+        """
+        return draw_inliers(
+            *self._pictures(image0, image1),
+            self.points0,
+            self.points1,
+            estimate.inliers,
+            self.scores,
+            **self._keypoints(keypoints),
+            max_lines=max_lines,
+            caption=estimate.kind,
+        )
+
+    def draw_epipolar_lines(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        *,
+        max_lines: int = 12,
+    ) -> PIL.Image.Image:
+        """Draw some inliers in both images, each with the line on which the estimate says that it must lie.
+
+        Args:
+            estimate: a fundamental or essential matrix, or a pose.
+            image0: as for `draw`; lens distortion is not drawn.
+            image1: as for `draw`.
+            max_lines: so many, spread over image 0.
+
+        Raises:
+            InvalidInput: as for `draw`; or an estimate that failed, of other matches, or a homography.
+        """
+        matrix = _model(estimate, "epipolar lines", ("fundamental", "essential", "pose"))
+        pictures, fitting = self._pictures(image0, image1), self.inliers(estimate)
+        return draw_epipolar_lines(
+            *pictures, fitting.points0, fitting.points1, matrix, max_lines=max_lines, caption=estimate.kind
+        )
+
+    def overlay(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        *,
+        mode: OverlayMode = "blend",
+        alpha: float = 0.5,
+    ) -> PIL.Image.Image:
+        """Warp image 0 onto image 1 by a homography.
+
+        Args:
+            estimate: a homography.
+            image0: as for `draw`.
+            image1: as for `draw`.
+            mode: "blend" mixes both; "checkerboard" shows them in turn, in squares.
+            alpha: how much of image 0 a blend shows, 0 to 1.
+
+        Raises:
+            InvalidInput: as for `draw`; or an estimate that failed or is no homography.
+        """
+        matrix = _model(estimate, "an overlay", ("homography",))
+        return overlay(*self._pictures(image0, image1), matrix, mode=mode, alpha=alpha)
+
+    def panorama(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+    ) -> PIL.Image.Image:
+        """Put both images onto one canvas by a homography, image 1 as it is.
+
+        Args:
+            estimate: a homography.
+            image0: as for `draw`.
+            image1: as for `draw`.
+
+        Raises:
+            InvalidInput: as for `draw`; an estimate that failed or is no homography; or a homography that sends part
+                of image 0 through the horizon, or stretches it beyond reason.
+        """
+        matrix = _model(estimate, "a panorama", ("homography",))
+        return panorama(*self._pictures(image0, image1), matrix)
+
+    def _pictures(
+        self, image0: ImageSource | Image | None, image1: ImageSource | Image | None
+    ) -> tuple[Image, Image]:
+        return _picture(image0, self.features0, 0), _picture(image1, self.features1, 1)
+
+    def _keypoints(self, wanted: bool) -> dict[str, Any]:
+        both = {"keypoints0": self.features0.keypoints, "keypoints1": self.features1.keypoints}
+        return {name: _array(keypoints) for name, keypoints in both.items()} if wanted else {}
+
+    def to_dict(self, estimate: TwoViewEstimate | None = None) -> dict[str, Any]:
+        """Everything but the descriptors, in plain lists and numbers; with an estimate, that too."""
+        return _plain(self._contents(estimate))
+
+    def save(self, path: str | os.PathLike[str], estimate: TwoViewEstimate | None = None) -> Path:
         """Write everything but the descriptors to a file; it appears whole or not at all.
 
         Args:
             path: ends in .npz (NumPy) or .json.
+            estimate: the geometry of these matches, to be written too.
 
         Returns:
             The path.
@@ -126,21 +248,17 @@ class MatchResult:
         path = check_format(path)
         with replacing(path) as temporary:
             if path.suffix.lower() == ".npz":
-                arrays: dict[str, Any] = {k: np.asarray(v) for k, v in self._arrays().items()}
+                arrays: dict[str, Any] = {
+                    k: np.asarray(v) for k, v in _flat(self._contents(estimate)).items()
+                }
                 with temporary.open("wb") as file:
                     np.savez_compressed(file, **arrays)
             else:
-                temporary.write_text(json.dumps(self.to_dict(), allow_nan=False), encoding="utf-8")
+                temporary.write_text(json.dumps(self.to_dict(estimate), allow_nan=False), encoding="utf-8")
         return path
 
-    def _arrays(self) -> dict[str, Any]:
-        """What an .npz can hold: no None, and a dict as its values by name."""
-        contents = {name: value for name, value in self._contents().items() if value is not None}
-        seconds = contents.pop("seconds")
-        return contents | {f"seconds_{stage}": value for stage, value in seconds.items()}
-
-    def _contents(self) -> dict[str, Any]:
-        contents: dict[str, Any] = {}
+    def _contents(self, estimate: TwoViewEstimate | None) -> dict[str, Any]:
+        contents: dict[str, Any] = {} if estimate is None else {"estimate": _described(estimate)}
         for side, features in enumerate((self.features0, self.features1)):
             contents[f"image{side}"] = features.source
             contents[f"image_size{side}"] = list(features.image_size)
@@ -183,8 +301,40 @@ def _array(tensor: Any) -> np.ndarray:
     return tensor.detach().float().cpu().numpy()
 
 
+def _described(estimate: TwoViewEstimate) -> dict[str, Any]:
+    return asdict(estimate) | {"success": estimate.success, "num_inliers": estimate.num_inliers}
+
+
 def _plain(value: Any) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
     return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _flat(contents: dict[str, Any]) -> dict[str, Any]:
+    """What an .npz can hold: no None, and of a dict its values, with both names."""
+    flat: dict[str, Any] = {}
+    for name, value in contents.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{inner}": item for inner, item in _flat(value).items()}
+        elif value is not None:
+            flat[name] = value
+    return flat
+
+
+def _model(estimate: TwoViewEstimate, what: str, kinds: tuple[str, ...]) -> np.ndarray:
+    """The matrix that a picture is made with."""
+    if estimate.kind not in kinds:
+        raise InvalidInput(
+            f"{what} can't be made of an estimate of kind {estimate.kind!r}; estimate a {kinds[0]}"
+        )
+    matrix = estimate.matrix if estimate.kind == "homography" else estimate.fundamental
+    if matrix is None:
+        raise InvalidInput(f"there is no {estimate.kind}, so no {what.split()[-1]} either: {estimate.reason}")
+    return matrix
 
 
 def _picture(given: ImageSource | Image | None, features: Features, side: int) -> Image:

@@ -3,6 +3,7 @@
 What needs published weights stands at the end.
 """
 
+import json
 from pathlib import Path
 
 import jaxtyping
@@ -22,7 +23,7 @@ from tiepoint.matchers.nearest import NearestMatcher
 from tiepoint.networks.detection import Detection
 from tiepoint.presets import PRESETS
 from tiepoint.result import MatchResult
-from tiepoint.types import Features
+from tiepoint.types import Features, TwoViewEstimate
 
 FREE = (
     "aliked+lightglue",
@@ -263,15 +264,41 @@ class TestMatch:
 class TestMatchToFiles:
     def test_it_writes_what_is_asked_for(self, photos: tuple[str, str], tmp_path: Path) -> None:
         picture, npz = tmp_path / "m.png", tmp_path / "m.npz"
-        result = match_to_files(
+        result, estimate = match_to_files(
             *photos, picture=picture, json=tmp_path / "m.json", npz=npz, draw={"max_lines": 3}
         )
         assert len(result) == 8
+        assert estimate is None
         with np.load(npz) as arrays:
             np.testing.assert_array_equal(arrays["points1"], result.points1)
         with PIL.Image.open(picture) as drawn:
             np.testing.assert_array_equal(drawn, result.draw(max_lines=3))
         assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png", "m.png", "m.json", "m.npz"}
+
+    @pytest.mark.parametrize("reason", ["", "nothing fits"], ids=["found", "failed"])
+    def test_what_verification_finds_is_written_too(
+        self, reason: str, photos: tuple[str, str], tmp_path: Path
+    ) -> None:
+        fits = np.arange(8) < (0 if reason else 6)
+        found = TwoViewEstimate(
+            kind="homography",
+            matrix=None if reason else np.eye(3),
+            inliers=fits,
+            method="poselib",
+            max_error_px=3.0,
+            reason=reason,
+        )
+        picture, json_file = tmp_path / "m.png", tmp_path / "m.json"
+        result, estimate = match_to_files(
+            *photos, picture=picture, json=json_file, npz=tmp_path / "m.npz", verify=lambda matches: found
+        )
+        assert estimate is found
+        assert list(result.seconds) == ["read", "extract", "match", "verify"]
+        assert json.loads(json_file.read_text())["estimate"]["inliers"] == fits.tolist()
+        with np.load(tmp_path / "m.npz") as arrays:
+            np.testing.assert_array_equal(arrays["estimate_inliers"], fits)
+        with PIL.Image.open(picture) as drawn:
+            np.testing.assert_array_equal(drawn, result.draw_inliers(found))
 
     def test_it_writes_nothing_unasked(self, photos: tuple[str, str], tmp_path: Path) -> None:
         match_to_files(*photos)
@@ -372,8 +399,8 @@ class TestLoad:
         settings = matcher.extractor.settings
         assert (settings.max_keypoints, settings.resize) == (9, 99)
         assert settings.kind.startswith(f"{preset.extractor}@")
-        assert matcher.matcher.kind == settings.kind
-        assert matcher.matcher.filter_threshold == 0.3
+        assert matcher.matcher.settings.kind == settings.kind  # type: ignore[attr-defined]
+        assert matcher.matcher.settings.filter_threshold == 0.3  # type: ignore[attr-defined]
         assert isinstance(
             matcher.matcher, LightGlueMatcher if preset.matcher == "lightglue" else NearestMatcher
         )
@@ -389,9 +416,38 @@ class TestLoad:
         ("adaptive", "depth", "width"), [(True, 1, 1), (False, 0, 0), ("depth", 1, 0), ("width", 0, 1)]
     )
     def test_adaptivity_is_the_published_one_or_a_part(self, adaptive, depth: int, width: int) -> None:
-        found = load(adaptive=adaptive).matcher.adaptivity  # type: ignore[attr-defined]
+        found = load(adaptive=adaptive).matcher.settings.adaptivity  # type: ignore[attr-defined]
         assert found.depth_confidence == (0.95 if depth else -1)
         assert found.width_confidence == (0.99 if width else -1)
+
+    def test_nothing_in_the_configuration_is_left_to_the_device(self) -> None:
+        assert load(device="cpu").matcher.settings.adaptivity.pruning_min_keypoints == 0  # type: ignore[attr-defined]
+        found = load(pruning_min_keypoints=7).matcher.settings  # type: ignore[attr-defined]
+        assert found.adaptivity.pruning_min_keypoints == 7
+
+    def test_every_option_that_decides_matches_is_in_the_fingerprint(self) -> None:
+        options = [
+            {},
+            {"resize": 64},
+            {"border": 3},
+            {"adaptive": False},
+            {"pruning_min_keypoints": 7},
+            {"filter_threshold": 0.3},
+            {"preset": "disk+lightglue"},
+            {"preset": "aliked+nearest"},
+            {"preset": "aliked+nearest", "filter_threshold": 0.5},
+        ]
+        assert len({load(**option).fingerprint for option in options}) == len(options)
+
+    def test_no_option_that_decides_nothing_is_in_the_fingerprint(self) -> None:
+        options = [{}, {"batch_size": 3}, {"memory_budget": 1 << 30}, {"pruning_min_keypoints": 0}]
+        assert len({load(device="cpu", **option).fingerprint for option in options}) == 1
+
+    @pytest.mark.parametrize("option", ["batch_size", "memory_budget", "pruning_min_keypoints"])
+    @pytest.mark.parametrize("value", [-1, True])
+    def test_numbers_that_can_not_be(self, option: str, value: object) -> None:
+        with pytest.raises(InvalidInput, match=f"^{option} must be a whole number.* but is {value!r}$"):
+            load(**{option: value})
 
     @pytest.mark.parametrize("name", FREE)
     def test_an_image_that_shows_nothing_has_no_keypoints(self, name: str) -> None:

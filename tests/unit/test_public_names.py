@@ -21,6 +21,7 @@ HUGGING_FACE = {
 
 CONTRACT = HUGGING_FACE | {
     "PRESETS",
+    "Camera",
     "Features",
     "Image",
     "InvalidInput",
@@ -29,14 +30,31 @@ CONTRACT = HUGGING_FACE | {
     "Matches",
     "MissingDependency",
     "TiepointError",
+    "TwoViewEstimate",
     "WeightsError",
     "__version__",
+    "estimate_essential",
+    "estimate_fundamental",
+    "estimate_homography",
+    "estimate_relative_pose",
     "load",
     "match",
     "read_image",
 }
 
-HEAVY = ("torch", "numpy", "PIL", "scipy", "cv2", "huggingface_hub", "safetensors", "jaxtyping", "rich")
+HEAVY = (
+    "torch",
+    "numpy",
+    "PIL",
+    "scipy",
+    "cv2",
+    "poselib",
+    "pycolmap",
+    "huggingface_hub",
+    "safetensors",
+    "jaxtyping",
+    "rich",
+)
 
 
 def loaded_after(statement: str) -> set[str]:

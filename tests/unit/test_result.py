@@ -5,19 +5,24 @@ import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 import torch
 
+from tiepoint import draw
 from tiepoint.errors import InvalidInput
+from tiepoint.image import read_image
 from tiepoint.result import MatchResult, check_format
-from tiepoint.types import Features, Matches
+from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
 
 SIZE0, SIZE1 = (40, 30), (50, 20)
 MATCHES = [[0, 3], [2, 0], [4, 1]]
 SCORES = [0.25, 0.5, 1.0]
+HOMOGRAPHY = np.array([[1.0, 0, 2], [0, 1, 3], [0, 0, 1]])
+RECTIFIED = np.array([[0.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 SECONDS = {"read": 0.25, "extract": 0.5, "match": 0.125}
 NAMES = {
     *(
@@ -106,6 +111,33 @@ def test_no_matches_is_a_result_like_any_other(empty: MatchResult) -> None:
     assert empty.scores.shape == (0,)
 
 
+class TestInliers:
+    @staticmethod
+    def estimate(inliers: list[bool], **changes: object) -> TwoViewEstimate:
+        some = {"kind": "homography", "matrix": np.eye(3), "method": "dlt", "max_error_px": 3.0}
+        return TwoViewEstimate(inliers=np.array(inliers, dtype=bool), **(some | changes))  # type: ignore[arg-type]
+
+    def test_only_the_matches_that_agree_are_left(self, result: MatchResult) -> None:
+        fitting = result.inliers(self.estimate([True, False, True]))
+        assert fitting.matches.tolist() == [MATCHES[0], MATCHES[2]]
+        assert fitting.scores.tolist() == [SCORES[0], SCORES[2]]
+        assert np.array_equal(fitting.points1, result.points1[[0, 2]])
+        assert fitting.features0 is result.features0
+        assert fitting.survived0 is result.survived0
+        assert len(result) == 3
+
+    def test_none_agree_with_a_failure(self, result: MatchResult) -> None:
+        failed = self.estimate([False] * 3, matrix=None, reason="3 matches came")
+        assert len(result.inliers(failed)) == 0
+
+    def test_of_no_matches(self, empty: MatchResult) -> None:
+        assert len(empty.inliers(self.estimate([], matrix=None, reason="0 matches came"))) == 0
+
+    def test_an_estimate_of_other_matches_is_refused(self, result: MatchResult) -> None:
+        with pytest.raises(InvalidInput, match="estimate is of 2 matches, but this result has 3"):
+            result.inliers(self.estimate([True, True]))
+
+
 def test_results_are_frozen(result: MatchResult) -> None:
     with pytest.raises(FrozenInstanceError):
         result.layers_run = 9  # type: ignore[misc]
@@ -164,6 +196,146 @@ class TestDraw:
 
     def test_nothing_to_draw_is_a_picture_without_lines(self, empty: MatchResult, images) -> None:
         assert empty.draw(*images, keypoints=True).size == (90, 30)
+
+
+def an_estimate(
+    inliers: list[bool], kind: str = "homography", matrix: np.ndarray | None = HOMOGRAPHY, **others: Any
+) -> TwoViewEstimate:
+    return TwoViewEstimate(
+        kind=kind,  # type: ignore[arg-type]
+        matrix=matrix,
+        inliers=np.array(inliers),
+        method="poselib",
+        max_error_px=2.5,
+        reason="" if matrix is not None else "3 matches came",
+        **others,
+    )
+
+
+class TestGeometry:
+    FOUND = an_estimate([True, False, True])
+
+    def test_inliers_and_outliers_are_drawn(self, result: MatchResult, images) -> None:
+        expected = draw.draw_inliers(
+            *map(read_image, images),
+            result.points0,
+            result.points1,
+            self.FOUND.inliers,
+            result.scores,
+            caption="homography",
+        )
+        np.testing.assert_array_equal(result.draw_inliers(self.FOUND, *images), expected)
+
+    def test_keypoints_without_a_match_are_shown_on_request(self, result: MatchResult, images) -> None:
+        plain, full = (
+            np.asarray(result.draw_inliers(self.FOUND, *images, max_lines=0, keypoints=wanted))
+            for wanted in (False, True)
+        )
+        x, y = result.features0.keypoints[1].round().int().tolist()
+        assert np.any(plain[y, x] != full[y, x])
+
+    def test_an_estimate_that_failed_leaves_outliers_only(self, result: MatchResult, images) -> None:
+        seen = np.asarray(result.draw_inliers(an_estimate([False] * 3, matrix=None), *images)).astype(int)
+        assert (seen[..., 0] - seen[..., 1]).max() > 100
+        assert (seen[..., 0] - seen[..., 1]).min() >= 0
+
+    def test_epipolar_lines_are_those_of_the_inliers(self, result: MatchResult, images) -> None:
+        estimate = an_estimate([True, False, True], "fundamental", RECTIFIED)
+        expected = draw.draw_epipolar_lines(
+            *map(read_image, images),
+            result.points0[[0, 2]],
+            result.points1[[0, 2]],
+            RECTIFIED,
+            caption="fundamental",
+        )
+        np.testing.assert_array_equal(result.draw_epipolar_lines(estimate, *images), expected)
+
+    @pytest.mark.parametrize("mode", ["blend", "checkerboard"])
+    def test_an_overlay_has_the_size_of_image_1(self, result: MatchResult, images, mode: str) -> None:
+        seen = result.overlay(self.FOUND, *images, mode=mode, alpha=0.3)
+        expected = draw.overlay(*map(read_image, images), HOMOGRAPHY, mode=mode, alpha=0.3)
+        np.testing.assert_array_equal(seen, expected)
+        assert seen.size == SIZE1
+
+    def test_a_panorama_holds_both(self, result: MatchResult, images) -> None:
+        seen = result.panorama(self.FOUND, *images)
+        np.testing.assert_array_equal(seen, draw.panorama(*map(read_image, images), HOMOGRAPHY))
+        assert seen.size == (50, 33)
+
+    @pytest.mark.parametrize("picture", ["overlay", "panorama", "draw_epipolar_lines"])
+    def test_a_failure_has_no_picture_but_a_reason(self, result: MatchResult, images, picture: str) -> None:
+        kind = "fundamental" if picture == "draw_epipolar_lines" else "homography"
+        with pytest.raises(InvalidInput, match=f"there is no {kind}, so no .* either: 3 matches came"):
+            getattr(result, picture)(an_estimate([False] * 3, kind, None), *images)
+
+    @pytest.mark.parametrize(
+        ("picture", "kind", "text"),
+        [
+            ("overlay", "fundamental", "an overlay can't be made of .*'fundamental'; estimate a homography"),
+            ("panorama", "essential", "a panorama can't be made of .*'essential'; estimate a homography"),
+            (
+                "draw_epipolar_lines",
+                "homography",
+                "epipolar lines can't be made of .*; estimate a fundamental",
+            ),
+        ],
+    )
+    def test_each_picture_needs_its_model(
+        self, result: MatchResult, images, picture: str, kind: str, text: str
+    ) -> None:
+        with pytest.raises(InvalidInput, match=text):
+            getattr(result, picture)(an_estimate([True] * 3, kind), *images)
+
+    @pytest.mark.parametrize("picture", ["draw_inliers", "draw_epipolar_lines"])
+    def test_an_estimate_of_other_matches_is_an_error(
+        self, result: MatchResult, images, picture: str
+    ) -> None:
+        with pytest.raises(InvalidInput, match="4"):
+            getattr(result, picture)(an_estimate([True] * 4, "fundamental", RECTIFIED), *images)
+
+    def test_files_are_read_again(self, result: MatchResult) -> None:
+        with pytest.raises(InvalidInput, match="image 0 was matched from pixels"):
+            result.panorama(self.FOUND)
+
+    def test_it_is_saved_with_the_matches(self, result: MatchResult, tmp_path: Path) -> None:
+        camera = Camera(model="SIMPLE_PINHOLE", image_size=SIZE0, params=(50.0, 20.0, 15.0), source="exif")
+        motion = np.column_stack([np.eye(3), [1.0, 0, 0]])
+        pose = an_estimate(
+            [True, False, True], "pose", RECTIFIED, cam1_from_cam0=motion, camera0=camera, camera1=camera
+        )
+        values = json.loads(result.save(tmp_path / "m.json", pose).read_text())
+        assert values == result.to_dict(pose)
+        assert {name: values[name] for name in NAMES} == result.to_dict()
+        assert values["estimate"] == {
+            "kind": "pose",
+            "matrix": RECTIFIED.tolist(),
+            "inliers": [True, False, True],
+            "method": "poselib",
+            "max_error_px": 2.5,
+            "cam1_from_cam0": [[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]],
+            "camera0": {
+                "model": "SIMPLE_PINHOLE",
+                "image_size": [40, 30],
+                "params": [50, 20, 15],
+                "source": "exif",
+            },
+            "camera1": values["estimate"]["camera0"],
+            "reason": "",
+            "success": True,
+            "num_inliers": 2,
+        }
+        with np.load(result.save(tmp_path / "m.npz", pose), allow_pickle=False) as arrays:
+            assert arrays["estimate_inliers"].tolist() == [True, False, True]
+            assert arrays["estimate_camera0_params"].tolist() == [50, 20, 15]
+            assert [name for name, array in arrays.items() if array.dtype == object] == []
+
+    def test_a_failure_is_saved_too(self, result: MatchResult, tmp_path: Path) -> None:
+        failed = an_estimate([False] * 3, matrix=None)
+        saved = json.loads(result.save(tmp_path / "m.json", failed).read_text())["estimate"]
+        assert (saved["matrix"], saved["success"], saved["reason"]) == (None, False, "3 matches came")
+        with np.load(result.save(tmp_path / "m.npz", failed)) as arrays:
+            assert "estimate_matrix" not in arrays
+            assert not arrays["estimate_success"]
 
 
 class TestSave:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tiepoint import __version__
-from tiepoint.cli import demo, match, presets, weights
+from tiepoint.cli import bench, demo, evaluate, match, pose, presets, stitch, weights
 from tiepoint.errors import TiepointError
 
 app = typer.Typer(
@@ -20,8 +20,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("match")(match.match)
+app.command("stitch")(stitch.stitch)
+app.command("pose")(pose.pose)
 app.command("demo")(demo.demo)
 app.command("presets")(presets.presets)
+app.command("bench")(bench.bench)
+app.add_typer(evaluate.app, name="eval")
 app.add_typer(weights.app, name="weights")
 
 

@@ -1,18 +1,39 @@
 """`tiepoint match A B`."""
 
 import json
-import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tiepoint.cli.options import (
+    DeviceOption,
+    ImageArgument,
+    IntrinsicsOption,
+    JsonOption,
+    LicenseOption,
+    MaxErrorOption,
+    MaxKeypointsOption,
+    MaxLinesOption,
+    PresetOption,
+    QuietOption,
+    ResizeOption,
+    ThresholdOption,
+    VerifyKind,
+    set_up_logging,
+)
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from tiepoint.result import MatchResult
+    from tiepoint.types import TwoViewEstimate
 
-ImageArgument = Annotated[str, typer.Argument(help="Photograph: a file or a URL.", show_default=False)]
+MaskOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Keypoints only where this picture isn't black, or in its .json polygons."
+    ),
+]
 
 
 def match(
@@ -22,53 +43,65 @@ def match(
         Path | None,
         typer.Option("-o", "--output", help="Write a picture of the matches (.png, .jpg, .webp)."),
     ] = None,
-    json_file: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE|-", help="Write everything as JSON; - is standard output."),
-    ] = None,
+    json_file: JsonOption = None,
     npz: Annotated[Path | None, typer.Option("--npz", help="Write everything as NumPy arrays.")] = None,
-    preset: Annotated[
-        str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")
-    ] = DEFAULT_PRESET,
-    max_keypoints: Annotated[int, typer.Option(min=1, help="Keypoints an image.")] = 2048,
-    resize: Annotated[
-        int, typer.Option(min=0, help="Longer side in px of what the extractor sees; 0: as the file is.")
-    ] = 1024,
-    threshold: Annotated[
-        float, typer.Option(min=-1.0, max=1.0, help="A match has a score above this.")
-    ] = 0.1,
+    preset: PresetOption = DEFAULT_PRESET,
+    max_keypoints: MaxKeypointsOption = 2048,
+    resize: ResizeOption = 1024,
+    mask0: MaskOption = None,
+    mask1: MaskOption = None,
+    border: Annotated[
+        int, typer.Option(min=0, help="Px of the original images along each side without keypoints.")
+    ] = 0,
+    tile: Annotated[
+        str,
+        typer.Option(metavar="auto|PX", help="Do larger images in tiles of at most this side; 0: never."),
+    ] = "auto",
+    threshold: ThresholdOption = 0.1,
     adaptive: Annotated[
         bool,
         typer.Option("--adaptive/--no-adaptive", help="Stop early on easy pairs, drop hopeless keypoints."),
     ] = True,
-    max_lines: Annotated[int, typer.Option(min=1, help="Lines in the picture, the strongest first.")] = 500,
+    verify: Annotated[
+        VerifyKind | None,
+        typer.Option(help="Estimate a geometric model; the picture shows which matches fit."),
+    ] = None,
+    intrinsics: IntrinsicsOption = None,
+    max_error_px: MaxErrorOption = 3.0,
+    max_lines: MaxLinesOption = 500,
     keypoints: Annotated[
         bool, typer.Option("--keypoints", help="Show unmatched keypoints in the picture.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    accept_license: Annotated[
-        bool, typer.Option("--accept-license", help="Consent to weights that aren't free for commercial use.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")] = False,
+    device: DeviceOption = "auto",
+    accept_license: LicenseOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Find the tie points of two photographs.
 
-    Example: tiepoint match a.jpg b.jpg -o matches.png --json matches.json
+    Example: tiepoint match a.jpg b.jpg -o matches.png --json matches.json --verify homography
     """
+    if intrinsics is not None and verify is not VerifyKind.POSE:
+        raise typer.BadParameter("--intrinsics needs --verify pose")
     from tiepoint.api import match_to_files
+    from tiepoint.geometry.verification import make_verifier
 
-    logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="tiepoint: %(message)s")
+    set_up_logging(quiet=quiet)
     to_stdout = json_file == "-"
-    result = match_to_files(
+    result, estimate = match_to_files(
         image0,
         image1,
         picture=output,
         json=None if to_stdout else json_file,
         npz=npz,
         draw={"max_lines": max_lines, "keypoints": keypoints},
+        verify=make_verifier(verify, max_error_px=max_error_px, intrinsics=intrinsics) if verify else None,
         preset=preset,
         max_keypoints=max_keypoints,
         resize=resize or None,
+        mask0=mask0,
+        mask1=mask1,
+        border=border,
+        tile=_tile(tile),
         filter_threshold=threshold,
         adaptive=adaptive,
         device=device,
@@ -76,25 +109,26 @@ def match(
         progress=not quiet,
     )
     if not quiet:
-        _print_summary(result, output, to_stderr=to_stdout)
+        _print_summary(result, estimate, output, to_stderr=to_stdout)
     if to_stdout:
-        typer.echo(json.dumps(result.to_dict()))
+        typer.echo(json.dumps(result.to_dict(estimate)))
 
 
-def _print_summary(result: "MatchResult", picture: Path | None, *, to_stderr: bool) -> None:
-    from tiepoint.cli.tables import print_table
+def _tile(text: str) -> int | Literal["auto"] | None:
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is neither auto nor a whole number of px", param_hint="--tile")
+    return int(text) or None
 
-    print_table(("", "image 0", "image 1"), _image_rows(result), to_stderr=to_stderr)
-    seconds = "   ".join(f"{stage} {value:.2f} s" for stage, value in result.seconds.items())
-    lines = [f"{len(result)} matches   {result.layers_run} layers   {seconds}"]
+
+def _print_summary(
+    result: "MatchResult", estimate: "TwoViewEstimate | None", picture: Path | None, *, to_stderr: bool
+) -> None:
+    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches
+
+    print_images(result, to_stderr=to_stderr)
+    lines = [summarize_matches(result)]
+    lines += [] if estimate is None else summarize_estimate(result, estimate)
     lines += [f"picture: {picture}"] if picture else ["for a picture add: -o matches.png"]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)
-
-
-def _image_rows(result: "MatchResult") -> list[tuple[Any, ...]]:
-    both = (result.features0, result.features1)
-    return [
-        ("file", *(Path(features.source or "").name for features in both)),
-        ("size", *("{} x {}".format(*features.image_size) for features in both)),
-        ("keypoints", *(len(features) for features in both)),
-    ]

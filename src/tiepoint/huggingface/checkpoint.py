@@ -1,7 +1,6 @@
 """`model.safetensors` and `config.json` <-> a model; presets <-> a model. Tensors keep every bit."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from tiepoint.api import WEIGHTS_KEYS, choose_device
+from tiepoint.api import choose_device
 from tiepoint.errors import InvalidInput, WeightsError
 from tiepoint.files import replacing
 from tiepoint.huggingface.configuration import (
@@ -24,7 +23,7 @@ from tiepoint.huggingface.hub import fetch
 from tiepoint.networks.lightglue_convert import DETECTOR_PREFIX, from_official, to_official
 from tiepoint.networks.loading import load_strictly
 from tiepoint.presets import PRESETS, Preset
-from tiepoint.weights import load_state_dict
+from tiepoint.weights import WEIGHTS, load_state_dict
 
 if TYPE_CHECKING:
     from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
@@ -107,24 +106,12 @@ def fill(model: "LightGlueForKeypointMatching", state: Mapping[str, Tensor]) -> 
     Raises:
         WeightsError: a tensor is missing, unexpected or of another shape.
     """
-    _check_heads(state)
     detector = {n.removeprefix(DETECTOR_PREFIX): t for n, t in state.items() if n.startswith(DETECTOR_PREFIX)}
     kind = model.config.keypoint_detector_config.model_type
     load_strictly(model.matcher, to_official(state), "LightGlue")
     load_strictly(
         model.keypoint_detector, _row(model.config.keypoint_detector_config).from_hub(detector), kind
     )
-
-
-def _check_heads(state: Mapping[str, Tensor]) -> None:
-    """Fewer heads of keys and values than of queries show in the tensors, whatever the configuration says."""
-    for name, tensor in state.items():
-        query = state.get(re.sub(r"\.[kv]_proj\.", ".q_proj.", name))
-        if query is not None and query.shape != tensor.shape:
-            raise WeightsError(
-                f"{name} is {tuple(tensor.shape)}, but its queries are {tuple(query.shape)}: LightGlue has as many "
-                "key/value heads as attention heads; these weights are another network's"
-            )
 
 
 def _row(config: DetectorConfig) -> Any:
@@ -149,7 +136,7 @@ def _preset_state(source: Source) -> StateDict:
     preset = source.preset
     assert preset is not None
     assert preset.matcher_weights is not None
-    key, consent = WEIGHTS_KEYS.get(preset.extractor), source.accept_license
+    key, consent = WEIGHTS[preset.extractor].group, source.accept_license
     detector = load_state_dict(preset.extractor, key=key, accept_license=consent)
     matcher = to_official(load_state_dict(preset.matcher_weights, accept_license=consent))
     detector = {DETECTOR_PREFIX + name: tensor for name, tensor in detector.items()}

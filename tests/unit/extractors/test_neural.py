@@ -1,17 +1,23 @@
 """Any detector network as an extractor: what it is shown, what becomes of its answer, and what tells settings apart."""
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.looking_networks import Echo
 from torch import Tensor, nn
 
 from tiepoint.errors import WeightsError
+from tiepoint.extractors import neural, tiling
 from tiepoint.extractors.neural import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
+from tiepoint.extractors.tiling import tiles_of
 from tiepoint.image import Image, read_image
 from tiepoint.networks.aliked import ALIKED, ALIKED_VARIANTS
 from tiepoint.networks.detection import Detection
+from tiepoint.types import Features
 
 SETTINGS = ExtractionSettings(kind="corners@0123", max_keypoints=9, resize=40)
 
@@ -98,10 +104,96 @@ def test_every_setting_changes_the_fingerprint_and_nothing_else_does() -> None:
         replace(SETTINGS, resize=None),
         replace(SETTINGS, resize=41),
         replace(SETTINGS, detection_threshold=0.1),
+        replace(SETTINGS, border=1),
+        replace(SETTINGS, tile="auto"),
+        replace(SETTINGS, tile=512),
     ]
     prints = [NeuralExtractor(Corners(), settings).fingerprint for settings in (SETTINGS, *changed)]
     assert len(set(prints)) == len(prints)
     assert NeuralExtractor(Corners(), replace(SETTINGS)).fingerprint == prints[0]
+
+
+class TestMask:
+    """With a network that finds the maxima of a small red image; the image is 64 x 48 px, the network sees half."""
+
+    IMAGE = read_image(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8))
+    SETTINGS = ExtractionSettings(kind="echo@0", max_keypoints=None, resize=32)
+
+    def extract(self, mask: Tensor | None = None, **settings: Any) -> Features:
+        return NeuralExtractor(Echo(), replace(self.SETTINGS, **settings)).extract(self.IMAGE, mask)
+
+    def test_keypoints_lie_inside_only_and_the_budget_is_spent_there(self) -> None:
+        mask = torch.zeros(48, 64, dtype=torch.bool)
+        mask[7:40, 5:24] = True
+        features = self.extract(mask, max_keypoints=8)
+        assert len(features) == 8
+        columns, rows = features.keypoints.round().long().unbind(dim=1)
+        assert bool(mask[rows, columns].all())
+        assert bool((features.scores[:-1] >= features.scores[1:]).all())
+
+    def test_everything_allowed_is_as_without_a_mask(self) -> None:
+        masked, plain = self.extract(torch.ones(48, 64, dtype=torch.bool)), self.extract()
+        assert torch.equal(masked.keypoints, plain.keypoints)
+        assert torch.equal(masked.descriptors, plain.descriptors)
+
+    def test_nothing_allowed_is_no_keypoints_and_said(self, caplog: pytest.LogCaptureFixture) -> None:
+        features = self.extract(torch.zeros(48, 64, dtype=torch.bool))
+        assert (features.keypoints.shape, features.descriptors.shape) == ((0, 2), (0, 2))
+        assert caplog.messages == ["mask and border leave no pixel of the image: no keypoints"]
+
+    @pytest.mark.parametrize("tile", [None, 24])
+    def test_the_border_is_that_of_the_original_image(self, tile: int | None, monkeypatch) -> None:
+        monkeypatch.setattr(neural, "tiles_of", partial(tiles_of, overlap=8))
+        keypoints = self.extract(border=13, tile=tile).keypoints
+        assert len(keypoints) > 0
+        assert bool((keypoints.round() >= 13).all())
+        assert bool((keypoints.round() < torch.tensor([64 - 13, 48 - 13])).all())
+        assert len(self.extract(border=24, tile=tile)) == 0
+
+    def test_the_mask_is_in_the_fingerprint(self) -> None:
+        masks = torch.ones(2, 48, 64, dtype=torch.bool)
+        masks[1, 0, 0] = False
+        extractor = NeuralExtractor(Echo(), self.SETTINGS)
+        prints = [extractor.extract(self.IMAGE, mask).fingerprint for mask in (None, *masks)]
+        assert prints[0] == extractor.fingerprint
+        assert len(set(prints)) == 3
+        assert [extractor.fingerprint_with(mask) for mask in (None, *masks)] == prints
+        assert (
+            NeuralExtractor(Echo(), replace(self.SETTINGS, border=2)).fingerprint_with(masks[0]) not in prints
+        )
+
+
+class TestTiles:
+    IMAGE = read_image(np.random.default_rng(1).integers(0, 256, (150, 200, 3), dtype=np.uint8))
+
+    def extract(self, resize: int | None, tile: Any) -> tuple[Features, Echo]:
+        network = Echo()
+        settings = ExtractionSettings(kind="echo@0", max_keypoints=300, resize=resize, tile=tile)
+        return NeuralExtractor(network, settings).extract(self.IMAGE), network
+
+    @pytest.mark.parametrize("resize", [None, 150, 320])
+    def test_tiles_give_what_the_whole_gives(
+        self, resize: int | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(neural, "tiles_of", partial(tiles_of, overlap=16))
+        (tiled, network), (plain, _) = self.extract(resize, 96), self.extract(resize, None)
+        assert len(network.seen) > 2
+        assert torch.equal(tiled.keypoints, plain.keypoints)
+        torch.testing.assert_close(tiled.scores, plain.scores)
+
+    @pytest.mark.parametrize("tile", [200, 5000, "auto"])
+    def test_an_image_that_fits_is_seen_as_a_whole(self, tile: Any) -> None:
+        features, network = self.extract(None, tile)
+        assert network.seen == [None]
+        assert torch.equal(features.keypoints, self.extract(None, None)[0].keypoints)
+
+    def test_auto_goes_by_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tiling, "MEMORY_BYTES", Echo.bytes_per_pixel * 100 * 100)
+        monkeypatch.setattr(neural, "tiles_of", partial(tiles_of, overlap=16))
+        _, network = self.extract(None, "auto")
+        assert len(network.seen) > 2
+        _, network = self.extract(100, "auto")
+        assert network.seen == [None]
 
 
 def test_the_network_is_put_into_evaluation_mode() -> None:

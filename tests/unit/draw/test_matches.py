@@ -5,8 +5,8 @@ import PIL.Image
 import pytest
 import torch
 
-from tiepoint import draw
-from tiepoint.draw import draw_matches
+from tiepoint.draw import canvas, draw_matches, matches
+from tiepoint.draw.captions import captioned
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, ImageTransform, read_image
 
@@ -40,7 +40,7 @@ def test_the_images_stand_side_by_side_on_black() -> None:
 def test_drawing_leaves_the_photograph_itself_alone() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     left = pixels(draw_matches(read_image(noise), flat(10, 10), NONE, NONE, caption=""))[:, :60]
-    np.testing.assert_allclose(left, noise * draw.IMAGE_BRIGHTNESS, atol=0.51)
+    np.testing.assert_allclose(left, noise * canvas.IMAGE_BRIGHTNESS, atol=0.51)
 
 
 @pytest.mark.parametrize("max_side", [None, 400, 100])
@@ -140,7 +140,7 @@ def test_the_best_line_lies_on_top() -> None:
 def test_the_caption_says_how_many_there_are(
     caption: str | None, count: int, shown: int, which: str, expected: str
 ) -> None:
-    assert draw._caption(caption, count, shown, which) == expected
+    assert captioned(caption, matches._count(count, shown, which)) == expected
 
 
 def test_the_caption_is_written_where_it_fits() -> None:
@@ -168,7 +168,7 @@ def test_the_picture_of_large_images_is_limited() -> None:
 
 
 def test_a_very_large_picture_is_drawn_at_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draw, "FINE_PICTURE", 100)
+    monkeypatch.setattr(canvas, "FINE_PICTURE", 100)
     point = np.array([[20.0, 20.0]])
     picture = pixels(draw_matches(flat(60, 40), flat(60, 40), point, point, caption=""))
     assert picture.shape == (40, 120, 3)

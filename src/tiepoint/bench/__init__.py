@@ -1,0 +1,32 @@
+"""Measuring: seconds of each stage on this machine, and what `tiepoint bench --tune` recommends.
+
+Nothing here changes how tiepoint works afterwards: a recommendation is a text, used only when somebody passes it.
+"""
+
+from tiepoint.bench.machine import Machine, describe_machine, gemm_gflops
+from tiepoint.bench.memory import forget_peak, peak_bytes, resident_bytes
+from tiepoint.bench.report import BenchReport, bench
+from tiepoint.bench.stages import STAGES, PairReport, measure_pair
+from tiepoint.bench.timing import Seconds, measure, torch_threads
+from tiepoint.bench.tuning import Trial, Tuning, tune_pruning, tune_threads
+
+__all__ = [
+    "STAGES",
+    "BenchReport",
+    "Machine",
+    "PairReport",
+    "Seconds",
+    "Trial",
+    "Tuning",
+    "bench",
+    "describe_machine",
+    "forget_peak",
+    "gemm_gflops",
+    "measure",
+    "measure_pair",
+    "peak_bytes",
+    "resident_bytes",
+    "torch_threads",
+    "tune_pruning",
+    "tune_threads",
+]

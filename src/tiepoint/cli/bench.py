@@ -1,0 +1,140 @@
+"""`tiepoint bench [A B]`."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tiepoint.cli.options import (
+    DeviceOption,
+    JsonOption,
+    LicenseOption,
+    MaxKeypointsOption,
+    PresetOption,
+    ResizeOption,
+)
+from tiepoint.presets import DEFAULT_PRESET
+
+if TYPE_CHECKING:
+    from tiepoint.bench import BenchReport, PairReport, Tuning
+
+ImageArgument = Annotated[
+    str | None, typer.Argument(help="Photograph; without any: the demonstration's pair.", show_default=False)
+]
+
+
+def bench(
+    image0: ImageArgument = None,
+    image1: ImageArgument = None,
+    preset: PresetOption = DEFAULT_PRESET,
+    max_keypoints: MaxKeypointsOption = 2048,
+    resize: ResizeOption = 1024,
+    adaptive: Annotated[
+        bool,
+        typer.Option("--adaptive/--no-adaptive", help="Stop early on easy pairs, drop hopeless keypoints."),
+    ] = True,
+    runs: Annotated[int, typer.Option(min=1, help="Runs against the clock, after one that warms up.")] = 5,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of torch; by default torch's own number.")
+    ] = None,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Also try other settings, and recommend; nothing is changed."),
+    ] = False,
+    json_file: JsonOption = None,
+    device: DeviceOption = "auto",
+    accept_license: LicenseOption = False,
+) -> None:
+    """Measure seconds of each stage on this machine, with your photographs or the demonstration's.
+
+    Example: tiepoint bench a.jpg b.jpg --max-keypoints 4096 --json bench.json
+    """
+    from tiepoint.bench import bench as measure
+
+    to_stdout = json_file == "-"
+    typer.echo("measuring …", err=True)
+    report = measure(
+        image0,
+        image1,
+        json=None if to_stdout else json_file,
+        tune=tune,
+        runs=runs,
+        threads=threads,
+        preset=preset,
+        max_keypoints=max_keypoints,
+        resize=resize or None,
+        adaptive=adaptive,
+        device=device,
+        accept_license=accept_license,
+        progress=True,
+    )
+    _print_report(report, to_stderr=to_stdout)
+    if to_stdout:
+        typer.echo(json.dumps(report.to_dict()))
+
+
+def _print_report(report: "BenchReport", *, to_stderr: bool) -> None:
+    _print_pair(report.pair, to_stderr=to_stderr)
+    for tuning in report.tunings:
+        _print_tuning(tuning, to_stderr=to_stderr)
+
+
+def _print_pair(pair: "PairReport", *, to_stderr: bool) -> None:
+    from tiepoint.cli.tables import print_table
+
+    machine = pair.machine
+    where = "" if machine.device == "cpu" else f"{machine.device}, "
+    lines = [
+        f"{machine.processor}, {where}{machine.threads} threads on {machine.cores} cores; "
+        f"torch {machine.torch}, tiepoint {machine.tiepoint}",
+        f"float32 matrix products at {machine.gemm_gflops:.0f} GFLOP/s",
+        f"{pair.preset}, {pair.images[0]} and {pair.images[1]}: {pair.keypoints[0]} and {pair.keypoints[1]} "
+        f"keypoints, {pair.matches} matches, {pair.layers_run} layers",
+    ]
+    typer.echo("\n".join(lines) + "\n", err=to_stderr)
+    print_table(("stage", "seconds", "half of the runs"), _stage_rows(pair), to_stderr=to_stderr)
+    typer.echo(
+        f"\n{pair.pairs_per_second:.2f} pairs a second from files, {pair.matched_pairs_per_second:.2f} "
+        f"from features; the process held {pair.peak_memory_bytes / 2**20:.0f} MiB at most",
+        err=to_stderr,
+    )
+
+
+def _stage_rows(pair: "PairReport") -> list[tuple[str, str, str]]:
+    return [
+        (name, f"{seconds.median:.3f}", "{:.3f} to {:.3f}".format(*seconds.quartiles))
+        for name, seconds in (*pair.stages.items(), ("pair", pair.pair))
+    ]
+
+
+def _print_tuning(tuning: "Tuning", *, to_stderr: bool) -> None:
+    from tiepoint.cli.tables import print_table
+
+    typer.echo(err=to_stderr)
+    heads = (tuning.option, *(f"{name}, s" for name in tuning.default.pairs), "times as fast")
+    print_table(heads, _trial_rows(tuning), to_stderr=to_stderr)
+    typer.echo(f"\n{_recommendation(tuning)}", err=to_stderr)
+
+
+def _trial_rows(tuning: "Tuning") -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{trial.value}{' (default)' if trial is tuning.default else ''}",
+            *(f"{seconds.median:.3f}" for seconds in trial.pairs.values()),
+            f"{tuning.gain(trial):.2f}",
+        )
+        for trial in tuning.trials
+    ]
+
+
+ADVICE = {
+    "pruning_min_keypoints": "tiepoint.load(…, pruning_min_keypoints={0})",
+    "threads": "torch.set_num_threads({0}), or OMP_NUM_THREADS={0} in the environment",
+}
+"""What to write where an option was found to be quicker."""
+
+
+def _recommendation(tuning: "Tuning") -> str:
+    if tuning.recommended is tuning.default:
+        return f"keep the default of {tuning.option}: nothing that was tried is surely quicker"
+    return f"recommended here: {ADVICE[tuning.option].format(tuning.recommended.value)}"

@@ -1,0 +1,81 @@
+"""`tiepoint bench` in a process of its own, with the published weights."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.weights, pytest.mark.real]
+
+MAIN = "from tiepoint.cli import main; main()"
+QUICK = ("--resize", "256", "--max-keypoints", "128", "--runs", "2")
+
+
+def bench(*arguments: object, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command; its exit code must be `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "bench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_own_photographs_with_recommendations(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "lightglue_assets"
+    photos = folder / "DSC_0410.JPG", folder / "DSC_0411.JPG"
+    done = bench(*photos, *QUICK, "--tune", "--json", "bench.json", cwd=tmp_path)
+    record = json.loads((tmp_path / "bench.json").read_text())
+    assert record["images"] == ["DSC_0410.JPG", "DSC_0411.JPG"]
+    assert record["keypoints"] == [128, 128]
+    assert record["matches"] > 30
+    assert set(record["seconds"]) == {"read", "extract", "match", "pair"}
+    assert record["machine"]["gemm_gflops"] > 1
+    pruning, threads = record["tuning"]
+    assert (pruning["option"], threads["option"]) == ("pruning_min_keypoints", "threads")
+    assert {trial["value"] for trial in pruning["trials"]} == {0, 32, 64, 96, 128}
+    assert 1 in {trial["value"] for trial in threads["trials"]}
+    for promised in (
+        f"{record['matches']} matches",
+        "GFLOP/s",
+        "half of the runs",
+        "pairs a second",
+        "hard pair",
+    ):
+        assert promised in done.stdout
+    assert done.stderr == "measuring …\n"
+
+
+def test_the_demonstrations_pair_without_weights_of_a_matcher(tmp_path: Path) -> None:
+    done = bench(
+        "--preset", "aliked-t16+nearest", *QUICK, "--threads", "1", "--json", "-", "--tune", cwd=tmp_path
+    )
+    record = json.loads(done.stdout)
+    assert record["machine"]["threads"] == 1
+    assert [tuning["option"] for tuning in record["tuning"]] == ["threads"]
+    assert "matches" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["one.jpg"], "expected two photographs"),
+        (["a.jpg", "b.jpg"], "'a.jpg' does not exist"),
+        (["--json", "missing/bench.json"], "folder missing doesn't exist"),
+        (["--preset", "aliked"], "there is no preset 'aliked'"),
+    ],
+    ids=["one photograph", "missing file", "missing folder", "preset"],
+)
+def test_bad_input_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = bench(*arguments, cwd=tmp_path, code=1)
+    (_, line) = done.stderr.splitlines()
+    assert line.startswith("tiepoint: ")
+    assert message in line
+    assert done.stdout == ""

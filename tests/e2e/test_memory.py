@@ -1,0 +1,49 @@
+"""Memory grows with the number of keypoints, not with its square: 16,384 x 16,384 fit into 1 GiB.
+
+One matrix of all pairs of keypoints takes 1 GiB in float32, and attention would take four of them. Weights are random
+and there is one layer, as memory depends on neither.
+"""
+
+import subprocess
+import sys
+
+KEYPOINTS = 16_384
+PROGRAM = """
+import sys, torch
+from tiepoint.bench import forget_peak, peak_bytes, resident_bytes
+from tiepoint.matchers.lightglue import LightGlueMatcher
+from tiepoint.networks.lightglue import LightGlue, LightGlueShape
+from tiepoint.networks.lightglue_adaptive import Adaptivity
+from tiepoint.types import Features
+
+def features(count):
+    descriptors = torch.nn.functional.normalize(torch.randn(count, 128))
+    return Features(
+        keypoints=1000 * torch.rand(count, 2), scores=torch.ones(count), descriptors=descriptors, image_size=(1024, 1024)
+    )
+
+torch.manual_seed(0)
+matcher = LightGlueMatcher(LightGlue(LightGlueShape(input_dim=128, layers=1)), adaptivity=Adaptivity.named(False))
+pair = [features(int(count)) for count in sys.argv[1:]]
+forget_peak()
+before = resident_bytes()
+(matches,) = matcher.match([tuple(pair)])
+assert matches.layers_run == 1 and len(matches.matching_scores0) == len(pair[0])
+print(peak_bytes() - before)
+"""
+
+
+def bytes_above_model(count0: int, count1: int) -> int:
+    """Peak of a fresh process, above what it held before the match."""
+    command = [sys.executable, "-c", PROGRAM, str(count0), str(count1)]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def test_many_keypoints_fit_into_one_gib():
+    assert bytes_above_model(KEYPOINTS, KEYPOINTS) < 2**30
+
+
+def test_twice_the_keypoints_take_no_four_times_the_memory():
+    """Of the smaller numbers, where a quadratic part would still be hidden below 1 GiB."""
+    small, large = (bytes_above_model(count, count) for count in (3072, 6144))
+    assert large < 3 * small

@@ -1,0 +1,120 @@
+"""`tiepoint bench`: what it asks of the library, and what it prints."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tiepoint import bench
+from tiepoint.bench import BenchReport, PairReport, Seconds, Trial, Tuning
+from tiepoint.bench.machine import Machine
+from tiepoint.cli import app
+
+PAIR = PairReport(
+    machine=Machine(
+        processor="Fast One, AVX512",
+        device="cpu",
+        cores=8,
+        threads=4,
+        gemm_gflops=321.4,
+        torch="2.9",
+        tiepoint="0.1",
+    ),
+    preset="aliked+lightglue",
+    images=("a.jpg", "b.jpg"),
+    keypoints=(2048, 1999),
+    matches=1234,
+    layers_run=5,
+    stages={"read": Seconds((0.1, 0.3)), "extract": Seconds((1.0, 1.0)), "match": Seconds((0.5, 0.5))},
+    pair=Seconds((1.6, 1.8)),
+    peak_memory_bytes=512 * 2**20,
+)
+
+
+def tuning(option: str, seconds: float) -> Tuning:
+    values = {0: Seconds((1.0, 1.0)), 512: Seconds((seconds, seconds))}
+    return Tuning(
+        option=option,
+        trials=tuple(Trial(value=value, pairs={"easy pair": runs}) for value, runs in values.items()),
+    )
+
+
+TUNINGS = (tuning("pruning_min_keypoints", 0.5), tuning("threads", 1.5))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the library was asked."""
+    asked: dict[str, Any] = {}
+
+    def measure(image0: str | None, image1: str | None, *, tune: bool, **options: Any) -> BenchReport:
+        asked.update(options, images=(image0, image1))
+        return BenchReport(pair=PAIR, tunings=TUNINGS if tune else ())
+
+    monkeypatch.setattr(bench, "bench", measure)
+    return asked
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
+
+
+def test_it_prints_machine_stages_and_rates(asked: dict[str, Any]) -> None:
+    result = run()
+    assert result.exit_code == 0
+    for promised in (
+        *("Fast One, AVX512", "4 threads on 8 cores", "torch 2.9", "321 GFLOP/s"),
+        *("a.jpg and b.jpg: 2048 and 1999 keypoints, 1234 matches, 5 layers"),
+        *("0.200", "0.150 to 0.250", "0.59 pairs a second from files, 2.00 from features", "512 MiB"),
+    ):
+        assert promised in result.stdout
+    assert "recommended" not in result.stdout
+    assert (asked["images"], asked["json"], asked["threads"]) == ((None, None), None, None)
+
+
+def test_options_reach_the_library(asked: dict[str, Any]) -> None:
+    words = (
+        "a.jpg b.jpg --preset p --max-keypoints 9 --resize 0 --runs 3 --threads 2 --json x.json --no-adaptive"
+    )
+    assert run(*words.split()).exit_code == 0
+    expected = {
+        "images": ("a.jpg", "b.jpg"),
+        "preset": "p",
+        "max_keypoints": 9,
+        "resize": None,
+        "runs": 3,
+        "threads": 2,
+        "json": "x.json",
+        "adaptive": False,
+    }
+    assert {name: asked[name] for name in expected} == expected
+
+
+def test_a_recommendation_names_the_option_and_value(asked: dict[str, Any]) -> None:
+    printed = run("--tune").stdout
+    assert "recommended here: tiepoint.load(…, pruning_min_keypoints=512)" in printed
+    assert "2.00" in printed
+    assert "keep the default of threads" in printed
+    assert "0 (default)" in printed
+
+
+def test_threads_are_torchs(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    report = BenchReport(pair=PAIR, tunings=(tuning("threads", 0.5),))
+    monkeypatch.setattr(bench, "bench", lambda *images, **options: report)
+    assert "recommended here: torch.set_num_threads(512), or OMP_NUM_THREADS=512" in run("--tune").stdout
+
+
+def test_json_on_standard_output_is_json_alone(asked: dict[str, Any]) -> None:
+    result = run("--tune", "--json", "-")
+    record = json.loads(result.stdout)
+    assert (record["matches"], record["machine"]["cores"]) == (1234, 8)
+    assert [row["recommended"] for row in record["tuning"]] == [512, 0]
+    assert "1234 matches" in result.stderr
+    assert asked["json"] is None
+
+
+@pytest.mark.parametrize("arguments", [["--runs", "0"], ["--threads", "0"], ["--max-keypoints", "0"]])
+def test_numbers_below_one_are_wrong_usage(arguments: list[str], asked: dict[str, Any]) -> None:
+    assert run(*arguments).exit_code == 2
+    assert asked == {}

@@ -1,0 +1,115 @@
+"""`tiepoint stitch`: what the options become, what is printed where. The work itself is replaced."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from tiepoint import stitching
+from tiepoint.cli import app
+from tiepoint.errors import InvalidInput
+from tiepoint.result import MatchResult
+from tiepoint.types import Features, Matches, TwoViewEstimate
+
+
+def known_result() -> MatchResult:
+    """No keypoints at all."""
+    features = Features(
+        keypoints=torch.zeros(0, 2), scores=torch.zeros(0), descriptors=torch.zeros(0, 4), image_size=(9, 8)
+    )
+    none = torch.zeros(0, dtype=torch.int64)
+    matches = Matches(
+        matches=torch.zeros(0, 2, dtype=torch.int64),
+        scores=torch.zeros(0),
+        matching_scores0=torch.zeros(0),
+        matching_scores1=torch.zeros(0),
+        survived0=none,
+        survived1=none,
+    )
+    return MatchResult.of(features, features, matches)
+
+
+ESTIMATE = TwoViewEstimate(
+    kind="homography", matrix=np.eye(3), inliers=np.zeros(0, bool), method="poselib", max_error_px=3.0
+)
+
+
+class Work:
+    """Stands in for `stitch_to_files`."""
+
+    error: Exception | None = None
+
+    def __call__(self, *given: object, **options: Any) -> tuple[MatchResult, TwoViewEstimate]:
+        self.given, self.options = given, options
+        if self.error:
+            raise self.error
+        return known_result(), ESTIMATE
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    work = Work()
+    monkeypatch.setattr(stitching, "stitch_to_files", work)
+    return work
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["stitch", "a.jpg", "b.jpg", *arguments])
+
+
+def test_the_defaults(work: Work) -> None:
+    assert run().exit_code == 0
+    assert work.given == ("a.jpg", "b.jpg", Path("panorama.jpg"))
+    expected = {"overlay": None, "mode": "blend", "max_error_px": 3.0, "json": None, "resize": 1024}
+    assert {name: work.options[name] for name in expected} == expected
+
+
+def test_options_reach_the_library(work: Work) -> None:
+    run(
+        "-o",
+        "p.png",
+        "--overlay",
+        "o.png",
+        "--mode",
+        "checkerboard",
+        "--max-error-px",
+        "2",
+        "--json",
+        "p.json",
+    )
+    assert work.given[2] == Path("p.png")
+    expected = {"overlay": Path("o.png"), "mode": "checkerboard", "max_error_px": 2.0, "json": "p.json"}
+    assert {name: work.options[name] for name in expected} == expected
+
+
+def test_it_says_what_was_written(work: Work) -> None:
+    text = run("-o", "p.png", "--overlay", "o.png").stdout
+    assert "homography: 0 of 0 matches fit within 3 px" in text
+    assert "panorama: p.png\noverlay: o.png\n" in text
+
+
+def test_standard_output_is_json_and_nothing_else(work: Work) -> None:
+    result = run("--json", "-")
+    assert json.loads(result.stdout)["estimate"]["kind"] == "homography"
+    assert "panorama: panorama.jpg" in result.stderr
+
+
+def test_quiet_prints_nothing(work: Work) -> None:
+    assert run("--quiet").output == ""
+
+
+@pytest.mark.parametrize("arguments", [["--mode", "mix"], ["--max-error-px", "0"], ["c.jpg"]], ids=str)
+def test_wrong_usage_is_exit_code_2_and_no_work(work: Work, arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+    assert not hasattr(work, "given")
+
+
+def test_errors_leave_the_command_for_main_to_print(work: Work) -> None:
+    work.error = InvalidInput("there is no homography, so no panorama either: 3 matches came")
+    result = run()
+    assert result.exception is work.error
+    assert result.output == ""
