@@ -12,6 +12,7 @@ from tiepoint.cli.options import (
     MaxKeypointsOption,
     PresetOption,
     ResizeOption,
+    ThreadsOption,
 )
 from tiepoint.presets import DEFAULT_PRESET
 
@@ -34,9 +35,7 @@ def bench(
         typer.Option("--adaptive/--no-adaptive", help="Stop early on easy pairs, drop hopeless keypoints."),
     ] = True,
     runs: Annotated[int, typer.Option(min=1, help="Runs against the clock, after one that warms up.")] = 5,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of torch; by default torch's own number.")
-    ] = None,
+    threads: ThreadsOption = None,
     tune: Annotated[
         bool,
         typer.Option("--tune", help="Also try other settings, and recommend; nothing is changed."),
@@ -128,8 +127,8 @@ def _trial_rows(tuning: "Tuning") -> list[tuple[str, ...]]:
 
 
 ADVICE = {
-    "pruning_min_keypoints": "tiepoint.load(…, pruning_min_keypoints={0})",
-    "threads": "torch.set_num_threads({0}), or OMP_NUM_THREADS={0} in the environment",
+    "pruning_min_keypoints": "--pruning-min-keypoints {0}, in Python tiepoint.load(…, pruning_min_keypoints={0})",
+    "threads": "--threads {0}, in Python torch.set_num_threads({0})",
 }
 """What to write where an option was found to be quicker."""
 

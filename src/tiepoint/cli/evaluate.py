@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tiepoint.cli.options import ThreadsOption, use_threads
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def run(
         int | None, typer.Option(min=1, help="Evaluate so many pairs, spread over the data set.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    threads: ThreadsOption = None,
     accept_license: Annotated[
         bool, typer.Option("--accept-license", help="Consent to weights that aren't free for commercial use.")
     ] = False,
@@ -83,6 +85,7 @@ def run(
     from tiepoint.evaluate.evaluation import evaluate_preset
     from tiepoint.evaluate.predict import untracked
 
+    use_threads(threads)
     to_stdout = json_file == "-"
     report = evaluate_preset(
         dataset,

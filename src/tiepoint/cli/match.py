@@ -18,9 +18,11 @@ from tiepoint.cli.options import (
     PresetOption,
     QuietOption,
     ResizeOption,
+    ThreadsOption,
     ThresholdOption,
     VerifyKind,
     set_up_logging,
+    use_threads,
 )
 from tiepoint.presets import DEFAULT_PRESET
 
@@ -62,6 +64,10 @@ def match(
         bool,
         typer.Option("--adaptive/--no-adaptive", help="Stop early on easy pairs, drop hopeless keypoints."),
     ] = True,
+    pruning_min_keypoints: Annotated[
+        int | None,
+        typer.Option(min=0, help="Drop keypoints only in images with more; see `tiepoint bench --tune`."),
+    ] = None,
     verify: Annotated[
         VerifyKind | None,
         typer.Option(help="Estimate a geometric model; the picture shows which matches fit."),
@@ -73,6 +79,7 @@ def match(
         bool, typer.Option("--keypoints", help="Show unmatched keypoints in the picture.")
     ] = False,
     device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -86,6 +93,7 @@ def match(
     from tiepoint.geometry.verification import make_verifier
 
     set_up_logging(quiet=quiet)
+    use_threads(threads)
     to_stdout = json_file == "-"
     result, estimate = match_to_files(
         image0,
@@ -104,6 +112,7 @@ def match(
         tile=_tile(tile),
         filter_threshold=threshold,
         adaptive=adaptive,
+        pruning_min_keypoints=pruning_min_keypoints,
         device=device,
         accept_license=accept_license,
         progress=not quiet,

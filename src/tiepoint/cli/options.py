@@ -38,10 +38,21 @@ IntrinsicsOption = Annotated[
 ]
 MaxLinesOption = Annotated[int, typer.Option(min=1, help="Lines in the picture, the strongest first.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="Threads of torch; by default torch's own number.")
+]
 LicenseOption = Annotated[
     bool, typer.Option("--accept-license", help="Consent to weights that aren't free for commercial use.")
 ]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
+
+
+def use_threads(count: int | None) -> None:
+    """Let torch compute with this many threads in this process; None: as it is."""
+    if count is not None:
+        import torch
+
+        torch.set_num_threads(count)
 
 
 def set_up_logging(*, quiet: bool) -> None:

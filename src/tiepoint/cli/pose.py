@@ -16,8 +16,10 @@ from tiepoint.cli.options import (
     PresetOption,
     QuietOption,
     ResizeOption,
+    ThreadsOption,
     ThresholdOption,
     set_up_logging,
+    use_threads,
 )
 from tiepoint.errors import InvalidInput
 from tiepoint.presets import DEFAULT_PRESET
@@ -38,6 +40,7 @@ def pose(
     resize: ResizeOption = 1024,
     threshold: ThresholdOption = 0.1,
     device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -51,6 +54,7 @@ def pose(
     from tiepoint.geometry.verification import make_verifier
 
     set_up_logging(quiet=quiet)
+    use_threads(threads)
     to_stdout = json_file == "-"
     result, estimate = match_to_files(
         image0,

@@ -17,8 +17,10 @@ from tiepoint.cli.options import (
     PresetOption,
     QuietOption,
     ResizeOption,
+    ThreadsOption,
     ThresholdOption,
     set_up_logging,
+    use_threads,
 )
 from tiepoint.presets import DEFAULT_PRESET
 
@@ -47,6 +49,7 @@ def stitch(
     resize: ResizeOption = 1024,
     threshold: ThresholdOption = 0.1,
     device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -58,6 +61,7 @@ def stitch(
     from tiepoint.stitching import stitch_to_files
 
     set_up_logging(quiet=quiet)
+    use_threads(threads)
     to_stdout = json_file == "-"
     result, estimate = stitch_to_files(
         image0,

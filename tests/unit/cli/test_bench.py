@@ -93,7 +93,10 @@ def test_options_reach_the_library(asked: dict[str, Any]) -> None:
 
 def test_a_recommendation_names_the_option_and_value(asked: dict[str, Any]) -> None:
     printed = run("--tune").stdout
-    assert "recommended here: tiepoint.load(…, pruning_min_keypoints=512)" in printed
+    assert (
+        "recommended here: --pruning-min-keypoints 512, in Python tiepoint.load(…, pruning_min_keypoints=512)"
+        in printed
+    )
     assert "2.00" in printed
     assert "keep the default of threads" in printed
     assert "0 (default)" in printed
@@ -102,7 +105,7 @@ def test_a_recommendation_names_the_option_and_value(asked: dict[str, Any]) -> N
 def test_threads_are_torchs(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     report = BenchReport(pair=PAIR, tunings=(tuning("threads", 0.5),))
     monkeypatch.setattr(bench, "bench", lambda *images, **options: report)
-    assert "recommended here: torch.set_num_threads(512), or OMP_NUM_THREADS=512" in run("--tune").stdout
+    assert "recommended here: --threads 512, in Python torch.set_num_threads(512)" in run("--tune").stdout
 
 
 def test_json_on_standard_output_is_json_alone(asked: dict[str, Any]) -> None:
