@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tiepoint.api import Matcher, load, match
+    from tiepoint.api import load, match
     from tiepoint.errors import InvalidInput, MissingDependency, TiepointError, WeightsError
     from tiepoint.geometry.estimate import (
         estimate_essential,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         pipeline,
     )
     from tiepoint.image import Image, read_image
+    from tiepoint.matcher import Matcher
     from tiepoint.presets import PRESETS
     from tiepoint.result import MatchResult
     from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
@@ -48,7 +49,7 @@ _HOMES = {
     "LightGlueImageProcessor": "huggingface",
     "LightGlueImageProcessorFast": "huggingface",
     "MatchResult": "result",
-    "Matcher": "api",
+    "Matcher": "matcher",
     "Matches": "types",
     "MissingDependency": "errors",
     "PRESETS": "presets",

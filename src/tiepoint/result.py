@@ -1,6 +1,5 @@
 """MatchResult: what one pair of photographs gave."""
 
-import json
 import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,11 +10,9 @@ import PIL.Image
 
 from tiepoint.draw import OverlayMode, draw_epipolar_lines, draw_inliers, draw_matches, overlay, panorama
 from tiepoint.errors import InvalidInput
-from tiepoint.files import check_writable, replacing
+from tiepoint.exports import plain, write_contents
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.types import Features, Matches, TwoViewEstimate
-
-FORMATS = (".npz", ".json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -230,7 +227,7 @@ class MatchResult:
 
     def to_dict(self, estimate: TwoViewEstimate | None = None) -> dict[str, Any]:
         """Everything but the descriptors, in plain lists and numbers; with an estimate, that too."""
-        return _plain(self._contents(estimate))
+        return plain(self._contents(estimate))
 
     def save(self, path: str | os.PathLike[str], estimate: TwoViewEstimate | None = None) -> Path:
         """Write everything but the descriptors to a file; it appears whole or not at all.
@@ -245,17 +242,7 @@ class MatchResult:
         Raises:
             InvalidInput: another ending, or the file can't be written.
         """
-        path = check_format(path)
-        with replacing(path) as temporary:
-            if path.suffix.lower() == ".npz":
-                arrays: dict[str, Any] = {
-                    k: np.asarray(v) for k, v in _flat(self._contents(estimate)).items()
-                }
-                with temporary.open("wb") as file:
-                    np.savez_compressed(file, **arrays)
-            else:
-                temporary.write_text(json.dumps(self.to_dict(estimate), allow_nan=False), encoding="utf-8")
-        return path
+        return write_contents(self._contents(estimate), path)
 
     def _contents(self, estimate: TwoViewEstimate | None) -> dict[str, Any]:
         contents: dict[str, Any] = {} if estimate is None else {"estimate": _described(estimate)}
@@ -278,51 +265,12 @@ class MatchResult:
         }
 
 
-def check_format(path: str | os.PathLike[str], *suffixes: str) -> Path:
-    """Find out before the work whether matches can be saved under this name.
-
-    Args:
-        path: where to.
-        suffixes: the endings that will do; none given: .npz and .json.
-
-    Raises:
-        InvalidInput: another ending, or the file can't be written.
-    """
-    target, allowed = Path(path), suffixes or FORMATS
-    if target.suffix.lower() not in allowed:
-        raise InvalidInput(
-            f"can't save matches as {target.name!r}; use a name that ends in {' or '.join(allowed)}"
-        )
-    check_writable(target)
-    return target
-
-
 def _array(tensor: Any) -> np.ndarray:
     return tensor.detach().float().cpu().numpy()
 
 
 def _described(estimate: TwoViewEstimate) -> dict[str, Any]:
     return asdict(estimate) | {"success": estimate.success, "num_inliers": estimate.num_inliers}
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return list(value)
-    return value.tolist() if isinstance(value, np.ndarray) else value
-
-
-def _flat(contents: dict[str, Any]) -> dict[str, Any]:
-    """What an .npz can hold: no None, and of a dict its values, with both names."""
-    flat: dict[str, Any] = {}
-    for name, value in contents.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}_{inner}": item for inner, item in _flat(value).items()}
-        elif value is not None:
-            flat[name] = value
-    return flat
 
 
 def _model(estimate: TwoViewEstimate, what: str, kinds: tuple[str, ...]) -> np.ndarray:

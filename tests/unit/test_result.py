@@ -14,8 +14,9 @@ import torch
 
 from tiepoint import draw
 from tiepoint.errors import InvalidInput
+from tiepoint.exports import check_format
 from tiepoint.image import read_image
-from tiepoint.result import MatchResult, check_format
+from tiepoint.result import MatchResult
 from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
 
 SIZE0, SIZE1 = (40, 30), (50, 20)

@@ -5,13 +5,14 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from tiepoint.api import Matcher, load
+from tiepoint.api import load
 from tiepoint.bench.photographs import ImageFile, photograph_files
 from tiepoint.bench.stages import PairReport, measure_pair
 from tiepoint.bench.timing import check_runs, torch_threads
 from tiepoint.bench.tuning import Tuning, prunes, tune_pruning, tune_threads
 from tiepoint.files import check_writable, replacing
 from tiepoint.image import Image, read_image
+from tiepoint.matcher import Matcher
 from tiepoint.presets import DEFAULT_PRESET
 
 

@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tiepoint.api import Matcher
 from tiepoint.bench.machine import Machine, describe_machine
 from tiepoint.bench.memory import peak_bytes
 from tiepoint.bench.photographs import ImageFile
 from tiepoint.bench.timing import Seconds, check_runs, seconds_of
 from tiepoint.image import read_image
+from tiepoint.matcher import Matcher
 
 STAGES = ("read", "extract", "match")
 

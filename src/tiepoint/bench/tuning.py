@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tiepoint.api import Matcher
 from tiepoint.bench.machine import available_cores
 from tiepoint.bench.photographs import made_hard
 from tiepoint.bench.timing import Seconds, check_runs, seconds_of, torch_threads
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
+from tiepoint.matcher import Matcher
 from tiepoint.matchers.lightglue import LightGlueMatcher
 from tiepoint.types import Features
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.pairs import HomographyTruth, PointsTruth, PoseTruth, Truth
 from tiepoint.evaluate.protocols import Prediction
 from tiepoint.geometry.correspondences import Side
@@ -120,6 +121,12 @@ def _move_points(points: Float[np.ndarray, "n 2"], transform: ImageTransform) ->
 
 
 def _move_camera(camera: Camera, transform: ImageTransform) -> Camera:
+    if camera.image_size not in (None, transform.original_size):
+        raise InvalidInput(
+            "the intrinsics are for an image of {} x {} px, but the image has {} x {}; scale them first".format(
+                *camera.image_size, *transform.original_size
+            )
+        )
     size = transform.resized_size if camera.image_size else None
     distortion = camera.distortion if any(camera.distortion) else None
     return Camera.from_intrinsics(

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry import dlt, opencv_backend, poselib_backend, pycolmap_backend
+from tiepoint.geometry import dlt, opencv_backend, opencv_ransac, poselib_backend, pycolmap_backend
 from tiepoint.geometry.agreement import INLIERS, NAMES, why_degenerate, why_insufficient
 from tiepoint.geometry.correspondences import Correspondences, Matched
 from tiepoint.geometry.intrinsics import camera_for
@@ -21,22 +21,26 @@ from tiepoint.geometry.problem import Estimator, Model, Problem
 from tiepoint.geometry.transforms import essential_from_pose
 from tiepoint.types import Camera, Kind, TwoViewEstimate
 
-Method = Literal["poselib", "opencv", "pycolmap", "dlt"]
+Method = Literal["poselib", "opencv", "opencv-ransac", "pycolmap", "dlt"]
 Intrinsics: TypeAlias = Float[np.ndarray, "3 3"] | Camera | None
 
 ESTIMATORS: dict[tuple[str, str], Estimator] = {
     ("homography", "poselib"): poselib_backend.homography,
     ("homography", "opencv"): opencv_backend.homography,
+    ("homography", "opencv-ransac"): opencv_ransac.homography,
     ("homography", "pycolmap"): pycolmap_backend.homography,
     ("homography", "dlt"): dlt.homography,
     ("fundamental", "poselib"): poselib_backend.fundamental,
     ("fundamental", "opencv"): opencv_backend.fundamental,
+    ("fundamental", "opencv-ransac"): opencv_ransac.fundamental,
     ("fundamental", "pycolmap"): pycolmap_backend.fundamental,
     ("essential", "poselib"): poselib_backend.pose,
     ("essential", "opencv"): opencv_backend.pose,
+    ("essential", "opencv-ransac"): opencv_ransac.pose,
     ("essential", "pycolmap"): pycolmap_backend.pose,
     ("pose", "poselib"): poselib_backend.pose,
     ("pose", "opencv"): opencv_backend.pose,
+    ("pose", "opencv-ransac"): opencv_ransac.pose,
     ("pose", "pycolmap"): pycolmap_backend.pose,
 }
 """(kind, method) -> function."""
