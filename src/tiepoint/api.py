@@ -8,7 +8,7 @@ from functools import partial
 from numbers import Integral
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -33,6 +33,10 @@ from tiepoint.types import TwoViewEstimate
 from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
 
 Adaptive = bool | Literal["depth", "width"]
+Dtype = Literal["float32", "float16", "bfloat16"]
+
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(Dtype)}
+"""Name -> type of the tokens inside LightGlue."""
 
 
 def load(
@@ -46,6 +50,7 @@ def load(
     adaptive: Adaptive = True,
     pruning_min_keypoints: int | None = None,
     filter_threshold: float = 0.1,
+    dtype: Dtype = "float32",
     batch_size: BatchSize = "auto",
     memory_budget: int | None = None,
     extractor_weights: str | Path | None = None,
@@ -67,6 +72,8 @@ def load(
         pruning_min_keypoints: keypoints are dropped only in images that have more than this; None: the official
             table (0 on a CPU, 1536 on a GPU). `tiepoint bench --tune` measures what pays here.
         filter_threshold: a match has a score above this, in [0, 1].
+        dtype: in which LightGlue computes: "float32", "float16" or "bfloat16". The short ones pay on GPUs, and move scores
+            by about 0.01; similarities and scores are float32 whatever it is.
         batch_size: pairs that LightGlue computes together; "auto": as many as pay on the device.
         memory_budget: bytes that matching may take beside the weights, which limits batches; None: as much as pays
             on a CPU, half of what is free on a GPU.
@@ -80,6 +87,8 @@ def load(
         WeightsError: weights can't be found, fetched or loaded.
     """
     row = find_preset(preset)
+    if dtype not in DTYPES:
+        raise InvalidInput(f"dtype must be one of {', '.join(map(repr, DTYPES))}, but is {dtype!r}")
     _check_options(max_keypoints, resize, border, adaptive, pruning_min_keypoints, filter_threshold)
     target = choose_device(device)
     read = partial(load_state_dict, accept_license=accept_license, progress=progress)
@@ -92,7 +101,7 @@ def load(
                 f"preset {preset!r} matches without weights, so matcher_weights can't be used with it"
             )
         return Matcher(extractor, NearestMatcher(kind=kind, filter_threshold=filter_threshold))
-    network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target)
+    network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target, DTYPES[dtype])
     _check_dimensions(extractor, network, str(matcher_weights or row.matcher_weights))
     matcher = LightGlueMatcher(
         network,

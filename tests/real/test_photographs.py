@@ -188,3 +188,15 @@ def test_108_megapixels_simply_work(small: PIL.Image.Image, tmp_path: Path) -> N
     assert np.median(errors) < 1
     picture = result.draw(image1=small)
     assert max(picture.size) < 4_000
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_short_types_find_nearly_the_same(photos: Path, dtype: str) -> None:
+    """Scores are off by what eight bits allow, so that a few matches near the threshold come and go."""
+    matcher = matcher_of(max_keypoints=128)
+    pair = tuple(matcher.extract(photos / name) for name in EASY)
+    (expected,) = matcher.match_features([pair])
+    (found,) = matcher_of(max_keypoints=128, dtype=dtype).match_features([pair])
+    theirs, ours = ({tuple(match) for match in result.matches.tolist()} for result in (expected, found))
+    assert len(theirs & ours) > 0.9 * max(len(theirs), len(ours)) > 30
+    assert np.isfinite(found.scores).all()

@@ -433,6 +433,7 @@ class TestLoad:
             {"adaptive": False},
             {"pruning_min_keypoints": 7},
             {"filter_threshold": 0.3},
+            {"dtype": "bfloat16"},
             {"preset": "disk+lightglue"},
             {"preset": "aliked+nearest"},
             {"preset": "aliked+nearest", "filter_threshold": 0.5},

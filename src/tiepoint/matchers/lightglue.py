@@ -27,12 +27,14 @@ class LightGlueSettings:
         weights: name and digest of the weights.
         adaptivity: when to stop, and which keypoints to drop; nothing in it is left to the device.
         filter_threshold: a match has a score above this, in [0, 1].
+        dtype: in which the network computes.
     """
 
     kind: str = ""
     weights: str = ""
     adaptivity: Adaptivity
     filter_threshold: float = 0.1
+    dtype: str = "float32"
 
 
 class LightGlueMatcher:
@@ -68,6 +70,7 @@ class LightGlueMatcher:
             weights=weights,
             adaptivity=(adaptivity or Adaptivity()).on(self.device),
             filter_threshold=filter_threshold,
+            dtype=str(network.dtype).removeprefix("torch."),
         )
         self.fingerprint = fingerprint(self.settings)
         self.limits = choose_limits(batch_size, memory_budget, network.shape, self.device)
