@@ -106,7 +106,17 @@ def test_options_that_the_text_names_exist(page: str) -> None:
     }
     known = {
         option
-        for command in ("match", "stitch", "pose", "demo", "presets", "bench", "weights download")
+        for command in (
+            "match",
+            "stitch",
+            "pose",
+            "demo",
+            "presets",
+            "bench",
+            "weights download",
+            "eval run",
+            "eval compare",
+        )
         for option in options_of(command)
     }
     assert named <= known
