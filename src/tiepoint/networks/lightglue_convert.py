@@ -175,7 +175,9 @@ def _merge(tie: Tie, tensors: list[Tensor]) -> Tensor:
     if len(tensors) == 1:
         return tensors[0]
     if len({tensor.shape for tensor in tensors}) > 1:
-        shapes = ", ".join(f"{name} {tuple(t.shape)}" for name, t in zip(tie.huggingface, tensors, strict=True))
+        shapes = ", ".join(
+            f"{name} {tuple(t.shape)}" for name, t in zip(tie.huggingface, tensors, strict=True)
+        )
         raise WeightsError(
             f"{shapes} must have one shape: LightGlue has as many key/value heads as attention heads; "
             "these weights are another network's"
