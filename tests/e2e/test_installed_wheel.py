@@ -15,7 +15,13 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 DISTRIBUTIONS = {"PIL": "pillow"}
 """Where the name that is imported isn't the name that is installed."""
-OPTIONAL = {"skimage": "tiepoint/demo.py", "transformers": "tiepoint/huggingface/"}
+OPTIONAL = {
+    "skimage": "tiepoint/demo.py",
+    "transformers": "tiepoint/huggingface/",
+    "cv2": "tiepoint/geometry/",
+    "pycolmap": "tiepoint/geometry/",
+    "h5py": "tiepoint/store.py",
+}
 """Libraries that are not required, each with the only file or folder that may import it."""
 
 

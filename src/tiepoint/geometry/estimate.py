@@ -273,7 +273,7 @@ def _is_finite(model: Model) -> bool:
 def _find_estimator(kind: str, method: str) -> Estimator:
     if (kind, method) not in ESTIMATORS:
         known = ", ".join(repr(name) for row, name in ESTIMATORS if row == kind)
-        raise InvalidInput(f"a {kind} is estimated with method {known}, but method is {method!r}")
+        raise InvalidInput(f"method must be one of {known} for kind {kind!r}, but is {method!r}")
     return ESTIMATORS[kind, method]
 
 

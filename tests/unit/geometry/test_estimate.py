@@ -350,7 +350,7 @@ class TestMisuse:
     @pytest.mark.parametrize("kind", KINDS)
     def test_unknown_methods_are_told_the_known_ones(self, kind: str):
         message = self.refusal(kind, np.zeros((20, 2)), np.zeros((20, 2)), method="magsac")
-        assert "'poselib', 'opencv', 'pycolmap'" in message
+        assert "'poselib', 'opencv', 'opencv-ransac', 'pycolmap'" in message
         assert ("'dlt'" in message) == (kind == "homography")
 
     @pytest.mark.parametrize(
