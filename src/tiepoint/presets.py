@@ -50,7 +50,7 @@ PRESETS: dict[str, Preset] = {
         extractor="aliked-n32",
         matcher="lightglue",
         matcher_weights="aliked_lightglue",
-        about="descriptors from 32 positions: slower, a little stronger",
+        about="descriptors from 32 positions; slower, and weaker with LightGlue, which was trained for n16",
     ),
     "disk+lightglue": Preset(
         extractor="disk",
