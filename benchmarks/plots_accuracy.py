@@ -90,9 +90,7 @@ def viewpoint(reports: Reports) -> Figure:
         draw_line(right, method, [] if posed is None else posed.rows, angle_bin, "epipolar_precision")
     left.set_xticks(range(2, 7))
     left.set(xlabel="image of the scene (Oxford affine, 8 scenes; 2: little change, 6: most)")
-    right.set(
-        xlabel=f"degrees between the two cameras, all sets with poses; last point: {LAST_BIN_DEG} and more"
-    )
+    right.set(xlabel=f"degrees between the cameras (last point: {LAST_BIN_DEG} and more)")
     for axes in (left, right):
         axes.set(ylabel="mean number of correct matches")
         axes.set_yscale("symlog", linthresh=10)
