@@ -98,7 +98,9 @@ def growth_sections(record: Record) -> Iterator[str]:
     yield "![Seconds and memory against keypoints](images/growth.png)"
     yield growth_table(record["growth"])
     yield "### Batches"
-    yield f"Pairs a second, of {record['batches'][0]['facts']['pairs']}: easy and hard photographs in turn."
+    pairs = {batch["facts"]["keypoints"]: batch["facts"]["pairs"] for batch in record["batches"]}
+    of = ", ".join(f"{number} pairs of {keypoints} keypoints" for keypoints, number in pairs.items())
+    yield f"Pairs a second: {of}; easy and hard photographs in turn."
     yield "![Pairs a second against batch size](images/batches.png)"
     yield batches_table(record["batches"])
 
