@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tiepoint.cli.options import ThreadsOption, use_threads
+from tiepoint.cli.options import (
+    DeviceOption,
+    JsonOption,
+    LicenseOption,
+    PresetOption,
+    ThreadsOption,
+    use_threads,
+)
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
@@ -38,10 +45,6 @@ app = typer.Typer(
 ReportArgument = Annotated[
     Path, typer.Argument(help="What `tiepoint eval --json` wrote.", show_default=False)
 ]
-JsonOption = Annotated[
-    str | None,
-    typer.Option("--json", metavar="FILE|-", help="Write everything as JSON; - is standard output."),
-]
 
 
 @app.command(DEFAULT_COMMAND)
@@ -55,9 +58,7 @@ def run(
         ),
     ],
     path: Annotated[str, typer.Argument(help="Where it lies; #PART behind it: a part.", show_default=False)],
-    preset: Annotated[
-        str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")
-    ] = DEFAULT_PRESET,
+    preset: PresetOption = DEFAULT_PRESET,
     protocol: Annotated[
         str, typer.Option(help="tiepoint, glue-factory-opencv or glue-factory-poselib.")
     ] = "tiepoint",
@@ -69,11 +70,9 @@ def run(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Evaluate so many pairs, spread over the data set.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: ThreadsOption = None,
-    accept_license: Annotated[
-        bool, typer.Option("--accept-license", help="Consent to weights that aren't free for commercial use.")
-    ] = False,
+    accept_license: LicenseOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Evaluate a preset on a data set with ground truth, under a named protocol.

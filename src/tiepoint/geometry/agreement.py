@@ -12,7 +12,7 @@ from tiepoint.geometry.transforms import (
     fundamental_from_essential,
     sampson_distances,
     to_homogeneous,
-    warp_points,
+    transfer_errors,
 )
 from tiepoint.types import Kind
 
@@ -36,7 +36,7 @@ FEWEST_OFF_PLANE = 2
 def homography_inliers(problem: Problem, model: Model) -> Bool[np.ndarray, "k"]:
     """Matches whose point of image 0 goes to within `max_error_px` of the point of image 1."""
     assert model.matrix is not None, "a homography is a matrix"
-    return _warp_errors(problem, model.matrix) <= problem.max_error_px
+    return transfer_errors(problem.points0, problem.points1, model.matrix) <= problem.max_error_px
 
 
 def fundamental_inliers(problem: Problem, model: Model) -> Bool[np.ndarray, "k"]:
@@ -102,7 +102,13 @@ def _why_flat(problem: Problem, chosen: Bool[np.ndarray, "k"], which: str) -> st
 
 def _why_planar(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> str:
     H = weighted_dlt(problem.points0, problem.points1, inliers.astype(np.float64))
-    off = 0 if H is None else int((inliers & (_warp_errors(problem, H) > problem.max_error_px)).sum())
+    off = (
+        0
+        if H is None
+        else int(
+            (inliers & (transfer_errors(problem.points0, problem.points1, H) > problem.max_error_px)).sum()
+        )
+    )
     if off >= FEWEST_OFF_PLANE:
         return ""
     return (
@@ -121,7 +127,12 @@ def _has_parallax(problem: Problem, model: Model) -> Bool[np.ndarray, "k"]:
     """Matches that the rotation alone doesn't explain."""
     assert model.cam1_from_cam0 is not None, "a pose is a rigid motion"
     K0, K1 = problem.intrinsics
-    return _warp_errors(problem, K1 @ model.cam1_from_cam0[:, :3] @ np.linalg.inv(K0)) > problem.max_error_px
+    return (
+        transfer_errors(
+            problem.points0, problem.points1, K1 @ model.cam1_from_cam0[:, :3] @ np.linalg.inv(K0)
+        )
+        > problem.max_error_px
+    )
 
 
 def _in_front(problem: Problem, cam1_from_cam0: Float[np.ndarray, "3 4"]) -> Bool[np.ndarray, "k"]:
@@ -134,7 +145,3 @@ def _in_front(problem: Problem, cam1_from_cam0: Float[np.ndarray, "3 4"]) -> Boo
     depth0 = -np.sum(np.cross(rays1, t) * normal, axis=1)
     depth1 = -np.sum(np.cross(rays0, t) * normal, axis=1)
     return (depth0 > 0) & (depth1 > 0)
-
-
-def _warp_errors(problem: Problem, homography: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "k"]:
-    return np.linalg.norm(warp_points(problem.points0, homography) - problem.points1, axis=1)

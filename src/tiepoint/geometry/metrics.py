@@ -19,6 +19,7 @@ from tiepoint.geometry.transforms import (
     epipolar_distances,
     essential_from_pose,
     normalize_points,
+    transfer_errors,
     warp_points,
 )
 from tiepoint.geometry.true_matches import true_matches
@@ -99,8 +100,8 @@ def homography_errors_px(
 
     Source: `sym_homography_error` of glue-factory.
     """
-    forward = np.linalg.norm(warp_points(points0, homography) - points1, axis=1)
-    backward = np.linalg.norm(warp_points(points1, np.linalg.inv(homography)) - points0, axis=1)
+    forward = transfer_errors(points0, points1, homography)
+    backward = transfer_errors(points1, points0, np.linalg.inv(homography))
     return (forward + backward) / 2
 
 

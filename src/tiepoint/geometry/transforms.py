@@ -34,6 +34,15 @@ def warp_points(
     return warped
 
 
+def transfer_errors(
+    points0: Float[np.ndarray, "n 2"],
+    points1: Float[np.ndarray, "n 2"],
+    homography: Float[np.ndarray, "3 3"],
+) -> Float[np.ndarray, "n"]:
+    """How far a homography sends the points of image 0 from those of image 1, in px; inf for points at infinity."""
+    return np.linalg.norm(warp_points(points0, homography) - points1, axis=1)
+
+
 def cross_matrix(vector: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
     """[v]x, such that [v]x w = v x w."""
     x, y, z = vector.astype(np.float64)

@@ -8,8 +8,8 @@ import numpy as np
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.datasets.collecting import Collected
 from tiepoint.evaluate.datasets.colmap_models import View, read_model
-from tiepoint.evaluate.datasets.parsing import find_file, pair_name, scene_of, split_part
-from tiepoint.evaluate.datasets.truths import rotation_tag
+from tiepoint.evaluate.datasets.parsing import find_file, scene_of, split_part
+from tiepoint.evaluate.datasets.truths import posed_pair
 from tiepoint.evaluate.datasets.turning import TURNS_OF_EXIF, turn_camera, turn_pose
 from tiepoint.evaluate.pairs import Dataset, EvaluationPair, PoseTruth
 from tiepoint.geometry.transforms import relative_pose
@@ -66,15 +66,8 @@ def _pair(view0: View, view1: View, folders: list[Path], found: Collected) -> Ev
         _upright(view, image, found) for view, image in zip((view0, view1), images, strict=True)
     )
     truth = PoseTruth(camera0=camera0, camera1=camera1, cam1_from_cam0=relative_pose(pose0, pose1))
-    scene = scene_of(view0.name, "model")
-    return EvaluationPair(
-        name=pair_name(scene, *images),
-        scene=scene,
-        image0=images[0],
-        image1=images[1],
-        truth=truth,
-        tags=rotation_tag(truth) | {"shared_points": len(view0.points & view1.points)},
-    )
+    shared_points = len(view0.points & view1.points)
+    return posed_pair(scene_of(view0.name, "model"), images, truth, shared_points=shared_points)
 
 
 def _upright(view: View, image: Path, found: Collected) -> tuple[Camera, np.ndarray]:

@@ -8,9 +8,9 @@ import numpy as np
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.datasets.collecting import Collected
 from tiepoint.evaluate.datasets.object_arrays import load_npz
-from tiepoint.evaluate.datasets.parsing import find_file, pair_name, split_part
+from tiepoint.evaluate.datasets.parsing import find_file, split_part
 from tiepoint.evaluate.datasets.posed_lists import add_posed_list
-from tiepoint.evaluate.datasets.truths import camera_of, pose_from, rotation_tag
+from tiepoint.evaluate.datasets.truths import camera_of, pose_from, posed_pair
 from tiepoint.evaluate.pairs import Dataset, EvaluationPair, PoseTruth
 from tiepoint.geometry.transforms import relative_pose
 
@@ -72,15 +72,7 @@ def _pair(
         for k, image in zip((i, j), images, strict=True)
     ]
     truth = PoseTruth(camera0=cameras[0], camera1=cameras[1], cam1_from_cam0=relative_pose(*poses))
-    scene = index.stem.partition("_")[0]
-    return EvaluationPair(
-        name=pair_name(scene, *images),
-        scene=scene,
-        image0=images[0],
-        image1=images[1],
-        truth=truth,
-        tags=rotation_tag(truth) | {"overlap": overlap},
-    )
+    return posed_pair(index.stem.partition("_")[0], images, truth, overlap=overlap)
 
 
 def _parse_info(info: Any, count: int) -> tuple[tuple[int, int], float]:

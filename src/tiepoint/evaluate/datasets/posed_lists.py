@@ -1,6 +1,7 @@
 """Text lists of pairs with intrinsics and poses: SuperGlue's, and glue-factory's pairs_calibrated.txt."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +9,8 @@ import numpy as np
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.datasets.collecting import Collected
-from tiepoint.evaluate.datasets.parsing import find_file, numbers, pair_name, read_lines, scene_of, split_part
-from tiepoint.evaluate.datasets.truths import camera_of, pose_from, rotation_tag
+from tiepoint.evaluate.datasets.parsing import find_file, numbers, read_lines, scene_of, split_part
+from tiepoint.evaluate.datasets.truths import camera_of, pose_from, posed_pair
 from tiepoint.evaluate.datasets.turning import turn_truth
 from tiepoint.evaluate.pairs import Dataset, EvaluationPair, PoseTruth
 
@@ -101,13 +102,6 @@ def _pair(row: Row, folders: Sequence[Path], found: Collected, *, default_scene:
     )
     truth = turn_truth(truth, *row.quarter_turns)
     scene = scene_of(row.names[0], default_scene)
-    return EvaluationPair(
-        name=pair_name(scene, image0, image1),
-        scene=scene,
-        image0=image0,
-        image1=image1,
-        truth=truth,
-        tags=rotation_tag(truth),
-        quarter_turns0=row.quarter_turns[0],
-        quarter_turns1=row.quarter_turns[1],
-    )
+    turns0, turns1 = row.quarter_turns
+    pair = posed_pair(scene, (image0, image1), truth)
+    return replace(pair, quarter_turns0=turns0, quarter_turns1=turns1)

@@ -9,9 +9,9 @@ import numpy as np
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.datasets.collecting import Collected
 from tiepoint.evaluate.datasets.object_arrays import load_npz
-from tiepoint.evaluate.datasets.parsing import find_file, pair_name, read_matrix, split_part
+from tiepoint.evaluate.datasets.parsing import find_file, read_matrix, split_part
 from tiepoint.evaluate.datasets.posed_lists import add_posed_list
-from tiepoint.evaluate.datasets.truths import camera_of, pose_from, rotation_tag, scaled_intrinsics
+from tiepoint.evaluate.datasets.truths import camera_of, pose_from, posed_pair, scaled_intrinsics
 from tiepoint.evaluate.pairs import Dataset, EvaluationPair, PoseTruth
 from tiepoint.geometry.transforms import relative_pose
 from tiepoint.types import Camera
@@ -86,14 +86,7 @@ def _pair(index: Index, row: int, found: Collected) -> EvaluationPair:
     truth = PoseTruth(
         camera0=cameras[0], camera1=cameras[1], cam1_from_cam0=_pose(index, row, scene, (frame0, frame1))
     )
-    return EvaluationPair(
-        name=pair_name(scene, *images),
-        scene=scene,
-        image0=images[0],
-        image1=images[1],
-        truth=truth,
-        tags=rotation_tag(truth),
-    )
+    return posed_pair(scene, images, truth)
 
 
 def _camera(index: Index, scene: str, image_size: tuple[int, int]) -> Camera:

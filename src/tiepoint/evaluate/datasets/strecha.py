@@ -8,9 +8,9 @@ import numpy as np
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.datasets.collecting import Collected
-from tiepoint.evaluate.datasets.parsing import numbers, pair_name, read_lines
-from tiepoint.evaluate.datasets.truths import camera_of, pose_from, rotation_tag
-from tiepoint.evaluate.pairs import Dataset, EvaluationPair, PoseTruth
+from tiepoint.evaluate.datasets.parsing import numbers, read_lines
+from tiepoint.evaluate.datasets.truths import camera_of, pose_from, posed_pair
+from tiepoint.evaluate.pairs import Dataset, PoseTruth
 from tiepoint.geometry.transforms import relative_pose
 from tiepoint.types import Camera
 
@@ -66,14 +66,9 @@ def read_strecha(path: str | Path) -> Dataset:
 def _add_pair(found: Collected, scene: str, view0: View, view1: View, *, gap: int) -> None:
     pose = relative_pose(view0.cam_from_world, view1.cam_from_world)
     truth = PoseTruth(camera0=view0.camera, camera1=view1.camera, cam1_from_cam0=pose)
-    tags = rotation_tag(truth) | {"gap": gap}
-    if float(tags["rot_deg"]) >= MAX_ROTATION_DEG:
-        return
-    name = pair_name(scene, view0.image, view1.image)
-    pair = EvaluationPair(
-        name=name, scene=scene, image0=view0.image, image1=view1.image, truth=truth, tags=tags
-    )
-    found.add(pair)
+    pair = posed_pair(scene, (view0.image, view1.image), truth, gap=gap)
+    if float(pair.tags["rot_deg"]) < MAX_ROTATION_DEG:
+        found.add(pair)
 
 
 def _read_view(file: Path, image: Path, found: Collected) -> View:

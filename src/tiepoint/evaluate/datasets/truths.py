@@ -1,10 +1,14 @@
 """Numbers to truths, with the checks that a wrong column, another image size or another order would fail."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluate.pairs import HomographyTruth, PoseTruth
+from tiepoint.evaluate.datasets.parsing import pair_name
+from tiepoint.evaluate.pairs import EvaluationPair, HomographyTruth, PoseTruth
 from tiepoint.geometry.metrics import rotation_error_deg
 from tiepoint.types import Camera
 
@@ -69,3 +73,16 @@ def scaled_intrinsics(
 def rotation_tag(truth: PoseTruth) -> dict[str, str | float]:
     """The angle between the two cameras, to group figures by."""
     return {"rot_deg": round(rotation_error_deg(truth.cam1_from_cam0[:, :3], np.eye(3)), 1)}
+
+
+def posed_pair(scene: str, images: Sequence[Path], truth: PoseTruth, **tags: str | float) -> EvaluationPair:
+    """A pair with a pose, named after its scene and images, and tagged with the angle between the cameras."""
+    image0, image1 = images
+    return EvaluationPair(
+        name=pair_name(scene, image0, image1),
+        scene=scene,
+        image0=image0,
+        image1=image1,
+        truth=truth,
+        tags=rotation_tag(truth) | tags,
+    )
