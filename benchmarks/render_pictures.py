@@ -1,4 +1,4 @@
-"""Make the pictures of docs/guide.md from photographs that may be redistributed: those that scikit-image carries.
+"""Make pictures of docs/guide.md and docs/any-pair.md from photographs that may be redistributed: those that scikit-image carries.
 
 .venv/bin/python benchmarks/render_pictures.py
 
@@ -7,6 +7,7 @@ Photographs of one scene by a camera that only turned are made of one of them; t
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import PIL.Image
@@ -28,6 +29,7 @@ def main() -> None:
     save("overlay", overlay(matcher))
     save("panorama", panorama(matcher))
     save("epipolar-lines", epipolar_lines(matcher))
+    save("found", found())
 
 
 def overlay(matcher: tiepoint.Matcher) -> PIL.Image.Image:
@@ -55,6 +57,21 @@ def epipolar_lines(matcher: tiepoint.Matcher) -> PIL.Image.Image:
     pair = read_image(left), view(read_image(right), (600, 400), yaw=0, pitch=0, roll=7)
     result = matcher.match(*pair)
     return result.draw_epipolar_lines(tiepoint.estimate_fundamental(result), *pair)
+
+
+def found() -> PIL.Image.Image:
+    """A cup of coffee (CC0), looked for among other views of it, and what else scikit-image has."""
+    cup = read_image(data.coffee())
+    views = {"turned": (4, 2, 15), "from the left": (6, -2, -8), "darker": (-5, 1, 4)}
+    images = {name: view(cup, (400, 280), yaw=y, pitch=p, roll=r) for name, (y, p, r) in views.items()}
+    images["darker"] = darker(images["darker"])
+    others = {"motorcycle": data.stereo_motorcycle()[0], "cat": data.chelsea(), "rocket": data.rocket()}
+    images |= {name: read_image(pixels) for name, pixels in others.items()}
+    with TemporaryDirectory() as folder:
+        cup.to_pil().save(Path(folder) / "cup.png")
+        for name, image in images.items():
+            image.to_pil().save(Path(folder) / f"{name}.png")
+        return tiepoint.find(Path(folder) / "cup.png", folder).draw()
 
 
 def view(photograph: Image, size: tuple[int, int], *, yaw: float, pitch: float, roll: float) -> Image:

@@ -2,10 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 from jaxtyping import install_import_hook
+
+if TYPE_CHECKING:
+    from tiepoint.collection.collection import Collection
 
 # Shapes in signatures are checked while tests run; for users they cost nothing.
 CHECKER = (
@@ -36,6 +40,18 @@ def shared_data() -> Path:
             pytest.fail(f"the shared photographs are not at {SHARED_DATA}")
         pytest.skip("the shared photographs (../shared/data) are not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def castle(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> "Collection":
+    """Eleven photographs of a castle, all pairs matched and verified; tests that write to it copy it first."""
+    from tiepoint.collection.collection import open_collection
+    from tiepoint.collection.runner import match_collection
+
+    out = tmp_path_factory.mktemp("castle")
+    photos = shared_data / "sceaux_castle" / "images"
+    match_collection(photos, out, resize=640, max_keypoints=512, device="cpu")
+    return open_collection(out)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tiepoint.api import load, match
+    from tiepoint.collection.collection import Collection, open_collection
+    from tiepoint.collection.colmap_database import export_colmap
+    from tiepoint.collection.localization import localize
+    from tiepoint.collection.reconstruction import reconstruct
+    from tiepoint.collection.runner import match_collection
     from tiepoint.errors import InvalidInput, MissingDependency, TiepointError, WeightsError
+    from tiepoint.finding import Ranking, find
     from tiepoint.geometry.estimate import (
         estimate_essential,
         estimate_fundamental,
@@ -33,7 +39,10 @@ if TYPE_CHECKING:
     from tiepoint.matcher import Matcher
     from tiepoint.presets import PRESETS
     from tiepoint.result import MatchResult
+    from tiepoint.training.train import train
     from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
+    from tiepoint.verdict import Verdict
+    from tiepoint.video import Tracker, Tracks, track
 
 __version__ = "0.1.0"
 
@@ -41,6 +50,7 @@ _HOMES = {
     "AutoImageProcessor": "huggingface",
     "AutoModelForKeypointMatching": "huggingface",
     "Camera": "types",
+    "Collection": "collection.collection",
     "Features": "types",
     "Image": "image",
     "InvalidInput": "errors",
@@ -53,18 +63,30 @@ _HOMES = {
     "Matches": "types",
     "MissingDependency": "errors",
     "PRESETS": "presets",
+    "Ranking": "finding",
     "SuperPointConfig": "huggingface",
     "TiepointError": "errors",
+    "Tracker": "video",
+    "Tracks": "video",
     "TwoViewEstimate": "types",
+    "Verdict": "verdict",
     "WeightsError": "errors",
     "estimate_essential": "geometry.estimate",
     "estimate_fundamental": "geometry.estimate",
     "estimate_homography": "geometry.estimate",
     "estimate_relative_pose": "geometry.estimate",
+    "export_colmap": "collection.colmap_database",
+    "find": "finding",
     "load": "api",
+    "localize": "collection.localization",
     "match": "api",
+    "match_collection": "collection.runner",
+    "open_collection": "collection.collection",
     "pipeline": "huggingface",
     "read_image": "image",
+    "reconstruct": "collection.reconstruction",
+    "track": "video",
+    "train": "training.train",
 }
 
 __all__ = [
@@ -72,6 +94,7 @@ __all__ = [
     "AutoImageProcessor",
     "AutoModelForKeypointMatching",
     "Camera",
+    "Collection",
     "Features",
     "Image",
     "InvalidInput",
@@ -83,19 +106,31 @@ __all__ = [
     "Matcher",
     "Matches",
     "MissingDependency",
+    "Ranking",
     "SuperPointConfig",
     "TiepointError",
+    "Tracker",
+    "Tracks",
     "TwoViewEstimate",
+    "Verdict",
     "WeightsError",
     "__version__",
     "estimate_essential",
     "estimate_fundamental",
     "estimate_homography",
     "estimate_relative_pose",
+    "export_colmap",
+    "find",
     "load",
+    "localize",
     "match",
+    "match_collection",
+    "open_collection",
     "pipeline",
     "read_image",
+    "reconstruct",
+    "track",
+    "train",
 ]
 
 

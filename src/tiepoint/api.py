@@ -16,7 +16,7 @@ from tiepoint.draw import check_picture, save_picture
 from tiepoint.errors import InvalidInput
 from tiepoint.exports import check_format
 from tiepoint.extractors.masks import MaskSource
-from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor, build_network
+from tiepoint.extractors.neural import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
 from tiepoint.extractors.tiling import Tiling, check_tile
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
@@ -26,9 +26,11 @@ from tiepoint.matchers.nearest import NearestMatcher
 from tiepoint.matchers.packs import BatchSize
 from tiepoint.networks.lightglue import LightGlue
 from tiepoint.networks.lightglue_adaptive import Adaptivity
+from tiepoint.networks.lightglue_convert import DETECTOR_PREFIX
 from tiepoint.networks.lightglue_convert import build as build_lightglue
-from tiepoint.presets import DEFAULT_PRESET, Preset, find_preset
+from tiepoint.presets import DEFAULT_PRESET, MODEL, Preset, find_preset
 from tiepoint.result import MatchResult
+from tiepoint.rotation import Rotations, check_rotations
 from tiepoint.types import TwoViewEstimate
 from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
 
@@ -40,7 +42,7 @@ DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_arg
 
 
 def load(
-    preset: str = DEFAULT_PRESET,
+    preset: str | os.PathLike[str] = DEFAULT_PRESET,
     *,
     device: str | torch.device = "auto",
     max_keypoints: int | None = 2048,
@@ -53,6 +55,7 @@ def load(
     dtype: Dtype = "float32",
     batch_size: BatchSize = "auto",
     memory_budget: int | None = None,
+    rotations: Rotations | None = None,
     extractor_weights: str | Path | None = None,
     matcher_weights: str | Path | None = None,
     accept_license: bool = False,
@@ -61,7 +64,7 @@ def load(
     """Make a matcher; weights that aren't on this machine yet are downloaded.
 
     Args:
-        preset: see `tiepoint presets`.
+        preset: see `tiepoint presets`; or a folder that `tiepoint train` has written.
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps".
         max_keypoints: an image, the strongest; None: all.
         resize: longer side, in px, of the image that the extractor sees; smaller images are enlarged. None: as is.
@@ -77,6 +80,8 @@ def load(
         batch_size: pairs that LightGlue computes together; "auto": as many as pay on the device.
         memory_budget: bytes that matching may take beside the weights, which limits batches; None: as much as pays
             on a CPU, half of what is free on a GPU.
+        rotations: "auto": where two images don't match as they are, `match` tries image 1 in quarter turns; positions
+            stay those in the upright image, `rotation1` tells the turn. None: never.
         extractor_weights: your own file instead of the preset's.
         matcher_weights: likewise.
         accept_license: consent to weights that are not free for commercial use.
@@ -90,17 +95,18 @@ def load(
     if dtype not in DTYPES:
         raise InvalidInput(f"dtype must be one of {', '.join(map(repr, DTYPES))}, but is {dtype!r}")
     _check_options(max_keypoints, resize, border, adaptive, pruning_min_keypoints, filter_threshold)
+    check_rotations(rotations)
     target = choose_device(device)
     read = partial(load_state_dict, accept_license=accept_license, progress=progress)
     settings = {**_whole(max_keypoints=max_keypoints, resize=resize, border=border), "tile": check_tile(tile)}
-    extractor = _load_extractor(row, extractor_weights or row.extractor, read, settings, target)
+    extractor = _load_extractor(row, extractor_weights, read, settings, target)
     kind = extractor.settings.kind
     if row.matcher == "nearest":
         if matcher_weights is not None:
             raise InvalidInput(
                 f"preset {preset!r} matches without weights, so matcher_weights can't be used with it"
             )
-        return Matcher(extractor, NearestMatcher(kind=kind, filter_threshold=filter_threshold))
+        return Matcher(extractor, NearestMatcher(kind=kind, filter_threshold=filter_threshold), rotations)
     network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target, DTYPES[dtype])
     _check_dimensions(extractor, network, str(matcher_weights or row.matcher_weights))
     matcher = LightGlueMatcher(
@@ -112,14 +118,14 @@ def load(
         batch_size=batch_size,
         memory_budget=memory_budget,
     )
-    return Matcher(extractor, matcher)
+    return Matcher(extractor, matcher, rotations)
 
 
 def match(
     image0: ImageSource | Image,
     image1: ImageSource | Image,
     *,
-    preset: str = DEFAULT_PRESET,
+    preset: str | os.PathLike[str] = DEFAULT_PRESET,
     mask0: MaskSource | None = None,
     mask1: MaskSource | None = None,
     **options: Any,
@@ -219,15 +225,32 @@ def choose_device(device: str | torch.device) -> torch.device:
 
 def _load_extractor(
     row: Preset,
-    weights: str | Path,
+    weights: str | Path | None,
     read: Callable[..., dict[str, torch.Tensor]],
     settings: Mapping[str, Any],
     device: torch.device,
 ) -> NeuralExtractor:
-    state = read(weights, key=WEIGHTS[row.extractor].group)
-    kind = f"{row.extractor}@{_digest_of(weights)[:12]}"
+    kind, state = _detector(row, weights, read)
     chosen = ExtractionSettings(kind=kind, detection_threshold=row.detection_threshold, **settings)
     return NeuralExtractor(build_network(row.extractor, state).to(device), chosen)
+
+
+def _detector(
+    row: Preset, weights: str | Path | None, read: Callable[..., dict[str, torch.Tensor]]
+) -> tuple[str, dict[str, torch.Tensor]]:
+    """Kind of the features, and tensors of the detector: those named, else the preset's."""
+    if row.extractor not in NETWORKS:
+        raise InvalidInput(
+            f"{row.folder} has the extractor {row.extractor!r}; there are {', '.join(NETWORKS)}"
+        )
+    if weights is None and row.folder is not None:
+        path = row.folder / MODEL
+        tensors = {
+            n.removeprefix(DETECTOR_PREFIX): t for n, t in read(path).items() if n.startswith(DETECTOR_PREFIX)
+        }
+        return row.kind or f"{row.extractor}@{digest(path)[:12]}", tensors
+    chosen = weights or row.extractor
+    return f"{row.extractor}@{_digest_of(chosen)[:12]}", read(chosen, key=WEIGHTS[row.extractor].group)
 
 
 def _whole(**numbers: Any) -> dict[str, int | None]:

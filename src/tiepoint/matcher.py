@@ -1,6 +1,9 @@
 """Matcher: an extractor and a matcher, loaded once and used many times."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import islice
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
@@ -9,10 +12,15 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.extractors.masks import MaskSource, read_mask
 from tiepoint.extractors.neural import NeuralExtractor
+from tiepoint.extractors.turning import turn_features_back, turn_image, turn_mask
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.matchers.compatibility import Pair
 from tiepoint.result import MatchResult
+from tiepoint.rotation import ImageAndMask, Rotations, TurnProbe, check_rotations, find_turn
 from tiepoint.types import Features, Matches
+
+ONE_TO_MANY_GROUP = 8
+"""Images that `match_one_to_many` extracts before it matches them together."""
 
 
 @runtime_checkable
@@ -32,16 +40,21 @@ class Matcher:
     Attributes:
         extractor: image -> Features.
         matcher: pairs of Features -> Matches.
+        rotations: whether `match` may turn image 1 by quarter turns; see `load`.
     """
 
-    def __init__(self, extractor: NeuralExtractor, matcher: PairMatcher) -> None:
+    def __init__(
+        self, extractor: NeuralExtractor, matcher: PairMatcher, rotations: Rotations | None = None
+    ) -> None:
         self.extractor = extractor
         self.matcher = matcher
+        self.rotations = check_rotations(rotations)
 
     @property
     def fingerprint(self) -> str:
         """Changes with everything that decides which matches two images give; a key for caches."""
-        return f"{self.extractor.fingerprint}-{self.matcher.fingerprint}"
+        turns = f"-rotations-{self.rotations}" if self.rotations else ""
+        return f"{self.extractor.fingerprint}-{self.matcher.fingerprint}{turns}"
 
     def extract(self, image: ImageSource | Image, *, mask: MaskSource | None = None) -> Features:
         """Detect and describe the keypoints of one image.
@@ -89,7 +102,7 @@ class Matcher:
         mask0: MaskSource | None = None,
         mask1: MaskSource | None = None,
     ) -> MatchResult:
-        """Find the tie points of two images: read, extract, match.
+        """Find the tie points of two images: read, extract, match; with `rotations`, in the turn that they need.
 
         Args:
             image0: as for `extract`.
@@ -108,9 +121,101 @@ class Matcher:
         (found,) = self.matcher.match([(features0, features1)])
         times.append(perf_counter())
         stages = zip(("read", "extract", "match"), times, times[1:], strict=False)
-        return MatchResult.of(
+        upright = MatchResult.of(
             features0, features1, found, {stage: end - begin for stage, begin, end in stages}
         )
+        return upright if self.rotations is None else self._match_turned(upright, *both)
+
+    def match_one_to_many(
+        self,
+        reference: ImageSource | Image | Features,
+        images: Iterable[ImageSource | Image | Features],
+        *,
+        mask: MaskSource | None = None,
+    ) -> Iterator[MatchResult | InvalidInput]:
+        """Match one image with any number of others; its keypoints are found once.
+
+        Args:
+            reference: image 0 of every pair; as for `extract`, or what `extract` gave.
+            images: likewise, image 1 of a pair each; read as they are needed, a few in memory at a time.
+            mask: where keypoints of the reference may lie, as for `extract`.
+
+        Returns:
+            For each image, in the same order: what matching it gave, which equals what `match_features` gives; or,
+            where it can't be read, the error, as a value in its place, so that one broken image doesn't cost the others.
+
+        Raises:
+            InvalidInput: the reference can't be read, at once; features of another preset or dimension.
+
+        Example:
+            >>> for path, result in zip(paths, matcher.match_one_to_many("query.jpg", paths)):
+            ...     print(path, result if isinstance(result, tiepoint.InvalidInput) else result.verdict)
+        """
+        if not isinstance(reference, Features):
+            pixels = _read(reference, mask, "mask")
+            return self._match_each(
+                self.extractor.extract(*pixels), pixels if self.rotations else None, images
+            )
+        if mask is not None:
+            raise InvalidInput(
+                "these features were extracted already; give the mask to extract(image, mask=mask)"
+            )
+        return self._match_each(reference, None, images)
+
+    def _match_each(
+        self,
+        reference: Features,
+        pixels: ImageAndMask | None,
+        images: Iterable[ImageSource | Image | Features],
+    ) -> Iterator[MatchResult | InvalidInput]:
+        """`pixels` are the reference's, where images may be turned."""
+        remaining = iter(images)
+        while group := list(islice(remaining, ONE_TO_MANY_GROUP)):
+            found = [self._try_extract(image) for image in group]
+            good = [(reference, features) for features in found if isinstance(features, Features)]
+            upright = iter(self.match_features(good))
+            for image, features in zip(group, found, strict=True):
+                if isinstance(features, InvalidInput):
+                    yield features
+                else:
+                    yield self._turned_if_needed(next(upright), pixels, image)
+
+    def _try_extract(self, image: ImageSource | Image | Features) -> Features | InvalidInput:
+        try:
+            return image if isinstance(image, Features) else self.extract(image)
+        except InvalidInput as error:
+            return error
+
+    def _turned_if_needed(
+        self, upright: MatchResult, pixels: ImageAndMask | None, image: ImageSource | Image | Features
+    ) -> MatchResult:
+        source = image.source if isinstance(image, Features) else image
+        if pixels is None or source is None or upright.features1.fingerprint != self.extractor.fingerprint:
+            return upright  # without pixels, or with a mask that only its features know
+        return self._match_turned(upright, pixels, (read_image(source), None))
+
+    @cached_property
+    def _turn_probe(self) -> TurnProbe:
+        return TurnProbe.of(self.extractor, self.matcher)
+
+    def _match_turned(self, upright: MatchResult, image0: ImageAndMask, image1: ImageAndMask) -> MatchResult:
+        """The better one of the upright matches, and those of the turn that the images seem to need."""
+        start = perf_counter()
+        turn = find_turn(upright, lambda: self._turn_probe.best_turn(image0, image1))
+        best = upright
+        if turn:
+            turned = self._match_at(upright, *image1, turn)
+            best = max(upright, turned, key=lambda result: result.verdict.num_inliers)
+        best.seconds.update(upright.seconds, rotate=perf_counter() - start)
+        return best
+
+    def _match_at(
+        self, upright: MatchResult, image1: Image, mask1: torch.Tensor | None, turn: int
+    ) -> MatchResult:
+        features1 = self.extractor.extract(turn_image(image1, turn), turn_mask(mask1, turn))
+        (found,) = self.matcher.match([(upright.features0, features1)])
+        back = turn_features_back(features1, turn, image1.image_size)
+        return replace(MatchResult.of(upright.features0, back, found), rotation1=turn)
 
 
 def _read(

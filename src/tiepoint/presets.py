@@ -1,12 +1,18 @@
 """PRESETS: a name for an extractor, a matcher, and the weights of both."""
 
 import difflib
+import json
+import os
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from tiepoint.errors import InvalidInput
 
 DEFAULT_PRESET = "aliked+lightglue"
+
+CONFIG, MODEL, TRAINING = "config.json", "model.safetensors", "training.json"
+"""Files of a folder that holds both networks: Hugging Face's two, and the record of `tiepoint train` where it made it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +25,9 @@ class Preset:
         matcher_weights: name of the matcher's row in `WEIGHTS`; None where it has no weights.
         about: for whom this is, in one line.
         detection_threshold: a keypoint scores above this; 0 where the strongest are taken whatever they score.
+        folder: holds both networks, in the form of `LightGlueForKeypointMatching.save_pretrained`; None: they're
+            rows of `WEIGHTS`.
+        kind: of the features that the folder's extractor makes, where the folder says so.
     """
 
     extractor: str
@@ -26,6 +35,8 @@ class Preset:
     matcher_weights: str | None = None
     about: str
     detection_threshold: float = 0.0
+    folder: Path | None = None
+    kind: str | None = None
 
     @property
     def weights(self) -> list[str]:
@@ -83,14 +94,48 @@ PRESETS: dict[str, Preset] = {
 """Name -> extractor, matcher and weights."""
 
 
-def find_preset(name: str) -> Preset:
-    """The row of this name.
+def find_preset(name: str | os.PathLike[str]) -> Preset:
+    """The row of this name, or that of a folder with both networks.
 
     Raises:
-        InvalidInput: there is none; the message names the nearest and all.
+        InvalidInput: there is none; the message names the nearest and all. Or the folder holds something else.
     """
     if name in PRESETS:
-        return PRESETS[name]
+        return PRESETS[str(name)]
+    if os.path.isdir(str(name)):  # noqa: PTH112 - a name that no file can have is no folder, and no error
+        return preset_of_folder(Path(name))
     close = difflib.get_close_matches(str(name), PRESETS, n=1)
     meant = f"; did you mean {close[0]!r}?" if close else ";"
     raise InvalidInput(f"there is no preset {name!r}{meant} the presets are {', '.join(PRESETS)}")
+
+
+def preset_of_folder(folder: Path) -> Preset:
+    """What a folder holds that `tiepoint train`, or `LightGlueForKeypointMatching.save_pretrained`, has written.
+
+    Raises:
+        InvalidInput: a file is missing or isn't what it should be.
+    """
+    if not (folder / MODEL).is_file():
+        raise InvalidInput(f"{folder} holds no {MODEL}; name a preset, or the folder of a trained model")
+    detector = _read_json(folder / CONFIG).get("keypoint_detector_config") or {}
+    names = detector.get("model_type", "superpoint"), detector.get("variant")
+    record = _read_json(folder / TRAINING) if (folder / TRAINING).exists() else {}
+    return Preset(
+        extractor=record.get("extractor") or "-".join(filter(None, names)),
+        matcher="lightglue",
+        matcher_weights=str(folder / MODEL),
+        about=f"trained: {folder}",
+        detection_threshold=float(detector.get("keypoint_threshold", 0.0)),
+        folder=folder,
+        kind=record.get("kind"),
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"can't read {path} ({error}); name the folder of a trained model") from error
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{path} must hold a JSON object, but holds a {type(values).__name__}")
+    return values

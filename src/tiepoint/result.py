@@ -13,6 +13,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.exports import plain, write_contents
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.types import Features, Matches, TwoViewEstimate
+from tiepoint.verdict import Verdict, verdict_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +29,9 @@ class MatchResult:
         survived0: (m,) int64, 1 + number of prunings that each keypoint of image 0 survived; the number of layers
             with pruning off (the official `prune0`).
         survived1: (n,) likewise of image 1.
-        seconds: duration of each stage that ran: "read", "extract", "match".
+        seconds: duration of each stage that ran: "read", "extract", "match", and with `rotations` "rotate".
+        rotation1: 0, 90, 180 or 270: degrees counter-clockwise by which image 1 was turned before its features were
+            extracted and matched; all positions are those in the upright image.
     """
 
     matches: np.ndarray
@@ -39,6 +42,8 @@ class MatchResult:
     survived0: np.ndarray
     survived1: np.ndarray
     seconds: dict[str, float] = field(default_factory=dict)
+    rotation1: int = 0
+    _verdict: Verdict | None = field(default=None, repr=False)  # made when it is asked for
 
     @classmethod
     def of(
@@ -73,6 +78,17 @@ class MatchResult:
         """(k, 2) float32: where the same physical points are in image 1."""
         return _array(self.features1.keypoints)[self.matches[:, 1]]
 
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the two images show the same place: probability and reason, from all matches of the pair.
+
+        Computed once, when it is first asked for; what `inliers` picks has the verdict of the whole.
+        """
+        if self._verdict is None:
+            object.__setattr__(self, "_verdict", verdict_of(self))
+        assert self._verdict is not None, "it was just made"
+        return self._verdict
+
     def inliers(self, estimate: TwoViewEstimate) -> "MatchResult":
         """The same result with only those matches that agree with an estimate; none where it failed.
 
@@ -84,7 +100,8 @@ class MatchResult:
                 f"the estimate is of {len(estimate.inliers)} matches, but this result has {len(self)}; "
                 "pass the estimate that was made from it"
             )
-        return replace(self, matches=self.matches[estimate.inliers], scores=self.scores[estimate.inliers])
+        kept = {"matches": self.matches[estimate.inliers], "scores": self.scores[estimate.inliers]}
+        return replace(self, **kept, _verdict=self.verdict)
 
     def draw(
         self,
@@ -113,6 +130,7 @@ class MatchResult:
             self.scores,
             **self._keypoints(keypoints),
             max_lines=max_lines,
+            caption=self._caption(),
         )
 
     def draw_inliers(
@@ -144,7 +162,7 @@ class MatchResult:
             self.scores,
             **self._keypoints(keypoints),
             max_lines=max_lines,
-            caption=estimate.kind,
+            caption=self._caption(estimate.kind),
         )
 
     def draw_epipolar_lines(
@@ -168,9 +186,8 @@ class MatchResult:
         """
         matrix = _model(estimate, "epipolar lines", ("fundamental", "essential", "pose"))
         pictures, fitting = self._pictures(image0, image1), self.inliers(estimate)
-        return draw_epipolar_lines(
-            *pictures, fitting.points0, fitting.points1, matrix, max_lines=max_lines, caption=estimate.kind
-        )
+        points, caption = (fitting.points0, fitting.points1), self._caption(estimate.kind)
+        return draw_epipolar_lines(*pictures, *points, matrix, max_lines=max_lines, caption=caption)
 
     def overlay(
         self,
@@ -221,6 +238,10 @@ class MatchResult:
     ) -> tuple[Image, Image]:
         return _picture(image0, self.features0, 0), _picture(image1, self.features1, 1)
 
+    def _caption(self, text: str = "") -> str | None:
+        turned = f"image 1 turned by {self.rotation1} degrees" if self.rotation1 else ""
+        return ", ".join(filter(None, (text, turned))) or None
+
     def _keypoints(self, wanted: bool) -> dict[str, Any]:
         both = {"keypoints0": self.features0.keypoints, "keypoints1": self.features1.keypoints}
         return {name: _array(keypoints) for name, keypoints in both.items()} if wanted else {}
@@ -261,6 +282,8 @@ class MatchResult:
             "layers_run": self.layers_run,
             "survived0": self.survived0,
             "survived1": self.survived1,
+            "rotation1": self.rotation1,
+            "verdict": asdict(self.verdict),
             "seconds": dict(self.seconds),
         }
 

@@ -19,6 +19,7 @@ def stitch_to_files(
     overlay: str | os.PathLike[str] | None = None,
     mode: OverlayMode = "blend",
     max_error_px: float = 3.0,
+    only_same_place: bool = False,
     **options: Any,
 ) -> tuple[MatchResult, TwoViewEstimate]:
     """Match, estimate a homography, and write pictures; paths that can't be written are found out before the work.
@@ -30,6 +31,7 @@ def stitch_to_files(
         overlay: where to write image 0 warped onto image 1; written even where no panorama can be.
         mode: of the overlay: "blend" or "checkerboard".
         max_error_px: an inlier's largest error, in px of the original images.
+        only_same_place: write no picture where the verdict is that the images show different places.
         **options: as for `tiepoint.api.match_to_files`.
 
     Raises:
@@ -42,6 +44,8 @@ def stitch_to_files(
     verify = make_verifier("homography", max_error_px=max_error_px)
     result, estimate = match_to_files(image0, image1, verify=verify, **options)
     assert estimate is not None, "a verifier was given"
+    if only_same_place and not result.verdict.same_place:
+        return result, estimate
     if overlay is not None:
         save_picture(result.overlay(estimate, mode=mode), overlay)
     save_picture(result.panorama(estimate), panorama)

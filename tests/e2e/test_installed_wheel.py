@@ -19,8 +19,14 @@ OPTIONAL = {
     "skimage": "tiepoint/demo.py",
     "transformers": "tiepoint/huggingface/",
     "cv2": "tiepoint/geometry/",
-    "pycolmap": "tiepoint/geometry/",
-    "h5py": "tiepoint/store.py",
+    "pycolmap": ("tiepoint/geometry/", "tiepoint/collection/"),
+    "plotly": "tiepoint/collection/plots.py",
+    "pyarrow": "tiepoint/collection/exports.py",
+    "av": "tiepoint/video/",
+    "faiss": "tiepoint/collection/retrieval.py",
+    "fsspec": "tiepoint/store/places.py",
+    "h5py": "tiepoint/store/shards.py",
+    "ray": "tiepoint/collection/executors/ray.py",
 }
 """Libraries that are not required, each with the only file or folder that may import it."""
 

@@ -40,7 +40,7 @@ def test_round_trip(records: dict[str, dict]):
 def test_a_flipped_bit_is_never_taken_for_data(data: st.DataObject):
     array = np.arange(200, dtype=np.float32).reshape(100, 2)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tiepoint.store.logger.warning", lambda *_: None)
+        patch.setattr("tiepoint.store.store.logger.warning", lambda *_: None)
         path = Store(folder, {}).write("things", {"a": {"array": array, "number": 5}})
         content = bytearray(path.read_bytes())
         place = data.draw(st.integers(0, len(content) - 1))

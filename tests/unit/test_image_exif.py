@@ -1,4 +1,4 @@
-"""Focal lengths from EXIF data, good and damaged."""
+"""Focal lengths and positions from EXIF data, good and damaged."""
 
 import logging
 from pathlib import Path
@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 from PIL.TiffImagePlugin import IFDRational
 
-from tiepoint.image.exif import read_focal_length_px
+from tiepoint.image.exif import read_focal_length_px, read_position
 
 FOCAL_MM, FILM_MM, X_RESOLUTION, UNIT, WIDTH, HEIGHT = 0x920A, 0xA405, 0xA20E, 0xA210, 0xA002, 0xA003
 CANON = {
@@ -91,3 +91,43 @@ def test_damaged_exif_data_cost_no_estimate(path: Path):
     data[start + 4 : start + 40] = b"\xff" * 36
     path.write_bytes(bytes(data))
     assert read_focal_length_px(path, (8, 6)) is None
+
+
+NORTH, EAST = {1: "N", 2: (55.0, 42.0, 19.8)}, {3: "E", 4: (13.0, 11.0, 33.0)}
+
+
+def position_of(path: Path, tags: dict[int, object]) -> tuple[float, float] | None:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8825).update(tags)
+    PIL.Image.new("L", (8, 6)).save(path, exif=exif)
+    return read_position(path)
+
+
+@pytest.mark.parametrize(("reference0", "sign0"), [("N", 1), ("S", -1), ("s", -1)])
+@pytest.mark.parametrize(("reference1", "sign1"), [("E", 1), ("W", -1)])
+def test_the_four_quarters_of_the_globe(path: Path, reference0: str, sign0: int, reference1: str, sign1: int):
+    tags = NORTH | EAST | {1: reference0, 3: reference1}
+    assert position_of(path, tags) == pytest.approx((sign0 * 55.7055, sign1 * 13.1925))
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        NORTH,
+        EAST,
+        NORTH | {3: "E"},
+        NORTH | EAST | {2: (95.0, 0.0, 0.0)},
+        NORTH | EAST | {4: (181.0, 0.0, 0.0)},
+        NORTH | EAST | {4: (13.0, 11.0)},
+        NORTH | EAST | {4: (13.0, IFDRational(1, 0), 0.0)},
+        {1: "N", 2: (0.0, 0.0, 0.0), 3: "E", 4: (0.0, 0.0, 0.0)},
+    ],
+    ids=["nothing", "latitude", "longitude", "side", "north", "east", "minutes", "nan", "zero"],
+)
+def test_no_position_where_none_is_known(path: Path, tags: dict[int, object]):
+    assert position_of(path, tags) is None
+
+
+def test_no_position_where_there_is_no_file(tmp_path: Path):
+    assert read_position(tmp_path / "missing.jpg") is None

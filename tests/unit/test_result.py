@@ -31,7 +31,17 @@ NAMES = {
         for name in ("image", "image_size", "exif_orientation", "points", "keypoints")
         for side in (0, 1)
     ),
-    *("features", "scores", "matches", "layers_run", "survived0", "survived1", "seconds"),
+    *(
+        "features",
+        "scores",
+        "matches",
+        "layers_run",
+        "survived0",
+        "survived1",
+        "rotation1",
+        "verdict",
+        "seconds",
+    ),
 }
 
 
@@ -341,7 +351,7 @@ class TestGeometry:
 
 class TestSave:
     def test_json_and_npz_hold_the_same_names(self, result: MatchResult, tmp_path: Path) -> None:
-        """But for the seconds: .npz has no place for a dict, so each stage has a name of its own."""
+        """But for seconds and verdict: .npz has no place for a dict, so each of their values has a name of its own."""
         sourced = replace(
             result,
             features0=replace(result.features0, source="a"),
@@ -349,8 +359,9 @@ class TestSave:
         )
         assert set(json.loads(sourced.save(tmp_path / "m.json").read_text())) == NAMES
         with np.load(sourced.save(tmp_path / "m.npz"), allow_pickle=False) as arrays:
-            assert set(arrays) - NAMES == {f"seconds_{stage}" for stage in SECONDS}
-            assert NAMES - set(arrays) == {"seconds"}
+            verdict = {f"verdict_{name}" for name in ("probability", "same_place", "reason", "num_inliers")}
+            assert set(arrays) - NAMES == {f"seconds_{stage}" for stage in SECONDS} | verdict
+            assert NAMES - set(arrays) == {"seconds", "verdict"}
             assert {stage: float(arrays[f"seconds_{stage}"]) for stage in SECONDS} == SECONDS
 
     def test_npz_needs_no_pickle(self, result: MatchResult, tmp_path: Path) -> None:

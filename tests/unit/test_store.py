@@ -1,5 +1,6 @@
 """The store: what is written comes back, what is damaged is named and redone, other settings are refused."""
 
+import errno
 import json
 import logging
 import sys
@@ -214,7 +215,7 @@ def test_a_writer_that_fails_leaves_nothing(store: Store, monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tiepoint.store._write_array", fail)
+    monkeypatch.setattr("tiepoint.store.shards.write_array", fail)
     with pytest.raises(KeyboardInterrupt):
         store.write("features", {"a": record(1.0)})
     assert list((store.folder / "features").iterdir()) == []
@@ -224,3 +225,14 @@ def test_h5py_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingDependency, match="pip install h5py"):
         Store(tmp_path, SETTINGS)
+
+
+def test_no_room_is_an_error_that_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(InvalidInput, match="No space left"):
+        store.write("features", {"a": record(1.0)})
+    assert list((store.folder / "features").iterdir()) == []
+    assert store.keys("features") == set()

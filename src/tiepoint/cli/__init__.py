@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from tiepoint import __version__
-from tiepoint.cli import bench, demo, evaluate, match, pose, presets, stitch, weights
+from tiepoint.cli import (
+    bench,
+    collection,
+    demo,
+    evaluate,
+    find,
+    localize,
+    match,
+    pose,
+    presets,
+    stitch,
+    track,
+    train,
+    weights,
+)
 from tiepoint.errors import TiepointError
 
 app = typer.Typer(
@@ -22,9 +36,14 @@ app = typer.Typer(
 app.command("match")(match.match)
 app.command("stitch")(stitch.stitch)
 app.command("pose")(pose.pose)
+app.command("find")(find.find)
+app.command("track")(track.track)
+app.command("train")(train.train)
 app.command("demo")(demo.demo)
 app.command("presets")(presets.presets)
 app.command("bench")(bench.bench)
+app.add_typer(collection.app, name="collection")
+app.command("localize")(localize.localize)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(weights.app, name="weights")
 

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tiepoint.cli.options import (
+    NO_MATCH,
     DeviceOption,
+    FailOption,
     ImageArgument,
     IntrinsicsOption,
     JsonOption,
     LicenseOption,
+    MaskOption,
     MaxErrorOption,
     MaxKeypointsOption,
     MaxLinesOption,
     PresetOption,
     QuietOption,
     ResizeOption,
+    Rotations,
+    RotationsOption,
     ThreadsOption,
     ThresholdOption,
     VerifyKind,
@@ -29,13 +34,6 @@ from tiepoint.presets import DEFAULT_PRESET
 if TYPE_CHECKING:
     from tiepoint.result import MatchResult
     from tiepoint.types import TwoViewEstimate
-
-MaskOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE", help="Keypoints only where this picture isn't black, or in its .json polygons."
-    ),
-]
 
 
 def match(
@@ -59,6 +57,7 @@ def match(
         str,
         typer.Option(metavar="auto|PX", help="Do larger images in tiles of at most this side; 0: never."),
     ] = "auto",
+    rotations: RotationsOption = Rotations.NONE,
     threshold: ThresholdOption = 0.1,
     adaptive: Annotated[
         bool,
@@ -81,6 +80,7 @@ def match(
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
+    fail_on_no_match: FailOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Find the tie points of two photographs.
@@ -110,6 +110,7 @@ def match(
         mask1=mask1,
         border=border,
         tile=_tile(tile),
+        rotations=rotations.option,
         filter_threshold=threshold,
         adaptive=adaptive,
         pruning_min_keypoints=pruning_min_keypoints,
@@ -121,6 +122,8 @@ def match(
         _print_summary(result, estimate, output, to_stderr=to_stdout)
     if to_stdout:
         typer.echo(json.dumps(result.to_dict(estimate)))
+    if fail_on_no_match and not result.verdict.same_place:
+        raise typer.Exit(NO_MATCH)
 
 
 def _tile(text: str) -> int | Literal["auto"] | None:
@@ -134,10 +137,10 @@ def _tile(text: str) -> int | Literal["auto"] | None:
 def _print_summary(
     result: "MatchResult", estimate: "TwoViewEstimate | None", picture: Path | None, *, to_stderr: bool
 ) -> None:
-    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches
+    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches, summarize_verdict
 
     print_images(result, to_stderr=to_stderr)
-    lines = [summarize_matches(result)]
+    lines = [summarize_matches(result), summarize_verdict(result)]
     lines += [] if estimate is None else summarize_estimate(result, estimate)
     lines += [f"picture: {picture}"] if picture else ["for a picture add: -o matches.png"]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)

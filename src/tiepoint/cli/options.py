@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +14,21 @@ class VerifyKind(StrEnum):
     POSE = "pose"
 
 
+class Rotations(StrEnum):
+    """When image 1 is turned by quarter turns."""
+
+    NONE = "none"
+    AUTO = "auto"
+
+    @property
+    def option(self) -> Literal["auto"] | None:
+        """As `tiepoint.load` takes it."""
+        return "auto" if self is Rotations.AUTO else None
+
+
+NO_MATCH = 3
+"""Exit code of `--fail-on-no-match`."""
+
 ImageArgument = Annotated[str, typer.Argument(help="Photograph: a file or a URL.", show_default=False)]
 JsonOption = Annotated[
     str | None,
@@ -24,7 +39,17 @@ MaxKeypointsOption = Annotated[int, typer.Option(min=1, help="Keypoints an image
 ResizeOption = Annotated[
     int, typer.Option(min=0, help="Longer side in px of what the extractor sees; 0: as the file is.")
 ]
+RotationsOption = Annotated[
+    Rotations,
+    typer.Option(help="auto: try image 1 in quarter turns where the images don't match as they are."),
+]
 ThresholdOption = Annotated[float, typer.Option(min=-1.0, max=1.0, help="A match has a score above this.")]
+MaskOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Keypoints only where this picture isn't black, or in its .json polygons."
+    ),
+]
 MaxErrorOption = Annotated[
     float, typer.Option(min=0.01, help="Largest error of a match that fits, in px of the photographs.")
 ]
@@ -43,6 +68,12 @@ ThreadsOption = Annotated[
 ]
 LicenseOption = Annotated[
     bool, typer.Option("--accept-license", help="Consent to weights that aren't free for commercial use.")
+]
+FailOption = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-no-match", help="Exit with 3 where the photographs seem to show different places."
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
 

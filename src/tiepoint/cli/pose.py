@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from tiepoint.cli.options import (
+    NO_MATCH,
     DeviceOption,
+    FailOption,
     ImageArgument,
     IntrinsicsOption,
     JsonOption,
@@ -16,6 +18,8 @@ from tiepoint.cli.options import (
     PresetOption,
     QuietOption,
     ResizeOption,
+    Rotations,
+    RotationsOption,
     ThreadsOption,
     ThresholdOption,
     set_up_logging,
@@ -38,10 +42,12 @@ def pose(
     preset: PresetOption = DEFAULT_PRESET,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    rotations: RotationsOption = Rotations.NONE,
     threshold: ThresholdOption = 0.1,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
+    fail_on_no_match: FailOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Find how the camera turned, and in which direction it moved, between two photographs of a rigid scene.
@@ -64,6 +70,7 @@ def pose(
         preset=preset,
         max_keypoints=max_keypoints,
         resize=resize or None,
+        rotations=rotations.option,
         filter_threshold=threshold,
         device=device,
         accept_license=accept_license,
@@ -72,15 +79,18 @@ def pose(
     assert estimate is not None, "a verifier was given"
     if to_stdout:
         typer.echo(json.dumps(result.to_dict(estimate)))
-    if not estimate.success:
+    different = fail_on_no_match and not result.verdict.same_place
+    if not (estimate.success or different):
         raise InvalidInput(f"there is no pose: {estimate.reason}")
     if not quiet:
         _print_summary(result, estimate, to_stderr=to_stdout)
+    if different:
+        raise typer.Exit(NO_MATCH)
 
 
 def _print_summary(result: "MatchResult", estimate: "TwoViewEstimate", *, to_stderr: bool) -> None:
-    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches
+    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches, summarize_verdict
 
     print_images(result, to_stderr=to_stderr)
-    lines = [summarize_matches(result), *summarize_estimate(result, estimate)]
+    lines = [summarize_matches(result), summarize_verdict(result), *summarize_estimate(result, estimate)]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)

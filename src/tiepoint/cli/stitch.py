@@ -1,14 +1,17 @@
 """`tiepoint stitch A B`."""
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tiepoint.cli.options import (
+    NO_MATCH,
     DeviceOption,
+    FailOption,
     ImageArgument,
     JsonOption,
     LicenseOption,
@@ -17,12 +20,18 @@ from tiepoint.cli.options import (
     PresetOption,
     QuietOption,
     ResizeOption,
+    Rotations,
+    RotationsOption,
     ThreadsOption,
     ThresholdOption,
     set_up_logging,
     use_threads,
 )
 from tiepoint.presets import DEFAULT_PRESET
+
+if TYPE_CHECKING:
+    from tiepoint.result import MatchResult
+    from tiepoint.types import TwoViewEstimate
 
 
 class Mode(StrEnum):
@@ -47,17 +56,18 @@ def stitch(
     preset: PresetOption = DEFAULT_PRESET,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    rotations: RotationsOption = Rotations.NONE,
     threshold: ThresholdOption = 0.1,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
+    fail_on_no_match: FailOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Put two photographs of one plane, or from one place, onto one canvas; the second one stays as it is.
 
     Example: tiepoint stitch a.jpg b.jpg -o panorama.jpg --overlay overlay.png --mode checkerboard
     """
-    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches
     from tiepoint.stitching import stitch_to_files
 
     set_up_logging(quiet=quiet)
@@ -70,19 +80,37 @@ def stitch(
         overlay=overlay,
         mode=mode.value,
         max_error_px=max_error_px,
+        only_same_place=fail_on_no_match,
         json=None if to_stdout else json_file,
         preset=preset,
         max_keypoints=max_keypoints,
         resize=resize or None,
+        rotations=rotations.option,
         filter_threshold=threshold,
         device=device,
         accept_license=accept_license,
         progress=not quiet,
     )
+    different = fail_on_no_match and not result.verdict.same_place
     if not quiet:
-        print_images(result, to_stderr=to_stdout)
-        lines = [summarize_matches(result), *summarize_estimate(result, estimate), f"panorama: {output}"]
-        lines += [] if overlay is None else [f"overlay: {overlay}"]
-        typer.echo("\n" + "\n".join(lines), err=to_stdout)
+        pictures = {} if different else {"panorama": output, "overlay": overlay}
+        _print_summary(result, estimate, pictures, to_stderr=to_stdout)
     if to_stdout:
         typer.echo(json.dumps(result.to_dict(estimate)))
+    if different:
+        raise typer.Exit(NO_MATCH)
+
+
+def _print_summary(
+    result: "MatchResult",
+    estimate: "TwoViewEstimate",
+    pictures: Mapping[str, Path | None],
+    *,
+    to_stderr: bool,
+) -> None:
+    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches, summarize_verdict
+
+    print_images(result, to_stderr=to_stderr)
+    lines = [summarize_matches(result), summarize_verdict(result), *summarize_estimate(result, estimate)]
+    lines += [f"{name}: {path}" for name, path in pictures.items() if path is not None]
+    typer.echo("\n" + "\n".join(lines), err=to_stderr)

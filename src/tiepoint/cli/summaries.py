@@ -27,6 +27,13 @@ def summarize_matches(result: "MatchResult") -> str:
     return f"{len(result)} matches   {result.layers_run} layers   {seconds}"
 
 
+def summarize_verdict(result: "MatchResult") -> str:
+    """Whether both photographs show the same place, how sure that is, and why."""
+    verdict = result.verdict
+    answer = "yes" if verdict.same_place else "no"
+    return f"same place: {answer}, probability {verdict.probability:.2f}; {verdict.reason}"
+
+
 def summarize_estimate(result: "MatchResult", estimate: "TwoViewEstimate") -> list[str]:
     """How many matches fit, and how well, and the pose with its cameras; or why there is none."""
     if not estimate.success:
@@ -70,8 +77,10 @@ def _camera(camera: "Camera") -> str:
 
 def _image_rows(result: "MatchResult") -> list[tuple[Any, ...]]:
     both = (result.features0, result.features1)
+    turned = [("turned by", "", f"{result.rotation1} degrees")] if result.rotation1 else []
     return [
         ("file", *(Path(features.source or "").name for features in both)),
         ("size", *("{} x {}".format(*features.image_size) for features in both)),
+        *turned,
         ("keypoints", *(len(features) for features in both)),
     ]

@@ -5,6 +5,9 @@ from typing import TypeAlias
 
 Color: TypeAlias = tuple[int, int, int]
 
+GOLDEN_RATIO = 0.6180339887498949
+"""Multiples of it, modulo 1, never come close to each other."""
+
 
 def red_to_green(strength: float) -> Color:
     """Red for 0, over yellow, to green for 1."""
@@ -14,6 +17,11 @@ def red_to_green(strength: float) -> Color:
 def distinct(count: int) -> list[Color]:
     """So many hues, evenly around the colour circle."""
     return [_color(k / count) for k in range(count)]
+
+
+def color_of(number: int) -> Color:
+    """The same hue whenever the same number comes; neighbouring numbers look different."""
+    return _color(number * GOLDEN_RATIO % 1)
 
 
 def _color(hue: float) -> Color:

@@ -13,6 +13,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.pairs import EvaluationPair
 from tiepoint.evaluate.predictors import Predictor
 from tiepoint.image import Image, read_image
+from tiepoint.keys import pair_key
 from tiepoint.records import features_from_record, features_to_record, matches_to_record
 from tiepoint.store import Store
 
@@ -50,11 +51,6 @@ class Predictions:
 def untracked(items: Sequence[Any], text: str) -> Iterable[Any]:
     """The `Track` that shows nothing."""
     return items
-
-
-def pair_key(images: tuple[str, str]) -> str:
-    """The key of a pair's matches, from the keys of its images."""
-    return " | ".join(images)
 
 
 def predict(

@@ -17,7 +17,7 @@ from tiepoint.evaluate.pairs import (
     PoseTruth,
     Truth,
 )
-from tiepoint.evaluate.predict import Predictions, Track, pair_key, untracked
+from tiepoint.evaluate.predict import Predictions, Track, untracked
 from tiepoint.evaluate.protocols import Scoring, Setup
 from tiepoint.evaluate.report import Row
 from tiepoint.geometry import metrics

@@ -1,13 +1,13 @@
-"""What a photograph's EXIF data say of its lens."""
+"""What a photograph's EXIF data say of its lens, and of where it was taken."""
 
 import logging
 import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from PIL.ExifTags import IFD
+from PIL.ExifTags import GPS, IFD
 from PIL.ExifTags import Base as ExifTag
 
 from tiepoint.errors import InvalidInput
@@ -23,6 +23,13 @@ UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 
 MAX_ASPECT_CHANGE = 0.02
 """Photographs that were cropped since they were taken have another aspect, and the sensor's pitch is of no use."""
+
+
+class Position(NamedTuple):
+    """A place on the Earth, in degrees of WGS 84."""
+
+    latitude_deg: float
+    longitude_deg: float
 
 
 def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, int]) -> float | None:
@@ -43,11 +50,28 @@ def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, in
     return focal if focal is not None and math.isfinite(focal) else None
 
 
-def _read_tags(path: str | os.PathLike[str]) -> Mapping[int, Any]:
+def read_position(path: str | os.PathLike[str]) -> Position | None:
+    """Where a photograph was taken, by the GPS data in its EXIF data.
+
+    Args:
+        path: a local file.
+
+    Returns:
+        None where the file has none, or what it has is no place: some cameras without reception write 0, 0.
+    """
+    tags = _read_tags(path, IFD.GPSInfo)
+    latitude = _degrees(tags.get(GPS.GPSLatitude), tags.get(GPS.GPSLatitudeRef), "S")
+    longitude = _degrees(tags.get(GPS.GPSLongitude), tags.get(GPS.GPSLongitudeRef), "W")
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return None
+    return None if latitude == longitude == 0 else Position(latitude, longitude)
+
+
+def _read_tags(path: str | os.PathLike[str], directory: IFD = IFD.Exif) -> Mapping[int, Any]:
     file = Path(path).expanduser()
     try:
         with file.open("rb") as stream:
-            return dict(open_pillow(stream, repr(str(path))).getexif().get_ifd(IFD.Exif))
+            return dict(open_pillow(stream, repr(str(path))).getexif().get_ifd(directory))
     except (OSError, InvalidInput) as error:
         logger.info("no EXIF data from %s: %s", path, error)
     except Exception as error:  # Pillow's parsers raise nearly every type that there is
@@ -86,3 +110,15 @@ def _positive(value: Any) -> float | None:
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return number if number > 0 and math.isfinite(number) else None
+
+
+def _degrees(parts: Any, reference: Any, negative: str) -> float | None:
+    """EXIF writes degrees, minutes and seconds, and the half of the globe beside them."""
+    try:
+        degrees, minutes, seconds = (float(part) for part in parts)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    value = degrees + minutes / 60 + seconds / 3600
+    if not math.isfinite(value):
+        return None
+    return -value if str(reference).strip("\0 ").upper() == negative else value

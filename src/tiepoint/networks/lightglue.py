@@ -192,6 +192,10 @@ class TokenConfidence(nn.Module):
     def forward(self, x: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t"]:
         return self.token(x.detach()).squeeze(-1)
 
+    def logits(self, x: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t"]:
+        """Return the logits of the confidence; their loss doesn't reach the tokens."""
+        return self.token[0](x.detach()).squeeze(-1).float()
+
 
 class MatchAssignment(nn.Module):
     """Similarity of two tokens, and how likely each has a match at all. Source: LightGlue, equations 6 and 7."""

@@ -1,0 +1,82 @@
+"""What matching gives for labelled pairs; what the store holds already isn't done again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from photographs import strongest
+from tiepoint.evaluate.predict import SHARD, Predictions, Track, pair_key, predict
+from tiepoint.evaluate.predictors import PresetPredictor, describe
+from tiepoint.evaluate.protocols import OURS
+from tiepoint.records import features_from_record, matches_to_record
+from tiepoint.result import MatchResult
+from tiepoint.store import Store
+from tiepoint.types import Features
+from tiepoint.verdict import Evidence, gather
+from verdict_pairs import LabelledPair
+
+ALL = OURS.max_keypoints
+FEW = 512
+"""Keypoints with which each pair is matched a second time: the verdict must hold for small budgets too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What one preset with one budget saw of one pair."""
+
+    preset: str
+    keypoints: int
+    labelled: LabelledPair
+    evidence: Evidence
+
+
+def observe(preset: str, pairs: Sequence[LabelledPair], folder: Path, track: Track) -> Iterator[Observation]:
+    """Match with both budgets; features and matches stay in the folder."""
+    predictor = PresetPredictor(preset, OURS)
+    store = Store(folder / preset, describe(predictor, OURS))
+    predictions = predict([labelled.pair for labelled in pairs], predictor, store, track=track)
+    match_few(predictions, predictor, track)
+    for labelled in pairs:
+        images = predictions.images[labelled.pair.name]
+        for keypoints, kind in ((ALL, "matches"), (FEW, f"matches-{FEW}")):
+            evidence = gather(result_of(store, images, keypoints, kind))
+            yield Observation(preset=preset, keypoints=keypoints, labelled=labelled, evidence=evidence)
+
+
+def match_few(predictions: Predictions, predictor: PresetPredictor, track: Track) -> None:
+    """Match the strongest keypoints of each image."""
+    store, kind = predictions.store, f"matches-{FEW}"
+    by_key = {pair_key(images): images for images in predictions.images.values()}
+    missing = store.missing(kind, by_key)
+    batches = [missing[start : start + SHARD] for start in range(0, len(missing), SHARD)]
+    for batch in track(batches, f"{predictor.name}: {len(missing)} pairs with {FEW} keypoints"):
+        results = predictor.match_features([features_of(store, by_key[key], FEW) for key in batch])
+        records = {
+            key: matches_to_record(result.matches, result.scores) | {"layers_run": result.layers_run}
+            for key, result in zip(batch, results, strict=True)
+        }
+        store.write(kind, records)
+
+
+def features_of(store: Store, images: tuple[str, str], keypoints: int) -> tuple[Features, Features]:
+    """The strongest keypoints of both images."""
+    first, second = (features_from_record(store.read("features", name)) for name in images)
+    return strongest((first, second), keypoints)
+
+
+def result_of(store: Store, images: tuple[str, str], keypoints: int, kind: str) -> MatchResult:
+    """What the matcher gave, as far as the store keeps it."""
+    features0, features1 = features_of(store, images, keypoints)
+    record = store.read(kind, pair_key(images))
+    unknown = np.zeros(0, dtype=np.int64)  # the store doesn't keep prunings
+    return MatchResult(
+        matches=record["matches"].astype(np.int64),
+        scores=record["scores"],
+        features0=features0,
+        features1=features1,
+        layers_run=record["layers_run"],
+        survived0=unknown,
+        survived1=unknown,
+    )

@@ -1,0 +1,199 @@
+"""match_collection: a folder of photographs becomes features, matches and geometry, on a laptop or a cluster.
+
+Stages follow each other: find, extract, pairs, match, verify. Each does what the stores lack, and no more; so a run that
+was killed, at any moment, is ended by the same call, and a run with more photographs does those and their pairs only.
+"""
+
+import math
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from tiepoint.collection.executors.table import check_executor, open_executor
+from tiepoint.collection.pairs import read_pair_choice
+from tiepoint.collection.photographs import Photograph, find_photographs
+from tiepoint.collection.progress import Progress, no_progress
+from tiepoint.collection.report import RunReport
+from tiepoint.collection.stages import Diary, Stages
+from tiepoint.collection.state import State, prepare_folder, read_state, stores_of, write_state
+from tiepoint.collection.stores import Stores
+from tiepoint.collection.work import Job
+from tiepoint.errors import InvalidInput
+from tiepoint.presets import DEFAULT_PRESET, find_preset
+
+Stage = Literal["extract", "pairs", "match", "verify"]
+"""The last stage of a run."""
+
+
+def match_collection(
+    photos: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    pairs: str = "exhaustive",
+    preset: str = DEFAULT_PRESET,
+    executor: str = "serial",
+    verify: bool = True,
+    max_error_px: float = 4.0,
+    until: Stage = "verify",
+    stores: str | None = None,
+    threads: int | None = None,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> RunReport:
+    """Extract each photograph of a folder once, match chosen pairs, and verify them; what is done isn't done again.
+
+    Args:
+        photos: the folder; photographs in its sub-folders count too.
+        out: the output folder; new, empty, or of an earlier run. `tiepoint.open_collection` reads it.
+        pairs: "exhaustive" (all), "sequential:K" (each with the next K by name), "retrieval:K" (each with the K that look
+            most like it), "spatial:K" (each with the K nearest by GPS) or "list:FILE" (two names a line).
+        preset: see `tiepoint presets`.
+        executor: "serial", "processes:N" (scripts need `if __name__ == "__main__":`) or "ray[:ADDRESS]".
+        verify: whether to estimate each pair's fundamental matrix.
+        max_error_px: largest Sampson error of an inlier; the default is COLMAP's own.
+        until: the last stage: "extract", "pairs", "match" or "verify".
+        stores: where features and matches go: a folder, or a URL such as "s3://bucket/folder"; None: into `out`.
+        threads: of torch in each worker; None: with "processes" a share of the cores, with "ray" one, else as it is.
+        progress: shows how far it is.
+        **options: as for `tiepoint.load`.
+
+    Returns:
+        What was found, done and left out; `out` has the same as report.json and report.html.
+
+    Raises:
+        InvalidInput: an option that can't be, no photographs, or `out` can't be written to or holds something else.
+        StoreError: another version of tiepoint made `out`; or a shard was damaged while it was needed: run it again.
+        ExecutorError: workers can't be reached, or died again and again.
+        MissingDependency: a library that an option needs isn't installed.
+        WeightsError: weights can't be found, fetched or loaded.
+
+    Example:
+        >>> report = tiepoint.match_collection("photos/", "out/", pairs="sequential:10")
+        >>> report.images, report.pairs, report.inliers, report.problems
+    """
+    _check_options(pairs, preset, executor, max_error_px, until)
+    asked = {
+        "pairs": pairs,
+        "preset": preset,
+        "executor": executor,
+        "verify": verify,
+        "max_error_px": float(max_error_px),
+        "load": options,
+    }
+    folder, diary = Path(out), Diary(progress)
+    last: Stage = "match" if until == "verify" and not verify else until
+    with diary.timed("total"):
+        photographs = _find(photos, prepare_folder(folder), diary)
+        plan = State(
+            photos=Path(photos).absolute(),
+            photographs=photographs,
+            options=asked,
+            stores=stores or "",
+            settings={},
+        )
+        counts = _work(plan, folder, threads, last, diary)
+    report = RunReport(
+        out=str(out),
+        photos=str(photos),
+        options=asked,
+        photographs=len(photographs) + diary.unreadable,
+        **counts,
+        **diary.contents(),
+    )
+    report.save(folder)
+    return report
+
+
+def continue_collection(
+    out: str | os.PathLike[str],
+    *,
+    until: Stage,
+    pairs: str | None = None,
+    executor: str | None = None,
+    max_error_px: float | None = None,
+    progress: Progress = no_progress,
+) -> RunReport:
+    """Go on with a run up to a stage, with the options that it had.
+
+    Args:
+        out: the output folder.
+        until: as for `match_collection`.
+        pairs: as for `match_collection`; None: as before, as for all that follow.
+        executor: likewise.
+        max_error_px: likewise.
+        progress: as for `match_collection`.
+
+    Raises:
+        TiepointError: as for `match_collection`, and where there is no run to go on with.
+    """
+    before = read_state(Path(out))
+    given = {"pairs": pairs, "executor": executor, "max_error_px": max_error_px}
+    options = before.options | {name: value for name, value in given.items() if value is not None}
+    loading = options.pop("load")
+    return match_collection(
+        before.photos,
+        out,
+        until=until,
+        stores=before.stores or None,
+        progress=progress,
+        **{**options, "verify": options["verify"] or until == "verify"},
+        **loading,
+    )
+
+
+def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) -> tuple[Photograph, ...]:
+    with diary.timed("find"):
+        photographs, problems = find_photographs(photos, before.photographs if before else ())
+    if not photographs:
+        why = f"none of {len(problems)} can be used: {problems[0]}" if problems else "it has none"
+        raise InvalidInput(f"expected photographs in {photos}, but {why}")
+    diary.problems += problems
+    diary.unreadable = len(problems)
+    return photographs
+
+
+def _work(plan: State, folder: Path, threads: int | None, until: Stage, diary: Diary) -> dict[str, int]:
+    """Start workers, write down what they are to do, and go through the stages; what there is then, in numbers."""
+    options, location = plan.options, stores_of(folder, plan.stores)
+    job = Job(
+        preset=options["preset"],
+        load=options["load"],
+        max_error_px=options["max_error_px"],
+        stores=location,
+        threads=threads,
+    )
+    with ExitStack() as stack:
+        with diary.timed("load"):
+            workers = stack.enter_context(open_executor(options["executor"], job))
+        write_state(folder, replace(plan, settings=workers.settings))
+        # what is far away is read when it is needed, and found damaged then
+        stores = Stores.open(location, workers.settings, check="headers" if "://" in location else "bytes")
+        return _go_through(Stages(plan.photographs, stores, workers, diary), folder, options["pairs"], until)
+
+
+def _go_through(stages: Stages, folder: Path, pairs: str, until: Stage) -> dict[str, int]:
+    wanted = get_args(Stage)[: get_args(Stage).index(until) + 1]
+    stages.check()
+    stages.extract()
+    counts = {"images": len(stages.usable()), "keypoints": stages.count_keypoints()}
+    if "pairs" not in wanted:
+        return counts
+    chosen = stages.choose(pairs, folder)
+    if "match" in wanted:
+        stages.match(chosen)
+    if "verify" in wanted:
+        stages.verify(chosen)
+    return {**counts, "chosen": len(chosen), **stages.count(chosen)}
+
+
+def _check_options(pairs: str, preset: str, executor: str, max_error_px: float, until: str) -> None:
+    """Find out before the work what can't be."""
+    read_pair_choice(pairs)
+    find_preset(preset)
+    check_executor(executor)
+    if not (math.isfinite(max_error_px) and max_error_px > 0):
+        raise InvalidInput(f"max_error_px must be a number of px above 0, but is {max_error_px!r}")
+    if until not in get_args(Stage):
+        raise InvalidInput(f"until must be one of {', '.join(get_args(Stage))}, but is {until!r}")

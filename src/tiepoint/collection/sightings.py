@@ -1,0 +1,114 @@
+"""Which 3-D points of a model a new photograph sees, by matching it to registered photographs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from tiepoint.collection.collection import Collection
+from tiepoint.collection.colmap import upright_points
+from tiepoint.collection.retrieval import nearest_images
+from tiepoint.errors import InvalidInput
+from tiepoint.matcher import Matcher
+from tiepoint.types import Features
+
+PAIRS_AT_A_TIME = 16
+"""Photographs whose features are in memory together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sightings:
+    """Keypoints of a photograph that match 3-D points; each pair of a keypoint and a point once.
+
+    Attributes:
+        keypoints: (k,) indices into the photograph's keypoints.
+        points: (k,) numbers of 3-D points of the model.
+        matched: registered photograph -> how many of its points match; the most first.
+    """
+
+    keypoints: Int[np.ndarray, "k"]
+    points: Int[np.ndarray, "k"]
+    matched: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+
+def find_sightings(
+    query: Features, collection: Collection, model: Any, matcher: Matcher, photographs: int | None
+) -> Sightings:
+    """Match a photograph to registered ones, and keep the matches whose other end is a 3-D point.
+
+    Args:
+        query: features of the photograph, of the collection's kind.
+        collection: where the features of the others are.
+        model: `pycolmap.Reconstruction` of the collection.
+        matcher: that of the collection.
+        photographs: how many to match with, those that look most alike; None: all.
+
+    Raises:
+        InvalidInput: the model was made of other features than the collection has now.
+        MissingDependency: faiss isn't installed, and `photographs` are to be chosen.
+    """
+    images = {image.name: image for image in map(model.image, model.reg_image_ids())}
+    names = _chosen(query, collection, list(images), photographs)
+    found, matched = [np.empty((0, 2), np.int64)], {}
+    for name, matches in _matches(query, collection, names, matcher):
+        points = point_numbers(images[name], len(collection.features(name)))
+        seen = np.column_stack([matches[:, 0], points[matches[:, 1]]])
+        found.append(seen[seen[:, 1] >= 0])
+        matched[name] = len(found[-1])
+    keypoints, points = np.unique(np.concatenate(found), axis=0).T
+    ordered = sorted((name for name in matched if matched[name]), key=lambda name: -matched[name])
+    return Sightings(keypoints=keypoints, points=points, matched={name: matched[name] for name in ordered})
+
+
+def point_numbers(image: Any, keypoints: int) -> Int[np.ndarray, "n"]:
+    """The number of the 3-D point that each keypoint of a registered image sees; -1: none.
+
+    Raises:
+        InvalidInput: the image of the model has another number of keypoints.
+    """
+    if image.num_points2D() != keypoints:
+        raise InvalidInput(
+            f"the model has {image.num_points2D()} keypoints of {image.name!r}, the collection {keypoints}: it was made "
+            "of other features; reconstruct again"
+        )
+    numbers = np.full(keypoints, -1, np.int64)
+    for place in image.get_observation_point2D_idxs():
+        numbers[place] = image.points2D[place].point3D_id
+    return numbers
+
+
+def seen_points(image: Any, features: Features, points: Int[np.ndarray, "k"]) -> Float[np.ndarray, "k 2"]:
+    """Where a registered image sees these 3-D points: (x, y) px of the upright image; NaN where it doesn't."""
+    numbers = point_numbers(image, len(features)).tolist()
+    places = {number: place for place, number in enumerate(numbers) if number >= 0}
+    xy = [image.points2D[places[p]].xy if p in places else (np.nan, np.nan) for p in points.tolist()]
+    return upright_points(np.array(xy, np.float64).reshape(-1, 2), features)
+
+
+def _chosen(query: Features, collection: Collection, names: list[str], count: int | None) -> list[str]:
+    """The registered photographs that look most like this one."""
+    if count is None or count >= len(names):
+        return names
+
+    def descriptors_of(index: int) -> np.ndarray:
+        features = query if index == len(names) else collection.features(names[index])
+        return features.descriptors.float().cpu().numpy()
+
+    nearest = nearest_images(descriptors_of, len(names) + 1, count)[-1]
+    return [names[index] for index in nearest.tolist() if index >= 0]
+
+
+def _matches(
+    query: Features, collection: Collection, names: list[str], matcher: Matcher
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and their (k, 2) matches with the query, so many at a time that memory doesn't grow."""
+    rest = iter(names)
+    while batch := list(islice(rest, PAIRS_AT_A_TIME)):
+        results = matcher.match_features([(query, collection.features(name)) for name in batch])
+        yield from ((name, result.matches) for name, result in zip(batch, results, strict=True))

@@ -1,0 +1,134 @@
+"""What a run writes down of itself in its output folder: photographs, options, chosen pairs."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tiepoint.collection.photographs import Photograph, photograph_from_record, photograph_to_record
+from tiepoint.errors import InvalidInput, StoreError
+from tiepoint.files import check_writable, replacing
+
+FORMAT = 1
+COLLECTION = "collection.json"
+PAIRS = "pairs.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the last run was asked, and what it found.
+
+    Attributes:
+        photos: the folder of photographs.
+        photographs: all whose header can be read, in natural order of their names.
+        options: of the run: "preset", "pairs", "verify" …, and those of `tiepoint.load` under "load".
+        stores: where the stores are, a folder or a URL; "": in the output folder, wherever that moves.
+        settings: "features", "matches" and "verified" -> what decides those records; the keys of the stores.
+    """
+
+    photos: Path
+    photographs: tuple[Photograph, ...]
+    options: dict[str, Any]
+    stores: str
+    settings: dict[str, dict[str, Any]]
+
+
+def stores_of(folder: Path, stores: str | None) -> str:
+    """Where the stores of an output folder are, when `State.stores` is this."""
+    return stores or str(folder.absolute() / "stores")
+
+
+def prepare_folder(folder: Path) -> State | None:
+    """Make an output folder, or look at the one that is there.
+
+    Returns:
+        What an earlier run wrote down; None where there was none.
+
+    Raises:
+        InvalidInput: it can't be made or written to, or holds something else.
+        StoreError: another version of tiepoint made it, or it is damaged.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".tiepoint-"))
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidInput(f"can't use {folder} for results: {reason}; choose another folder") from error
+    check_writable(folder / COLLECTION)
+    if found and COLLECTION not in found:
+        raise InvalidInput(f"{folder} holds {found[0]!r}, but no collection; name a new or empty folder")
+    return read_state(folder) if found else None
+
+
+def read_state(folder: Path) -> State:
+    """What the last run wrote down.
+
+    Raises:
+        InvalidInput: no run has written there.
+        StoreError: another version of tiepoint made it, or it is damaged.
+    """
+    path = folder / COLLECTION
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        form, maker = found["format"], found["tiepoint"]
+        return _state(found) if form == FORMAT else _refuse(folder, form, maker)
+    except OSError as error:
+        raise InvalidInput(
+            f"{folder} holds no collection; run `tiepoint collection run PHOTOS {folder}` first"
+        ) from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"{path} is damaged; remove it and run again: features and matches stay in {folder / 'stores'}"
+        ) from error
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Write it down, whole or not at all. Raises InvalidInput where it can't be written."""
+    contents = {
+        "format": FORMAT,
+        "tiepoint": version("tiepoint"),
+        "photos": str(state.photos),
+        "stores": state.stores,
+        "options": state.options,
+        "settings": state.settings,
+        "photographs": [photograph_to_record(photograph) for photograph in state.photographs],
+    }
+    with replacing(folder / COLLECTION) as temporary:
+        temporary.write_text(json.dumps(contents, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Write names of two photographs a line, as `list:FILE` reads them. Raises InvalidInput where that can't be."""
+    with (
+        replacing(folder / PAIRS) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(pairs)
+
+
+def read_chosen_pairs(folder: Path) -> Iterator[tuple[str, str]]:
+    """The pairs that the last run chose; none where it didn't come so far."""
+    path = folder / PAIRS
+    if path.is_file():
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield from ((name0, name1) for name0, name1 in csv.reader(file, delimiter="\t"))
+
+
+def _state(found: dict[str, Any]) -> State:
+    photos = Path(found["photos"])
+    return State(
+        photos=photos,
+        photographs=tuple(photograph_from_record(record, photos) for record in found["photographs"]),
+        options=found["options"],
+        stores=found["stores"],
+        settings=found["settings"],
+    )
+
+
+def _refuse(folder: Path, form: object, maker: object) -> State:
+    raise StoreError(
+        f"{folder} was made by tiepoint {maker} (format {form}, not {FORMAT}); name a new folder, or use that version"
+    )

@@ -1,0 +1,88 @@
+"""A sheet of small pictures, each with a caption and a frame that says whether it fits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+import torch
+from jaxtyping import Float
+
+from tiepoint.draw.colors import Color, red_to_green
+from tiepoint.image import Image, ImageTransform
+
+SIDE = 260  # px of a picture's longer side
+GAP = 12
+FRAME_WIDTH = 4
+CAPTION_HEIGHT = 22
+FONT_SIZE = 14
+DOT_RADIUS = 1
+BACKGROUND = (24, 24, 24)
+PLAIN: Color = (230, 230, 230)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cell:
+    """One picture of a sheet.
+
+    Attributes:
+        image: it is reduced to fit.
+        caption: below the picture, cut where it is too long.
+        points: (x, y) in px of the image, drawn as dots.
+        good: True: a green frame, False: a red one, None: a white one.
+    """
+
+    image: Image
+    caption: str
+    points: Float[np.ndarray, "k 2"] | None = None
+    good: bool | None = None
+
+
+def contact_sheet(cells: Sequence[Cell], *, columns: int = 4) -> PIL.Image.Image:
+    """Put pictures into rows.
+
+    Args:
+        cells: at least one.
+        columns: pictures a row, at most.
+
+    Returns:
+        An RGB picture.
+    """
+    columns = min(columns, len(cells))
+    rows = -(-len(cells) // columns)
+    width, height = SIDE + 2 * GAP, SIDE + CAPTION_HEIGHT + GAP
+    sheet = PIL.Image.new("RGB", (columns * width, rows * height + GAP), BACKGROUND)
+    for number, cell in enumerate(cells):
+        row, column = divmod(number, columns)
+        _paste(sheet, cell, (column * width + GAP, row * height + GAP))
+    return sheet
+
+
+def _paste(sheet: PIL.Image.Image, cell: Cell, corner: tuple[int, int]) -> None:
+    picture = _small(cell)
+    left, top = corner
+    sheet.paste(picture, (left + (SIDE - picture.width) // 2, top + SIDE - picture.height))
+    font = PIL.ImageFont.load_default(size=FONT_SIZE)
+    text = _cut(cell.caption, font, SIDE)
+    PIL.ImageDraw.Draw(sheet).text((left, top + SIDE + 3), text, fill=PLAIN, font=font)
+
+
+def _small(cell: Cell) -> PIL.Image.Image:
+    fit = ImageTransform.fit(cell.image.image_size, SIDE)
+    picture = Image(pixels=fit.apply(cell.image)).to_pil()
+    color = PLAIN if cell.good is None else red_to_green(float(cell.good))
+    pen = PIL.ImageDraw.Draw(picture)
+    points = np.zeros((0, 2)) if cell.points is None else cell.points
+    for x, y in fit.to_resized(torch.from_numpy(points)).tolist():
+        pen.ellipse((x - DOT_RADIUS, y - DOT_RADIUS, x + DOT_RADIUS, y + DOT_RADIUS), fill=color)
+    pen.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=color, width=FRAME_WIDTH)
+    return picture
+
+
+def _cut(text: str, font: PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont, width: int) -> str:
+    """The longest beginning that fits."""
+    while text and font.getlength(text) > width:
+        text = text[:-1]
+    return text

@@ -1,0 +1,153 @@
+"""What a training is fed: pairs to learn from, and photographs held out to validate on."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tiepoint.errors import InvalidInput
+from tiepoint.extractors.neural import NeuralExtractor
+from tiepoint.image.folders import find_images
+from tiepoint.training.posed_images import CachedModel, TrackSettings, cache_model
+from tiepoint.training.posed_pairs import TrackPairs
+from tiepoint.training.processes import Processes
+from tiepoint.training.recipes import Recipe
+from tiepoint.training.samples import PairSource, ViewPairs
+from tiepoint.training.validation import VALIDATION, HeldOutPair, ValidationProtocol, held_out_pairs
+from tiepoint.training.views import MIN_PHOTOGRAPHS, Track, cache_views
+
+HELD_OUT_SHARE = 0.05
+HELD_OUT = (4, 100)
+"""At least and at most so many photographs are held out where no folder of them is given."""
+
+PROTOCOL = VALIDATION["homography-512"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where data lie.
+
+    Attributes:
+        photographs: a folder of them.
+        cache: folder for features.
+        val: a folder to validate on; None: a few of the photographs are held out.
+        colmap: a finished reconstruction of the photographs; None: pairs are views of one photograph.
+        depth_maps: of the reconstruction.
+    """
+
+    photographs: Path
+    cache: Path
+    val: Path | None = None
+    colmap: Path | None = None
+    depth_maps: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth_maps is not None and self.colmap is None:
+            raise InvalidInput("depth maps belong to a reconstruction; name its folder with --colmap")
+
+    def split(self) -> tuple[list[Path], list[Path]]:
+        """Photographs to learn from, and those that are held out."""
+        photographs = find_images(self.photographs)
+        return split(photographs) if self.val is None else (photographs, find_images(self.val))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingData:
+    """Everything that comes from photographs.
+
+    Attributes:
+        source: of the pairs to learn from.
+        held_out: pairs of other photographs.
+        protocol: of the held-out pairs.
+        problems: photographs that can't be used, one line each.
+    """
+
+    source: PairSource
+    held_out: Sequence[HeldOutPair]
+    protocol: ValidationProtocol
+    problems: tuple[str, ...]
+
+
+def prepare_data(
+    places: Places,
+    recipe: Recipe,
+    extractor: NeuralExtractor,
+    processes: Processes,
+    *,
+    seed: int,
+    track: Track,
+) -> TrainingData:
+    """Extract the features of everything that is learnt from or held out, where they aren't cached yet.
+
+    Args:
+        places: of photographs and cache.
+        recipe: says which views, and how many negatives.
+        extractor: of the features.
+        processes: the leading one does the work, the others read it.
+        seed: of the pairs.
+        track: shows progress.
+
+    Raises:
+        InvalidInput: too few photographs, or a folder that can't be read or written.
+        StoreError: the cache holds features of other settings.
+        MissingDependency: h5py, or for a reconstruction pycolmap, isn't installed.
+    """
+    learnt, held_out = places.split()
+    least = MIN_PHOTOGRAPHS - (len(held_out) if places.val is None else 0)
+
+    def make() -> tuple[PairSource, tuple[str, ...]]:
+        if places.colmap is not None:
+            model = _model(places, held_out, recipe, extractor, track)
+            return TrackPairs(model, seed=seed), model.problems
+        views = cache_views(
+            learnt, extractor, places.cache / "train", recipe.views, at_least=least, track=track
+        )
+        return ViewPairs(views, seed=seed, negatives=recipe.negatives), views.problems
+
+    source, problems = processes.lead_first(make)
+    pairs = processes.lead_first(
+        lambda: held_out_pairs(held_out, extractor, places.cache / "val", PROTOCOL, track=track)
+    )
+    return TrainingData(source=source, held_out=pairs, protocol=PROTOCOL, problems=problems)
+
+
+def split(photographs: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Photographs to learn from, and those to hold out: decided by their names, not by their order."""
+    if len(photographs) < MIN_PHOTOGRAPHS:
+        raise InvalidInput(
+            f"expected at least {MIN_PHOTOGRAPHS} photographs, but there are {len(photographs)}; add more"
+        )
+    least, most = HELD_OUT
+    count = min(max(round(HELD_OUT_SHARE * len(photographs)), least), most)
+    by_chance = sorted(photographs, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
+    chosen = set(by_chance[:count])
+    return [p for p in photographs if p not in chosen], [p for p in photographs if p in chosen]
+
+
+def without_images(model: CachedModel, names: Sequence[str]) -> CachedModel:
+    """A model without the pairs of images of these names."""
+    left_out = set(names)
+    pairs = [pair for pair in model.pairs if not left_out & {key.rpartition("@")[0] for key in pair}]
+    if not pairs:
+        raise InvalidInput(
+            "every pair of the reconstruction has a photograph that is held out; give others to validate on with --val"
+        )
+    return replace(model, pairs=tuple(pairs))
+
+
+def _model(
+    places: Places, held_out: Sequence[Path], recipe: Recipe, extractor: NeuralExtractor, track: Track
+) -> CachedModel:
+    """The reconstruction, without the photographs that are held out of it."""
+    assert places.colmap is not None
+    model = cache_model(
+        places.colmap,
+        places.photographs,
+        extractor,
+        places.cache / "colmap",
+        TrackSettings(size=recipe.views.size, max_keypoints=recipe.views.max_keypoints),
+        depth_maps=places.depth_maps,
+        track=track,
+    )
+    names = [path.relative_to(places.photographs).as_posix() for path in held_out if places.val is None]
+    return without_images(model, names)

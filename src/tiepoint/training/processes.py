@@ -1,0 +1,85 @@
+"""The processes that train together: one alone, or those that torchrun has started."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(days=2)
+"""How long the others wait while the leading process caches views or validates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """Which of them this one is.
+
+    Attributes:
+        rank: number of this process, from 0 on; 0 alone writes files.
+        count: of all processes.
+        device: where this one computes.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return self.rank == 0
+
+    def share(self, module: nn.Module) -> nn.Module:
+        """The module, whose gradients are from now on averaged over the processes."""
+        return module if self.count == 1 else DistributedDataParallel(module)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean of the values over the processes; the same in all of them."""
+        if self.count > 1:
+            dist.all_reduce(values)
+        return values / self.count
+
+    def lead_first(self, make: Callable[[], T]) -> T:
+        """What `make` makes, in every process; the leading one is done before the others begin."""
+        if self.leads:
+            made = make()
+            self.same(None)
+            return made
+        self.same(None)
+        return make()
+
+    def same(self, value: Any) -> Any:
+        """What the leading process gives, in all of them; they wait for it here."""
+        values = [value]
+        if self.count > 1:
+            dist.broadcast_object_list(values, device=self.device)
+        return values[0]
+
+
+@contextmanager
+def joined_processes(device: torch.device) -> Iterator[Processes]:
+    """Join the processes that torchrun has started; without torchrun, this one is alone.
+
+    Args:
+        device: a GPU without a number becomes that of this process's number on its machine.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1 or not dist.is_torchelastic_launched():
+        yield Processes(0, 1, device)
+        return
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield Processes(dist.get_rank(), count, device)
+    finally:
+        dist.destroy_process_group()

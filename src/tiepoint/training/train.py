@@ -1,0 +1,323 @@
+"""train(): from a folder of photographs to a folder with a matcher."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tiepoint.api import choose_device
+from tiepoint.config import to_dict
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluate.report import installed_versions
+from tiepoint.networks.lightglue import LightGlue
+from tiepoint.store import Plain
+from tiepoint.training.checkpoints import CHECKPOINT
+from tiepoint.training.data import Places, TrainingData, prepare_data
+from tiepoint.training.model_folder import save_model, save_record
+from tiepoint.training.objective import Objective
+from tiepoint.training.page import write_page
+from tiepoint.training.processes import Processes, joined_processes
+from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, find_recipe
+from tiepoint.training.report import TrainingReport
+from tiepoint.training.schedule import Budget
+from tiepoint.training.session import OnStep, Session, unseen
+from tiepoint.training.starting import Published, Sizes, Start, load_published
+from tiepoint.training.trainer import StepSettings, Trainer
+from tiepoint.training.validation import (
+    Figures,
+    nearest_matcher,
+    network_matcher,
+    validate,
+    validate_network,
+)
+from tiepoint.training.views import Track, untracked
+
+DEFAULT_MINUTES = 60.0
+VIEW_OPTIONS = {"max_keypoints": "max_keypoints", "resize": "size", "views": "views"}
+"""Options of `train` -> fields of `ViewSettings`."""
+
+NOT_SETTINGS = (
+    "about",
+    "command",
+    "expects",
+    "init",
+    "teacher",
+    "layers",
+    "width",
+    "heads",
+    "batch_size",
+    "accumulate",
+)
+"""Of a recipe: words, and what stands in the settings under its own name."""
+
+
+def train(
+    photographs: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    recipe: str = DEFAULT_RECIPE,
+    extractor: str = "aliked-n16",
+    init: str | os.PathLike[str] | None = None,
+    teacher: str | os.PathLike[str] | None = None,
+    layers: int | None = None,
+    width: int | None = None,
+    heads: int | None = None,
+    minutes: float | None = None,
+    pairs: int | None = None,
+    batch_size: int | None = None,
+    accumulate: int | None = None,
+    learning_rate: float | None = None,
+    max_keypoints: int | None = None,
+    resize: int | None = None,
+    views: int | None = None,
+    resume: bool = False,
+    val: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    colmap: str | os.PathLike[str] | None = None,
+    depth_maps: str | os.PathLike[str] | None = None,
+    validations: int = 10,
+    checkpoint_seconds: float = 60.0,
+    gradient_checkpointing: bool = False,
+    tensorboard: bool = False,
+    device: str | torch.device = "auto",
+    seed: int = 0,
+    accept_license: bool = False,
+    progress: bool = False,
+    track: Track = untracked,
+    on_step: OnStep = unseen,
+) -> TrainingReport:
+    """Train a matcher on photographs.
+
+    Killed at any time and called again with `resume`, it ends where it would have ended. Under torchrun, all processes
+    train together, each with batches of its own.
+
+    Args:
+        photographs: a folder of them, ten at least.
+        out: folder of everything that comes out; see `TrainingReport.folder`.
+        recipe: key of `tiepoint.training.recipes.RECIPES`.
+        extractor: whose features are matched; key of `tiepoint.extractors.neural.NETWORKS`.
+        init: weights to begin with, instead of the recipe's: "scratch", "official", a file, or a folder that
+            `tiepoint train` has written.
+        teacher: whose assignments are learnt, instead of the recipe's: "official", a file or a folder.
+        layers: of the network; of weights that exist, the first ones.
+        width: of the network, from scratch.
+        heads: of attention, from scratch.
+        minutes: spent on steps, in all resumed parts together; or
+        pairs: that the network sees, in all processes. Without either: 60 minutes.
+        batch_size: pairs that go through the network together, in each process, instead of the recipe's.
+        accumulate: batches that make a step, instead of the recipe's.
+        learning_rate: after the warm-up, instead of the recipe's.
+        max_keypoints: of a view, instead of the recipe's.
+        resize: longer side of a view in px, instead of the recipe's.
+        views: of each photograph, instead of the recipe's.
+        resume: go on from the checkpoint in `out`, where there is one.
+        val: a folder of photographs that aren't trained on; None: a twentieth of `photographs` is held out.
+        cache: folder of the features of all views, which several runs may share; None: inside `out`.
+        colmap: folder of a finished reconstruction of `photographs`: pairs are its images, and its points the truth.
+        depth_maps: folder of COLMAP's depth maps of that reconstruction.
+        validations: on the way.
+        checkpoint_seconds: a checkpoint is written when so much time has passed; 0: after every step.
+        gradient_checkpointing: a third slower, in a fraction of the memory.
+        tensorboard: write events for TensorBoard too.
+        device: see `tiepoint.load`.
+        seed: of random weights and of the pairs.
+        accept_license: consent to weights that aren't free for commercial use.
+        progress: whether to show downloads of weights on stderr.
+        track: shows progress of what is done to a list of things.
+        on_step: is called after every step.
+
+    Raises:
+        InvalidInput: options that can't be, too few photographs, a folder that can't be written to.
+        StoreError: `resume` of another training: the message shows the difference.
+        TrainingError: the loss isn't a number any more.
+        WeightsError: weights can't be found, fetched or loaded.
+
+    Example:
+        >>> report = tiepoint.train("photos/", "out/", minutes=60)
+        >>> matcher = tiepoint.load("out/")
+    """
+    row = _adapted(
+        find_recipe(recipe),
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        max_keypoints=max_keypoints,
+        resize=resize,
+        views=views,
+    )
+    budget = Budget(pairs=pairs, minutes=minutes if pairs or minutes is not None else DEFAULT_MINUTES)
+    sizes = Sizes(layers, width, heads)
+    places = Places(
+        photographs=Path(photographs),
+        cache=Path(cache or Path(out) / "features"),
+        val=_path(val),
+        colmap=_path(colmap),
+        depth_maps=_path(depth_maps),
+    )
+    folder = _open_folder(Path(out), resume=resume)
+    with joined_processes(choose_device(device)) as processes:
+        loud = progress and processes.leads
+        published = load_published(extractor, processes.device, accept_license=accept_license, progress=loud)
+        start = _start(row, published, init, teacher, sizes, seed)
+        data = prepare_data(places, row, published.extractor, processes, seed=seed, track=track)
+        session = Session(
+            trainer=_trainer(row, budget, start, data, processes, folder, gradient_checkpointing),
+            folder=folder,
+            settings=_settings(recipe, row, start, data, processes),
+            validate=lambda network: validate_network(network, data.held_out, data.protocol),
+            validations=validations,
+            checkpoint_seconds=checkpoint_seconds,
+            tensorboard=tensorboard,
+            on_step=on_step,
+        )
+        session.resume()
+        session.run()
+        report = _report(recipe, session, start, data)
+        if processes.leads:
+            _write(report, session.trainer.network, published, data)
+        return report
+
+
+def _adapted(recipe: Recipe, *, learning_rate: float | None, **numbers: int | None) -> Recipe:
+    """The recipe with what the caller asks for instead of its own."""
+    given = {name: value for name, value in numbers.items() if value is not None}
+    for name, value in given.items():
+        if value < 1:
+            raise InvalidInput(f"{name} must be above 0, but is {value}")
+    of_views = {VIEW_OPTIONS[name]: given.pop(name) for name in VIEW_OPTIONS if name in given}
+    recipe = replace(recipe, **given, views=replace(recipe.views, **of_views))
+    if learning_rate is None:
+        return recipe
+    return replace(recipe, schedule=replace(recipe.schedule, peak=learning_rate))
+
+
+def _open_folder(folder: Path, *, resume: bool) -> Path:
+    """Make the folder; one that holds a training is touched only to resume it."""
+    if (folder / CHECKPOINT).exists() and not resume:
+        raise InvalidInput(
+            f"{folder} holds a training already; go on with it by --resume, or name another folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"can't make the folder {folder}: {error.strerror or error}; choose another"
+        ) from error
+    return folder
+
+
+def _start(
+    recipe: Recipe,
+    published: Published,
+    init: str | os.PathLike[str] | None,
+    teacher: str | os.PathLike[str] | None,
+    sizes: Sizes,
+    seed: int,
+) -> Start:
+    """What the caller asks for, else the recipe's; the recipe's sizes are for random weights only."""
+    chosen = _named(init) or recipe.init
+    if chosen == SCRATCH:
+        sizes = Sizes(sizes.layers or recipe.layers, sizes.width or recipe.width, sizes.heads or recipe.heads)
+    taught_by = _named(teacher) or recipe.teacher
+    return Start(init=chosen, sizes=sizes, seed=seed, teacher=taught_by, published=published)
+
+
+def _path(path: str | os.PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _named(weights: str | os.PathLike[str] | None) -> str | None:
+    return None if weights is None else os.fspath(weights)
+
+
+def _trainer(
+    recipe: Recipe,
+    budget: Budget,
+    start: Start,
+    data: TrainingData,
+    processes: Processes,
+    folder: Path,
+    gradient_checkpointing: bool,
+) -> Trainer:
+    objective = Objective(
+        start.network(),
+        teacher=start.teaching_network(),
+        teacher_weight=recipe.teacher_weight if start.teacher else 0.0,
+        checkpointing=gradient_checkpointing,
+        mixed_precision=processes.device.type == "cuda",
+    )
+    settings = StepSettings(
+        schedule=recipe.schedule,
+        budget=budget,
+        batch_size=recipe.batch_size,
+        accumulate=recipe.accumulate,
+        weight_decay=recipe.weight_decay,
+        max_gradient_norm=recipe.max_gradient_norm,
+    )
+    return Trainer(objective, data.source, settings, processes, folder)
+
+
+def _settings(
+    name: str, recipe: Recipe, start: Start, data: TrainingData, processes: Processes
+) -> dict[str, Plain]:
+    """Everything that decides what comes out, but how long it takes."""
+    values = {key: value for key, value in to_dict(recipe).items() if key not in NOT_SETTINGS}
+    return {
+        "recipe": name,
+        **_flat(values),
+        **start.settings(),
+        "features": start.published.extractor.settings.kind,
+        "data": data.source.fingerprint,
+        "pairs_a_step": recipe.batch_size * recipe.accumulate * processes.count,
+    }
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Plain]:
+    """Nested settings by names such as "schedule peak"."""
+    flat: dict[str, Plain] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{before}{name} ") if isinstance(value, dict) else {before + name: value}
+    return flat
+
+
+def _report(recipe: str, session: Session, start: Start, data: TrainingData) -> TrainingReport:
+    trainer, published = session.trainer, start.published
+    return TrainingReport(
+        folder=session.folder,
+        recipe=recipe,
+        extractor=published.name,
+        kind=published.extractor.settings.kind,
+        shape=trainer.network.shape,
+        parameters=sum(parameter.numel() for parameter in trainer.network.parameters()),
+        settings=session.settings,
+        steps=trainer.step,
+        pairs=trainer.pairs,
+        seconds=trainer.seconds,
+        protocol=data.protocol,
+        figures=_compare(trainer.network, start, data) if trainer.processes.leads else {},
+        problems=data.problems,
+        versions=installed_versions(),
+    )
+
+
+def _compare(trained: LightGlue, start: Start, data: TrainingData) -> dict[str, Figures]:
+    """The baselines, the network before, and after."""
+    pairs, protocol = data.held_out, data.protocol
+    networks = {"published": start.published.matcher, "before": start.network(), "trained": trained}
+    return {
+        "mutual nearest": validate(nearest_matcher(), pairs, protocol),
+        **{name: validate_network(net, pairs, protocol) for name, net in networks.items() if net is not None},
+        "trained, adaptive": validate_network(trained, pairs, protocol, adaptive=True),
+    }
+
+
+def _write(report: TrainingReport, network: LightGlue, published: Published, data: TrainingData) -> None:
+    save_model(report.folder, network, published)
+    save_record(report.folder, report.to_dict())
+    matchers = {
+        "mutual nearest": nearest_matcher(),
+        "trained": network_matcher(network, data.protocol),
+    }
+    write_page(report, data.held_out, matchers)

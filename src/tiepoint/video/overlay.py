@@ -1,0 +1,49 @@
+"""Every frame with its points and the trails that they have left."""
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import PIL.Image
+
+from tiepoint.draw.trails import draw_trails
+from tiepoint.image import Image
+from tiepoint.video.tracks import Observations
+
+LENGTH = 10
+"""Points of a trail; older ones fade from the picture, and from memory."""
+
+
+class TrailDrawer:
+    """Draw frame after frame.
+
+    Args:
+        write: takes each picture.
+    """
+
+    def __init__(self, write: Callable[[PIL.Image.Image], None]) -> None:
+        self.write = write
+        self._trails: dict[int, deque[np.ndarray]] = {}
+        self._missed: dict[int, int] = {}
+
+    def __call__(self, image: Image, observations: Observations) -> None:
+        """Draw the tracks that were found in this frame; those that weren't stay hidden until they are.
+
+        Args:
+            image: the frame.
+            observations: what was found in it.
+        """
+        self._extend(observations)
+        seen = {
+            number: np.stack(list(self._trails[number]))
+            for number in self._trails
+            if self._missed[number] == 0
+        }
+        self.write(draw_trails(image, seen, caption=f"{len(seen):,} tracks"))
+
+    def _extend(self, observations: Observations) -> None:
+        self._missed = {number: missed + 1 for number, missed in self._missed.items() if missed < LENGTH}
+        self._trails = {number: self._trails[number] for number in self._missed}
+        for number, point in zip(observations.track_ids.tolist(), observations.points, strict=True):
+            self._trails.setdefault(number, deque(maxlen=LENGTH)).append(point)
+            self._missed[number] = 0

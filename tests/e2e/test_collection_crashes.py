@@ -1,0 +1,165 @@
+"""Whatever ends a run, the next one ends with what an undisturbed one gives: kill -9, Ctrl-C, a full disk, bad files.
+
+Where a run is killed is drawn from a seed, and counted in shards: after so many, and a moment.
+"""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from tests.small_collections import SMALL, assert_same_collections, environment, write_photographs
+
+from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.runner import match_collection
+
+COMMAND = (sys.executable, "-c", "from tiepoint.cli import main; main()", "collection", "run")
+OPTIONS = ("--resize", "128", "--max-keypoints", "64", "--device", "cpu", "--threads", "1")
+SHARDS = 30  # of the whole run: 12 of features, 9 of matches, 9 of geometry
+DEADLINE = 120.0  # seconds; what takes longer hangs
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photographs(tmp_path_factory.mktemp("crashes") / "photos", 12)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(photos: Path) -> Collection:
+    """What a run gives that nothing happens to."""
+    out = photos.parent / "undisturbed"
+    match_collection(photos, out, threads=1, **SMALL)
+    assert len(shards(out)) == SHARDS
+    return open_collection(out)
+
+
+def test_killed_at_random_moments(photos: Path, undisturbed: Collection, tmp_path: Path):
+    out, moments = tmp_path / "out", random.Random(0)
+    for _ in range(4):
+        with started(photos, out) as run:
+            wait_for(more_shards(out, moments.randint(1, 6)), run)
+            time.sleep(moments.uniform(0, 0.05))
+            os.killpg(run.pid, signal.SIGKILL)
+    go_on(photos, out)
+    assert_same_collections(open_collection(out), undisturbed)
+    assert not list(out.rglob("*.damaged"))
+
+
+def test_workers_end_when_the_first_process_is_killed(photos: Path, undisturbed: Collection, tmp_path: Path):
+    out = tmp_path / "out"
+    with started(photos, out, "--executor", "processes:2") as run:
+        wait_for(more_shards(out, 5), run)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        wait_for(lambda: is_gone(run.pid))
+    go_on(photos, out)
+    assert_same_collections(open_collection(out), undisturbed)
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes:2"])
+def test_interrupted(photos: Path, undisturbed: Collection, tmp_path: Path, executor: str):
+    out = tmp_path / "out"
+    with started(photos, out, "--executor", executor) as run:
+        wait_for(more_shards(out, 14), run)
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=DEADLINE)
+        wait_for(lambda: is_gone(run.pid))
+    assert run.returncode == 130
+    assert "goes on from here" in said
+    assert "Traceback" not in said
+    go_on(photos, out)
+    assert_same_collections(open_collection(out), undisturbed)
+
+
+def test_no_room(photos: Path, undisturbed: Collection, tmp_path: Path):
+    """A file may not grow: what a full disk is to a program, without a disk that must be mounted."""
+    out = tmp_path / "out"
+    with started(photos, out, largest_file=12_000) as run:
+        _, said = run.communicate(timeout=DEADLINE)
+    assert run.returncode == 1
+    assert said.splitlines()[-1].startswith("tiepoint: can't write")
+    assert "Traceback" not in said
+    assert not list(out.rglob(".tiepoint-*"))
+    go_on(photos, out)
+    assert_same_collections(open_collection(out), undisturbed)
+
+
+def test_a_corrupt_file_in_the_middle_leaves_the_rest_as_it_is(
+    photos: Path, undisturbed: Collection, tmp_path: Path
+):
+    mixed = tmp_path / "photos"
+    mixed.mkdir()
+    for path in photos.iterdir():
+        (mixed / path.name).symlink_to(path)
+    content = (photos / "view 6.png").read_bytes()
+    (mixed / "view 6b.png").write_bytes(content[: len(content) // 2])
+    go_on(mixed, tmp_path / "out", problems=1)
+    assert_same_collections(open_collection(tmp_path / "out"), undisturbed)
+
+
+@contextmanager
+def started(
+    photos: Path, out: Path, *options: str, largest_file: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process group of its own, which is gone afterwards; `largest_file` is what it may write, in bytes."""
+
+    def limit() -> None:
+        if largest_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    run = subprocess.Popen(
+        [*COMMAND, str(photos), str(out), *OPTIONS, *options],
+        env=environment(),
+        start_new_session=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=limit,
+    )
+    with run:
+        try:
+            yield run
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+
+
+def go_on(photos: Path, out: Path, *, problems: int = 0) -> None:
+    """The next run, to its end."""
+    report = match_collection(photos, out, threads=1, **SMALL)
+    assert len(report.problems) == problems
+
+
+def shards(out: Path) -> Sequence[Path]:
+    return list(out.glob("stores/*/*/*.h5"))
+
+
+def more_shards(out: Path, count: int) -> Callable[[], bool]:
+    """Whether there are so many more than now, or all."""
+    wanted = min(len(shards(out)) + count, SHARDS)
+    return lambda: len(shards(out)) >= wanted
+
+
+def wait_for(event: Callable[[], bool], run: "subprocess.Popen[str] | None" = None) -> None:
+    begin = time.monotonic()
+    while not event():
+        assert time.monotonic() - begin < DEADLINE, "it hangs"
+        assert run is None or run.poll() is None, "it ended before it should be killed"
+        time.sleep(0.005)
+
+
+def is_gone(group: int) -> bool:
+    """Whether no process of a group is left."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return False
+    return True

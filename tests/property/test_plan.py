@@ -1,0 +1,102 @@
+"""Plans of collections of any kind: nothing is left out, nothing is done twice, whatever the choice and the sizes."""
+
+import json
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiepoint.collection.pairs import PairChoice, choose_pairs
+from tiepoint.collection.photographs import Photograph
+from tiepoint.collection.plan import plan_extraction, plan_matching
+from tiepoint.image.exif import Position
+from tiepoint.keys import KeySet, pair_key
+
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "planning.py"
+
+names = st.lists(st.text(st.characters(exclude_characters="\0\r\n")), unique=True, max_size=30)
+
+
+@st.composite
+def collections(draw: st.DrawFn) -> list[Photograph]:
+    """Any names, some contents more than once, some without a position."""
+    return [
+        Photograph(
+            name=name,
+            path=Path("a.jpg"),
+            digest=f"{draw(st.integers(0, 20)):016x}",
+            image_size=(8, 6),
+            position=draw(st.none() | st.builds(Position, st.floats(-90, 90), st.floats(-180, 180))),
+        )
+        for name in sorted(draw(names))
+    ]
+
+
+choices = st.sampled_from(["exhaustive", "sequential:1", "sequential:4", "spatial:1", "spatial:3"]).map(
+    lambda text: PairChoice(*text.split(":"))
+)
+
+
+@given(photographs=collections(), choice=choices)
+def test_every_pair_once_and_in_order(photographs: list[Photograph], choice: PairChoice):
+    pairs = choose_pairs(choice, photographs)
+    order = {photograph.name: index for index, photograph in enumerate(photographs)}
+    found = list(pairs)
+    assert len(found) == len(pairs) == len(set(found))
+    assert all(order[name0] < order[name1] for name0, name1 in found)
+    assert [order[name0] for name0, _ in found] == sorted(order[name0] for name0, _ in found)
+    if choice.method == "exhaustive":
+        assert found == list(combinations(order, 2))
+
+
+@given(photographs=collections(), size=st.integers(1, 9), data=st.data())
+def test_extraction_is_what_is_missing(photographs: list[Photograph], size: int, data: st.DataObject):
+    done = data.draw(st.sets(st.sampled_from(photographs))) if photographs else set()
+    planned = list(plan_extraction(photographs, KeySet(photograph.key for photograph in done), size=size))
+    found = [photograph.key for unit in planned for photograph in unit.photographs]
+    assert sorted(found) == sorted({photograph.key for photograph in photographs} - {p.key for p in done})
+    for digest in {photograph.digest for photograph in photographs}:
+        assert sum(any(p.digest == digest for p in unit.photographs) for unit in planned) <= 1
+
+
+@given(photographs=collections(), choice=choices, size=st.integers(1, 40), seed=st.integers(0, 99))
+def test_matching_is_what_is_missing(photographs: list[Photograph], choice: PairChoice, size: int, seed: int):
+    pairs = choose_pairs(choice, photographs)
+    everything = [pair_key(pair) for unit in plan_matching(pairs, size=size) for pair in unit.pairs]
+    by_name = {photograph.name: photograph.key for photograph in photographs}
+    assert sorted(everything) == sorted(pair_key((by_name[name0], by_name[name1])) for name0, name1 in pairs)
+    done = [key for key, is_done in zip(everything, halves(len(everything), seed), strict=True) if is_done]
+    missing = [
+        pair_key(pair) for unit in plan_matching(pairs, KeySet(done), size=size) for pair in unit.pairs
+    ]
+    assert missing == [key for key in everything if key not in set(done)]
+
+
+def halves(count: int, seed: int) -> list[bool]:
+    return (np.random.default_rng(seed).random(count) < 0.5).tolist()
+
+
+@given(keys=st.lists(st.text()), others=st.lists(st.text()))
+def test_key_sets_are_sets(keys: list[str], others: list[str]):
+    assert KeySet(keys).holds(keys + others).tolist() == [key in set(keys) for key in keys + others]
+    assert len(KeySet(keys) | KeySet(others)) == len(set(keys) | set(others))
+
+
+def test_memory_grows_by_bytes_a_pair():
+    """A tenth of what benchmarks/planning.py measures: 100,000 photographs and 10 million pairs, in under 1 GiB."""
+    small, large = (simulated(photographs=2_000, neighbours=count) for count in (10, 510))
+    assert large["pairs"] > 850_000
+    assert large["planned"] == large["pairs"] - large["done"] == large["pairs"] // 2
+    grown = (large["peak_mib"] - small["peak_mib"]) * 2**20
+    assert grown < 64 * (large["pairs"] - small["pairs"])
+
+
+def simulated(*, photographs: int, neighbours: int) -> dict[str, float]:
+    """Of a fresh process, whose memory is its own."""
+    sizes = ("--photographs", str(photographs), "--neighbours", str(neighbours))
+    command = [sys.executable, str(BENCHMARK), "--measure", "list", *sizes]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)

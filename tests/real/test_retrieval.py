@@ -1,0 +1,31 @@
+"""Real photographs that look alike are of the same place."""
+
+from pathlib import Path
+
+import pytest
+
+import tiepoint
+from tiepoint.collection.pairs import PairChoice, choose_pairs
+from tiepoint.collection.photographs import read_photograph
+from tiepoint.image.folders import find_images
+
+pytestmark = [pytest.mark.real, pytest.mark.weights]
+
+SCENES = {"door": "lund_door12/images", "castle": "sceaux_castle/images", "wall": "oxford_affine/graf"}
+
+
+def test_most_pairs_are_of_one_place(shared_data: Path):
+    photographs = {
+        name: read_photograph(path, name)
+        for scene, folder in SCENES.items()
+        for path in find_images(shared_data / folder)
+        for name in [f"{scene}/{path.name}"]
+    }
+    matcher = tiepoint.load(device="cpu", resize=320, max_keypoints=256)
+    features = {name: matcher.extract(photograph.path) for name, photograph in photographs.items()}
+    pairs = choose_pairs(
+        PairChoice("retrieval", "4"), list(photographs.values()), features_of=features.__getitem__
+    )
+    scenes = [tuple(name.partition("/")[0] for name in pair) for pair in pairs]
+    assert len(pairs) < 0.3 * len(photographs) * (len(photographs) - 1) / 2
+    assert sum(scene0 == scene1 for scene0, scene1 in scenes) > 0.9 * len(scenes)

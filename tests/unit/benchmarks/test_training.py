@@ -1,0 +1,91 @@
+"""The benchmark of training: turned pairs keep their truth, and the page says what the record says."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import render_training
+import training
+from tiepoint.geometry.transforms import warp_points
+from tiepoint.training.validation import Figures
+
+
+@pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
+def test_turned_pixels_are_found_again(quarter_turns: int) -> None:
+    image = torch.arange(5 * 7.0).view(1, 5, 7)
+    turned = torch.rot90(image, quarter_turns, (1, 2))
+    homography = training.upright_from_turned((7, 5), quarter_turns)
+    y, x = np.mgrid[: turned.shape[1], : turned.shape[2]]
+    places = warp_points(np.column_stack([x.ravel(), y.ravel()]).astype(np.float64), homography)
+    columns, rows = np.rint(places).astype(int).T
+    assert torch.equal(image[0, rows, columns], turned[0].flatten())
+
+
+@pytest.fixture
+def record() -> dict[str, Any]:
+    figures = asdict(
+        Figures(precision=0.8751, recall=0.5, auc=0.25, matches=200.0, layers=5.0, seconds=0.125, pairs=82)
+    )
+    both = {"published": figures, "trained": figures | {"recall": None}}
+    report = {
+        "recipe": "homography",
+        "shape": {"layers": 5, "dim": 128},
+        "parameters": 1_700_000,
+        "pairs": 30_000,
+        "seconds": 3600.0,
+        "protocol": {"name": "homography-512"},
+        "figures": both,
+    }
+    kinds = ("all layers", "adaptive")
+    seconds = {f"published, {kind}": 2.0 for kind in kinds} | {f"trained, {kind}": 0.5 for kind in kinds}
+    return {
+        "about": {
+            "command": "python benchmarks/training.py",
+            "date": "2026-11-22",
+            "machine": {"processor": "a processor", "torch": "2"},
+            "threads": 2,
+            "photographs": {"train": 1570, "val": 82},
+        },
+        "parts": {
+            "a": {"report": report},
+            "c": {"report": report, "turned": {"0": both, "90": both}},
+            "d": {"report": report, "seconds": seconds, "keypoints": 2048},
+        },
+    }
+
+
+def render(record: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
+    (folder / "training.json").write_text(json.dumps(record))
+    page = folder / "results.md"
+    arguments = ["render_training.py", "--records", str(folder), "--page", str(page), *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    render_training.main()
+    return page.read_text()
+
+
+def test_every_part_is_on_the_page(
+    record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = render(record, tmp_path, monkeypatch)
+    assert "| trained | 87.5 | – | 25.0 | 5.0 | 0.125 |" in page
+    assert "| published | 87.5 / 50.0, 175 | 87.5 / 50.0, 175 |" in page
+    assert "**4.0 times** as fast" in page
+    assert "30,000 pairs in 60 minutes" in page
+
+
+def test_check_finds_an_old_page(
+    record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(record, tmp_path, monkeypatch)
+    with pytest.raises(SystemExit) as done:
+        render(record, tmp_path, monkeypatch, "--check")
+    assert done.value.code is None
+    record["about"]["threads"] = 4
+    with pytest.raises(SystemExit, match="isn't what the record says"):
+        render(record, tmp_path, monkeypatch, "--check")

@@ -1,0 +1,79 @@
+"""`tiepoint collection export`, `collection view` and `localize`: options reach the library, errors are one line."""
+
+import json
+from pathlib import Path
+
+import pycolmap
+import pytest
+from tests.synthetic_collections import make_collection, write_photograph
+from typer.testing import CliRunner
+
+from tiepoint.cli import app
+from tiepoint.collection import localization
+from tiepoint.collection.exports import EXPORTS
+from tiepoint.collection.reconstruction import reconstruct
+from tiepoint.errors import InvalidInput
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_collection(tmp_path_factory.mktemp("made"))[0].folder
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_formats_are_those_of_the_library() -> None:
+    from tiepoint.cli.collection_exports import Form
+
+    assert [form.value for form in Form] == list(EXPORTS)
+
+
+def test_several_formats_at_once(out: Path) -> None:
+    printed = run("collection", "export", out, "--to", "npz", "--to", "parquet")
+    assert printed.splitlines() == [
+        f"npz: {out / 'exports' / 'npz'}",
+        f"parquet: {out / 'exports' / 'matches.parquet'}",
+    ]
+
+
+def test_colmap_is_the_default_and_has_cameras(out: Path, tmp_path: Path) -> None:
+    assert run("collection", "export", out, "-o", tmp_path / "d.db", "--cameras", "each", "--quiet") == ""
+    with pycolmap.Database.open(str(tmp_path / "d.db")) as database:
+        assert database.num_cameras() == 6
+
+
+def test_one_place_cant_hold_two_formats(out: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="-o names one file or folder, but 2 formats"):
+        run("collection", "export", out, "--to", "npz", "--to", "hloc", "-o", tmp_path)
+
+
+def test_a_folder_without_a_collection_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="holds no collection"):
+        run("collection", "export", tmp_path)
+
+
+def test_view_says_where_the_page_is(out: Path, tmp_path: Path) -> None:
+    assert run("collection", "view", out) == f"page: {out / 'view.html'}\n"
+    run("collection", "view", out, "-o", tmp_path / "page.html", "--quiet")
+    assert (tmp_path / "page.html").stat().st_size > 1_000_000
+
+
+def test_localize_hands_its_options_on_and_says_what_came_out(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.unit.collection.test_localization import Known
+
+    collection, scene = make_collection(tmp_path, leave_out="e.jpg")
+    reconstruct(collection)
+    monkeypatch.setattr(localization, "_load_matcher", lambda _: Known(scene.features("e.jpg")))
+    write_photograph(tmp_path / "new.jpg")
+    arguments = ("localize", tmp_path / "new.jpg", collection.folder)
+    assert "points fit; most are shared with" in run(*arguments, "--photographs", 3)
+    found = json.loads(run(*arguments, "--json", "-", "--focal", 700, "--quiet"))
+    assert (found["success"], found["focal_source"]) == (True, "given")
+    with pytest.raises(InvalidInput, match=r"there is no pose: of .* matched points only"):
+        run(*arguments, "--focal", 70, "--max-error-px", 0.1)

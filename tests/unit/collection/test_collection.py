@@ -1,0 +1,95 @@
+"""An output folder, opened for reading."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.synthetic_collections import make_collection
+
+from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.errors import InvalidInput, StoreError
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    return make_collection(tmp_path)[0]
+
+
+def test_what_a_run_left_is_read(collection: Collection):
+    assert [photograph.name for photograph in collection.photographs] == [
+        "a.jpg",
+        "b.jpg",
+        "e.jpg",
+        "f.jpg",
+        "sub/c.jpg",
+        "sub/d.jpg",
+    ]
+    features = collection.features("sub/c.jpg")
+    assert features.source == str(collection.state.photos / "sub" / "c.jpg")
+    pairs = list(collection.pairs())
+    assert len(pairs) == 15
+    matches, scores = collection.matches(*pairs[0])
+    assert matches.dtype == np.int32
+    assert scores.dtype == np.float32
+    estimate = collection.verified(*pairs[0])
+    assert estimate is not None
+    assert len(estimate.inliers) == len(matches)
+    assert collection.settings["preset"] == "aliked+nearest"
+    assert collection.settings["verified"] == {"by": "a test", "seed": 0}
+
+
+def test_pairs_that_are_not_verified(tmp_path: Path):
+    collection, _ = make_collection(tmp_path, verify=False)
+    assert collection.verified("a.jpg", "b.jpg") is None
+
+
+def test_photographs_without_features_are_left_out(collection: Collection):
+    (path,) = collection.folder.glob("stores/features-*/features/*.h5")
+    path.unlink()
+    again = open_collection(collection.folder)
+    assert again.photographs == ()
+    with pytest.raises(StoreError, match="no features"):
+        again.features("a.jpg")
+
+
+def test_unknown_names(collection: Collection):
+    for ask in (
+        lambda: collection.features("z.jpg"),
+        lambda: collection.matches("a.jpg", "z.jpg"),
+        lambda: collection.verified("z.jpg", "a.jpg"),
+    ):
+        with pytest.raises(InvalidInput, match=r"z\.jpg"):
+            ask()
+
+
+def test_a_pair_that_is_not_matched(collection: Collection):
+    with pytest.raises(StoreError, match="no matches"):
+        collection.matches("b.jpg", "a.jpg")
+
+
+def test_pairs_of_photographs_that_are_gone_are_left_out(collection: Collection):
+    with (collection.folder / "pairs.txt").open("a") as file:
+        file.write("a.jpg\tgone.jpg\n")
+    assert len(list(open_collection(collection.folder).pairs())) == 15
+
+
+def test_a_folder_without_a_collection(tmp_path: Path):
+    with pytest.raises(InvalidInput, match="collection run"):
+        open_collection(tmp_path)
+    with pytest.raises(InvalidInput, match="collection run"):
+        open_collection(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1, "tiepoint": "0.1.0"}'])
+def test_damage_is_named(collection: Collection, text: str):
+    (collection.folder / "collection.json").write_text(text)
+    with pytest.raises(StoreError, match=r"collection\.json is damaged"):
+        open_collection(collection.folder)
+
+
+def test_another_version_is_named(collection: Collection):
+    path = collection.folder / "collection.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 7, "tiepoint": "9.9"}))
+    with pytest.raises(StoreError, match=r"tiepoint 9\.9 \(format 7"):
+        open_collection(collection.folder)

@@ -1,0 +1,166 @@
+"""localize: a photograph that the model doesn't have is where it truly is, and another place is no pose."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pycolmap
+import pytest
+import torch
+from tests.synthetic_collections import FOCAL, PLAIN_NAMES, SIZE, Scene, make_collection, write_photograph
+
+from tiepoint.collection.collection import Collection
+from tiepoint.collection.localization import localize, localize_to_files
+from tiepoint.collection.reconstruction import read_model, reconstruct
+from tiepoint.errors import InvalidInput
+from tiepoint.matcher import Matcher
+from tiepoint.matchers.nearest import NearestMatcher
+from tiepoint.types import Features
+
+QUERY = "sub/d.jpg"
+Made = tuple[Collection, Scene]
+
+
+class Known(Matcher):
+    """Says of every photograph that it has these features."""
+
+    def __init__(self, features: Features) -> None:
+        self.features = features
+        self.matcher = NearestMatcher(kind="", filter_threshold=0.9)
+
+    def extract(self, image, *, mask=None) -> Features:
+        return replace(self.features, source=image if isinstance(image, str) else None)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A model of all but one photograph."""
+    collection, scene = make_collection(tmp_path_factory.mktemp("place"), leave_out=QUERY)
+    reconstruct(collection)
+    return collection, scene
+
+
+@pytest.fixture
+def query(tmp_path: Path) -> str:
+    write_photograph(tmp_path / "query.jpg")
+    return str(tmp_path / "query.jpg")
+
+
+def error_of(position: np.ndarray, made: Made) -> float:
+    """Distance between a position and the true one, as a share of the extent of the cameras."""
+    collection, scene = made
+    model = read_model(collection)
+    names = [name for name in PLAIN_NAMES if name != QUERY]
+    found = np.array([model.find_image_with_name(name).projection_center() for name in names])
+    true = np.array([scene.centre(name) for name in names])
+    moved = pycolmap.estimate_sim3d(found, true) * position
+    return float(np.linalg.norm(moved - scene.centre(QUERY)) / np.linalg.norm(np.ptp(true, axis=0)))
+
+
+@pytest.mark.parametrize("photographs", [None, 2], ids=["all", "the most alike"])
+def test_a_photograph_is_where_it_was_taken(made: Made, query: str, photographs: int | None) -> None:
+    collection, scene = made
+    found = localize(query, collection, photographs=photographs, matcher=Known(scene.features(QUERY)))
+    assert found.success
+    assert found.focal_source == "model"
+    assert found.camera_params[0] == pytest.approx(FOCAL, rel=0.03)
+    assert found.num_inliers > 200
+    assert error_of(found.position, made) < 0.005
+    points = found.world_points @ found.cam_from_world[:, :3].T + found.cam_from_world[:, 3]
+    projected = found.camera_params[0] * points[:, :2] / points[:, 2:] + np.array(SIZE) / 2 - 0.5
+    assert np.abs(projected - found.points)[found.inliers].mean() < 1.0
+
+
+def test_a_focal_length_that_is_given_is_used(made: Made, query: str) -> None:
+    collection, scene = made
+    found = localize(query, collection, focal_px=FOCAL, matcher=Known(scene.features(QUERY)))
+    assert (found.focal_source, found.camera_params[0]) == ("given", FOCAL)
+    assert error_of(found.position, made) < 0.02
+
+
+def test_an_unknown_focal_length_is_found_with_the_pose(made: Made, query: str) -> None:
+    """A photograph of another size can't be of the model's camera."""
+    collection, scene = made
+    features = scene.features(QUERY)
+    cropped = replace(
+        features, image_size=(SIZE[0], SIZE[1] - 2), keypoints=features.keypoints.clamp(max=SIZE[1] - 3)
+    )
+    inside = (features.keypoints <= SIZE[1] - 3).all(dim=1)
+    kept = {name: getattr(cropped, name)[inside] for name in ("keypoints", "scores", "descriptors")}
+    found = localize(query, collection, matcher=Known(replace(cropped, **kept)))
+    assert found.focal_source == "guess"
+    assert found.camera_params[0] == pytest.approx(FOCAL, rel=0.05)
+    assert error_of(found.position, made) < 0.05
+
+
+def test_another_place_is_a_failure_with_a_reason(made: Made, query: str) -> None:
+    collection, scene = made
+    features = scene.features(QUERY)
+    elsewhere = torch.rand(len(features), 2, generator=torch.Generator().manual_seed(0)) * torch.tensor(SIZE)
+    found = localize(query, collection, matcher=Known(replace(features, keypoints=elsewhere - 0.5)))
+    assert not found.success
+    assert found.position is None
+    assert not found.inliers.any()
+    assert "agree with one pose" in found.reason
+
+
+def test_nothing_that_matches_is_a_failure_too(made: Made, query: str, tmp_path: Path) -> None:
+    collection, scene = made
+    features = scene.features(QUERY)
+    none = Features(
+        keypoints=features.keypoints[:0],
+        scores=features.scores[:0],
+        descriptors=features.descriptors[:0],
+        image_size=SIZE,
+    )
+    found = localize_to_files(
+        query, collection, matcher=Known(none), picture=tmp_path / "p.png", json=tmp_path / "p.json"
+    )
+    assert found.reason == "only 0 keypoints match a 3-D point, of the 30 that a pose needs here"
+    assert json.loads((tmp_path / "p.json").read_text())["success"] is False
+    assert not (tmp_path / "p.png").exists()
+
+
+def test_picture_and_numbers_are_written(made: Made, query: str, tmp_path: Path) -> None:
+    collection, scene = made
+    files = {"picture": tmp_path / "p.png", "json": tmp_path / "p.json"}
+    found = localize_to_files(query, collection.folder, matcher=Known(scene.features(QUERY)), **files)
+    written = json.loads((tmp_path / "p.json").read_text())
+    assert written["position"] == found.position.tolist()
+    assert sum(written["inliers"]) == written["num_inliers"] == found.num_inliers
+    with PIL.Image.open(tmp_path / "p.png") as picture:
+        assert picture.size == (2 * SIZE[0], SIZE[1])
+
+
+def test_the_neighbour_sees_the_same_points(made: Made, query: str) -> None:
+    collection, scene = made
+    found = localize(query, collection, matcher=Known(scene.features(QUERY)))
+    shared = np.isfinite(found.neighbour_points).all(axis=1)
+    assert shared.sum() > 200
+    keypoints = collection.features(found.neighbour).keypoints.numpy()
+    distances = np.linalg.norm(keypoints[None] - found.neighbour_points[shared][:, None], axis=2)
+    assert distances.min(axis=1).max() < 1e-3
+
+
+def test_a_model_of_other_features_is_refused(
+    made: Made, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection, scene = made
+    features = scene.features(QUERY)
+    monkeypatch.setattr(Collection, "features", lambda *_: fewer(features))
+    with pytest.raises(InvalidInput, match="it was made of other features; reconstruct again"):
+        localize(query, collection, matcher=Known(features))
+
+
+def fewer(features: Features) -> Features:
+    names = ("keypoints", "scores", "descriptors")
+    return replace(features, **{name: getattr(features, name)[:200] for name in names})
+
+
+def test_paths_are_checked_before_the_work(made: Made, query: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="can't write a picture as"):
+        localize_to_files(query, made[0], picture=tmp_path / "p.txt")
+    with pytest.raises(InvalidInput, match=r"ends in \.json"):
+        localize_to_files(query, made[0], json=tmp_path / "p.npz")

@@ -1,0 +1,97 @@
+"""Checkpoints come back as they were, are never half written, and refuse to go on as another training."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tiepoint.errors import InvalidInput, StoreError
+from tiepoint.training.checkpoints import (
+    CHECKPOINT,
+    Checkpoint,
+    clear_leftovers,
+    load_checkpoint,
+    save_checkpoint,
+)
+
+SETTINGS = {"recipe": "homography", "seed": 0, "data": "abc", "teacher": None}
+
+
+def checkpoint(step: int = 7) -> Checkpoint:
+    weight = torch.linspace(0, 1, 5)
+    return Checkpoint(
+        settings=SETTINGS,
+        step=step,
+        pairs=8 * step,
+        seconds=0.1 + step,
+        network={"weight": weight},
+        optimizer={
+            "state": {0: {"exp_avg": weight / 3, "step": torch.tensor(7.0)}},
+            "param_groups": [{"lr": 0.1}],
+        },
+    )
+
+
+def test_it_comes_back_to_the_bit(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, checkpoint())
+    found = load_checkpoint(tmp_path, SETTINGS)
+    assert found is not None
+    assert (found.step, found.pairs, found.seconds) == (7, 56, 7.1)
+    assert torch.equal(found.network["weight"], torch.linspace(0, 1, 5))
+    assert torch.equal(found.optimizer["state"][0]["exp_avg"], torch.linspace(0, 1, 5) / 3)
+
+
+def test_without_one_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+    assert load_checkpoint(tmp_path, SETTINGS) is None
+
+
+def test_the_last_one_counts(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save_checkpoint(tmp_path, checkpoint(step))
+    found = load_checkpoint(tmp_path, SETTINGS)
+    assert found is not None
+    assert found.step == 2
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+def test_another_recipe_and_other_data_are_refused_with_the_difference(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, checkpoint())
+    with pytest.raises(StoreError, match="recipe 'homography', not 'distill', data 'abc', not 'xyz'"):
+        load_checkpoint(tmp_path, SETTINGS | {"recipe": "distill", "data": "xyz"})
+
+
+@pytest.mark.parametrize("length", [0, 100, 1000])
+def test_a_damaged_one_is_named(tmp_path: Path, length: int) -> None:
+    path = save_checkpoint(tmp_path, checkpoint())
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(StoreError, match=r"checkpoint\.pt is damaged .*; remove it to begin again"):
+        load_checkpoint(tmp_path, SETTINGS)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    torch.save({"weights": torch.ones(1)}, tmp_path / CHECKPOINT)
+    with pytest.raises(StoreError, match="isn't a checkpoint"):
+        load_checkpoint(tmp_path, SETTINGS)
+
+
+def test_what_can_not_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path, checkpoint(1))
+
+    def full(path: Path, content: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InvalidInput, match="No space left on device"):
+        save_checkpoint(tmp_path, checkpoint(2))
+    found = load_checkpoint(tmp_path, SETTINGS)
+    assert found is not None
+    assert found.step == 1
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".tiepoint-0123.pt").write_bytes(b"half")
+    (tmp_path / "steps.csv").write_text("step\n")
+    clear_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["steps.csv"]

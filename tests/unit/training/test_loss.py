@@ -1,0 +1,190 @@
+"""The loss against numbers worked out by hand, its gradients, and that padding takes no part."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from tiepoint.networks.assignment import log_assignment_matrix
+from tiepoint.networks.lightglue import LightGlue, LightGlueShape
+from tiepoint.networks.lightglue_layers import LayerOutput, LayerwiseLightGlue
+from tiepoint.training.ground_truth import IGNORED, UNMATCHED
+from tiepoint.training.loss import distillation_loss, matching_loss
+
+REAL2 = torch.ones(1, 2, dtype=torch.bool)
+MATRIX = torch.tensor([[[0.5, 0.1, 0.2], [0.3, 0.2, 0.6], [0.1, 0.7, 1.0]]]).log()
+"""Two keypoints in each image; rows and columns needn't be what a network can give."""
+
+
+def last(log_assignment: Tensor) -> LayerOutput:
+    return LayerOutput(log_assignment, None, None)
+
+
+def labels(*values: int) -> Tensor:
+    return torch.tensor([values])
+
+
+def random_scores(m: int, n: int, *, seed: int = 0, batch: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shapes = [(batch, m, 6), (batch, n, 6), (batch, m), (batch, n)]
+    return log_assignment_matrix(*(torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes))
+
+
+class TestMatchingLoss:
+    def test_by_hand(self):
+        terms = matching_loss([last(MATRIX)], labels(0, UNMATCHED), labels(0, UNMATCHED), REAL2, REAL2)
+        positive = -math.log(0.5)
+        negative = -(math.log(0.6) + math.log(0.7)) / 2
+        assert terms.positive.item() == pytest.approx(positive)
+        assert terms.negative.item() == pytest.approx(negative)
+        assert terms.total.item() == pytest.approx(0.5 * positive + 0.5 * negative)
+        assert terms.confidence.item() == 0
+
+    def test_each_image_counts_half_however_many_are_unmatched(self):
+        both_of_0 = matching_loss([last(MATRIX)], labels(-1, -1), labels(IGNORED, -1), REAL2, REAL2)
+        expected = -((math.log(0.2) + math.log(0.6)) / 2 + math.log(0.7)) / 2
+        assert both_of_0.negative.item() == pytest.approx(expected)
+
+    def test_ignored_keypoints_take_no_part(self):
+        terms = matching_loss([last(MATRIX)], labels(IGNORED, 0), labels(1, IGNORED), REAL2, REAL2)
+        assert terms.positive.item() == pytest.approx(-math.log(0.3))
+        assert terms.negative.item() == 0
+
+    def test_nothing_known_is_no_loss(self):
+        scores = MATRIX.clone().requires_grad_()
+        terms = matching_loss([last(scores)], labels(-2, -2), labels(-2, -2), REAL2, REAL2)
+        terms.total.backward()
+        assert terms.total.item() == 0
+        assert scores.grad is not None
+        assert not bool(scores.grad.any())
+
+    def test_is_the_mean_over_layers_and_over_pairs(self):
+        scores = [random_scores(4, 5, seed=seed, batch=2) for seed in (1, 2)]
+        zeros0, zeros1 = torch.zeros(2, 4, dtype=torch.float64), torch.zeros(2, 5, dtype=torch.float64)
+        outputs = [LayerOutput(scores[0], zeros0, zeros1), last(scores[1])]
+        truth = (
+            torch.tensor([[0, -1, 2, -2], [-1, 3, -2, 1]]),
+            torch.tensor([[0, -1, 2, -2, -1], [-1, 3, -1, 1, -2]]),
+        )
+        masks = torch.ones(2, 4, dtype=torch.bool), torch.ones(2, 5, dtype=torch.bool)
+        together = matching_loss(outputs, *truth, *masks)
+        alone = [
+            matching_loss([last(layer[k : k + 1])], *(x[k : k + 1] for x in (*truth, *masks)))
+            for layer in scores
+            for k in range(2)
+        ]
+        for name in ("positive", "negative"):
+            mean = sum(getattr(terms, name) for terms in alone) / 4
+            torch.testing.assert_close(getattr(together, name), mean)
+        assert together.confidence.item() == pytest.approx(math.log(2))
+
+    def test_confidence_learns_whether_the_last_layer_agrees(self):
+        """Both of image 0 stay, one of image 1 changes its mind."""
+        now = MATRIX.exp().clone()
+        now[0, :2, 0] = torch.tensor([0.35, 0.4])  # its best row was 0
+        now[0, 0, 2] = 0.3
+        logits0, logits1 = torch.tensor([[2.0, -1.0]]), torch.tensor([[0.5, 1.5]])
+        terms = matching_loss(
+            [LayerOutput(now.log(), logits0, logits1), last(MATRIX)],
+            labels(-2, -2),
+            labels(-2, -2),
+            REAL2,
+            REAL2,
+        )
+        softplus = lambda x: math.log1p(math.exp(x))  # noqa: E731
+        of_0 = (softplus(-2.0) + softplus(1.0)) / 2
+        of_1 = (softplus(0.5) + softplus(-1.5)) / 2
+        assert terms.confidence.item() == pytest.approx((of_0 + of_1) / 2)
+
+    def test_gradient(self):
+        generator = torch.Generator().manual_seed(0)
+        inputs = [
+            torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+            for shape in ((1, 3, 4), (1, 2, 4), (1, 3), (1, 2))
+        ]
+        mask0, mask1 = torch.tensor([[True, True, False]]), torch.tensor([[True, True]])
+
+        def total(*values: Tensor) -> Tensor:
+            scores = log_assignment_matrix(*values, mask0, mask1)
+            return matching_loss([last(scores)], labels(1, -1, -2), labels(-1, 0), mask0, mask1).total
+
+        assert torch.autograd.gradcheck(total, inputs)
+
+
+class TestDistillationLoss:
+    def test_by_hand(self):
+        """Rows and columns are made distributions before they are compared."""
+        teacher = random_scores(2, 2, seed=3).float()
+
+        def normalized(values: list[float]) -> list[float]:
+            return [math.exp(v) / sum(map(math.exp, values)) for v in values]
+
+        def divergence(p: list[float], q: list[float]) -> float:
+            return sum(a * math.log(a / b) for a, b in zip(normalized(p), normalized(q), strict=True))
+
+        t, s = teacher[0], MATRIX[0]
+        rows = sum(divergence(t[i].tolist(), s[i].tolist()) for i in range(2)) / 2
+        columns = sum(divergence(t[:, j].tolist(), s[:, j].tolist()) for j in range(2)) / 2
+        found = distillation_loss([last(MATRIX)], teacher, REAL2, REAL2)
+        assert found.item() == pytest.approx((rows + columns) / 2, rel=1e-5)
+
+    def test_a_teacher_of_itself_has_nothing_to_say(self):
+        scores = random_scores(5, 4)
+        masks = torch.ones(1, 5, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
+        assert distillation_loss([last(scores)], scores, *masks).item() == pytest.approx(0, abs=1e-12)
+        assert distillation_loss([last(scores)], random_scores(5, 4, seed=9), *masks).item() > 0.01
+
+    def test_gradient_reaches_the_student_only(self):
+        student, teacher = (random_scores(3, 3, seed=seed).requires_grad_() for seed in (1, 2))
+        masks = (torch.ones(1, 3, dtype=torch.bool),) * 2
+        assert torch.autograd.gradcheck(lambda x: distillation_loss([last(x)], teacher, *masks), [student])
+        distillation_loss([last(student)], teacher, *masks).backward()
+        assert teacher.grad is None
+
+
+@pytest.fixture(scope="module")
+def network() -> LightGlue:
+    torch.manual_seed(0)
+    return LightGlue(LightGlueShape(input_dim=8, dim=16, layers=3, heads=2)).double()
+
+
+def random_pair(m: int, n: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(m + n)
+    shapes = [(1, m, 2), (1, m, 8), (1, n, 2), (1, n, 8)]
+    return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+
+
+def padded(tensor: Tensor, extra: int, value: float) -> Tensor:
+    return torch.cat((tensor, tensor.new_full((1, extra, *tensor.shape[2:]), value)), dim=1)
+
+
+def losses(network: LightGlue, inputs: list[Tensor], truth: tuple[Tensor, ...]) -> Tensor:
+    outputs = LayerwiseLightGlue(network)(*inputs, *truth[2:])
+    teacher = outputs[-1].log_assignment.roll(1, dims=0)
+    return torch.stack((*matching_loss(outputs, *truth), distillation_loss(outputs[:1], teacher, *truth[2:])))
+
+
+def test_padding_changes_neither_loss_nor_gradient(network: LightGlue):
+    inputs = random_pair(4, 3)
+    truth = labels(1, -1, -2, 2), labels(-1, 0, 3), *(torch.ones(1, k, dtype=torch.bool) for k in (4, 3))
+    wide = [padded(x, extra, 7.0) for x, extra in zip(inputs, (2, 2, 5, 5), strict=True)]
+    wide_truth = tuple(
+        padded(x, extra, value) for x, extra, value in zip(truth, (2, 5, 2, 5), (-2, -2, 0, 0), strict=True)
+    )
+    found = []
+    for batch in ((inputs, truth), (wide, wide_truth)):
+        network.zero_grad()
+        values = losses(network, *batch)
+        values.sum().backward()
+        found.append([values.detach(), *(p.grad.clone() for p in network.parameters() if p.grad is not None)])
+    for alone, among_padding in zip(*found, strict=True):
+        torch.testing.assert_close(among_padding, alone)
+
+
+@pytest.mark.parametrize(("m", "n"), [(0, 3), (3, 0), (0, 0)])
+def test_no_keypoints_is_no_loss(network: LightGlue, m: int, n: int):
+    masks = [torch.ones(1, count, dtype=torch.bool) for count in (m, n)]
+    values = losses(network, random_pair(m, n), (torch.full((1, m), -2), torch.full((1, n), -2), *masks))
+    assert bool(values.isfinite().all())
+    assert values[1:3].tolist() == [0, 0]

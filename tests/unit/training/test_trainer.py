@@ -1,0 +1,240 @@
+"""The trainer: each step is a function of the state before it. Sessions: killed and resumed, they end at the same bits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.synthetic_pairs import SETTINGS, SHAPE, SyntheticPairs, make_session, make_trainer
+from torch import Tensor
+
+from tiepoint.errors import StoreError, TrainingError
+from tiepoint.training.checkpoints import Checkpoint, load_checkpoint
+from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
+from tiepoint.training.objective import TERMS, Objective
+from tiepoint.training.samples import PairBatch
+from tiepoint.training.session import StepReport
+from tiepoint.training.starting import random_network
+from tiepoint.training.trainer import DUMP, Trainer, prefetched
+
+
+def weights(trainer: Trainer) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+
+
+def same(weights0: dict[str, Tensor], weights1: dict[str, Tensor]) -> bool:
+    return all(torch.equal(weights0[name], weights1[name]) for name in weights0)
+
+
+def train_all(trainer: Trainer) -> list[dict[str, float]]:
+    figures = []
+    while trainer.done < 1:
+        figures.append(trainer.take_step())
+    trainer.close()
+    return figures
+
+
+class Stopped(Exception):
+    """Stands for kill -9: nothing is tidied up."""
+
+
+def stop_after(step: int):
+    def stop(report: StepReport) -> None:
+        if report.figures["step"] == step:
+            raise Stopped
+
+    return stop
+
+
+class TestStep:
+    def test_the_loss_falls(self, tmp_path: Path) -> None:
+        figures = train_all(make_trainer(tmp_path, pairs=240, batch_size=4))
+        first, last = (sum(f["total"] for f in part) / 10 for part in (figures[:10], figures[-10:]))
+        assert last < 0.8 * first
+
+    def test_it_tells_what_was_done(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, pairs=4, batch_size=2)
+        figures = trainer.take_step()
+        assert set(figures) >= {"step", "pairs", "seconds", "gradient", "learning_rate", *TERMS}
+        assert (figures["step"], figures["pairs"], trainer.done) == (1, 2, 0.5)
+        assert figures["seconds"] > 0
+        trainer.close()
+
+    def test_small_batches_accumulate_to_a_large_one(self, tmp_path: Path) -> None:
+        one, four = (
+            make_trainer(tmp_path, pairs=24, batch_size=4),
+            make_trainer(tmp_path, pairs=24, batch_size=1, accumulate=4),
+        )
+        losses = [[f["total"] for f in train_all(trainer)] for trainer in (one, four)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+    def test_each_step_sees_the_next_pairs(self, tmp_path: Path) -> None:
+        seen = []
+
+        class Watched(SyntheticPairs):
+            def batch(self, indices: Sequence[int]) -> PairBatch:
+                seen.append(list(indices))
+                return super().batch(indices)
+
+        trainer = make_trainer(tmp_path, pairs=6, batch_size=2)
+        trainer.source = Watched()
+        train_all(trainer)
+        assert seen[:3] == [[0, 1], [2, 3], [4, 5]]
+
+    def test_long_gradients_are_cut(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, pairs=2)
+        assert trainer.take_step()["gradient"] > 1.0
+        length = torch.stack(
+            [p.grad.norm() for p in trainer.network.parameters() if p.grad is not None]
+        ).norm()
+        assert length.item() == pytest.approx(1.0, rel=1e-4)
+        trainer.close()
+
+    def test_torchs_own_generator_is_left_alone(self, tmp_path: Path) -> None:
+        before = torch.get_rng_state()
+        train_all(make_trainer(tmp_path, pairs=4))
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+class TestNaN:
+    def test_it_stops_with_a_dump(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, pairs=20)
+        trainer.take_step()
+        with torch.no_grad():
+            trainer.network.posenc.Wr.weight[0, 0] = torch.nan
+        before = weights(trainer)
+        with pytest.raises(TrainingError, match=r"before step 2, because total nan.*dump\.pt.*--resume"):
+            trainer.take_step()
+        dump = torch.load(tmp_path / DUMP, weights_only=True)
+        assert dump["step"] == 1
+        assert "posenc.Wr.weight" in dump["parameters"]
+        assert dump["batches"][0]["matches0"].shape[0] == 2
+        assert all(torch.equal(dump["network"][n].isnan(), before[n].isnan()) for n in before)
+        trainer.close()
+
+    def test_the_checkpoint_before_stays(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, pairs=20)
+
+        def spoil(report: StepReport) -> None:
+            with torch.no_grad():
+                trainer.network.posenc.Wr.weight[0, 0] = torch.nan
+
+        with pytest.raises(TrainingError):
+            make_session(trainer, checkpoint_seconds=0.0, on_step=spoil).run()
+        found = load_checkpoint(tmp_path, SETTINGS)
+        assert found is not None
+        assert found.step == 1
+        assert not any(tensor.isnan().any() for tensor in found.network.values())
+
+
+class TestObjective:
+    def test_a_teacher_changes_the_loss_and_stays_as_it_is(self) -> None:
+        teacher = random_network(SHAPE, seed=9).eval().requires_grad_(False)
+        objective = Objective(random_network(SHAPE, seed=3), teacher=teacher, teacher_weight=0.5)
+        total, *_, distance = objective(SyntheticPairs().batch(range(3)))
+        alone = Objective(random_network(SHAPE, seed=3))(SyntheticPairs().batch(range(3)))
+        assert distance > 0
+        assert alone[-1] == 0
+        assert total.item() == pytest.approx((0.5 * alone[0] + 0.5 * distance).item(), rel=1e-5)
+        total.backward()
+        assert all(parameter.grad is None for parameter in teacher.parameters())
+
+    def test_a_student_that_equals_its_teacher_has_nothing_to_learn_from_it(self) -> None:
+        student, teacher = (random_network(replace(SHAPE, layers=1), seed=3) for _ in range(2))
+        *_, distance = Objective(student, teacher=teacher, teacher_weight=1.0)(
+            SyntheticPairs().batch(range(2))
+        )
+        assert distance.item() == pytest.approx(0.0, abs=1e-6)
+
+    def test_the_teacher_is_no_part_of_what_is_trained(self) -> None:
+        objective = Objective(random_network(SHAPE, seed=3), teacher=random_network(SHAPE, seed=9))
+        assert len(list(objective.parameters())) == len(list(random_network(SHAPE, seed=3).parameters()))
+
+    def test_gradient_checkpointing_changes_memory_and_nothing_else(self) -> None:
+        gradients = []
+        for checkpointing in (False, True):
+            network = random_network(SHAPE, seed=3).train()
+            Objective(network, checkpointing=checkpointing)(SyntheticPairs().batch(range(3)))[0].backward()
+            gradients.append({name: p.grad for name, p in network.named_parameters()})
+        assert all(torch.equal(gradients[0][name], gradients[1][name]) for name in gradients[0])
+
+    def test_mixed_precision_comes_close(self) -> None:
+        exact, mixed = (
+            Objective(random_network(SHAPE, seed=3), mixed_precision=on)(SyntheticPairs().batch(range(3)))
+            for on in (False, True)
+        )
+        assert mixed.dtype == torch.float32
+        assert mixed[0].item() == pytest.approx(exact[0].item(), rel=0.01)
+
+
+class TestSession:
+    @pytest.mark.parametrize("killed_at", [(1,), (3, 4, 7)], ids=str)
+    def test_killed_and_resumed_it_ends_at_the_same_bits(
+        self, tmp_path: Path, killed_at: tuple[int, ...]
+    ) -> None:
+        undisturbed = make_trainer(tmp_path / "a", pairs=20)
+        (tmp_path / "a").mkdir()
+        make_session(undisturbed, checkpoint_seconds=0.0).run()
+        (tmp_path / "b").mkdir()
+        for step in killed_at:
+            session = make_session(
+                make_trainer(tmp_path / "b", pairs=20), checkpoint_seconds=0.0, on_step=stop_after(step)
+            )
+            session.resume()
+            with pytest.raises(Stopped):
+                session.run()
+        resumed = make_trainer(tmp_path / "b", pairs=20)
+        session = make_session(resumed, checkpoint_seconds=0.0)
+        session.resume()
+        assert resumed.step == killed_at[-1]
+        session.run()
+        assert same(weights(resumed), weights(undisturbed))
+        losses = [[row["total"] for row in read_rows(tmp_path / name / STEPS)] for name in "ab"]
+        assert losses[0] == losses[1]
+
+    def test_steps_since_the_last_checkpoint_are_done_again(self, tmp_path: Path) -> None:
+        undisturbed = make_trainer(tmp_path, pairs=12)
+        train_all(undisturbed)
+        trainer = make_trainer(tmp_path, pairs=12)
+        trainer.take_step()
+        make_session(trainer)._save()
+        trainer.take_step()  # lost
+        trainer.close()
+        resumed = make_trainer(tmp_path, pairs=12)
+        session = make_session(resumed)
+        session.resume()
+        assert resumed.step == 1
+        session.run()
+        assert same(weights(resumed), weights(undisturbed))
+
+    def test_minutes_count_over_all_parts(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, pairs=4)
+        train_all(trainer)
+        resumed = make_trainer(tmp_path, pairs=8)
+        resumed.restore(Checkpoint(settings=SETTINGS, **trainer.state()))
+        assert resumed.seconds == trainer.seconds > 0
+        resumed.take_step()
+        assert resumed.seconds > trainer.seconds
+        resumed.close()
+
+    def test_another_training_is_refused(self, tmp_path: Path) -> None:
+        make_session(make_trainer(tmp_path, pairs=2)).run()
+        with pytest.raises(StoreError, match="recipe 'synthetic', not 'another'"):
+            make_session(make_trainer(tmp_path, pairs=2), settings={"recipe": "another"}).resume()
+
+    def test_it_validates_on_the_way_and_shows_every_step(self, tmp_path: Path) -> None:
+        reports: list[StepReport] = []
+        make_session(make_trainer(tmp_path, pairs=20), validations=4, on_step=reports.append).run()
+        assert [row["step"] for row in read_rows(tmp_path / VALIDATIONS)] == [3, 5, 8, 10]
+        assert [report.figures["step"] for report in reports] == list(range(1, 11))
+        assert reports[4].done == 0.5
+        assert reports[-1].seconds_left == 0.0
+
+
+def test_batches_come_in_order() -> None:
+    numbers = iter([range(2), range(2, 4), range(4, 6), range(6, 8)])
+    batches = prefetched(SyntheticPairs(), numbers)
+    first = next(batches)
+    batches.close()
+    assert torch.equal(first.descriptors0, SyntheticPairs().batch(range(2)).descriptors0)

@@ -1,0 +1,80 @@
+"""read_frames: folders, lists, videos; what is broken keeps its place; one frame at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tiepoint.errors import InvalidInput
+from tiepoint.image import Image
+from tiepoint.video import read_frames
+from tiepoint.video.frames import sequence_length, sequence_rate
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Frames 2, 10 and, broken, 3; and a text."""
+    for number in (2, 10):
+        PIL.Image.new("L", (8, 6), number).save(tmp_path / f"frame{number}.png")
+    (tmp_path / "frame3.png").write_bytes(b"no image")
+    (tmp_path / "notes.txt").write_text("notes")
+    return tmp_path
+
+
+def test_a_folder_is_read_as_people_count_and_broken_frames_keep_their_place(folder: Path):
+    first, broken, last = read_frames(folder)
+    assert isinstance(first, Image)
+    assert isinstance(last, Image)
+    assert (int(first.pixels[0, 0, 0]), int(last.pixels[0, 0, 0])) == (2, 10)
+    assert isinstance(broken, InvalidInput)
+    assert "frame3.png" in str(broken)
+    assert sequence_length(folder) == 3
+
+
+def test_images_of_any_kind_are_frames():
+    grey = np.zeros((2, 6, 8), np.uint8)
+    assert [image.image_size for image in read_frames([grey[0], Image(pixels=frame(1))])] == [(8, 6), (8, 6)]
+    stack = np.zeros((4, 6, 8, 3), np.uint8)
+    assert len(list(read_frames(stack))) == 4
+    assert sequence_length(stack) == 4
+    assert sequence_length(iter([])) is None
+    assert sequence_rate(stack) is None
+
+
+def frame(value: int):
+    return read(PIL.Image.new("RGB", (8, 6), (value, value, value))).pixels
+
+
+def read(image: PIL.Image.Image) -> Image:
+    (one,) = read_frames([image])
+    assert isinstance(one, Image)
+    return one
+
+
+def test_frames_are_read_when_they_are_asked_for(folder: Path):
+    asked = []
+
+    def paths():
+        for path in sorted(folder.glob("*.png")):
+            asked.append(path)
+            yield path
+
+    frames = read_frames(paths())
+    assert asked == []
+    next(frames)
+    assert len(asked) == 1
+
+
+def test_one_image_is_no_sequence():
+    with pytest.raises(InvalidInput, match="put its frames into a list"):
+        read_frames(np.zeros((6, 8, 3), np.uint8))
+
+
+def test_one_picture_file_is_one_frame(folder: Path):
+    assert len(list(read_frames(folder / "frame2.png"))) == 1
+
+
+def test_a_missing_video_is_named(tmp_path: Path):
+    with pytest.raises(InvalidInput, match=r"there is no video .*clip\.mp4"):
+        read_frames(tmp_path / "clip.mp4")

@@ -1,0 +1,112 @@
+"""track and track_to_files: what is broken is named, nothing is lost, files are whole. The matcher is a known one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from tests.known_scenes import SIZE, KnownSequence, frame_image, sliding
+
+from tiepoint.errors import InvalidInput
+from tiepoint.image import Image
+from tiepoint.video import read_frames, track, track_to_files, tracking
+
+
+@pytest.fixture
+def sequence(monkeypatch: pytest.MonkeyPatch) -> KnownSequence:
+    known = KnownSequence(sliding(8))
+    monkeypatch.setattr(tracking, "load", lambda preset, **options: known)
+    return known
+
+
+@pytest.fixture
+def folder(sequence: KnownSequence, tmp_path: Path) -> Path:
+    path = tmp_path / "frames"
+    path.mkdir()
+    for number, image in enumerate(sequence.images()):
+        image.to_pil().save(path / f"{number}.png")
+    return path
+
+
+def test_a_folder_is_tracked(folder: Path):
+    tracks = track(folder)
+    assert tracks.num_frames == 8
+    assert tracks.image_size == SIZE
+    assert tracks.problems == ()
+    assert tracks.source == str(folder)
+    assert len(tracks) > 40
+
+
+def test_a_broken_frame_and_one_of_another_size_are_passed_over_and_named(folder: Path):
+    (folder / "3.png").write_bytes(b"broken")
+    PIL.Image.new("RGB", (10, 10)).save(folder / "5.png")
+    tracks = track(folder)
+    assert tracks.num_frames == 8
+    first, second = tracks.problems
+    assert first.startswith("frame 3 was passed over: ")
+    assert second.startswith("frame 5 was passed over: ")
+    assert "10 x 10 px, but the first frame is 64 x 48 px" in second
+    assert set(tracks.frames.tolist()) == {0, 1, 2, 4, 6, 7}
+
+
+def test_one_frame_has_no_tracks(sequence: KnownSequence):
+    tracks = track([frame_image(0)])
+    assert (len(tracks), tracks.num_frames, tracks.keyframes) == (0, 1, (0,))
+
+
+def test_no_frames_are_an_error(sequence: KnownSequence, tmp_path: Path):
+    for nothing in ([], tmp_path):
+        with pytest.raises(InvalidInput, match="there are none in it"):
+            track(nothing)
+
+
+def test_only_broken_frames_are_an_error_that_names_the_first(sequence: KnownSequence, tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(b"broken")
+    (tmp_path / "b.png").write_bytes(b"broken")
+    with pytest.raises(InvalidInput, match=r"none of 2 frames can be used; frame 0 .*a\.png"):
+        track(tmp_path)
+
+
+def test_what_came_out_is_written_and_every_frame_drawn(folder: Path, tmp_path: Path):
+    files = {"output": tmp_path / "t.npz", "json": tmp_path / "t.json", "video": tmp_path / "t.mp4"}
+    tracks = track_to_files(folder, **files)
+    with np.load(files["output"]) as arrays:
+        assert np.array_equal(arrays["track_ids"], tracks.track_ids)
+    assert json.loads(files["json"].read_text())["num_frames"] == 8
+    drawn = [frame for frame in read_frames(files["video"]) if isinstance(frame, Image)]
+    assert [frame.image_size for frame in drawn] == [SIZE] * 8
+
+
+def test_a_video_is_tracked_at_its_own_rate(folder: Path, tmp_path: Path, sequence: KnownSequence):
+    track_to_files(folder, video=tmp_path / "a.mp4", rate=tracking.Fraction(25))
+    assert tracking.sequence_rate(tmp_path / "a.mp4") == 25
+
+
+@pytest.mark.parametrize(
+    "files", [{"output": "t.txt"}, {"json": "t.npz"}, {"video": "t.png"}], ids=["o", "j", "v"]
+)
+def test_names_are_checked_before_the_work(files: dict[str, str], folder: Path, sequence: KnownSequence):
+    with pytest.raises(InvalidInput, match="ends in"):
+        track_to_files(folder, **files)
+    assert sequence.matched == []
+
+
+def test_a_failure_leaves_no_files(sequence: KnownSequence, tmp_path: Path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(InvalidInput, match="none in it"):
+        track_to_files(empty, tmp_path / "t.npz", video=tmp_path / "t.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_progress_sees_every_frame(folder: Path):
+    seen = []
+
+    def watch(frames, count):
+        for frame in frames:
+            seen.append(count)
+            yield frame
+
+    track(folder, watch=watch)
+    assert seen == [8] * 8

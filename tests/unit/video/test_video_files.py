@@ -1,0 +1,129 @@
+"""Videos are written and read back; damaged ones say what is wrong, frame by frame."""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import PIL.Image
+import pytest
+
+from tiepoint.errors import InvalidInput, MissingDependency
+from tiepoint.image import Image
+from tiepoint.video.decoding import count_frames, decode_video, frame_rate, upright_image
+from tiepoint.video.encoding import check_video, video_writer
+
+COUNT = 24
+
+
+def noisy(number: int, size: tuple[int, int]) -> PIL.Image.Image:
+    """A picture that needs many bytes, of a brightness that says its number."""
+    noise = np.random.default_rng(number).integers(-40, 40, (size[1], size[0], 3))
+    return PIL.Image.fromarray((noise + 50 + 5 * number).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    with video_writer(path, Fraction(12)) as write:
+        for number in range(COUNT):
+            write(noisy(number, (97, 65)))
+    return path
+
+
+def test_what_was_written_is_read_back(clip: Path):
+    frames = list(decode_video(clip))
+    assert [frame.image_size for frame in frames if isinstance(frame, Image)] == [(96, 64)] * COUNT
+    brightness = [float(frame.pixels.float().mean()) for frame in frames if isinstance(frame, Image)]
+    assert brightness == pytest.approx([50 + 5 * number for number in range(COUNT)], abs=6)
+    assert frame_rate(clip) == 12
+    assert count_frames(clip) == COUNT
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".avi"])
+def test_other_formats(suffix: str, tmp_path: Path):
+    path = tmp_path / f"clip{suffix}"
+    with video_writer(path) as write:
+        for number in range(3):
+            write(noisy(number, (32, 32)))
+    assert len(list(decode_video(path))) == 3
+
+
+def test_a_damaged_frame_is_named_and_the_others_come(clip: Path, tmp_path: Path):
+    with av.open(str(clip)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        places = [(packet.pos, packet.size) for packet in packets]
+    data = bytearray(clip.read_bytes())
+    position, size = places[COUNT // 2]
+    data[position : position + size] = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(data)
+    frames = list(decode_video(path))
+    broken = [str(frame) for frame in frames if isinstance(frame, InvalidInput)]
+    assert len(frames) == COUNT
+    assert 1 <= len(broken) < COUNT // 2
+    assert all(text.startswith("frame ") and "damaged.mp4" in text and "\n" not in text for text in broken)
+
+
+def test_a_file_that_breaks_off_gives_what_came_before(tmp_path: Path):
+    path = tmp_path / "whole.mkv"
+    with video_writer(path) as write:
+        for number in range(COUNT):
+            write(noisy(number, (96, 64)))
+    half = tmp_path / "half.mkv"
+    half.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    good = [frame for frame in decode_video(half) if isinstance(frame, Image)]
+    assert 3 < len(good) < COUNT
+
+
+def test_no_video_is_one_line(tmp_path: Path):
+    path = tmp_path / "text.mp4"
+    path.write_text("hello " * 100)
+    with pytest.raises(InvalidInput, match=r"text\.mp4 can't be read as a video \(Invalid data") as caught:
+        list(decode_video(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path):
+    path = tmp_path / "sound.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 8000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
+    with pytest.raises(InvalidInput, match="holds no video"):
+        decode_video(path)
+    assert (frame_rate(path), count_frames(path)) == (None, None)
+
+
+@pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (-90, 3), (180, 2), (-180, 2)])
+def test_a_telephone_that_was_held_upright(rotation: int, turns: int):
+    pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    frame = SimpleNamespace(rotation=rotation, to_ndarray=lambda **_: pixels)
+    assert np.array_equal(upright_image(frame).pixels.permute(1, 2, 0).numpy(), np.rot90(pixels, turns))
+
+
+def test_nothing_is_left_where_the_work_fails(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="stop"):
+        fail_after_a_frame(tmp_path / "clip.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def fail_after_a_frame(path: Path) -> None:
+    with video_writer(path) as write:
+        write(noisy(0, (32, 32)))
+        raise RuntimeError("stop")
+
+
+def test_another_ending_is_refused_before_the_work(tmp_path: Path):
+    with pytest.raises(InvalidInput, match=r"can't write a video as 'clip\.png'.*\.mp4"):
+        check_video(tmp_path / "clip.png")
+
+
+def test_without_pyav_the_message_says_how_to_get_it(clip: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingDependency, match="pip install av"):
+        decode_video(clip)
