@@ -15,11 +15,14 @@ from skimage import data
 
 import tiepoint
 from tiepoint.draw import save_picture
+from tiepoint.draw.sheets import Cell, contact_sheet
 from tiepoint.draw.warping import WarpedImage, checked_homography
 from tiepoint.image import Image, read_image
+from tiepoint.video.overlay import TrailDrawer
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "images"
 WIDEST = 1200  # px
+CUP = [(160, 20), (430, 20), (430, 320), (160, 320)]  # corners of a polygon, px
 
 
 def main() -> None:
@@ -30,6 +33,8 @@ def main() -> None:
     save("panorama", panorama(matcher))
     save("epipolar-lines", epipolar_lines(matcher))
     save("found", found())
+    save("tracks", tracks())
+    save("masks", masks())
 
 
 def overlay(matcher: tiepoint.Matcher) -> PIL.Image.Image:
@@ -63,7 +68,7 @@ def found() -> PIL.Image.Image:
     """A cup of coffee (CC0), looked for among other views of it, and what else scikit-image has."""
     cup = read_image(data.coffee())
     views = {"turned": (4, 2, 15), "from the left": (6, -2, -8), "darker": (-5, 1, 4)}
-    images = {name: view(cup, (400, 280), yaw=y, pitch=p, roll=r) for name, (y, p, r) in views.items()}
+    images = {name: view(cup, (340, 230), yaw=y, pitch=p, roll=r) for name, (y, p, r) in views.items()}
     images["darker"] = darker(images["darker"])
     others = {"motorcycle": data.stereo_motorcycle()[0], "cat": data.chelsea(), "rocket": data.rocket()}
     images |= {name: read_image(pixels) for name, pixels in others.items()}
@@ -72,6 +77,32 @@ def found() -> PIL.Image.Image:
         for name, image in images.items():
             image.to_pil().save(Path(folder) / f"{name}.png")
         return tiepoint.find(Path(folder) / "cup.png", folder).draw()
+
+
+def tracks() -> PIL.Image.Image:
+    """The motorcycle's left photograph, seen by a camera that turns: the last frame, and where its points came from."""
+    photograph = read_image(data.stereo_motorcycle()[0])
+    frames = [
+        view(photograph, (420, 300), yaw=8 - 1.6 * step, pitch=np.sin(step), roll=step - 4)
+        for step in range(10)
+    ]
+    drawn: list[PIL.Image.Image] = []
+    tiepoint.track(frames, max_keypoints=200, on_frame=TrailDrawer(drawn.append))
+    return drawn[-1]
+
+
+def masks() -> PIL.Image.Image:
+    """A cup of coffee with 300 keypoints: anywhere, only on the cup, and away from the sides."""
+    cup = read_image(data.coffee())
+    anywhere, inside = (tiepoint.load(max_keypoints=300, border=border) for border in (0, 60))
+    found = {
+        "anywhere": anywhere.extract(cup),
+        "mask: only the cup": anywhere.extract(cup, mask=[CUP]),
+        "border: 60 px": inside.extract(cup),
+    }
+    return contact_sheet(
+        [Cell(image=cup, caption=name, points=each.keypoints.numpy()) for name, each in found.items()]
+    )
 
 
 def view(photograph: Image, size: tuple[int, int], *, yaw: float, pitch: float, roll: float) -> Image:

@@ -1,34 +1,26 @@
-"""Make the pictures of docs/photographs-to-colmap.md from what benchmarks/reconstruction.py left.
+"""Make the picture of docs/photographs-to-colmap.md from what benchmarks/reconstruction.py left.
 
     .venv/bin/python benchmarks/render_reconstruction.py
 
-The model of the castle, its points in their colours, and its cameras; and one of its photographs, found in the model
-of the others.
+The model of the castle, its points in their colours, and its cameras.
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from reconstruction import ROOT
-from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.localization import localize
+from tiepoint.collection.collection import open_collection
 from tiepoint.collection.plots import frustum_line, scene_extent
 from tiepoint.collection.reconstruction import read_model, reconstruct
-from tiepoint.collection.state import stores_of, write_chosen_pairs, write_state
-from tiepoint.draw import save_picture
 
 PICTURES = ROOT / "docs" / "images"
 SCENE = "sceaux_castle"
 WIDTH, HEIGHT, DPI = 10, 5.5, 100
-QUERY = "100_7105.JPG"
-DEPTH, ZOOM = 0.04, 1.8
-WIDEST = 1200  # px
+DEPTH, ZOOM = 0.04, 1.6
 FARTHEST = 0.98
 """Quantile of the distances from the middle beyond which points are left out."""
 
@@ -42,7 +34,6 @@ def main() -> None:
     out = parser.parse_args().store / SCENE / "out"
     reconstruct(out)
     draw(read_model(open_collection(out)), PICTURES / "reconstruction.png")
-    draw_localized(open_collection(out), PICTURES / "localized.jpg")
 
 
 def draw(model: Any, path: Path) -> None:
@@ -60,29 +51,6 @@ def draw(model: Any, path: Path) -> None:
     axes.view_init(elev=30, azim=-110)
     figure.savefig(path)
     plt.close(figure)
-
-
-def draw_localized(collection: Collection, path: Path) -> None:
-    """A photograph beside its neighbour in a model of all the others."""
-    query = next(photograph for photograph in collection.photographs if photograph.name == QUERY)
-    with TemporaryDirectory() as folder:
-        others = without(collection, QUERY, Path(folder))
-        reconstruct(others)
-        found = localize(query.path, others)
-    neighbour = next(each.path for each in collection.photographs if each.name == found.neighbour)
-    picture = found.draw(neighbour=neighbour, max_lines=120)
-    picture.thumbnail((WIDEST, WIDEST))
-    save_picture(picture, path)
-
-
-def without(collection: Collection, name: str, out: Path) -> Collection:
-    """The same stores under another output folder, and one photograph less."""
-    state = collection.state
-    kept = tuple(photograph for photograph in collection.photographs if photograph.name != name)
-    stores = stores_of(collection.folder, state.stores)
-    write_state(out, replace(state, photographs=kept, stores=stores))
-    write_chosen_pairs(out, [pair for pair in collection.pairs() if name not in pair])
-    return open_collection(out)
 
 
 def near_points(model: Any) -> tuple[np.ndarray, np.ndarray]:

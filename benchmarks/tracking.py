@@ -1,6 +1,6 @@
 """How well points are followed through the Freiburg sequence, beside OpenCV's optical flow; into docs/any-pair.md.
 
-    .venv/bin/python benchmarks/tracking.py            # two minutes on one thread; record, table and picture
+    .venv/bin/python benchmarks/tracking.py            # two minutes on one thread; record and table
     .venv/bin/python benchmarks/tracking.py --render   # the table anew from the record
 
 Seventeen photographs of a desk, a second apart, by a camera in the hand. Two frames of one rigid scene have an epipolar
@@ -19,18 +19,13 @@ import cv2
 import numpy as np
 
 import tiepoint
-from tiepoint.draw import save_picture
 from tiepoint.geometry.transforms import sampson_distances
 from tiepoint.image.folders import find_images
 from tiepoint.video import Observations
-from tiepoint.video.overlay import TrailDrawer
 from timing import RECORDS, about
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "any-pair.md"
-PICTURE = ROOT / "docs" / "images" / "tracks.jpg"
-SHOWN = 12  # the frame in the picture, and its keypoints
-SHOWN_KEYPOINTS = 256
 SEQUENCE = ROOT.parent / "shared" / "data" / "superglue_assets" / "freiburg_sequence"
 RECORD = RECORDS / "tracking.json"
 BEGIN, END = "<!-- tracking: begin -->", "<!-- tracking: end -->"
@@ -51,7 +46,6 @@ def main() -> None:
     parser.add_argument("--render", action="store_true", help="measure nothing")
     if not parser.parse_args().render:
         RECORD.write_text(json.dumps(measure(), indent=1) + "\n")
-        save_picture(picture(), PICTURE)
     PAGE.write_text(replaced(PAGE.read_text(), "\n".join(table(json.loads(RECORD.read_text())))))
 
 
@@ -155,13 +149,6 @@ def flow(image: np.ndarray, following: np.ndarray, points: np.ndarray) -> tuple[
     near = np.linalg.norm(returned - points, axis=1) <= FLOW_RETURNS_PX
     inside = ((moved >= 0) & (moved <= np.array(image.shape[::-1]) - 1)).all(axis=1)
     return moved, (there.ravel() == 1) & (back.ravel() == 1) & near & inside
-
-
-def picture() -> Any:
-    """One frame with its trails, of few keypoints, so that each can be seen."""
-    drawn: list[Any] = []
-    tiepoint.track(SEQUENCE, max_keypoints=SHOWN_KEYPOINTS, on_frame=TrailDrawer(drawn.append))
-    return drawn[SHOWN]
 
 
 def table(record: dict[str, Any]) -> list[str]:

@@ -119,7 +119,7 @@ def measure_turns(report: TrainingReport, arguments: argparse.Namespace) -> dict
     published = load_published(EXTRACTOR, torch.device("cpu"))
     networks = networks_of(report, published)
     photographs = find_images(arguments.photos / "val")
-    upright = held_out_pairs(
+    upright, _ = held_out_pairs(
         photographs, published.extractor, arguments.work / "features-upright" / "val", PROTOCOL
     )
     figures: dict[str, Any] = {}

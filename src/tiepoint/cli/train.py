@@ -159,7 +159,8 @@ def progress_bar() -> Iterator["OnStep"]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("training", total=1.0, visible=False)
 
         def show(report: "StepReport") -> None:
@@ -179,7 +180,8 @@ def _track(items: Sequence[Any], text: str) -> Iterable[Any]:
     from rich.console import Console
     from rich.progress import track
 
-    return track(items, text, console=Console(stderr=True), disable=not items, transient=True)
+    console = Console(stderr=True)
+    return track(items, text, console=console, disable=not (items and console.is_terminal), transient=True)
 
 
 def _print(report: "TrainingReport", json_file: str | None, *, quiet: bool) -> None:

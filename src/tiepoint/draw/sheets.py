@@ -50,23 +50,22 @@ def contact_sheet(cells: Sequence[Cell], *, columns: int = 4) -> PIL.Image.Image
     Returns:
         An RGB picture.
     """
-    columns = min(columns, len(cells))
-    rows = -(-len(cells) // columns)
-    width, height = SIDE + 2 * GAP, SIDE + CAPTION_HEIGHT + GAP
-    sheet = PIL.Image.new("RGB", (columns * width, rows * height + GAP), BACKGROUND)
-    for number, cell in enumerate(cells):
+    pictures = [_small(cell) for cell in cells]
+    rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+    tops = np.cumsum([GAP, *(max(picture.height for picture in row) + CAPTION_HEIGHT + GAP for row in rows)])
+    size = (len(rows[0]) * (SIDE + GAP) + GAP, int(tops[-1]))
+    sheet = PIL.Image.new("RGB", size, BACKGROUND)
+    for number, (cell, picture) in enumerate(zip(cells, pictures, strict=True)):
         row, column = divmod(number, columns)
-        _paste(sheet, cell, (column * width + GAP, row * height + GAP))
+        left, bottom = GAP + column * (SIDE + GAP), int(tops[row + 1]) - GAP - CAPTION_HEIGHT
+        sheet.paste(picture, (left + (SIDE - picture.width) // 2, bottom - picture.height))
+        _write(sheet, cell.caption, (left, bottom + 3))
     return sheet
 
 
-def _paste(sheet: PIL.Image.Image, cell: Cell, corner: tuple[int, int]) -> None:
-    picture = _small(cell)
-    left, top = corner
-    sheet.paste(picture, (left + (SIDE - picture.width) // 2, top + SIDE - picture.height))
+def _write(sheet: PIL.Image.Image, caption: str, corner: tuple[int, int]) -> None:
     font = PIL.ImageFont.load_default(size=FONT_SIZE)
-    text = _cut(cell.caption, font, SIDE)
-    PIL.ImageDraw.Draw(sheet).text((left, top + SIDE + 3), text, fill=PLAIN, font=font)
+    PIL.ImageDraw.Draw(sheet).text(corner, _cut(caption, font, SIDE), fill=PLAIN, font=font)
 
 
 def _small(cell: Cell) -> PIL.Image.Image:

@@ -23,6 +23,7 @@ from tiepoint.evaluate.report import Row
 from tiepoint.geometry import metrics
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
 from tiepoint.geometry.poselib_backend import undistort
+from tiepoint.keys import pair_key
 from tiepoint.types import TwoViewEstimate
 
 Values: TypeAlias = dict[str, float]

@@ -105,10 +105,12 @@ def prepare_data(
         return ViewPairs(views, seed=seed, negatives=recipe.negatives), views.problems
 
     source, problems = processes.lead_first(make)
-    pairs = processes.lead_first(
+    pairs, problems_of_held_out = processes.lead_first(
         lambda: held_out_pairs(held_out, extractor, places.cache / "val", PROTOCOL, track=track)
     )
-    return TrainingData(source=source, held_out=pairs, protocol=PROTOCOL, problems=problems)
+    return TrainingData(
+        source=source, held_out=pairs, protocol=PROTOCOL, problems=problems + problems_of_held_out
+    )
 
 
 def split(photographs: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -111,10 +111,13 @@ def held_out_pairs(
     protocol: ValidationProtocol,
     *,
     track: Track = untracked,
-) -> list[HeldOutPair]:
-    """One pair of views of each photograph, kept in a store as `cache_views` does; also its errors."""
+) -> tuple[list[HeldOutPair], tuple[str, ...]]:
+    """One pair of views of each photograph, and the problems of those that can't be used.
+
+    Features are kept in a store; arguments and errors as for `cache_views`.
+    """
     views = cache_views(photographs, extractor, folder, protocol.views, at_least=1, track=track)
-    return [HeldOutPair(*views.read(index)) for index in range(len(views))]
+    return [HeldOutPair(*views.read(index)) for index in range(len(views))], views.problems
 
 
 def validate(matcher: PairMatcher, pairs: Sequence[HeldOutPair], protocol: ValidationProtocol) -> Figures:
