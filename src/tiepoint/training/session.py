@@ -114,8 +114,9 @@ class Session:
         return math.floor(min(self.trainer.done, 1.0) * self.validations)
 
     def _validated(self) -> dict[str, float]:
-        figures = self.validate(self.trainer.network)
-        return {"step": self.trainer.step, "pairs": self.trainer.pairs, **figures.to_dict()}
+        figures = self.validate(self.trainer.network).to_dict()
+        del figures["pairs"]  # of the held-out ones; the log's are those that the network has seen
+        return {"step": self.trainer.step, "pairs": self.trainer.pairs, **figures}
 
     def _save(self) -> None:
         save_checkpoint(self.folder, Checkpoint(settings=dict(self.settings), **self.trainer.state()))

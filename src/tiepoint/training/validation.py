@@ -49,7 +49,7 @@ VALIDATION: dict[str, ValidationProtocol] = {
     "homography-512": ValidationProtocol(
         name="homography-512",
         views=ViewSettings(
-            views=2, seed=1_000_003, warp=WarpSettings(difficulty=0.7, translation=1.0, max_angle_deg=35.0)
+            views=2, seed=1_000_003, warp=WarpSettings(difficulty=0.7, translation=0.7, max_angle_deg=35.0)
         ),
     ),
 }
