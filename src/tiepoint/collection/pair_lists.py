@@ -43,6 +43,11 @@ def read_pair_list(
     return np.frombuffer(found, np.int32).reshape(-1, 2), _shortened(problems, path)
 
 
+def check_pair_list(path: str | os.PathLike[str]) -> None:
+    """Raise InvalidInput where the list can't be opened, before there is any work."""
+    next(_lines(Path(path)), None)
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbers and texts of the lines that say something; surrogates stand for what isn't UTF-8, as in file names."""
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tiepoint.collection.executors.table import check_executor, open_executor
+from tiepoint.collection.pair_lists import check_pair_list
 from tiepoint.collection.pairs import read_pair_choice
 from tiepoint.collection.photographs import Photograph, find_photographs
 from tiepoint.collection.progress import Progress, no_progress
@@ -190,7 +191,9 @@ def _go_through(stages: Stages, folder: Path, pairs: str, until: Stage) -> dict[
 
 def _check_options(pairs: str, preset: str, executor: str, max_error_px: float, until: str) -> None:
     """Find out before the work what can't be."""
-    read_pair_choice(pairs)
+    choice = read_pair_choice(pairs)
+    if choice.method == "list":
+        check_pair_list(choice.argument)
     find_preset(preset)
     check_executor(executor)
     if not (math.isfinite(max_error_px) and max_error_px > 0):

@@ -192,13 +192,14 @@ def test_a_damaged_shard_is_made_again(photos: Path, out: Path):
     ("options", "message"),
     [
         ({"pairs": "everything"}, "everything"),
+        ({"pairs": "list:nowhere.txt"}, "nowhere.txt"),
         ({"preset": "sift"}, "sift"),
         ({"executor": "threads:3"}, "threads:3"),
         ({"executor": "processes:0"}, "processes:0"),
         ({"max_error_px": 0}, "max_error_px"),
         ({"max_error_px": float("nan")}, "max_error_px"),
     ],
-    ids=["pairs", "preset", "executor", "count", "zero", "nan"],
+    ids=["pairs", "list", "preset", "executor", "count", "zero", "nan"],
 )
 def test_options_are_checked_before_the_work(photos: Path, out: Path, options: dict, message: str):
     with pytest.raises(InvalidInput, match=message):
