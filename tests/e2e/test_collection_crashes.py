@@ -112,7 +112,10 @@ def started(
 ) -> Iterator[subprocess.Popen[str]]:
     """A run in a process group of its own, which is gone afterwards; `largest_file` is what it may write, in bytes."""
 
-    def limit() -> None:
+    def prepare() -> None:
+        signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        )  # what runs in the background inherits that Ctrl-C is ignored
         if largest_file is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
@@ -123,7 +126,7 @@ def started(
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=limit,
+        preexec_fn=prepare,
     )
     with run:
         try:

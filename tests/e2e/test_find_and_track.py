@@ -51,7 +51,8 @@ def test_a_sequence_with_a_broken_frame_is_tracked(frames: Path, tmp_path: Path)
     assert len(tracks) > 200
     for pair in ((0, 1), (1, 4), (4, 5)):
         estimate = estimate_fundamental(*tracks.between(*pair), max_error_px=2.0)
-        assert estimate.num_inliers > 0.85 * len(estimate.inliers) > 60
+        assert len(estimate.inliers) > 40
+        assert estimate.num_inliers > 0.85 * len(estimate.inliers)
 
 
 def test_a_video_of_its_own_is_tracked_again(frames: Path, tmp_path: Path):

@@ -25,10 +25,10 @@ OPTIONAL = {
     "av": "tiepoint/video/",
     "faiss": "tiepoint/collection/retrieval.py",
     "fsspec": "tiepoint/store/places.py",
-    "h5py": "tiepoint/store/shards.py",
+    "h5py": ("tiepoint/store/shards.py", "tiepoint/collection/hloc.py"),
     "ray": "tiepoint/collection/executors/ray.py",
 }
-"""Libraries that are not required, each with the only file or folder that may import it."""
+"""Libraries that are not required, each with the only files or folders that may import it."""
 
 
 @pytest.fixture(scope="session")
