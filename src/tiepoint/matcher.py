@@ -16,7 +16,7 @@ from tiepoint.extractors.turning import turn_features_back, turn_image, turn_mas
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.matchers.compatibility import Pair
 from tiepoint.result import MatchResult
-from tiepoint.rotation import ImageAndMask, Rotations, TurnProbe, check_rotations, find_turn
+from tiepoint.rotation import ImageAndMask, Rotations, TurnProbe, check_rotations, find_turn, may_be_turned
 from tiepoint.types import Features, Matches
 
 ONE_TO_MANY_GROUP = 8
@@ -188,11 +188,16 @@ class Matcher:
 
     def _turned_if_needed(
         self, upright: MatchResult, pixels: ImageAndMask | None, image: ImageSource | Image | Features
-    ) -> MatchResult:
+    ) -> MatchResult | InvalidInput:
         source = image.source if isinstance(image, Features) else image
         if pixels is None or source is None or upright.features1.fingerprint != self.extractor.fingerprint:
             return upright  # without pixels, or with a mask that only its features know
-        return self._match_turned(upright, pixels, (read_image(source), None))
+        if not may_be_turned(upright):
+            return upright  # and its pixels aren't read again
+        try:
+            return self._match_turned(upright, pixels, (_same_image(source, upright.features1), None))
+        except InvalidInput as error:
+            return error
 
     @cached_property
     def _turn_probe(self) -> TurnProbe:
@@ -224,6 +229,18 @@ def _read(
     """An image and where its keypoints may lie; `name` is what error messages call the mask."""
     upright = read_image(image)
     return upright, None if mask is None else read_mask(mask, upright, name)
+
+
+def _same_image(source: ImageSource | Image, features: Features) -> Image:
+    """Read an image again whose features are known. Raises InvalidInput where it isn't what it was."""
+    image = read_image(source)
+    if image.image_size != features.image_size:
+        raise InvalidInput(
+            "{} is {} x {} px now, but was {} x {} px; run it again".format(
+                features.source or "an image", *image.image_size, *features.image_size
+            )
+        )
+    return image
 
 
 def _as_pairs(pairs: Sequence[Pair]) -> list[Pair]:

@@ -73,6 +73,11 @@ def find_turn(upright: MatchResult, probe: Callable[[], int]) -> int:
     return apparent_turn(upright) if upright.verdict.probability >= SURE else probe()
 
 
+def may_be_turned(upright: MatchResult) -> bool:
+    """Whether `find_turn` would look further than these matches, or turn image 1 by what they say."""
+    return upright.verdict.probability < SURE or apparent_turn(upright) != 0
+
+
 def apparent_turn(result: MatchResult) -> int:
     """The quarter turn that undoes the rotation of which the matches themselves speak; 0 where there is hardly any."""
     if len(result) < 2:

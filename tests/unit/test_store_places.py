@@ -94,6 +94,22 @@ def test_an_object_that_is_gone_is_an_error_that_names_it(url: str):
         store.read("features", "a", shard="gone.h5")
 
 
+def test_an_object_that_cannot_be_fetched_now_is_not_called_damaged(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    Store(url, SETTINGS).write("features", {"a": {"x": np.arange(3)}})
+    store = Store(url, SETTINGS)
+
+    def time_out(*_: object) -> None:
+        raise OSError("timed out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.place._filesystem, "get_file", time_out)  # type: ignore[attr-defined]
+        with pytest.raises(StoreError, match="timed out"):
+            store.keys("features")
+    assert Store(url, SETTINGS).keys("features") == {"a"}
+
+
 def test_a_server_that_does_not_answer_is_named_in_one_line(url: str, monkeypatch: pytest.MonkeyPatch):
     store = Store(url, SETTINGS)
 

@@ -116,7 +116,7 @@ class Collection:
     def _named(self, name: str) -> Photograph:
         if name not in self._by_name:
             raise InvalidInput(
-                f"{self.folder} has no photograph {name!r}; `tiepoint collection status` lists them"
+                f"{self.folder} has no photograph {name!r}; those it has are in its `photographs`"
             )
         return self._by_name[name]
 

@@ -6,6 +6,7 @@ was killed, at any moment, is ended by the same call, and a run with more photog
 
 import math
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,7 @@ def match_collection(
         >>> report = tiepoint.match_collection("photos/", "out/", pairs="sequential:10")
         >>> report.images, report.pairs, report.inliers, report.problems
     """
-    _check_options(pairs, preset, executor, max_error_px, until)
+    _check_options(pairs, preset, executor, max_error_px, until, options)
     asked = {
         "pairs": pairs,
         "preset": preset,
@@ -83,15 +84,15 @@ def match_collection(
         "max_error_px": float(max_error_px),
         "load": options,
     }
-    folder, diary = Path(out), Diary(progress)
+    photos, folder, diary = Path(photos).absolute(), Path(out), Diary(progress)
     last: Stage = "match" if until == "verify" and not verify else until
     with diary.timed("total"):
         photographs = _find(photos, prepare_folder(folder), diary)
         plan = State(
-            photos=Path(photos).absolute(),
+            photos=photos,
             photographs=photographs,
             options=asked,
-            stores=stores or "",
+            stores=str(Path(stores).absolute()) if stores and "://" not in stores else stores or "",
             settings={},
         )
         counts = _work(plan, folder, threads, last, diary)
@@ -189,7 +190,9 @@ def _go_through(stages: Stages, folder: Path, pairs: str, until: Stage) -> dict[
     return {**counts, "chosen": len(chosen), **stages.count(chosen)}
 
 
-def _check_options(pairs: str, preset: str, executor: str, max_error_px: float, until: str) -> None:
+def _check_options(
+    pairs: str, preset: str, executor: str, max_error_px: float, until: str, load: Mapping[str, Any]
+) -> None:
     """Find out before the work what can't be."""
     choice = read_pair_choice(pairs)
     if choice.method == "list":
@@ -198,5 +201,7 @@ def _check_options(pairs: str, preset: str, executor: str, max_error_px: float, 
     check_executor(executor)
     if not (math.isfinite(max_error_px) and max_error_px > 0):
         raise InvalidInput(f"max_error_px must be a number of px above 0, but is {max_error_px!r}")
+    if load.get("rotations") is not None:
+        raise InvalidInput("a collection extracts each photograph once, so rotations can't be used with it")
     if until not in get_args(Stage):
         raise InvalidInput(f"until must be one of {', '.join(get_args(Stage))}, but is {until!r}")

@@ -16,6 +16,9 @@ FORMAT = 1
 COLLECTION = "collection.json"
 PAIRS = "pairs.txt"
 
+OURS = (COLLECTION, PAIRS, "stores", "report.json", "report.html", "colmap", "exports", "view.html")
+"""What an output folder holds; without `COLLECTION`, what is left after that was removed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
@@ -58,9 +61,10 @@ def prepare_folder(folder: Path) -> State | None:
         reason = error.strerror or error
         raise InvalidInput(f"can't use {folder} for results: {reason}; choose another folder") from error
     check_writable(folder / COLLECTION)
-    if found and COLLECTION not in found:
-        raise InvalidInput(f"{folder} holds {found[0]!r}, but no collection; name a new or empty folder")
-    return read_state(folder) if found else None
+    strangers = [name for name in found if name not in OURS]
+    if COLLECTION not in found and strangers:
+        raise InvalidInput(f"{folder} holds {strangers[0]!r}, but no collection; name a new or empty folder")
+    return read_state(folder) if COLLECTION in found else None
 
 
 def read_state(folder: Path) -> State:

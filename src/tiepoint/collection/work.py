@@ -156,7 +156,9 @@ class Worker:
 
     def _features_of(self, photograph: Photograph) -> Features:
         check_unchanged(photograph)
-        return self._matcher.extract(photograph.path)
+        features = self._matcher.extract(photograph.path)
+        check_unchanged(photograph)
+        return features
 
     def _match(self, task: Match) -> Outcome:
         watch = _Watch()

@@ -1,17 +1,20 @@
 """Features of files, kept in a store from one run to the next. A file is known by its content, so it may move."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tiepoint.errors import InvalidInput
+from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.matcher import Matcher
 from tiepoint.records import features_from_record, features_to_record
 from tiepoint.store import Store
 from tiepoint.types import Features
+
+logger = logging.getLogger(__name__)
 
 KIND = "features"
 
@@ -52,11 +55,19 @@ class FeatureCache:
             InvalidInput: it can't be read as an image.
         """
         key = _digest(path)
-        record = self._pending.get(key) or (self.store.read(KIND, key) if self.store.has(KIND, key) else None)
+        record = self._pending.get(key) or self._read(key)
         if record is None:
             record = features_to_record(self.matcher.extract(path))
             self._keep(key, record)
         return replace(features_from_record(record), source=str(path))
+
+    def _read(self, key: str) -> dict[str, Any] | None:
+        """What the store has; nothing where that is damaged, which is set aside."""
+        try:
+            return self.store.read(KIND, key) if self.store.has(KIND, key) else None
+        except StoreError as error:
+            logger.warning("%s", error)
+            return None
 
     def _keep(self, key: str, record: Mapping[str, Any]) -> None:
         self._pending[key] = dict(record)

@@ -161,7 +161,7 @@ def find_to_files(
 
 def _others(paths: list[Path], query: Path) -> list[Path]:
     """All but the query itself."""
-    return [path for path in paths if not (path.name == query.name and path.resolve() == query.resolve())]
+    return [path for path in paths if path.resolve() != query.resolve()]
 
 
 def _readable(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from tiepoint.errors import StoreError
+from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.keys import KeySet
 from tiepoint.store.index import Index
 from tiepoint.store.places import SUFFIX, Location, Place, open_place
@@ -198,6 +198,8 @@ class Store:
     def _distrusted(self, kind: str, shard: str, error: Exception) -> StoreError:
         """What to say of a shard that couldn't be read; it is set aside, unless the system is to blame."""
         path = self.place.path(kind, shard)
+        if isinstance(error, InvalidInput):  # it couldn't be fetched: nothing is known of its bytes
+            raise StoreError(f"can't read {path}: {error}") from error
         if isinstance(error, OSError) and error.errno is not None:
             raise StoreError(f"can't read {path}: {error.strerror or _reason(error)}") from error
         self.place.set_aside(kind, shard)

@@ -94,13 +94,19 @@ def _packets(container: Any) -> Iterator[Any]:
 def _frames(packet: Any) -> list[Image | InvalidInput]:
     """Frames that are complete with this packet: none, one or several."""
     try:
-        decoded = packet.decode()
+        return [_pixels(frame) for frame in packet.decode()]
     except pyav().FFmpegError as error:
         return [InvalidInput(f"it can't be decoded ({reason(error)})")]
-    return [
-        InvalidInput("its data are damaged") if frame.is_corrupt else upright_image(frame)
-        for frame in decoded
-    ]
+
+
+def _pixels(frame: Any) -> Image | InvalidInput:
+    """One frame, or why it has none; a frame that can't be converted costs no other."""
+    if frame.is_corrupt:
+        return InvalidInput("its data are damaged")
+    try:
+        return upright_image(frame)
+    except pyav().FFmpegError as error:
+        return InvalidInput(f"it can't be made RGB ({reason(error)})")
 
 
 def upright_image(frame: Any) -> Image:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from tiepoint.api import load
@@ -57,6 +58,8 @@ def track(
         >>> tracks = tiepoint.track("frames/")
         >>> len(tracks), tracks.lengths.max(), tracks.points[tracks.track_ids == 0]
     """
+    if options.get("rotations") is not None:
+        raise InvalidInput("track follows features and turns no frame, so rotations can't be used with it")
     images = iter(watch(read_frames(frames), sequence_length(frames)))
     tracker = Tracker(
         load(preset, max_keypoints=max_keypoints, resize=resize, **options), min_share=min_share
@@ -94,6 +97,14 @@ def track_to_files(
         WeightsError: as for `track`.
         MissingDependency: a video comes or goes, and PyAV isn't installed.
     """
+    if (
+        video is not None
+        and isinstance(frames, str | os.PathLike)
+        and Path(frames).resolve() == Path(video).resolve()
+    ):
+        raise InvalidInput(
+            f"the overlay {video} would replace the video that is tracked; choose another name"
+        )
     outputs = [check_format(output)] if output is not None else []
     outputs += [check_format(json, ".json")] if json is not None else []
     if video is None:

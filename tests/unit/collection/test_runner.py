@@ -196,10 +196,11 @@ def test_a_damaged_shard_is_made_again(photos: Path, out: Path):
         ({"preset": "sift"}, "sift"),
         ({"executor": "threads:3"}, "threads:3"),
         ({"executor": "processes:0"}, "processes:0"),
+        ({"rotations": "auto"}, "rotations"),
         ({"max_error_px": 0}, "max_error_px"),
         ({"max_error_px": float("nan")}, "max_error_px"),
     ],
-    ids=["pairs", "list", "preset", "executor", "count", "zero", "nan"],
+    ids=["pairs", "list", "preset", "executor", "count", "rotations", "zero", "nan"],
 )
 def test_options_are_checked_before_the_work(photos: Path, out: Path, options: dict, message: str):
     with pytest.raises(InvalidInput, match=message):
@@ -251,3 +252,9 @@ def test_object_storage(photos: Path, out: Path):
     match_collection(photos, local, **QUICK)
     assert_same_collections(open_collection(out), open_collection(local))
     assert match_collection(photos, out, stores=url, **QUICK).new == {}
+
+
+def test_without_its_record_an_output_folder_is_taken_up_again(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    (out / "collection.json").unlink()
+    assert match_collection(photos, out, **QUICK).new == {}
