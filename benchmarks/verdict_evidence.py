@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from photographs import strongest
-from tiepoint.evaluate.predict import SHARD, Predictions, Track, pair_key, predict
+from tiepoint.evaluate.predict import SHARD, Predictions, predict
 from tiepoint.evaluate.predictors import PresetPredictor, describe
 from tiepoint.evaluate.protocols import OURS
+from tiepoint.keys import pair_key
+from tiepoint.progress import Track
 from tiepoint.records import features_from_record, matches_to_record
 from tiepoint.result import MatchResult
 from tiepoint.store import Store

@@ -1,6 +1,6 @@
 """Work that takes long may be watched: what is worked through goes by someone who shows how far it is."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 Watch: TypeAlias = Callable[[Iterable[Any], int | None], Iterable[Any]]
@@ -9,4 +9,13 @@ Watch: TypeAlias = Callable[[Iterable[Any], int | None], Iterable[Any]]
 
 def unwatched(items: Iterable[Any], count: int | None) -> Iterable[Any]:
     """The `Watch` that shows nothing."""
+    return items
+
+
+Track: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
+"""The same for work of several parts: passes a sequence through; the text says which part is being done."""
+
+
+def untracked(items: Sequence[Any], text: str) -> Iterable[Any]:
+    """The `Track` that shows nothing."""
     return items

@@ -82,7 +82,7 @@ def run(
     Example: tiepoint eval oxford-affine data/oxford_affine --store work/ --json report.json
     """
     from tiepoint.evaluate.evaluation import evaluate_preset
-    from tiepoint.evaluate.predict import untracked
+    from tiepoint.progress import untracked
 
     use_threads(threads)
     to_stdout = json_file == "-"

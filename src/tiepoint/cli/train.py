@@ -100,8 +100,8 @@ def train(
 
     Example: tiepoint train photos/ out/ --minutes 60
     """
+    from tiepoint.progress import untracked
     from tiepoint.training.train import train as train_on
-    from tiepoint.training.views import untracked
 
     set_up_logging(quiet=quiet)
     use_threads(threads)

@@ -12,13 +12,14 @@ from typing import TypeAlias
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.datasets import read_dataset
 from tiepoint.evaluate.pairs import Dataset, EvaluationPair
-from tiepoint.evaluate.predict import Track, predict, untracked
+from tiepoint.evaluate.predict import predict
 from tiepoint.evaluate.predictors import Predictor, PresetPredictor, describe
 from tiepoint.evaluate.protocols import DEFAULT_PROTOCOL, Family, Prediction, Protocol, find_protocol
 from tiepoint.evaluate.report import Report, Row
 from tiepoint.evaluate.score import score
 from tiepoint.files import check_writable
 from tiepoint.presets import find_preset
+from tiepoint.progress import Track, untracked
 from tiepoint.store import Store
 
 Make: TypeAlias = Callable[[Prediction], Predictor]

@@ -1,11 +1,11 @@
 """Loop 1: from pairs to a store of features and matches. What the store holds already isn't done again."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
@@ -14,6 +14,7 @@ from tiepoint.evaluate.pairs import EvaluationPair
 from tiepoint.evaluate.predictors import Predictor
 from tiepoint.image import Image, read_image
 from tiepoint.keys import pair_key
+from tiepoint.progress import Track, untracked
 from tiepoint.records import features_from_record, features_to_record, matches_to_record
 from tiepoint.store import Store
 
@@ -21,9 +22,6 @@ T = TypeVar("T")
 
 SHARD = 8
 """Images, or pairs, that are written together: what is lost when the program is killed."""
-
-Track: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
-"""Passes a sequence through and shows how far it is; the text says what is being done."""
 
 
 class Source(NamedTuple):
@@ -46,11 +44,6 @@ class Predictions:
     store: Store
     images: dict[str, tuple[str, str]]
     problems: tuple[str, ...]
-
-
-def untracked(items: Sequence[Any], text: str) -> Iterable[Any]:
-    """The `Track` that shows nothing."""
-    return items
 
 
 def predict(

@@ -17,13 +17,14 @@ from tiepoint.evaluate.pairs import (
     PoseTruth,
     Truth,
 )
-from tiepoint.evaluate.predict import Predictions, Track, untracked
+from tiepoint.evaluate.predict import Predictions
 from tiepoint.evaluate.protocols import Scoring, Setup
 from tiepoint.evaluate.report import Row
 from tiepoint.geometry import metrics
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
 from tiepoint.geometry.poselib_backend import undistort
 from tiepoint.keys import pair_key
+from tiepoint.progress import Track, untracked
 from tiepoint.types import TwoViewEstimate
 
 Values: TypeAlias = dict[str, float]

@@ -279,9 +279,19 @@ class LightGlue(nn.Module):
         for layer in self.transformers:
             x = layer(x, rotation, attention)
         vectors, logits = self.head(-1)(x)
-        vectors0, vectors1 = vectors.split((m, n), dim=1)
-        logits0, logits1 = logits.split((m, n), dim=1)
-        return log_assignment_matrix(vectors0, vectors1, logits0, logits1, mask0, mask1)
+        return dense_assignment(vectors, logits, (m, n), mask0, mask1)
+
+
+def dense_assignment(
+    vectors: Float[Tensor, "b t d"],
+    logits: Float[Tensor, "b t"],
+    sizes: tuple[int, int],
+    mask0: Bool[Tensor, "b m"] | None = None,
+    mask1: Bool[Tensor, "b n"] | None = None,
+) -> Float[Tensor, "b rows columns"]:
+    """What a head says of the tokens of both images, as `log_assignment_matrix` takes it; `sizes` is (m, n)."""
+    (vectors0, vectors1), (logits0, logits1) = (part.split(sizes, dim=1) for part in (vectors, logits))
+    return log_assignment_matrix(vectors0, vectors1, logits0, logits1, mask0, mask1)
 
 
 class DenseAttention:

@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tiepoint.networks.assignment import log_assignment_matrix
-from tiepoint.networks.lightglue import DenseAttention, LightGlue, TokenConfidence
+from tiepoint.networks.lightglue import DenseAttention, LightGlue, TokenConfidence, dense_assignment
 
 
 class LayerOutput(NamedTuple):
@@ -69,7 +68,7 @@ class LayerwiseLightGlue(nn.Module):
             vectors, logits = self.network.head(index)(x)
             outputs.append(
                 LayerOutput(
-                    self._run(_assign, vectors, logits, sizes, mask0, mask1),
+                    self._run(dense_assignment, vectors, logits, sizes, mask0, mask1),
                     *self._confidence(index, x, sizes),
                 )
             )
@@ -88,10 +87,3 @@ class LayerwiseLightGlue(nn.Module):
         if not (self.checkpointing and self.training):
             return compute(*inputs)
         return cast(Tensor, checkpoint(compute, *inputs, use_reentrant=False))
-
-
-def _assign(
-    vectors: Tensor, logits: Tensor, sizes: tuple[int, int], mask0: Tensor | None, mask1: Tensor | None
-) -> Tensor:
-    (vectors0, vectors1), (logits0, logits1) = (part.split(sizes, dim=1) for part in (vectors, logits))
-    return log_assignment_matrix(vectors0, vectors1, logits0, logits1, mask0, mask1)

@@ -8,13 +8,14 @@ from pathlib import Path
 from tiepoint.errors import InvalidInput
 from tiepoint.extractors.neural import NeuralExtractor
 from tiepoint.image.folders import find_images
+from tiepoint.progress import Track
 from tiepoint.training.posed_images import CachedModel, TrackSettings, cache_model
 from tiepoint.training.posed_pairs import TrackPairs
 from tiepoint.training.processes import Processes
 from tiepoint.training.recipes import Recipe
 from tiepoint.training.samples import PairSource, ViewPairs
 from tiepoint.training.validation import VALIDATION, HeldOutPair, ValidationProtocol, held_out_pairs
-from tiepoint.training.views import MIN_PHOTOGRAPHS, Track, cache_views
+from tiepoint.training.views import MIN_PHOTOGRAPHS, cache_views
 
 HELD_OUT_SHARE = 0.05
 HELD_OUT = (4, 100)

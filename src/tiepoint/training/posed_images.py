@@ -18,6 +18,7 @@ from tiepoint.config import to_dict
 from tiepoint.errors import InvalidInput
 from tiepoint.extractors.neural import NeuralExtractor
 from tiepoint.image import read_image
+from tiepoint.progress import Track, untracked
 from tiepoint.records import features_from_record, features_to_record
 from tiepoint.store import Store
 from tiepoint.training.ground_truth import POSITIVE_PX
@@ -30,7 +31,7 @@ from tiepoint.training.tracks import (
     read_depth_map,
     read_reconstruction,
 )
-from tiepoint.training.views import Track, batches, untracked
+from tiepoint.training.views import batches
 from tiepoint.types import Features
 
 KIND = "images"

@@ -12,6 +12,7 @@ from tiepoint.config import to_dict
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.report import installed_versions
 from tiepoint.networks.lightglue import LightGlue
+from tiepoint.progress import Track, untracked
 from tiepoint.store import Plain
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.data import Places, TrainingData, prepare_data
@@ -32,7 +33,6 @@ from tiepoint.training.validation import (
     validate,
     validate_network,
 )
-from tiepoint.training.views import Track, untracked
 
 DEFAULT_MINUTES = 60.0
 VIEW_OPTIONS = {"max_keypoints": "max_keypoints", "resize": "size", "views": "views"}

@@ -21,8 +21,9 @@ from tiepoint.matchers.lightglue import LightGlueMatcher
 from tiepoint.matchers.nearest import NearestMatcher
 from tiepoint.networks.lightglue import LightGlue
 from tiepoint.networks.lightglue_adaptive import Adaptivity
+from tiepoint.progress import Track, untracked
 from tiepoint.training.homographies import WarpSettings
-from tiepoint.training.views import Track, View, ViewSettings, cache_views, untracked
+from tiepoint.training.views import View, ViewSettings, cache_views
 from tiepoint.types import Matches
 
 

@@ -1,10 +1,10 @@
 """Views of photographs: cut out by random homographies, and their features kept, so that they are extracted once."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.extractors.neural import NeuralExtractor
 from tiepoint.geometry.transforms import warp_points
 from tiepoint.image import Image, ImageTransform, read_image
+from tiepoint.progress import Track, untracked
 from tiepoint.records import DTYPES, features_from_record, features_to_record
 from tiepoint.store import Plain, Store
 from tiepoint.training.augmentation import augment, find_augmentation
@@ -34,9 +35,6 @@ MIN_PHOTOGRAPHS = 10
 
 MIN_SIDE = 64
 """In px; the shorter side of a photograph that views are cut from."""
-
-Track: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
-"""Passes a sequence through and shows how far it is; the text says what is being done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +94,6 @@ class CachedViews:
     def read(self, index: int) -> list[View]:
         """All views of a photograph."""
         return views_from_record(self.store.read(KIND, self.keys[index]))
-
-
-def untracked(items: Sequence[Any], text: str) -> Iterable[Any]:
-    """The `Track` that shows nothing."""
-    return items
 
 
 def cache_views(
