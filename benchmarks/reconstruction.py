@@ -24,7 +24,7 @@ import torch
 from rich.console import Console
 
 import tiepoint
-from render_results import table
+from pages import replaced, table
 from tiepoint.collection.collection import open_collection
 from tiepoint.collection.colmap import quiet_pycolmap
 from tiepoint.collection.reconstruction import read_model, reconstruct
@@ -34,7 +34,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 PAGE = ROOT / "docs" / "results.md"
 NAME = "reconstruction.json"
-BEGIN, END = "<!-- reconstruction: begin -->", "<!-- reconstruction: end -->"
 SIFT_FEATURES = 4096
 SEED = 0
 HEADS = (
@@ -245,9 +244,7 @@ def _mapped(database: Path, photographs: Path, folder: Path) -> Any | None:
 
 def render(record: Result, page: Path) -> None:
     """Put the table between the marks."""
-    before, rest = page.read_text().split(BEGIN)
-    text = "\n\n".join(sections(record))
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    page.write_text(replaced(page.read_text(), "reconstruction", sections(record)))
 
 
 def sections(record: Result) -> Iterator[str]:

@@ -6,18 +6,16 @@
 With --page a page of its own is written, if there is none yet. Every sentence that says who is better is computed.
 """
 
-import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from accuracy_record import Record, Reports, expand, pooled, read_record
+from pages import parse, render, table
 from tiepoint.evaluate.compare import FEWEST_PAIRS, Comparison, Difference, compare
 from tiepoint.evaluate.report import FIGURES, Report
 
-ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
 MAIN = {
     "homography": "corner_auc_5px",
     "pose": "pose_auc_10deg",
@@ -50,43 +48,18 @@ SAMPLES = 2000
 
 def main() -> None:
     """Replace what stands between the marks."""
-    arguments = parse()
+    arguments = parse(__doc__)
     record = read_record(arguments.records)
     if record is None:
         sys.exit(f"{arguments.records} has no accuracy.json; run: make results")
-    page = arguments.page.read_text() if arguments.page.exists() else f"{BEGIN}\n{END}\n"
     reports = expand(record)
-    rendered = replaced(page, "\n\n".join(sections(record, reports)))
-    if arguments.check:
-        sys.exit(
-            None
-            if rendered == page
-            else f"{arguments.page.name} isn't what the record says; run make results"
-        )
-    from plots_accuracy import save_plots  # --check needs no matplotlib
 
-    arguments.page.parent.mkdir(parents=True, exist_ok=True)
-    save_plots(reports, arguments.page.parent / "images")
-    arguments.page.write_text(rendered)
+    def draw(folder: Path) -> None:
+        from plots_accuracy import save_plots  # --check needs no matplotlib
 
+        save_plots(reports, folder)
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--records", type=Path, default=ROOT / "benchmarks" / "records", help="folder of accuracy.json"
-    )
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md", help="the page to rewrite")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is old")
-    return parser.parse_args()
-
-
-def replaced(page: str, text: str) -> str:
-    """The page with this text between the marks."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
+    render(arguments, "accuracy", sections(record, reports), again="make results", draw=draw)
 
 
 def sections(record: Record, reports: Reports) -> Iterator[str]:
@@ -297,12 +270,6 @@ def value_of(report: Report, key: str) -> float:
 def listed(names: Sequence[str]) -> str:
     """In a sentence."""
     return ", ".join(names) or "none"
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown; the first column is text, the others are numbers."""
-    rule = ["---", *("---:" for _ in heads[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
 
 
 if __name__ == "__main__":

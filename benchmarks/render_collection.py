@@ -4,45 +4,21 @@
 .venv/bin/python benchmarks/render_collection.py --check   # exit 1 if the page isn't what the record says
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from render_results import origin, table
-
-ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- collection: begin -->", "<!-- collection: end -->"
+from pages import parse, render, table
+from render_results import origin
 
 Record = dict[str, Any]
 
 
 def main() -> None:
     """Replace what stands between the marks."""
-    arguments = parse()
+    arguments = parse(__doc__)
     record = json.loads((arguments.records / "collection.json").read_text())
-    page = arguments.page.read_text() if arguments.page.exists() else f"{BEGIN}\n{END}\n"
-    before, rest = page.split(BEGIN)
-    text = "\n\n".join(sections(record))
-    rendered = f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
-    if arguments.check:
-        sys.exit(
-            None if rendered == page else f"{arguments.page.name} isn't what the record says; render it again"
-        )
-    arguments.page.write_text(rendered)
-
-
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument(
-        "--records", type=Path, default=ROOT / "benchmarks" / "records", help="folder of collection.json"
-    )
-    made.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md", help="the page to rewrite")
-    made.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is old")
-    return made.parse_args()
+    render(arguments, "collection", sections(record), again="benchmarks/render_collection.py")
 
 
 def sections(record: Record) -> Iterator[str]:

@@ -4,53 +4,27 @@
 .venv/bin/python benchmarks/render_pairs.py --check   # exit 1 if the page isn't what the records say
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from timing import RECORDS
-
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
-BEGIN, END = "<!-- pairs: begin -->", "<!-- pairs: end -->"
+from pages import parse, render, table
 
 Record = dict[str, Any]
 
 
 def main() -> None:
     """Replace what stands between the marks."""
-    arguments = parse()
-    page = arguments.page.read_text()
-    rendered = replaced(page, "\n\n".join(sections(arguments.records)))
-    if arguments.check:
-        sys.exit(None if rendered == page else f"{arguments.page.name} isn't what the records say; render it")
-    arguments.page.write_text(rendered)
-
-
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--records", type=Path, default=RECORDS, help="folder of the JSON records")
-    parser.add_argument("--page", type=Path, default=PAGE, help="the page to rewrite")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is old")
-    return parser.parse_args()
-
-
-def replaced(page: str, text: str) -> str:
-    """The page with this text between the marks."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
+    arguments = parse(__doc__)
+    render(arguments, "pairs", sections(arguments.records), again="benchmarks/render_pairs.py")
 
 
 def sections(records: Path) -> Iterator[str]:
     """Everything that stands between the marks."""
-    for name, render in (("retrieval.json", retrieval), ("planning.json", planning)):
+    for name, describe in (("retrieval.json", retrieval), ("planning.json", planning)):
         if (records / name).exists():
-            yield from render(json.loads((records / name).read_text()))
+            yield from describe(json.loads((records / name).read_text()))
 
 
 def retrieval(record: Record) -> Iterator[str]:
@@ -113,12 +87,6 @@ def origin(record: Record) -> str:
     about = record["about"]
     machine = about["machine"]
     return f"`{about['command']}`, {about['date']}, {machine['processor']}, threads: {machine['threads']}."
-
-
-def table(header: list[str], rows: Iterable[list[str]]) -> str:
-    """Markdown."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
 if __name__ == "__main__":

@@ -6,19 +6,16 @@
 With --page a page of its own is written, if there is none yet.
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from limits import LeastWork, Rates
+from pages import parse, render, table
 from tiepoint.bench import Seconds
-from timing import OURS, RECORDS, ratios, strangers
+from timing import OURS, ratios, strangers
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 CELLS = (
     "Seconds are medians; behind a peer's stands how many times as long as tiepoint it takes: median and quartiles of "
     "that ratio over the runs."
@@ -30,45 +27,21 @@ Timing = dict[str, Any]
 
 def main() -> None:
     """Replace what stands between the marks."""
-    arguments = parse()
-    page = arguments.page.read_text() if arguments.page.exists() else f"{BEGIN}\n{END}\n"
+    arguments = parse(__doc__)
     speed, growth = (read(arguments.records, name) for name in ("speed.json", "growth.json"))
-    rendered = replaced(page, "\n\n".join(sections(speed, growth)))
-    if arguments.check:
-        sys.exit(
-            None if rendered == page else f"{arguments.page.name} isn't what the records say; run make bench"
-        )
-    if growth:
+
+    def draw(folder: Path) -> None:
         from plots import save_plots  # --check needs no matplotlib
 
-        save_plots(growth, arguments.page.parent / "images")
-    arguments.page.parent.mkdir(parents=True, exist_ok=True)
-    arguments.page.write_text(rendered)
+        save_plots(growth, folder)
 
-
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--records", type=Path, default=RECORDS, help="folder of the JSON records")
-    parser.add_argument(
-        "--page", type=Path, default=PAGE, help="the page whose part about speed is rewritten"
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is old")
-    return parser.parse_args()
+    render(arguments, "speed", sections(speed, growth), again="make bench", draw=draw if growth else None)
 
 
 def read(folder: Path, name: str) -> Record | None:
     """A record, where there is one."""
     path = folder / name
     return json.loads(path.read_text()) if path.exists() else None
-
-
-def replaced(page: str, text: str) -> str:
-    """The page with this text between the marks."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
 
 
 def sections(speed: Record | None, growth: Record | None) -> Iterator[str]:
@@ -211,12 +184,6 @@ def batches_table(timings: Sequence[Timing]) -> str:
 def median(timing: Timing, contestant: str) -> float:
     """Of the seconds of one contestant."""
     return Seconds(tuple(timing["seconds"][contestant])).median
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown; the first column is text, the others are numbers."""
-    rule = ["---", *("---:" for _ in heads[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
 
 
 if __name__ == "__main__":

@@ -4,53 +4,29 @@
 .venv/bin/python benchmarks/render_rotation.py --check   # exit 1 if the page isn't what the record says
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from render_results import origin, table
-
-ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- rotation: begin -->", "<!-- rotation: end -->"
+from pages import parse, render, table
+from render_results import origin
 
 Record = dict[str, Any]
 
 
 def main() -> None:
     """Replace what stands between the marks."""
-    arguments = parse()
+    arguments = parse(__doc__)
     record = json.loads((arguments.records / "rotation.json").read_text())
-    page = arguments.page.read_text() if arguments.page.exists() else f"{BEGIN}\n{END}\n"
-    before, rest = page.split(BEGIN)
-    text = "\n\n".join(sections(record))
-    rendered = f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
-    if arguments.check:
-        sys.exit(
-            None
-            if rendered == page
-            else f"{arguments.page.name} isn't what the record says; run benchmarks/render_rotation.py"
-        )
-    from plots_rotation import save_plot  # --check needs no matplotlib
 
-    save_plot(record["measured"], arguments.page.parent / "images" / "rotation.png")
-    arguments.page.write_text(rendered)
+    def draw(folder: Path) -> None:
+        from plots_rotation import save_plot  # --check needs no matplotlib
 
+        save_plot(record["measured"], folder / "rotation.png")
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--records", type=Path, default=ROOT / "benchmarks" / "records", help="folder of rotation.json"
-    )
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md", help="the page to rewrite")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is old")
-    return parser.parse_args()
+    render(arguments, "rotation", sections(record), again="benchmarks/render_rotation.py", draw=draw)
 
 
 def sections(record: Record) -> Iterator[str]:

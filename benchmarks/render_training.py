@@ -4,17 +4,12 @@
 .venv/bin/python benchmarks/render_training.py --check   # exit 1 if the page isn't what the record says
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from render_results import table
+from pages import parse, render, table
 
-ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- training: begin -->", "<!-- training: end -->"
 TITLES = {
     "a": "From scratch",
     "b": "With a teacher",
@@ -27,32 +22,9 @@ Record = dict[str, Any]
 
 def main() -> None:
     """Replace what stands between the marks."""
-    arguments = parse()
+    arguments = parse(__doc__)
     record = json.loads((arguments.records / "training.json").read_text())
-    page = arguments.page.read_text() if arguments.page.exists() else f"{BEGIN}\n{END}\n"
-    before, rest = page.split(BEGIN)
-    text = "\n\n".join(sections(record))
-    rendered = f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
-    if arguments.check:
-        sys.exit(
-            None
-            if rendered == page
-            else f"{arguments.page.name} isn't what the record says; run benchmarks/render_training.py"
-        )
-    arguments.page.write_text(rendered)
-
-
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--records", type=Path, default=ROOT / "benchmarks" / "records", help="folder of training.json"
-    )
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md", help="the page to rewrite")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the page is old")
-    return parser.parse_args()
+    render(arguments, "training", sections(record), again="benchmarks/render_training.py")
 
 
 def sections(record: Record) -> Iterator[str]:

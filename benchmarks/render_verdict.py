@@ -4,23 +4,19 @@
 .venv/bin/python benchmarks/render_verdict.py --check   # exit 1 if the page isn't what the record says
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from render_results import table
+from pages import parse, render, table
 from tiepoint.verdict import SAME_PLACE
 from verdict_fit import area, brier
 from verdict_pairs import MOST_A_PLACE
 from verdict_said import Said, said_of
 
-ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- verdict: begin -->", "<!-- verdict: end -->"
 COLUMNS = ("bias", "ln(1 + inliers)", "ln(1 + inliers of the homography)", "mean score")
 """What the coefficients are of, in the order of `tiepoint.verdict.columns`."""
 
@@ -34,31 +30,16 @@ Record = dict[str, Any]
 
 def main() -> None:
     """Replace what stands between the marks."""
-    arguments = parse()
+    arguments = parse(__doc__)
     record = json.loads((arguments.records / "verdict.json").read_text())
     groups = list(said_of(record))
-    page = arguments.page.read_text() if arguments.page.exists() else f"{BEGIN}\n{END}\n"
-    before, rest = page.split(BEGIN)
-    text = "\n\n".join(sections(record, groups))
-    rendered = f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
-    if arguments.check:
-        stale = f"{arguments.page.name} isn't what the record says; run benchmarks/render_verdict.py"
-        sys.exit(None if rendered == page else stale)
-    from plots_verdict import save_plots  # --check needs no matplotlib
 
-    save_plots([group for group in groups if group.preset in FITTED], arguments.page.parent / "images")
-    arguments.page.write_text(rendered)
+    def draw(folder: Path) -> None:
+        from plots_verdict import save_plots  # --check needs no matplotlib
 
+        save_plots([group for group in groups if group.preset in FITTED], folder)
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--records", type=Path, default=ROOT / "benchmarks" / "records")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "results.md")
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    return parser.parse_args()
+    render(arguments, "verdict", sections(record, groups), again="benchmarks/render_verdict.py", draw=draw)
 
 
 def sections(record: Record, groups: Sequence[Said]) -> Iterator[str]:

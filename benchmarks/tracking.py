@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 import tiepoint
+from pages import replaced
 from tiepoint.geometry.transforms import sampson_distances
 from tiepoint.image.folders import find_images
 from tiepoint.video import Observations
@@ -28,7 +29,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "any-pair.md"
 SEQUENCE = ROOT.parent / "shared" / "data" / "superglue_assets" / "freiburg_sequence"
 RECORD = RECORDS / "tracking.json"
-BEGIN, END = "<!-- tracking: begin -->", "<!-- tracking: end -->"
 GAPS = (1, 2, 4)
 MAX_ERROR_PX = 2.0
 KEYPOINTS = 1024
@@ -46,7 +46,9 @@ def main() -> None:
     parser.add_argument("--render", action="store_true", help="measure nothing")
     if not parser.parse_args().render:
         RECORD.write_text(json.dumps(measure(), indent=1) + "\n")
-    PAGE.write_text(replaced(PAGE.read_text(), "\n".join(table(json.loads(RECORD.read_text())))))
+    PAGE.write_text(
+        replaced(PAGE.read_text(), "tracking", ["\n".join(table(json.loads(RECORD.read_text())))])
+    )
 
 
 def measure() -> dict[str, Any]:
@@ -172,12 +174,6 @@ def table(record: dict[str, Any]) -> list[str]:
         f"within {record['max_error_px']:g} px of the epipolar geometry of an independent match (DISK and LightGlue; {pairs}). "
         f"`python benchmarks/tracking.py`, {record['about']['date']}.",
     ]
-
-
-def replaced(page: str, text: str) -> str:
-    """The page with this text between the marks."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
 
 
 if __name__ == "__main__":
