@@ -1,11 +1,23 @@
-"""From what a network says (Assignment) to what a matcher returns (Matches)."""
+"""From Features to what LightGlue takes, and from what a network says (Assignment) to Matches."""
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tiepoint.networks.assignment import Assignment
-from tiepoint.types import Matches
+from tiepoint.networks.lightglue import normalize_keypoints
+from tiepoint.types import Features, Matches
+
+
+def as_positions(features: Features, *, oriented: bool) -> Float[Tensor, "n p"]:
+    """(x, y) in the square of the longer side; `oriented`: then scale and orientation, which the features must have."""
+    positions = normalize_keypoints(features.keypoints, features.keypoints.new_tensor(features.image_size))
+    if not oriented:
+        return positions
+    assert features.scales is not None
+    assert features.orientations is not None
+    frame = torch.stack((features.scales, features.orientations), dim=1)
+    return torch.cat((positions, frame.float()), dim=1)
 
 
 def as_matches(

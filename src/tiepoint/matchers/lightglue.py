@@ -10,9 +10,9 @@ from torch import Tensor
 from tiepoint.config import fingerprint
 from tiepoint.errors import InvalidInput
 from tiepoint.matchers.compatibility import Pair, check_pairs
-from tiepoint.matchers.conversion import as_matches
+from tiepoint.matchers.conversion import as_matches, as_positions
 from tiepoint.matchers.packs import BatchSize, choose_limits, packs
-from tiepoint.networks.lightglue import LightGlue, normalize_keypoints
+from tiepoint.networks.lightglue import LightGlue
 from tiepoint.networks.lightglue_adaptive import Adaptivity, match_packed
 from tiepoint.networks.upload import upload
 from tiepoint.types import Features, Matches
@@ -117,19 +117,14 @@ class LightGlueMatcher:
         return torch.cat([part.to(self.device) for part in parts])
 
     def _positions(self, features: Features) -> Float[Tensor, "n p"]:
-        size = features.keypoints.new_tensor(features.image_size)
-        positions = normalize_keypoints(features.keypoints, size)
-        if self.network.shape.position_dim == 2:
-            return positions
-        if self.network.shape.position_dim != 4:
+        dim = self.network.shape.position_dim
+        if dim not in (2, 4):
             raise InvalidInput(
-                f"these LightGlue weights take {self.network.shape.position_dim} numbers a position, but Features "
+                f"these LightGlue weights take {dim} numbers a position, but Features "
                 "hold 2 (x, y) or 4 (and scale, orientation); call the network in tiepoint.networks directly"
             )
-        if features.scales is None or features.orientations is None:
+        if dim == 4 and (features.scales is None or features.orientations is None):
             raise InvalidInput(
                 "these LightGlue weights need keypoint scales and orientations, which the features lack"
             )
-        return torch.cat(
-            (positions, features.scales[:, None].float(), features.orientations[:, None].float()), dim=1
-        )
+        return as_positions(features, oriented=dim == 4)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tiepoint.errors import InvalidInput
-from tiepoint.networks.lightglue import normalize_keypoints
+from tiepoint.matchers.conversion import as_positions
 from tiepoint.training.ground_truth import IGNORED, POSITIVE_PX, matches_from_homography, nothing_matches
 from tiepoint.training.views import CachedViews, View
 from tiepoint.types import Features
@@ -200,15 +200,13 @@ def positions_of(features: Features, position_dim: int) -> Float[Tensor, "n p"]:
     Raises:
         InvalidInput: the features lack scales or orientations, or neither 2 nor 4 numbers are asked for.
     """
-    positions = normalize_keypoints(features.keypoints, features.keypoints.new_tensor(features.image_size))
-    if position_dim == 2:
-        return positions
-    if position_dim != 4 or features.scales is None or features.orientations is None:
+    _, _, known = describe_features(features)
+    if position_dim not in (2, known):
         raise InvalidInput(
-            f"positions of {position_dim} numbers were asked for, but the features have no more than "
-            f"{2 if features.scales is None or features.orientations is None else 4}; choose another extractor"
+            f"positions of {position_dim} numbers were asked for, but the features have no more than {known}; "
+            "choose another extractor"
         )
-    return torch.cat((positions, features.scales[:, None], features.orientations[:, None]), dim=1)
+    return as_positions(features, oriented=position_dim == 4)
 
 
 def describe_features(features: Features) -> tuple[str, int, int]:
