@@ -45,13 +45,16 @@ def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = 
     h5py = _h5py()
     _check_names([photograph.name for photograph in collection.photographs])
     target = make_folder(folder, collection.folder / "exports" / "hloc")
+    counts: dict[str, int] = {}
     with replacing(target / FEATURES) as temporary, h5py.File(temporary, "w") as file:
         for photograph in collection.photographs:
-            _write_features(file.create_group(photograph.name), collection.features(photograph.name))
+            features = collection.features(photograph.name)
+            counts[photograph.name] = len(features)
+            _write_features(file.create_group(photograph.name), features)
     with replacing(target / MATCHES) as temporary, h5py.File(temporary, "w") as file:
         for name0, name1 in collection.pairs():
             group = file.create_group(pair_group(name0, name1))
-            _write_matches(group, len(collection.features(name0)), *collection.matches(name0, name1))
+            _write_matches(group, counts[name0], *collection.matches(name0, name1))
     return target
 
 

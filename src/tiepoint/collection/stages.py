@@ -151,15 +151,14 @@ class Stages:
     def count(self, chosen: ChosenPairs) -> dict[str, int]:
         """How many pairs are matched and verified, with how many matches and inliers, together with former runs."""
         wanted = KeySet(_pair_keys(chosen))
-        pairs, matches = _sum(self._stores.matches, "matches", wanted, "num_matches")
-        _, inliers = _sum(self._stores.verified, "verified", wanted, "num_inliers")
-        _, verified = _sum(self._stores.verified, "verified", wanted, "success")
+        pairs, matches = _sums(self._stores.matches, "matches", wanted, "num_matches")
+        _, inliers, verified = _sums(self._stores.verified, "verified", wanted, "num_inliers", "success")
         return {"pairs": pairs, "matches": matches, "verified": verified, "inliers": inliers}
 
     def count_keypoints(self) -> int:
         """Of all usable photographs together."""
         wanted = KeySet(photograph.key for photograph in self.photographs)
-        return _sum(self._stores.features, "features", wanted, "num_keypoints")[1]
+        return _sums(self._stores.features, "features", wanted, "num_keypoints")[1]
 
     def _do_pairs(
         self, kind: str, stage: str, chosen: ChosenPairs, task: Callable[[MatchUnit], Task]
@@ -208,12 +207,14 @@ def _pair_keys(chosen: ChosenPairs) -> Iterator[str]:
         yield from (pair_key((keys[first], keys[second])) for first, second in block.tolist())
 
 
-def _sum(store: Store, kind: str, wanted: KeySet, value: str) -> tuple[int, int]:
-    """How many of the wanted records there are, and the sum of one of their plain values."""
-    count = total = 0
+def _sums(store: Store, kind: str, wanted: KeySet, *values: str) -> list[int]:
+    """How many of the wanted records there are, and the sum of each of these plain values."""
+    sums = [0] * (1 + len(values))
     records = store.scan(kind)
     while batch := list(islice(records, BATCH)):
         kept = wanted.holds(key for key, _ in batch)
-        found: list[Any] = [record[value] for (_, record), keep in zip(batch, kept, strict=True) if keep]
-        count, total = count + len(found), total + sum(found)
-    return count, total
+        for (_, record), keep in zip(batch, kept, strict=True):
+            if keep:
+                found: list[Any] = [1, *(record[value] for value in values)]
+                sums = [total + number for total, number in zip(sums, found, strict=True)]
+    return sums
