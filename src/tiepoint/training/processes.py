@@ -64,6 +64,15 @@ class Processes:
         return values[0]
 
 
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 are faster than in float32: on GPUs, and CPUs that have instructions for it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # private, and absent from older versions of torch: what can't be asked is answered with no
+    known = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
+    return device.type == "cpu" and any(is_supported() for is_supported in known if is_supported)
+
+
 @contextmanager
 def joined_processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun has started; without torchrun, this one is alone.

@@ -50,7 +50,7 @@ class Recipe:
     teacher_weight: float = 0.5
     layers: int | None = 5
     width: int | None = 128
-    heads: int | None = 4
+    heads: int | None = 2
     schedule: Schedule
     weight_decay: float = 0.01
     batch_size: int = 8

@@ -19,7 +19,7 @@ from tiepoint.training.data import Places, TrainingData, prepare_data
 from tiepoint.training.model_folder import save_model, save_record
 from tiepoint.training.objective import Objective
 from tiepoint.training.page import write_page
-from tiepoint.training.processes import Processes, joined_processes
+from tiepoint.training.processes import Processes, has_fast_bfloat16, joined_processes
 from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, find_recipe
 from tiepoint.training.report import TrainingReport
 from tiepoint.training.schedule import Budget
@@ -246,7 +246,7 @@ def _trainer(
         teacher=start.teaching_network(),
         teacher_weight=recipe.teacher_weight if start.teacher else 0.0,
         checkpointing=gradient_checkpointing,
-        mixed_precision=processes.device.type == "cuda",
+        mixed_precision=has_fast_bfloat16(processes.device),
     )
     settings = StepSettings(
         schedule=recipe.schedule,
