@@ -23,6 +23,10 @@ MAX_SHRINKING = 0.25
 """Share of its sides that a view loses at difficulty 1."""
 
 
+UPRIGHT_DEG = 35.0
+"""An upright view is turned by at most this."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarpSettings:
     """How far a view may be from the photograph as it is.
@@ -31,6 +35,8 @@ class WarpSettings:
         difficulty: of perspective and change of scale, in [0, 1]; 0 = none.
         translation: share of the room beside the view that it may be moved by, in [0, 1].
         max_angle_deg: it is turned by at most this, both ways; 180 = any.
+        upright: share of the views that are turned by at most `UPRIGHT_DEG`, so that a network which learns any turn
+            doesn't forget what most photographs are like.
 
     Raises:
         InvalidInput: a value outside its range.
@@ -39,9 +45,10 @@ class WarpSettings:
     difficulty: float = 0.7
     translation: float = 0.7
     max_angle_deg: float = 45.0
+    upright: float = 0.0
 
     def __post_init__(self) -> None:
-        ranges = {"difficulty": 1.0, "translation": 1.0, "max_angle_deg": 180.0}
+        ranges = {"difficulty": 1.0, "translation": 1.0, "max_angle_deg": 180.0, "upright": 1.0}
         for name, limit in ranges.items():
             if not 0 <= getattr(self, name) <= limit:
                 raise InvalidInput(f"{name} must lie in [0, {limit:g}], but is {getattr(self, name)!r}")
@@ -65,7 +72,7 @@ def random_homography(
         photograph_from_view, from px to px; the whole view lies in the photograph.
     """
     corners = _move_corners(generator, _largest_fit(view_size, photograph_size), settings.difficulty)
-    turned = _turn(corners, math.radians(generator.uniform(-1, 1) * settings.max_angle_deg))
+    turned = _turn(corners, math.radians(generator.uniform(-1, 1) * _max_angle_deg(generator, settings)))
     placed = _place(generator, turned, np.array(photograph_size, np.float64), settings.translation)
     # the outer edges of the pixels at the border lie half a pixel beyond their centres
     homography = weighted_dlt(_rectangle(view_size) - 0.5, placed - 0.5, np.ones(4))
@@ -79,6 +86,12 @@ def magnification(homography: Float[np.ndarray, "3 3"], view_size: tuple[int, in
     x, y = corners.T
     area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
     return math.sqrt(area / (view_size[0] * view_size[1]))
+
+
+def _max_angle_deg(generator: np.random.Generator, settings: WarpSettings) -> float:
+    """Of the next view."""
+    is_upright = settings.upright > 0 and generator.random() < settings.upright
+    return min(UPRIGHT_DEG, settings.max_angle_deg) if is_upright else settings.max_angle_deg
 
 
 def _rectangle(size: tuple[int, int]) -> Float[np.ndarray, "4 2"]:

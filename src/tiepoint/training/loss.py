@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from tiepoint.networks.lightglue_layers import LayerOutput
 from tiepoint.training.ground_truth import UNMATCHED
+from tiepoint.training.samples import Lesson
 
 POSITIVE_WEIGHT = 0.5
 """Of the true matches; the unmatchable keypoints of both images share the rest."""
@@ -57,29 +58,25 @@ def matching_loss(
 
 
 def distillation_loss(
-    outputs: Sequence[LayerOutput],
-    teacher: Float[Tensor, "b rows columns"],
-    mask0: Bool[Tensor, "b m"],
-    mask1: Bool[Tensor, "b n"],
+    outputs: Sequence[LayerOutput], lesson: Lesson, mask0: Bool[Tensor, "b m"], mask1: Bool[Tensor, "b n"]
 ) -> Float[Tensor, ""]:
-    """How far every layer's assignment is from the teacher's: Kullback-Leibler divergence, in nats a keypoint.
+    """How far every layer's assignment is from the teacher's: cross-entropy, in nats a keypoint.
 
-    For each keypoint, what the log assignment says of its partners and of having none is made a distribution.
+    It is the likelihood of `matching_loss`, with the teacher's probabilities in the place of labels.
 
     Args:
         outputs: of every layer of the student.
-        teacher: log assignment (b, m + 1, n + 1) of the same keypoints; no gradient reaches it.
+        lesson: what the teacher says of the same keypoints.
         mask0: True where a keypoint is real.
         mask1: likewise of image 1.
 
     Source: Hinton, Vinyals, Dean: "Distilling the Knowledge in a Neural Network", arXiv 1503.02531, at temperature 1.
     """
-    rows, columns = (_distributions(teacher.detach(), dim) for dim in (2, 1))
     losses = []
     for output in outputs:
-        student_rows, student_columns = (_distributions(output.log_assignment, dim) for dim in (2, 1))
-        losses.append(_mean(_divergence(rows, student_rows, 2), mask0))
-        losses.append(_mean(_divergence(columns, student_columns, 1), mask1))
+        rows, columns = output.log_assignment[:, :-1], output.log_assignment[:, :, :-1].transpose(1, 2)
+        losses.append(_mean(_cross_entropy(rows, lesson.partners0, lesson.probabilities0), mask0))
+        losses.append(_mean(_cross_entropy(columns, lesson.partners1, lesson.probabilities1), mask1))
     return torch.stack(losses).mean()
 
 
@@ -112,14 +109,10 @@ def _confidence_loss(outputs: Sequence[LayerOutput], mask0: Tensor, mask1: Tenso
     return torch.stack(losses).mean() if losses else last.new_zeros(())
 
 
-def _distributions(log_assignment: Tensor, dim: int) -> Tensor:
-    """Log probabilities along `dim`, without the row or column that belongs to no keypoint."""
-    keypoints = log_assignment[:, :-1] if dim == 2 else log_assignment[:, :, :-1]
-    return keypoints.clamp(min=FAR_BELOW).log_softmax(dim)
-
-
-def _divergence(teacher: Tensor, student: Tensor, dim: int) -> Tensor:
-    return (teacher.exp() * (teacher - student)).sum(dim)
+def _cross_entropy(log_probabilities: Tensor, partners: Tensor, probabilities: Tensor) -> Tensor:
+    """Of each keypoint; having no partner, -1, stands in the last column."""
+    said = log_probabilities.gather(2, partners.remainder(log_probabilities.shape[2]))
+    return -(probabilities * said.clamp(min=FAR_BELOW)).sum(2)
 
 
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
-"""From a batch of pairs to what is lowered: the truth's loss, and where there is a teacher, the distance from it."""
+"""From a batch of pairs to what is lowered: the truth's loss, and where a teacher was asked, the distance from it."""
 
 import torch
 from torch import Tensor, nn
 
 from tiepoint.networks.lightglue import LightGlue
-from tiepoint.networks.lightglue_layers import LayerOutput, LayerwiseLightGlue
+from tiepoint.networks.lightglue_layers import LayerwiseLightGlue
 from tiepoint.training.loss import distillation_loss, matching_loss
 from tiepoint.training.samples import PairBatch
 
@@ -17,8 +17,7 @@ class Objective(nn.Module):
 
     Args:
         network: the student.
-        teacher: takes the same features; its weights stay as they are.
-        teacher_weight: of the distance from the teacher, in [0, 1]; the truth's loss has the rest.
+        teacher_weight: of the distance from the teacher's lessons, in [0, 1]; the truth's loss has the rest.
         checkpointing: see `LayerwiseLightGlue`.
         mixed_precision: see `LayerwiseLightGlue`.
     """
@@ -27,7 +26,6 @@ class Objective(nn.Module):
         self,
         network: LightGlue,
         *,
-        teacher: LightGlue | None = None,
         teacher_weight: float = 0.0,
         checkpointing: bool = False,
         mixed_precision: bool = False,
@@ -36,22 +34,14 @@ class Objective(nn.Module):
         self.layers = LayerwiseLightGlue(
             network, checkpointing=checkpointing, mixed_precision=mixed_precision
         )
-        self._teacher = (teacher,)  # in a tuple, so that it's no part of this module
         self.teacher_weight = teacher_weight
 
     def forward(self, batch: PairBatch) -> Tensor:
         """The terms of the loss, in the order of `TERMS`; the first is to be lowered."""
         outputs = self.layers(*batch.inputs)
-        distance = self._distance_from_teacher(outputs, batch)
         terms = matching_loss(outputs, *batch.truth)
+        distance = terms.total.new_zeros(())
+        if batch.lesson is not None:
+            distance = distillation_loss(outputs, batch.lesson, batch.mask0, batch.mask1)
         total = (1 - self.teacher_weight) * terms.total + self.teacher_weight * distance
         return torch.stack((total, terms.positive, terms.negative, terms.confidence, distance))
-
-    def _distance_from_teacher(self, outputs: list[LayerOutput], batch: PairBatch) -> Tensor:
-        """Zero without a teacher."""
-        (teacher,) = self._teacher
-        if teacher is None:
-            return outputs[-1].log_assignment.new_zeros(())
-        with torch.no_grad():
-            taught = teacher(*batch.inputs)
-        return distillation_loss(outputs, taught, batch.mask0, batch.mask1)

@@ -5,7 +5,7 @@ glue-factory's `superpoint+lightglue_homography.yaml`, as of 2024. The sizes are
 """
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tiepoint.errors import InvalidInput
@@ -17,6 +17,10 @@ DEFAULT_RECIPE = "homography"
 
 OFFICIAL, SCRATCH = "official", "scratch"
 """Where weights come from beside files: published for the extractor, or random."""
+
+
+VIEW_OPTIONS = {"max_keypoints": "max_keypoints", "resize": "size", "views": "views"}
+"""What callers say -> fields of `ViewSettings`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ RECIPES: dict[str, Recipe] = {
         schedule=Schedule(peak=1e-4, decay="exponential"),
         batch_size=4,
         accumulate=2,
-        views=ViewSettings(warp=WarpSettings(max_angle_deg=180.0)),
+        views=ViewSettings(warp=WarpSettings(max_angle_deg=180.0, upright=0.5)),
     ),
     "distill": Recipe(
         about="a small matcher that also learns from the published one's assignments",
@@ -102,3 +106,25 @@ def find_recipe(name: str) -> Recipe:
     close = difflib.get_close_matches(str(name), RECIPES, n=1)
     meant = f"; did you mean {close[0]!r}?" if close else ";"
     raise InvalidInput(f"there is no recipe {name!r}{meant} the recipes are {', '.join(RECIPES)}")
+
+
+def adapted(recipe: Recipe, *, learning_rate: float | None, **numbers: int | None) -> Recipe:
+    """The recipe with what the caller asks for instead of its own; None: as it is.
+
+    Args:
+        recipe: stays as it is.
+        learning_rate: after the warm-up.
+        numbers: fields of the recipe, and keys of `VIEW_OPTIONS`.
+
+    Raises:
+        InvalidInput: a number that isn't above 0.
+    """
+    given = {name: value for name, value in numbers.items() if value is not None}
+    for name, value in given.items():
+        if value < 1:
+            raise InvalidInput(f"{name} must be above 0, but is {value}")
+    of_views = {VIEW_OPTIONS[name]: given.pop(name) for name in VIEW_OPTIONS if name in given}
+    recipe = replace(recipe, **given, views=replace(recipe.views, **of_views))
+    if learning_rate is None:
+        return recipe
+    return replace(recipe, schedule=replace(recipe.schedule, peak=learning_rate))

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +20,23 @@ from tiepoint.training.views import CachedViews, View
 from tiepoint.types import Features
 
 
+class Lesson(NamedTuple):
+    """What a teacher says of a pair; of a batch with one dimension more in front, padded with zeros.
+
+    For each keypoint of image 0 a few partners in image 1, `UNMATCHED` (-1) for having none, and how probable the
+    teacher deems each of them; likewise for image 1.
+    """
+
+    partners0: Int[Tensor, "*b m p"]
+    probabilities0: Float[Tensor, "*b m p"]
+    partners1: Int[Tensor, "*b n p"]
+    probabilities1: Float[Tensor, "*b n p"]
+
+    def swapped(self) -> "Lesson":
+        """The same, with the images in the other order."""
+        return Lesson(*self[2:], *self[:2])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairSample:
     """Two images of a pair, and which of their keypoints match.
@@ -29,12 +47,24 @@ class PairSample:
         matches0: for each keypoint of image 0 the index of its match in image 1, or `UNMATCHED` (-1) where there is
             certainly none, or `IGNORED` (-2).
         matches1: likewise for image 1.
+        lesson: what a teacher says of the pair; None without one.
     """
 
     features0: Features
     features1: Features
     matches0: Int[Tensor, "m"]
     matches1: Int[Tensor, "n"]
+    lesson: Lesson | None = None
+
+    def swapped(self) -> "PairSample":
+        """The same, with the images in the other order."""
+        return PairSample(
+            features0=self.features1,
+            features1=self.features0,
+            matches0=self.matches1,
+            matches1=self.matches0,
+            lesson=None if self.lesson is None else self.lesson.swapped(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +76,7 @@ class PairBatch:
         descriptors0: unit vectors; 0 where padded.
         mask0: True where a keypoint is real, False where it pads.
         matches0: as in `PairSample`; `IGNORED` where padded.
+        lesson: None unless every pair has one.
     """
 
     positions0: Float[Tensor, "b m p"]
@@ -56,6 +87,7 @@ class PairBatch:
     mask1: Bool[Tensor, "b n"]
     matches0: Int[Tensor, "b m"]
     matches1: Int[Tensor, "b n"]
+    lesson: Lesson | None = None
 
     def __len__(self) -> int:
         return len(self.positions0)
@@ -79,10 +111,12 @@ class PairBatch:
 
     def to(self, device: torch.device | str) -> "PairBatch":
         """The same batch with every tensor on `device`."""
-        moved = {
-            field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)
-        }
-        return PairBatch(**moved)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        lesson = values.pop("lesson")
+        moved = {name: tensor.to(device, non_blocking=True) for name, tensor in values.items()}
+        if lesson is not None:
+            lesson = Lesson(*(tensor.to(device, non_blocking=True) for tensor in lesson))
+        return PairBatch(**moved, lesson=lesson)
 
 
 class PairSource(ABC):
@@ -191,6 +225,7 @@ def collate(samples: Sequence[PairSample], position_dim: int = 2) -> PairBatch:
         mask1=_pad([torch.ones(len(features), dtype=torch.bool) for features in images1]),
         matches0=_pad([sample.matches0 for sample in samples], IGNORED),
         matches1=_pad([sample.matches1 for sample in samples], IGNORED),
+        lesson=_pad_lessons([sample.lesson for sample in samples if sample.lesson is not None]),
     )
 
 
@@ -221,6 +256,11 @@ def shuffled(seed: int, round_: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, round_, 0]).permutation(count).astype(np.int32)
 
 
+def digest_of_keypoints(features: Features) -> str:
+    """Sixteen hexadecimal digits that tell the keypoints of one image from those of another."""
+    return hashlib.sha256(features.keypoints.numpy().tobytes()).hexdigest()[:16]
+
+
 def digest(parts: Iterable[str]) -> str:
     """Sixteen hexadecimal digits of a list of strings."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -233,6 +273,10 @@ def _positive(view0: View, view1: View, max_error_px: float) -> PairSample:
         view0.features.keypoints, view1.features.keypoints, homography, max_error_px=max_error_px
     )
     return PairSample(features0=view0.features, features1=view1.features, **truth._asdict())
+
+
+def _pad_lessons(lessons: Sequence[Lesson]) -> Lesson | None:
+    return Lesson(*map(_pad, zip(*lessons, strict=True))) if lessons else None
 
 
 def _pad(rows: Sequence[Tensor], value: int = 0) -> Tensor:

@@ -3,28 +3,27 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from tiepoint.api import choose_device
-from tiepoint.config import to_dict
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluate.report import installed_versions
 from tiepoint.networks.lightglue import LightGlue
 from tiepoint.progress import Track, untracked
-from tiepoint.store import Plain
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.data import Places, TrainingData, prepare_data
+from tiepoint.training.lessons import TaughtPairs
 from tiepoint.training.model_folder import save_model, save_record
 from tiepoint.training.objective import Objective
 from tiepoint.training.page import write_page
 from tiepoint.training.processes import Processes, has_fast_bfloat16, joined_processes
-from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, find_recipe
+from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, adapted, find_recipe
 from tiepoint.training.report import TrainingReport
 from tiepoint.training.schedule import Budget
 from tiepoint.training.session import OnStep, Session, unseen
-from tiepoint.training.starting import Published, Sizes, Start, load_published
+from tiepoint.training.settings import settings_of
+from tiepoint.training.starting import Published, Sizes, Start, identity, load_published
 from tiepoint.training.trainer import StepSettings, Trainer
 from tiepoint.training.validation import (
     Figures,
@@ -35,22 +34,6 @@ from tiepoint.training.validation import (
 )
 
 DEFAULT_MINUTES = 60.0
-VIEW_OPTIONS = {"max_keypoints": "max_keypoints", "resize": "size", "views": "views"}
-"""Options of `train` -> fields of `ViewSettings`."""
-
-NOT_SETTINGS = (
-    "about",
-    "command",
-    "expects",
-    "init",
-    "teacher",
-    "layers",
-    "width",
-    "heads",
-    "batch_size",
-    "accumulate",
-)
-"""Of a recipe: words, and what stands in the settings under its own name."""
 
 
 def train(
@@ -138,7 +121,7 @@ def train(
         >>> report = tiepoint.train("photos/", "out/", minutes=60)
         >>> matcher = tiepoint.load("out/")
     """
-    row = _adapted(
+    row = adapted(
         find_recipe(recipe),
         learning_rate=learning_rate,
         batch_size=batch_size,
@@ -161,11 +144,14 @@ def train(
         loud = progress and processes.leads
         published = load_published(extractor, processes.device, accept_license=accept_license, progress=loud)
         start = _start(row, published, init, teacher, sizes, seed)
+        teaching = start.teaching_network()
         data = prepare_data(places, row, published.extractor, processes, seed=seed, track=track)
+        if teaching is not None:
+            data = processes.lead_first(lambda: _taught(data, teaching, start, places.cache))
         session = Session(
             trainer=_trainer(row, budget, start, data, processes, folder, gradient_checkpointing),
             folder=folder,
-            settings=_settings(recipe, row, start, data, processes),
+            settings=settings_of(recipe, row, start, data, processes),
             validate=lambda network: validate_network(network, data.held_out, data.protocol),
             validations=validations,
             checkpoint_seconds=checkpoint_seconds,
@@ -178,19 +164,6 @@ def train(
         if processes.leads:
             _write(report, session.trainer.network, published, data)
         return report
-
-
-def _adapted(recipe: Recipe, *, learning_rate: float | None, **numbers: int | None) -> Recipe:
-    """The recipe with what the caller asks for instead of its own."""
-    given = {name: value for name, value in numbers.items() if value is not None}
-    for name, value in given.items():
-        if value < 1:
-            raise InvalidInput(f"{name} must be above 0, but is {value}")
-    of_views = {VIEW_OPTIONS[name]: given.pop(name) for name in VIEW_OPTIONS if name in given}
-    recipe = replace(recipe, **given, views=replace(recipe.views, **of_views))
-    if learning_rate is None:
-        return recipe
-    return replace(recipe, schedule=replace(recipe.schedule, peak=learning_rate))
 
 
 def _open_folder(folder: Path, *, resume: bool) -> Path:
@@ -224,6 +197,12 @@ def _start(
     return Start(init=chosen, sizes=sizes, seed=seed, teacher=taught_by, published=published)
 
 
+def _taught(data: TrainingData, teacher: LightGlue, start: Start, cache: Path) -> TrainingData:
+    """The same data, whose pairs have lessons."""
+    assert start.teacher is not None
+    return replace(data, source=TaughtPairs(data.source, teacher, cache, identity(start.teacher)))
+
+
 def _path(path: str | os.PathLike[str] | None) -> Path | None:
     return None if path is None else Path(path)
 
@@ -243,7 +222,6 @@ def _trainer(
 ) -> Trainer:
     objective = Objective(
         start.network(),
-        teacher=start.teaching_network(),
         teacher_weight=recipe.teacher_weight if start.teacher else 0.0,
         checkpointing=gradient_checkpointing,
         mixed_precision=has_fast_bfloat16(processes.device),
@@ -257,29 +235,6 @@ def _trainer(
         max_gradient_norm=recipe.max_gradient_norm,
     )
     return Trainer(objective, data.source, settings, processes, folder)
-
-
-def _settings(
-    name: str, recipe: Recipe, start: Start, data: TrainingData, processes: Processes
-) -> dict[str, Plain]:
-    """Everything that decides what comes out, but how long it takes."""
-    values = {key: value for key, value in to_dict(recipe).items() if key not in NOT_SETTINGS}
-    return {
-        "recipe": name,
-        **_flat(values),
-        **start.settings(),
-        "features": start.published.extractor.settings.kind,
-        "data": data.source.fingerprint,
-        "pairs_a_step": recipe.batch_size * recipe.accumulate * processes.count,
-    }
-
-
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Plain]:
-    """Nested settings by names such as "schedule peak"."""
-    flat: dict[str, Plain] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{before}{name} ") if isinstance(value, dict) else {before + name: value}
-    return flat
 
 
 def _report(recipe: str, session: Session, start: Start, data: TrainingData) -> TrainingReport:

@@ -7,7 +7,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.transforms import warp_points
-from tiepoint.training.homographies import WarpSettings, magnification, random_homography
+from tiepoint.training.homographies import UPRIGHT_DEG, WarpSettings, magnification, random_homography
 
 SIZES = [
     ((640, 480), (512, 384)),
@@ -81,3 +81,17 @@ def test_the_same_generator_gives_the_same_view():
 def test_settings_out_of_range_are_refused(name: str, value: float):
     with pytest.raises(InvalidInput, match=f"{name} must lie in"):
         WarpSettings(**{name: value})
+
+
+def test_a_share_of_the_views_is_upright():
+    def angle(H: np.ndarray) -> float:
+        (x, y) = np.diff(warp_points(np.array([[0.0, 0.0], [10.0, 0.0]]), H), axis=0)[0]
+        return abs(math.degrees(math.atan2(y, x)))
+
+    def upright(share: float) -> int:
+        views = [draw(seed, difficulty=0.0, max_angle_deg=180.0, upright=share) for seed in range(200)]
+        return sum(angle(view) <= UPRIGHT_DEG for view in views)
+
+    assert upright(1.0) == 200
+    assert 90 < upright(0.5) < 150  # 0.5 + 0.5 * 35 / 180
+    assert upright(0.0) < 70

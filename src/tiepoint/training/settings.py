@@ -1,0 +1,55 @@
+"""What a resumed training must have in common with the one that it goes on with."""
+
+from typing import Any
+
+from tiepoint.config import to_dict
+from tiepoint.store import Plain
+from tiepoint.training.data import TrainingData
+from tiepoint.training.processes import Processes
+from tiepoint.training.recipes import Recipe
+from tiepoint.training.starting import Start
+
+NOT_SETTINGS = (
+    "about",
+    "command",
+    "expects",
+    "init",
+    "teacher",
+    "layers",
+    "width",
+    "heads",
+    "batch_size",
+    "accumulate",
+)
+"""Of a recipe: words, and what stands in the settings under its own name."""
+
+
+def settings_of(
+    name: str, recipe: Recipe, start: Start, data: TrainingData, processes: Processes
+) -> dict[str, Plain]:
+    """Everything that decides what comes out, but how long it takes; by names that a message can show.
+
+    Args:
+        name: of the recipe.
+        recipe: as it is used.
+        start: the first weights, and the teacher.
+        data: what is learnt from.
+        processes: that train together.
+    """
+    values = {key: value for key, value in to_dict(recipe).items() if key not in NOT_SETTINGS}
+    return {
+        "recipe": name,
+        **_flat(values),
+        **start.settings(),
+        "features": start.published.extractor.settings.kind,
+        "data": data.source.fingerprint,
+        "pairs_a_step": recipe.batch_size * recipe.accumulate * processes.count,
+    }
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Plain]:
+    """Nested settings by names such as "schedule peak"."""
+    flat: dict[str, Plain] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{before}{name} ") if isinstance(value, dict) else {before + name: value}
+    return flat
