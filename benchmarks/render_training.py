@@ -5,10 +5,12 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from pages import parse, render, table
+from timing import ratios
 
 TITLES = {
     "a": "From scratch",
@@ -30,23 +32,25 @@ def main() -> None:
 def sections(record: Record) -> Iterator[str]:
     """Everything that stands between the marks, piece by piece."""
     yield origin(record["about"])
-    for name, part in sorted(record["parts"].items()):
+    for name, part in record["parts"].items():
         yield f"### {TITLES[name]}"
         yield described(part)
-        yield figures_table(part["report"]["figures"])
+        yield figures_table(part["figures"])
         if "turned" in part:
-            yield "Image 1 turned by quarter turns, and its features found anew; precision / recall, correct matches a pair:"
+            yield "Image 1 turned, and its features found anew; precision / recall, and correct matches a pair:"
             yield turns_table(part["turned"])
-        if "seconds" in part:
-            yield seconds_line(part)
+        if "speed" in part:
+            yield "Seconds to match one pair of photographs; medians side by side in one run:"
+            yield speed_table(part["speed"])
 
 
 def origin(about: Record) -> str:
     """The command, day, machine and data."""
     machine, photographs = about["machine"], about["photographs"]
     return (
-        f"`{about['command']}`, {about['date']}, {machine['processor']}, threads: {about['threads']}; torch "
-        f"{machine['torch']}; {photographs['train']:,} photographs to learn from, {photographs['val']} to validate on."
+        f"`{about['command']}`, {about['date']}, {machine['processor']}, torch {machine['torch']}; "
+        f"{about['processes']} processes of one thread; {photographs['train']:,} photographs to learn from, "
+        f"{photographs['val']} to validate on."
     )
 
 
@@ -55,9 +59,9 @@ def described(part: Record) -> str:
     report = part["report"]
     shape = report["shape"]
     return (
-        f"Recipe `{report['recipe']}`: {shape['layers']} layers, width {shape['dim']}, {report['parameters'] / 1e6:.1f} "
-        f"million parameters; {report['pairs']:,} pairs in {report['seconds'] / 60:.0f} minutes. Protocol "
-        f"`{report['protocol']['name']}`, means in %."
+        f"`tiepoint train {part['options']}`: {shape['layers']} layers, width {shape['dim']}, "
+        f"{report['parameters'] / 1e6:.1f} million parameters; {report['pairs']:,} pairs in "
+        f"{report['seconds'] / 60:.0f} minutes. Protocol `{part['protocol']}`, means in %."
     )
 
 
@@ -67,12 +71,12 @@ def figures_table(figures: Mapping[str, Record]) -> str:
         [
             name,
             *(percent(of[key]) for key in ("precision", "recall", "auc")),
+            f"{of['correct']:.0f}",
             f"{of['layers']:.1f}",
-            f"{of['seconds']:.3f}",
         ]
         for name, of in figures.items()
     ]
-    return table(["matcher", "precision", "recall", "AUC", "layers", "seconds a pair"], rows)
+    return table(["matcher", "precision", "recall", "AUC", "correct matches", "layers"], rows)
 
 
 def turns_table(turned: Mapping[str, Mapping[str, Record]]) -> str:
@@ -84,22 +88,19 @@ def turns_table(turned: Mapping[str, Mapping[str, Record]]) -> str:
 
 def turn_cell(figures: Record) -> str:
     """Precision, recall, and how many matches are right."""
-    right = figures["precision"] * figures["matches"]
-    return f"{percent(figures['precision'])} / {percent(figures['recall'])}, {right:.0f}"
+    return f"{percent(figures['precision'])} / {percent(figures['recall'])}, {figures['correct']:.0f}"
 
 
-def seconds_line(part: Record) -> str:
+def speed_table(timings: Sequence[Record]) -> str:
+    """One row a pair and kind."""
+    return table(["pair", "published", "trained", "times as fast"], map(speed_row, timings))
+
+
+def speed_row(timing: Record) -> list[str]:
     """How much faster the student is."""
-    seconds = part["seconds"]
-    times = {
-        kind: seconds[f"published, {kind}"] / seconds[f"trained, {kind}"]
-        for kind in ("all layers", "adaptive")
-    }
-    cells = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
-    return (
-        f"Matching one pair of {part['keypoints']} keypoints: {cells}. So it is **{times['all layers']:.1f} times** as fast "
-        f"with all layers, {times['adaptive']:.1f} times when both are adaptive."
-    )
+    published, trained = (timing["seconds"][name] for name in ("published", "trained"))
+    times = ratios(trained, published).median
+    return [timing["name"], f"{median(published):.2f} s", f"{median(trained):.2f} s", f"{times:.1f}"]
 
 
 def percent(share: float | None) -> str:

@@ -87,6 +87,7 @@ class Figures:
         recall: share of the possible matches that were found, in [0, 1]; over pairs that allow any.
         auc: of the homography that is estimated from the matches.
         matches: of a pair.
+        correct: of them, those that are right.
         layers: that a pair went through.
         seconds: that matching a pair took.
         pairs: number of pairs.
@@ -96,6 +97,7 @@ class Figures:
     recall: float
     auc: float
     matches: float
+    correct: float
     layers: float
     seconds: float
     pairs: int
@@ -135,6 +137,7 @@ def validate(matcher: PairMatcher, pairs: Sequence[HeldOutPair], protocol: Valid
         recall=float(np.nanmean(recall)) if not np.isnan(recall).all() else math.nan,
         auc=float(auc(errors, [protocol.auc_px])[0]),
         matches=float(matches.mean()),
+        correct=float((precision * matches).mean()),
         layers=float(layers.mean()),
         seconds=seconds / len(pairs),
         pairs=len(pairs),

@@ -12,6 +12,8 @@ import torch
 
 import render_training
 import training
+import training_measures
+from tiepoint.cli import app
 from tiepoint.geometry.transforms import warp_points
 from tiepoint.training.validation import Figures
 
@@ -20,7 +22,7 @@ from tiepoint.training.validation import Figures
 def test_turned_pixels_are_found_again(quarter_turns: int) -> None:
     image = torch.arange(5 * 7.0).view(1, 5, 7)
     turned = torch.rot90(image, quarter_turns, (1, 2))
-    homography = training.upright_from_turned((7, 5), quarter_turns)
+    homography = training_measures.upright_from_turned((7, 5), quarter_turns)
     y, x = np.mgrid[: turned.shape[1], : turned.shape[2]]
     places = warp_points(np.column_stack([x.ravel(), y.ravel()]).astype(np.float64), homography)
     columns, rows = np.rint(places).astype(int).T
@@ -30,34 +32,50 @@ def test_turned_pixels_are_found_again(quarter_turns: int) -> None:
 @pytest.fixture
 def record() -> dict[str, Any]:
     figures = asdict(
-        Figures(precision=0.8751, recall=0.5, auc=0.25, matches=200.0, layers=5.0, seconds=0.125, pairs=82)
+        Figures(
+            precision=0.8751,
+            recall=0.5,
+            auc=0.25,
+            matches=200.0,
+            correct=100.0,
+            layers=5.0,
+            seconds=0.125,
+            pairs=82,
+        )
     )
     both = {"published": figures, "trained": figures | {"recall": None}}
-    report = {
-        "recipe": "homography",
-        "shape": {"layers": 5, "dim": 128},
-        "parameters": 1_700_000,
-        "pairs": 30_000,
-        "seconds": 3600.0,
-        "protocol": {"name": "homography-512"},
-        "figures": both,
-    }
-    kinds = ("all layers", "adaptive")
-    seconds = {f"published, {kind}": 2.0 for kind in kinds} | {f"trained, {kind}": 0.5 for kind in kinds}
+    report = {"shape": {"layers": 5, "dim": 128}, "parameters": 1_700_000, "pairs": 30_000, "seconds": 3600.0}
+    part = {"options": "--minutes 60", "report": report, "protocol": "homography-512", "figures": both}
+    speed = {"name": "easy pair", "seconds": {"published": [2.0, 2.0, 9.0], "trained": [0.5, 0.5, 0.5]}}
     return {
         "about": {
             "command": "python benchmarks/training.py",
             "date": "2026-11-22",
             "machine": {"processor": "a processor", "torch": "2"},
-            "threads": 2,
+            "processes": 2,
             "photographs": {"train": 1570, "val": 82},
         },
         "parts": {
-            "a": {"report": report},
-            "c": {"report": report, "turned": {"0": both, "90": both}},
-            "d": {"report": report, "seconds": seconds, "keypoints": 2048},
+            "a": part,
+            "c": part | {"turned": {"0": both, "90": both}},
+            "d": part | {"speed": [speed]},
         },
     }
+
+
+def test_every_part_trains_by_a_command_that_a_user_can_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.py", "--work", str(tmp_path), "--minutes", "1"])
+    arguments = training.parse()
+    for part in training.PARTS:
+        words = list(training.command(part, arguments))
+        asked = words[words.index("train") + 1 :]
+        assert asked[1] == str(tmp_path / part)
+        assert asked[-2:] == ["--minutes", "1.0"]
+        with pytest.raises(SystemExit) as done:
+            app([*("train", *asked), "--help"])
+        assert done.value.code == 0
 
 
 def render(record: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> str:
@@ -73,9 +91,9 @@ def test_every_part_is_on_the_page(
     record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = render(record, tmp_path, monkeypatch)
-    assert "| trained | 87.5 | – | 25.0 | 5.0 | 0.125 |" in page
-    assert "| published | 87.5 / 50.0, 175 | 87.5 / 50.0, 175 |" in page
-    assert "**4.0 times** as fast" in page
+    assert "| trained | 87.5 | – | 25.0 | 100 | 5.0 |" in page
+    assert "| published | 87.5 / 50.0, 100 | 87.5 / 50.0, 100 |" in page
+    assert "| easy pair | 2.00 s | 0.50 s | 4.0 |" in page
     assert "30,000 pairs in 60 minutes" in page
 
 
@@ -86,6 +104,6 @@ def test_check_finds_an_old_page(
     with pytest.raises(SystemExit) as done:
         render(record, tmp_path, monkeypatch, "--check")
     assert done.value.code is None
-    record["about"]["threads"] = 4
+    record["about"]["processes"] = 4
     with pytest.raises(SystemExit, match="isn't what the record says"):
         render(record, tmp_path, monkeypatch, "--check")

@@ -22,7 +22,7 @@ from tiepoint.types import Features
 @pytest.fixture
 def report(tmp_path: Path) -> TrainingReport:
     figures = Figures(
-        precision=0.5, recall=math.nan, auc=0.25, matches=12.0, layers=2.0, seconds=0.1, pairs=1
+        precision=0.5, recall=math.nan, auc=0.25, matches=12.0, correct=6.0, layers=2.0, seconds=0.1, pairs=1
     )
     return TrainingReport(
         folder=tmp_path,

@@ -1,0 +1,132 @@
+"""What benchmarks/training.py measures of a trained matcher, beside the published one on the same features."""
+
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tiepoint
+from photographs import Pair, features_of, photographs, strongest
+from tiepoint.extractors.neural import NeuralExtractor
+from tiepoint.image import Image, read_image
+from tiepoint.image.folders import find_images
+from tiepoint.matcher import PairMatcher
+from tiepoint.matchers.lightglue import LightGlueMatcher
+from tiepoint.training.starting import load_published
+from tiepoint.training.validation import (
+    VALIDATION,
+    HeldOutPair,
+    held_out_pairs,
+    nearest_matcher,
+    network_matcher,
+    validate,
+)
+from tiepoint.training.views import View, warp_image
+from timing import Case, time_case
+
+PROTOCOL = VALIDATION["homography-512"]
+EXTRACTOR, PUBLISHED = "aliked-n16", "aliked+lightglue"
+TURNS = (0, 1, 2, 3)
+"""Quarter turns of image 1."""
+SPEED_KEYPOINTS, SPEED_RUNS = 2048, 5
+
+
+def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
+    """Figures on photographs that training never saw."""
+    pairs = held_out(photos, cache)
+    return {"protocol": PROTOCOL.name, "figures": figures_of(folder, pairs)}
+
+
+def measure_turns(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
+    """Figures on the same pairs with image 1 turned, and its features found anew; without its augmentation."""
+    extractor = load_published(EXTRACTOR, torch.device("cpu")).extractor
+    settings = replace(extractor.settings, resize=None, max_keypoints=PROTOCOL.views.max_keypoints)
+    extractor = NeuralExtractor(extractor.network, settings)
+    pairs = held_out(photos, cache)
+    return {
+        "turned": {
+            str(90 * turns): figures_of(folder, [turned(pair, turns, extractor) for pair in pairs])
+            for turns in TURNS
+        }
+    }
+
+
+def measure_speed(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
+    """Seconds to match a pair of 2048 keypoints, side by side, with all layers and adaptive."""
+    with photographs() as files:
+        pairs = features_of(files, SPEED_KEYPOINTS)
+    cases = [
+        speed_case(folder, name, strongest(pair, SPEED_KEYPOINTS), adaptive=adaptive)
+        for name, pair in pairs.items()
+        for adaptive in (False, True)
+    ]
+    return {"speed": [asdict(time_case(case, SPEED_RUNS)) for case in cases]}
+
+
+def held_out(photos: Path, cache: Path) -> list[HeldOutPair]:
+    """The pairs of the protocol."""
+    extractor = load_published(EXTRACTOR, torch.device("cpu")).extractor
+    pairs, _ = held_out_pairs(find_images(photos), extractor, cache, PROTOCOL)
+    return pairs
+
+
+def figures_of(folder: Path, pairs: list[HeldOutPair]) -> dict[str, Any]:
+    """Of every matcher, under the protocol."""
+    published, trained = (lightglue(preset).network for preset in (PUBLISHED, folder))
+    matchers: dict[str, PairMatcher] = {
+        "mutual nearest": nearest_matcher(),
+        "published": network_matcher(published, PROTOCOL),
+        "trained": network_matcher(trained, PROTOCOL),
+        "trained, adaptive": network_matcher(trained, PROTOCOL, adaptive=True),
+    }
+    return {name: validate(matcher, pairs, PROTOCOL).to_dict() for name, matcher in matchers.items()}
+
+
+def lightglue(preset: str | Path, *, adaptive: bool = False) -> LightGlueMatcher:
+    """The matcher of a preset, or of a trained folder."""
+    matcher = tiepoint.load(preset, adaptive=adaptive, device="cpu").matcher
+    assert isinstance(matcher, LightGlueMatcher)
+    return matcher
+
+
+def speed_case(folder: Path, name: str, pair: Pair, *, adaptive: bool) -> Case:
+    """Both matchers on one pair."""
+    counts = tuple(map(len, pair))
+    assert counts == (SPEED_KEYPOINTS,) * 2, counts
+    matchers = {
+        "published": lightglue(PUBLISHED, adaptive=adaptive),
+        "trained": lightglue(folder, adaptive=adaptive),
+    }
+    works = {who: partial(number_of_matches, matcher, pair) for who, matcher in matchers.items()}
+    facts = {"keypoints": SPEED_KEYPOINTS, "pair": name, "adaptive": adaptive}
+    return Case("training", f"{name} pair, {'adaptive' if adaptive else 'all layers'}", works, facts)
+
+
+def number_of_matches(matcher: LightGlueMatcher, pair: Pair) -> int:
+    """Match once."""
+    (found,) = matcher.match([pair])
+    return len(found.matches)
+
+
+def turned(pair: HeldOutPair, quarter_turns: int, extractor: NeuralExtractor) -> HeldOutPair:
+    """The pair with image 1 turned, so that its features are found anew; without its augmentation."""
+    source = pair.view1.features.source
+    assert source is not None
+    size = pair.view1.features.image_size
+    pixels = warp_image(read_image(source), pair.view1.homography, size)
+    features = extractor.extract(Image(pixels=torch.rot90(pixels, quarter_turns, (1, 2))))
+    homography = pair.view1.homography @ upright_from_turned(size, quarter_turns)
+    return HeldOutPair(pair.view0, View(features, homography))
+
+
+def upright_from_turned(size: tuple[int, int], quarter_turns: int) -> np.ndarray:
+    """From px of an image turned counter-clockwise to px of the image of this size as it was."""
+    homography, (width, height) = np.eye(3), size
+    for _ in range(quarter_turns):
+        # a turn takes (x, y) to (y, width - 1 - x)
+        homography = homography @ np.array([[0.0, -1, width - 1], [1, 0, 0], [0, 0, 1]])
+        width, height = height, width
+    return homography
