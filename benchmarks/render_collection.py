@@ -1,4 +1,4 @@
-"""Write the part about a whole collection of docs/results.md from benchmarks/records/collection.json.
+"""Write the part about a whole collection of docs/results.md, from benchmarks/records/collection{,_memory}.json.
 
 .venv/bin/python benchmarks/render_collection.py           # rewrite that part
 .venv/bin/python benchmarks/render_collection.py --check   # exit 1 if the page isn't what the record says
@@ -6,6 +6,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from pages import parse, render, table
@@ -17,12 +18,28 @@ Record = dict[str, Any]
 def main() -> None:
     """Replace what stands between the marks."""
     arguments = parse(__doc__)
-    record = json.loads((arguments.records / "collection.json").read_text())
-    render(arguments, "collection", sections(record), again="benchmarks/render_collection.py")
+    speed, memory = (
+        json.loads((arguments.records / f"collection{name}.json").read_text()) for name in ("", "_memory")
+    )
+    pieces = chain(speed_sections(speed), memory_sections(memory))
+    render(arguments, "collection", pieces, again="benchmarks/render_collection.py")
 
 
-def sections(record: Record) -> Iterator[str]:
-    """Everything that stands between the marks, piece by piece."""
+def memory_sections(record: Record) -> Iterator[str]:
+    """Peak memory against the number of pairs."""
+    setting = record["setting"]
+    yield (
+        f"{origin(record)} More and more pairs of the same 82 photographs, from reading to verified matches in the store, "
+        f"each number in a fresh process; longer side {setting['resize']} px, {setting['max_keypoints']} keypoints."
+    )
+    yield table(
+        ["pairs", "matches", "peak, MiB"],
+        [[f"{one[key]:,.0f}" for key in ("pairs", "matches", "peak_mib")] for one in record["rows"]],
+    )
+
+
+def speed_sections(record: Record) -> Iterator[str]:
+    """Pairs a second beside other programs."""
     setting, first = record["setting"], record["rows"][0]
     yield (
         f"{origin(record)} The first {setting['count']} photographs of {record['set']}, all {first['pairs']} pairs, "

@@ -1,4 +1,4 @@
-"""Memory grows with the number of keypoints, not with its square: 16,384 x 16,384 fit into 1 GiB.
+"""Memory grows with the number of keypoints, not with its square: 16,384 x 16,384 fit into 1 GiB. Nor with that of pairs.
 
 One matrix of all pairs of keypoints takes 1 GiB in float32, and attention would take four of them. Weights are random
 and there is one layer, as memory depends on neither.
@@ -47,3 +47,32 @@ def test_twice_the_keypoints_take_no_four_times_the_memory():
     """Of the smaller numbers, where a quadratic part would still be hidden below 1 GiB."""
     small, large = (bytes_above_model(count, count) for count in (3072, 6144))
     assert large < 3 * small
+
+
+MANY_PAIRS = """
+import random, torch, tiepoint
+from tiepoint.bench import resident_bytes
+from tiepoint.types import Features
+
+def features(count):
+    descriptors = torch.nn.functional.normalize(torch.randn(count, 128))
+    return Features(
+        keypoints=256 * torch.rand(count, 2), scores=torch.ones(count), descriptors=descriptors, image_size=(256, 256)
+    )
+
+torch.manual_seed(0)
+chance = random.Random(0)
+matcher = tiepoint.load("aliked+lightglue", device="cpu")
+before = 0
+for number in range(140):
+    largest = 128 if number % 10 else 800
+    matcher.match_features([(features(chance.randint(60, largest)), features(chance.randint(60, largest)))])
+    before = before or (number == 39) * resident_bytes()
+print(resident_bytes() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs():
+    """Of images with ever other numbers of keypoints, for which libraries below us would keep something each time."""
+    done = subprocess.run([sys.executable, "-c", MANY_PAIRS], check=True, stdout=subprocess.PIPE, text=True)
+    assert int(done.stdout) < 64 * 2**20

@@ -17,8 +17,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiepoint.networks.linear import linear
-
 BLOCK_ELEMENTS = 1 << 20
 """Similarities held at once by `streamed_matches`: 4 MiB, which stay in the cache."""
 
@@ -132,8 +130,8 @@ def _similarity_in_bits(
     """Rows of the similarities, in units of log 2; a single block is computed only once."""
     vectors0 = vectors0 * BITS
     if len(blocks) > 1:
-        return lambda block: linear(vectors0[block], vectors1)
-    kept = linear(vectors0, vectors1)
+        return lambda block: vectors0[block] @ vectors1.T
+    kept = vectors0 @ vectors1.T
     return lambda _: kept
 
 

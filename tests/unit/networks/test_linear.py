@@ -12,7 +12,7 @@ def random(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 33, 700])
+@pytest.mark.parametrize("rows", [0, 1, 2, 33, 511, 512, 701])
 @pytest.mark.parametrize("columns", [(8, 24), (256, 768), (64, 1)])
 def test_equals_the_plain_product(rows: int, columns: tuple[int, int]):
     i, o = columns
@@ -29,6 +29,30 @@ def test_equals_the_plain_product(rows: int, columns: tuple[int, int]):
 def test_takes_views():
     x, weight = random(12, 40)[2:10, 5:37], random(32, 16).T
     torch.testing.assert_close(linear(x, weight), x @ weight.T, rtol=1e-5, atol=1e-4)
+
+
+def test_onednn_meets_few_numbers_of_rows(monkeypatch: pytest.MonkeyPatch):
+    met: set[int] = set()
+
+    class Recorder:
+        def _linear_pointwise(self, x: torch.Tensor, weight: torch.Tensor, *_: object) -> torch.Tensor:
+            met.add(len(x))
+            return x @ weight.T
+
+    monkeypatch.setattr(module, "_ONEDNN", True)
+    monkeypatch.setattr(torch.ops, "mkldnn", Recorder())
+    weight = torch.ones(1, 1)
+    for rows in range(0, 3000, 7):
+        x = torch.arange(float(rows))[:, None]
+        assert torch.equal(linear(x, weight), x)
+    assert min(met) >= module.ONEDNN_ROWS
+    assert len(met) < 90
+    assert {512, 1024, 2048} <= {module.rounded(rows) for rows in (512, 1024, 2048)}
+
+
+def test_rounding_costs_little():
+    for rows in range(module.ONEDNN_ROWS, 70_000, 13):
+        assert rows <= module.rounded(rows) <= rows * (1 + 1 / 32)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
