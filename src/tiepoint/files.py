@@ -3,18 +3,20 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, durable: bool = False) -> Iterator[Path]:
     """Hand out a temporary path beside `path`; when the block ends well, it takes the name of `path` at once.
 
     Args:
         path: where the finished file shall stand; its suffix is kept, so that writers can go by it.
+        durable: whether a power cut must cost neither the file nor the one before. The file is forced to the disk,
+            some ms each time, so this is for what can't be made again.
 
     Raises:
         InvalidInput: the folder is missing, can't be written to, or is full; what stood at `path` is untouched.
@@ -24,7 +26,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = target.with_name(f".tiepoint-{secrets.token_hex(8)}{target.suffix}")
     try:
         yield temporary
+        if durable:
+            _force_to_disk(temporary)
         temporary.replace(target)
+        if durable:
+            _force_names_to_disk(target.parent)
     except OSError as error:
         raise InvalidInput(
             f"can't write {target}: {error.strerror or error}; nothing was left behind"
@@ -44,6 +50,21 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         _check_place(target)
     except OSError as error:  # a name that is too long, a folder that may not be entered
         raise InvalidInput(f"can't write {target}: {error.strerror or error}; choose another name") from error
+
+
+def _force_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:  # Windows forces only what may be written to
+        os.fsync(file.fileno())
+
+
+def _force_names_to_disk(folder: Path) -> None:
+    """Where the system can: Windows opens no folders, and some network file systems refuse."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _check_place(target: Path) -> None:

@@ -1,6 +1,7 @@
 """Training as a person runs it: killed and resumed, by two processes, and the guide's commands on 24 photographs."""
 
 import json
+import math
 import re
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 REPOSITORY = Path(__file__).resolve().parents[2]
 GUIDE = REPOSITORY / "docs" / "training.md"
 PHOTOGRAPHS = 24
+TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
 
 
 def synthetic(*arguments: object, launcher: tuple[str, ...] = ()) -> list[str]:
@@ -79,11 +81,25 @@ def assert_same(found: Any, expected: Any) -> None:
 
 
 def test_two_processes_have_the_loss_of_one_with_twice_the_batch(undisturbed: Path, tmp_path: Path) -> None:
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-    run(synthetic(tmp_path, 240, 2, launcher=launcher))
+    run(synthetic(tmp_path, 240, 2, launcher=TWO_PROCESSES))
     assert losses(tmp_path) == pytest.approx(losses(undisturbed), rel=1e-3)
     alone, together = (read_checkpoint(folder)["network"] for folder in (undisturbed, tmp_path))
     assert all(torch.allclose(alone[name], together[name], atol=2e-3) for name in alone)
+
+
+def test_what_is_no_number_in_one_process_stops_both_with_their_pairs(tmp_path: Path) -> None:
+    command = [sys.executable, *TWO_PROCESSES, "-m", "tests.spoilt_training", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=REPOSITORY)
+    assert done.returncode == 1
+    assert "training stopped before step 3, because total nan" in done.stderr
+    first, second = (torch.load(tmp_path / name, weights_only=True) for name in ("dump.pt", "dump-1.pt"))
+    assert math.isnan(first["figures"]["total"])
+    assert math.isnan(second["figures"]["total"])
+    assert math.isfinite(first["terms"]["total"])
+    assert math.isnan(second["terms"]["total"])
+    assert first["batches"][0]["descriptors0"].isfinite().all()
+    assert second["batches"][0]["descriptors0"].isnan().all()
+    assert (first["step"], first["seconds"]) == (second["step"], second["seconds"])
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,54 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     assert str(tmp_path / "out.txt") in one_line(error)
 
 
+class TestDurable:
+    """What a power cut can't take: the file is on the disk before it has its name, and then the name is."""
+
+    def write(self, path: Path) -> None:
+        with replacing(path, durable=True) as temporary:
+            temporary.write_text("new")
+
+    def test_the_file_is_forced_to_the_disk_before_its_name_and_the_folder_after(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        target, seen = tmp_path / "out.txt", []
+        target.write_text("old")
+        monkeypatch.setattr(
+            os, "fsync", lambda file: seen.append((os.fstat(file).st_ino, target.read_text()))
+        )
+        self.write(target)
+        assert seen == [(target.stat().st_ino, "old"), (tmp_path.stat().st_ino, "new")]
+
+    def test_only_where_it_is_asked_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "fsync", lambda file: pytest.fail("forced to the disk"))
+        write(tmp_path / "out.txt", "new")
+
+    def test_what_does_not_reach_the_disk_is_not_taken(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(file: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        target = tmp_path / "out.txt"
+        target.write_text("old")
+        monkeypatch.setattr(os, "fsync", fail)
+        with pytest.raises(InvalidInput, match="Input/output error"):
+            self.write(target)
+        assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+        assert target.read_text() == "old"
+
+    def test_a_system_that_can_not_force_folders_is_no_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(file: int) -> None:
+            if os.fstat(file).st_ino == tmp_path.stat().st_ino:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+        monkeypatch.setattr(os, "fsync", fail)
+        self.write(tmp_path / "out.txt")
+        assert (tmp_path / "out.txt").read_text() == "new"
+
+
 @pytest.mark.parametrize("check", [check_writable, lambda path: write(path, "")], ids=["check", "write"])
 class TestWhatCannotBeWritten:
     def test_a_folder(self, tmp_path: Path, check) -> None:

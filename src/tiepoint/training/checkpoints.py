@@ -44,7 +44,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write the checkpoint of a folder, whole or not at all.
+    """Write the checkpoint of a folder, whole or not at all, and on the disk when this returns.
 
     Raises:
         InvalidInput: the folder can't be written to, or is full; the checkpoint before stays.
@@ -52,7 +52,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     content = {"format": FORMAT, **{name: getattr(checkpoint, name) for name in Checkpoint.__slots__}}
     buffer = io.BytesIO()  # torch's own writer tells of a full disk with an error that says nothing of disks
     torch.save(content, buffer)
-    with replacing(folder / CHECKPOINT) as temporary:
+    with replacing(folder / CHECKPOINT, durable=True) as temporary:
         temporary.write_bytes(buffer.getbuffer())
     return folder / CHECKPOINT
 

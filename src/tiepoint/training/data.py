@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from tiepoint.errors import InvalidInput
 from tiepoint.extractors.neural import NeuralExtractor
 from tiepoint.image.folders import find_images
 from tiepoint.progress import Track
+from tiepoint.training.copies import copies_of, distinct, readable_contents
 from tiepoint.training.posed_images import CachedModel, TrackSettings, cache_model
 from tiepoint.training.posed_pairs import TrackPairs
 from tiepoint.training.processes import Processes
@@ -24,6 +27,14 @@ HELD_OUT = (4, 100)
 PROTOCOL = VALIDATION["homography-512"]
 
 
+class Split(NamedTuple):
+    """Photographs to learn from, and those that are held out: no content is on both sides, under whatever name."""
+
+    learnt: list[Path]
+    held_out: list[Path]
+    problems: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where data lie.
@@ -31,7 +42,7 @@ class Places:
     Attributes:
         photographs: a folder of them.
         cache: folder for features.
-        val: a folder to validate on; None: a few of the photographs are held out.
+        val: a folder to validate on, which may be one inside `photographs`; None: a few of them are held out.
         colmap: a finished reconstruction of the photographs; None: pairs are views of one photograph.
         depth_maps: of the reconstruction.
     """
@@ -46,10 +57,31 @@ class Places:
         if self.depth_maps is not None and self.colmap is None:
             raise InvalidInput("depth maps belong to a reconstruction; name its folder with --colmap")
 
-    def split(self) -> tuple[list[Path], list[Path]]:
-        """Photographs to learn from, and those that are held out."""
+    def split(self) -> Split:
+        """Photographs to learn from, and those that are held out.
+
+        Raises:
+            InvalidInput: too few are left to learn from.
+        """
         photographs = find_images(self.photographs)
-        return split(photographs) if self.val is None else (photographs, find_images(self.val))
+        if self.val is None:
+            return Split(*split(distinct(photographs)))
+        held_out = find_images(self.val)
+        both = set(copies_of(held_out, photographs))
+        learnt = [path for path in photographs if path not in both]
+        return Split(learnt, held_out, self._left_out(len(photographs) - len(learnt), len(photographs)))
+
+    def _left_out(self, count: int, of: int) -> tuple[str, ...]:
+        """The problem that so many photographs are held out of those to learn from, where any are."""
+        if not count:
+            return ()
+        found = f"{count} of {of} photographs in {self.photographs} are in {self.val} too"
+        if of - count < MIN_PHOTOGRAPHS and self.colmap is None:
+            raise InvalidInput(
+                f"expected at least {MIN_PHOTOGRAPHS} photographs to learn from, but {found}; "
+                "add more, or name others to validate on with --val"
+            )
+        return (f"{found}, and are not learnt from",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +92,7 @@ class TrainingData:
         source: of the pairs to learn from.
         held_out: pairs of other photographs.
         protocol: of the held-out pairs.
-        problems: photographs that can't be used, one line each.
+        problems: photographs that can't be used, one line each, and how many are held out of those to learn from.
     """
 
     source: PairSource
@@ -93,13 +125,13 @@ def prepare_data(
         StoreError: the cache holds features of other settings.
         MissingDependency: h5py, or for a reconstruction pycolmap, isn't installed.
     """
-    learnt, held_out = places.split()
+    learnt, held_out, left_out = places.split()
     least = MIN_PHOTOGRAPHS - (len(held_out) if places.val is None else 0)
 
     def make() -> tuple[PairSource, tuple[str, ...]]:
         if places.colmap is not None:
             model = _model(places, held_out, recipe, extractor, track)
-            return TrackPairs(model, seed=seed), model.problems
+            return TrackPairs(model, seed=seed, negatives=recipe.negatives), model.problems
         views = cache_views(
             learnt, extractor, places.cache / "train", recipe.views, at_least=least, track=track
         )
@@ -110,7 +142,10 @@ def prepare_data(
         lambda: held_out_pairs(held_out, extractor, places.cache / "val", PROTOCOL, track=track)
     )
     return TrainingData(
-        source=source, held_out=pairs, protocol=PROTOCOL, problems=problems + problems_of_held_out
+        source=source,
+        held_out=pairs,
+        protocol=PROTOCOL,
+        problems=left_out + problems + problems_of_held_out,
     )
 
 
@@ -118,7 +153,7 @@ def split(photographs: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Photographs to learn from, and those to hold out: decided by their names, not by their order."""
     if len(photographs) < MIN_PHOTOGRAPHS:
         raise InvalidInput(
-            f"expected at least {MIN_PHOTOGRAPHS} photographs, but there are {len(photographs)}; add more"
+            f"expected at least {MIN_PHOTOGRAPHS} different photographs, but there are {len(photographs)}; add more"
         )
     least, most = HELD_OUT
     count = min(max(round(HELD_OUT_SHARE * len(photographs)), least), most)
@@ -127,15 +162,16 @@ def split(photographs: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [p for p in photographs if p not in chosen], [p for p in photographs if p in chosen]
 
 
-def without_images(model: CachedModel, names: Sequence[str]) -> CachedModel:
-    """A model without the pairs of images of these names."""
-    left_out = set(names)
-    pairs = [pair for pair in model.pairs if not left_out & {key.rpartition("@")[0] for key in pair}]
+def without_contents(model: CachedModel, contents: AbstractSet[str]) -> CachedModel:
+    """A model without the images of these contents, in digests."""
+    kept = {key for key in model.neighbours if key.rpartition("@")[2] not in contents}
+    neighbours = {key: others & kept for key, others in model.neighbours.items() if key in kept}
+    pairs = tuple(pair for pair in model.pairs if kept.issuperset(pair))
     if not pairs:
         raise InvalidInput(
             "every pair of the reconstruction has a photograph that is held out; give others to validate on with --val"
         )
-    return replace(model, pairs=tuple(pairs))
+    return replace(model, pairs=pairs, neighbours=neighbours)
 
 
 def _model(
@@ -152,5 +188,4 @@ def _model(
         depth_maps=places.depth_maps,
         track=track,
     )
-    names = [path.relative_to(places.photographs).as_posix() for path in held_out if places.val is None]
-    return without_images(model, names)
+    return without_contents(model, readable_contents(held_out))

@@ -46,7 +46,9 @@ class TaughtPairs(PairSource):
         self._device = next(teacher.parameters()).device
         self._teacher = LayerwiseLightGlue(teacher, mixed_precision=has_fast_bfloat16(self._device))
         settings = {"teacher": identity, "features": source.kind, "partners": PARTNERS}
-        self._store = Store(folder / f"lessons-{digest(map(str, settings.values()))}", settings, check="headers")
+        self._store = Store(
+            folder / f"lessons-{digest(map(str, settings.values()))}", settings, check="headers"
+        )
         self._new: dict[str, dict[str, np.ndarray]] = {}
 
     def __getitem__(self, index: int) -> PairSample:

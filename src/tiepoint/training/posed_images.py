@@ -4,7 +4,6 @@ With its camera, that is all that the truth of any pair needs, so tracks and dep
 COLMAP's convention of pixels is met here, through `tiepoint.collection.colmap`.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,15 +20,18 @@ from tiepoint.image import read_image
 from tiepoint.progress import Track, untracked
 from tiepoint.records import features_from_record, features_to_record
 from tiepoint.store import Store
+from tiepoint.training.copies import content_digest
 from tiepoint.training.ground_truth import POSITIVE_PX
 from tiepoint.training.tracks import (
-    covisible_pairs,
+    depth_maps_digest,
     model_digest,
+    neighbours,
     observations,
     points_of_depth,
     points_of_tracks,
     read_depth_map,
     read_reconstruction,
+    shared_points,
 )
 from tiepoint.training.views import batches
 from tiepoint.types import Features
@@ -80,19 +82,27 @@ class PosedImage(NamedTuple):
 class CachedModel:
     """A reconstruction whose images' features are in a store.
 
+    A key is the name of an image, "@", and the digest of its content.
+
     Attributes:
         store: with a record an image.
-        pairs: keys of the two images of each pair; a key is a name and the content's digest.
+        pairs: keys of the two images of each pair that share enough points.
+        neighbours: key of each image -> keys of those that share any point with it.
         problems: images that can't be used, one line each.
     """
 
     store: Store
     pairs: tuple[tuple[str, str], ...]
+    neighbours: Mapping[str, frozenset[str]]
     problems: tuple[str, ...]
 
     def read(self, key: str) -> PosedImage:
         """One image."""
         return posed_image_from_record(self.store.read(KIND, key))
+
+    def strangers(self, key: str) -> list[str]:
+        """Keys of the images that share no point with this one."""
+        return [other for other in self.neighbours if other != key and other not in self.neighbours[key]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +139,8 @@ def cache_model(
 
     Raises:
         InvalidInput: the model can't be read, no two images share enough points, or the store can't be written to.
-        StoreError: the folder holds something else, or features of other settings: the message shows the difference.
+        StoreError: the folder holds something else, or features of other settings or depth maps: the message shows the
+            difference.
         MissingDependency: pycolmap or h5py isn't installed.
     """
     settings, depths = settings or TrackSettings(), None if depth_maps is None else Path(depth_maps)
@@ -143,23 +154,27 @@ def cache_model(
             "model": model_digest(Path(model)),
             "extractor": of_whole.settings.kind,
             "features": of_whole.fingerprint,
-            "depth_maps": depths is not None,
+            "depth_maps": None if depths is None else depth_maps_digest(depths, images),
             **to_dict(settings),
         },
     )
     keys, problems = _find_images(opened)
     problems |= _extract_missing(opened, keys, extractor, settings, store, track)
-    pairs = covisible_pairs(reconstruction, settings.min_shared_points)
-    usable = tuple(
-        (keys[name0], keys[name1]) for name0, name1 in pairs if not problems.keys() & {name0, name1}
-    )
-    if not usable:
+    usable = {name: key for name, key in keys.items() if name not in problems}
+    shared = shared_points(reconstruction, usable)
+    pairs = tuple(pair for pair, count in shared.items() if count >= settings.min_shared_points)
+    if not pairs:
         first = f", {next(iter(problems.values()))}" if problems else ""
         raise InvalidInput(
             f"no two usable images of {model} share {settings.min_shared_points} points{first}; "
             "ask for fewer, or take a larger model"
         )
-    return CachedModel(store=store, pairs=usable, problems=tuple(problems.values()))
+    return CachedModel(
+        store=store,
+        pairs=pairs,
+        neighbours=neighbours(usable.values(), shared),
+        problems=tuple(problems.values()),
+    )
 
 
 def posed_image_to_record(image: PosedImage) -> dict[str, Any]:
@@ -202,8 +217,7 @@ def _find_images(model: _Model) -> tuple[dict[str, str], dict[str, str]]:
     for name in sorted(model.images):
         path = model.photographs / name
         try:
-            with path.open("rb") as file:
-                keys[name] = f"{name}@{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+            keys[name] = f"{name}@{content_digest(path)}"
         except OSError as error:
             problems[name] = f"can't read {path}: {error.strerror or error}"
     return keys, problems

@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tiepoint.collection.colmap import upright_points
+from tiepoint.errors import InvalidInput
 from tiepoint.geometry.transforms import epipolar_lines, essential_from_pose, relative_pose, to_homogeneous
-from tiepoint.training.ground_truth import EPIPOLAR_PX, Truth, matches_from_projections
+from tiepoint.training.ground_truth import EPIPOLAR_PX, Truth, matches_from_projections, nothing_matches
 from tiepoint.training.posed_images import CachedModel, PosedImage
 from tiepoint.training.samples import PairSample, PairSource, describe_features, digest, shuffled
 
@@ -17,29 +18,55 @@ from tiepoint.training.samples import PairSample, PairSource, describe_features,
 class TrackPairs(PairSource):
     """Pairs of images of a model that see the same points, each once before any comes again, in either order.
 
+    In the place of some of them come negatives: pairs of images that share no point of the model, where nothing
+    matches. A model all of whose images share points gives none.
+
     Args:
         model: see `cache_model`.
-        seed: decides the order.
+        seed: decides which pairs there are, and in which order.
+        negatives: share of pairs that share no point, in [0, 1].
         cached: images whose features are kept in memory.
+
+    Raises:
+        InvalidInput: a share outside [0, 1].
     """
 
-    def __init__(self, model: CachedModel, *, seed: int = 0, cached: int = 64) -> None:
+    def __init__(
+        self, model: CachedModel, *, seed: int = 0, negatives: float = 0.05, cached: int = 64
+    ) -> None:
+        if not 0 <= negatives <= 1:
+            raise InvalidInput(f"negatives must be a share in [0, 1], but is {negatives!r}")
         self.model, self.seed = model, seed
+        others = len(model.neighbours) - 1
+        self._with_strangers = [key for key, near in model.neighbours.items() if len(near) < others]
+        self.negatives = negatives if self._with_strangers else 0.0
         self._read = lru_cache(maxsize=cached)(model.read)
         self._order = lru_cache(maxsize=2)(lambda round_: shuffled(seed, round_, len(model.pairs)))
         first = self._read(model.pairs[0][0])
         self.kind, self.descriptor_dim, self.position_dim = describe_features(first.features)
         names = [name for pair in model.pairs for name in pair]
-        self.fingerprint = digest([model.store.fingerprint, *names, repr(seed)])
+        settings = map(repr, [seed, self.negatives])
+        self.fingerprint = digest([model.store.fingerprint, *names, *model.neighbours, *settings])
 
     def __getitem__(self, index: int) -> PairSample:
         """The pair of a number, from 0 on, without an end."""
+        generator = np.random.default_rng([self.seed, index])
+        if generator.random() < self.negatives:
+            return self._negative(generator)
         round_, place = divmod(index, len(self.model.pairs))
         pair = self.model.pairs[int(self._order(round_)[place])]
-        turned = np.random.default_rng([self.seed, index]).random() < 0.5
+        turned = generator.random() < 0.5
         image0, image1 = (self._read(key) for key in (pair[::-1] if turned else pair))
         truth = matches_of_posed(image0, image1)
         return PairSample(features0=image0.features, features1=image1.features, **truth._asdict())
+
+    def _negative(self, generator: np.random.Generator) -> PairSample:
+        key = self._with_strangers[generator.integers(len(self._with_strangers))]
+        strangers = self.model.strangers(key)
+        other = strangers[generator.integers(len(strangers))]
+        features0, features1 = (self._read(key).features for key in (key, other))
+        truth = nothing_matches(len(features0), len(features1))
+        return PairSample(features0=features0, features1=features1, **truth._asdict())
 
 
 def matches_of_posed(image0: PosedImage, image1: PosedImage) -> Truth:

@@ -47,6 +47,11 @@ class Processes:
             dist.all_reduce(values)
         return values / self.count
 
+    def wait(self) -> None:
+        """Go on when all processes have come here."""
+        if self.count > 1:
+            dist.barrier()
+
     def lead_first(self, make: Callable[[], T]) -> T:
         """What `make` makes, in every process; the leading one is done before the others begin."""
         if self.leads:

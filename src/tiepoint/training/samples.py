@@ -158,7 +158,8 @@ class ViewPairs(PairSource):
         negatives: share of pairs of different photographs, in [0, 1]. Photographs of one place, such as a burst,
             should be few among many: their pairs are called negative too.
         max_error_px: see `matches_from_homography`.
-        cached: photographs whose features are kept in memory.
+        cached: photographs whose features are kept in memory: enough to read a small collection once, of a large one few
+            are met again in time.
 
     Raises:
         InvalidInput: a share outside [0, 1], or negatives of a single photograph.
@@ -171,7 +172,7 @@ class ViewPairs(PairSource):
         seed: int = 0,
         negatives: float = 0.05,
         max_error_px: float = POSITIVE_PX,
-        cached: int = 256,
+        cached: int = 64,
     ) -> None:
         _check_share(negatives, len(views))
         self.views, self.seed, self.negatives, self.max_error_px = views, seed, negatives, max_error_px

@@ -1,7 +1,8 @@
 """What a finished reconstruction of COLMAP says of photographs: which show the same things, and where keypoints' things are."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from jaxtyping import Float, Float32
 
 from tiepoint.collection.colmap import quiet_pycolmap, require_pycolmap
 from tiepoint.errors import InvalidInput
+from tiepoint.training.copies import content_digest
 from tiepoint.training.ground_truth import distances, mutual_nearest
 
 DEPTH_MAPS = (".geometric.bin", ".photometric.bin")
@@ -35,14 +37,28 @@ def read_reconstruction(model: Path) -> Any:
         ) from error
 
 
-def covisible_pairs(reconstruction: Any, min_shared_points: int) -> list[tuple[str, str]]:
-    """Names of every two images that see enough points together, each pair once, in order."""
+def shared_points(reconstruction: Any, keys: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """How many points any two images see together, where they do, in the order of their names.
+
+    Args:
+        reconstruction: see `read_reconstruction`.
+        keys: names of images -> what they are called in pairs; other images are left out.
+    """
     names = {number: image.name for number, image in reconstruction.images.items()}
     shared: Counter[tuple[str, str]] = Counter()
     for point in reconstruction.points3D.values():
-        seeing = sorted({names[element.image_id] for element in point.track.elements})
+        seeing = sorted({names[element.image_id] for element in point.track.elements} & keys.keys())
         shared.update(combinations(seeing, 2))
-    return sorted(pair for pair, count in shared.items() if count >= min_shared_points)
+    return {(keys[name0], keys[name1]): count for (name0, name1), count in sorted(shared.items())}
+
+
+def neighbours(keys: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """Each key -> the other keys of its pairs."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for key0, key1 in pairs:
+        found[key0].add(key1)
+        found[key1].add(key0)
+    return {key: frozenset(found[key]) for key in keys}
 
 
 def model_digest(model: Path) -> str:
@@ -53,13 +69,36 @@ def model_digest(model: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def depth_maps_digest(folder: Path, names: Iterable[str]) -> str:
+    """Sixteen hexadecimal digits of the depth maps of these images.
+
+    Of their contents: maps that were computed anew have the size of the old ones, and a copy of the folder, on
+    another machine, has other times.
+
+    Raises:
+        InvalidInput: one can't be read, or there is none at all.
+    """
+    digests = {}
+    for name in names:
+        if path := _depth_map_path(folder, name):
+            try:
+                digests[name] = path.name + content_digest(path)
+            except OSError as error:
+                raise InvalidInput(f"can't read {path}: {error.strerror or error}") from error
+    if not digests:
+        raise InvalidInput(
+            f"{folder} has no depth map of any image of the model; name the folder stereo/depth_maps that belongs to it"
+        )
+    return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()[:16]
+
+
 def read_depth_map(folder: Path, name: str) -> Float32[np.ndarray, "h w"] | None:
     """COLMAP's depth map of the image of this name; None where there is none.
 
     Raises:
         InvalidInput: it is damaged.
     """
-    path = next((path for end in DEPTH_MAPS if (path := folder / f"{name}{end}").is_file()), None)
+    path = _depth_map_path(folder, name)
     if path is None:
         return None
     depth = require_pycolmap().DepthMap()
@@ -123,3 +162,7 @@ def points_of_depth(
     in_camera = np.column_stack([rays, np.ones(len(rays))]) * z[:, None]
     R, t = cam_from_world[:, :3], cam_from_world[:, 3]
     return (in_camera - t) @ R
+
+
+def _depth_map_path(folder: Path, name: str) -> Path | None:
+    return next((path for end in DEPTH_MAPS if (path := folder / f"{name}{end}").is_file()), None)

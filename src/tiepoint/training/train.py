@@ -8,15 +8,13 @@ import torch
 
 from tiepoint.api import choose_device
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluate.report import installed_versions
 from tiepoint.networks.lightglue import LightGlue
 from tiepoint.progress import Track, untracked
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.data import Places, TrainingData, prepare_data
+from tiepoint.training.finish import finish
 from tiepoint.training.lessons import TaughtPairs
-from tiepoint.training.model_folder import save_model, save_record
 from tiepoint.training.objective import Objective
-from tiepoint.training.page import write_page
 from tiepoint.training.processes import Processes, has_fast_bfloat16, joined_processes
 from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, adapted, find_recipe
 from tiepoint.training.report import TrainingReport
@@ -25,13 +23,7 @@ from tiepoint.training.session import OnStep, Session, unseen
 from tiepoint.training.settings import settings_of
 from tiepoint.training.starting import Published, Sizes, Start, identity, load_published
 from tiepoint.training.trainer import StepSettings, Trainer
-from tiepoint.training.validation import (
-    Figures,
-    nearest_matcher,
-    network_matcher,
-    validate,
-    validate_network,
-)
+from tiepoint.training.validation import validate_network
 
 DEFAULT_MINUTES = 60.0
 
@@ -160,10 +152,7 @@ def train(
         )
         session.resume()
         session.run()
-        report = _report(recipe, session, start, data)
-        if processes.leads:
-            _write(report, session.trainer.network, published, data)
-        return report
+        return finish(recipe, session, start, data)
 
 
 def _open_folder(folder: Path, *, resume: bool) -> Path:
@@ -235,44 +224,3 @@ def _trainer(
         max_gradient_norm=recipe.max_gradient_norm,
     )
     return Trainer(objective, data.source, settings, processes, folder)
-
-
-def _report(recipe: str, session: Session, start: Start, data: TrainingData) -> TrainingReport:
-    trainer, published = session.trainer, start.published
-    return TrainingReport(
-        folder=session.folder,
-        recipe=recipe,
-        extractor=published.name,
-        kind=published.extractor.settings.kind,
-        shape=trainer.network.shape,
-        parameters=sum(parameter.numel() for parameter in trainer.network.parameters()),
-        settings=session.settings,
-        steps=trainer.step,
-        pairs=trainer.pairs,
-        seconds=trainer.seconds,
-        protocol=data.protocol,
-        figures=_compare(trainer.network, start, data) if trainer.processes.leads else {},
-        problems=data.problems,
-        versions=installed_versions(),
-    )
-
-
-def _compare(trained: LightGlue, start: Start, data: TrainingData) -> dict[str, Figures]:
-    """The baselines, the network before, and after."""
-    pairs, protocol = data.held_out, data.protocol
-    networks = {"published": start.published.matcher, "before": start.network(), "trained": trained}
-    return {
-        "mutual nearest": validate(nearest_matcher(), pairs, protocol),
-        **{name: validate_network(net, pairs, protocol) for name, net in networks.items() if net is not None},
-        "trained, adaptive": validate_network(trained, pairs, protocol, adaptive=True),
-    }
-
-
-def _write(report: TrainingReport, network: LightGlue, published: Published, data: TrainingData) -> None:
-    save_model(report.folder, network, published)
-    save_record(report.folder, report.to_dict())
-    matchers = {
-        "mutual nearest": nearest_matcher(),
-        "trained": network_matcher(network, data.protocol),
-    }
-    write_page(report, data.held_out, matchers)

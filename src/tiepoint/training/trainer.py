@@ -24,6 +24,7 @@ from tiepoint.training.samples import PairBatch, PairSource
 from tiepoint.training.schedule import Budget, Schedule
 
 DUMP = "dump.pt"
+"""Of the leading process; that of process 1 is `dump-1.pt`, and so on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +56,12 @@ class Trainer:
         source: where pairs come from.
         settings: see `StepSettings`.
         processes: that train together.
-        folder: for the dump, should the loss become NaN.
+        folder: for the dumps, should the loss become NaN.
 
     Attributes:
         step: steps that are done.
         pairs: that the network has seen, in all processes.
-        seconds: spent on steps.
+        seconds: spent on steps by the leading process: the others also wait while it validates and saves.
     """
 
     def __init__(
@@ -98,7 +99,8 @@ class Trainer:
             rate; and what is done now.
 
         Raises:
-            TrainingError: the loss or the gradient isn't finite; what led to it is in the dump.
+            TrainingError: the loss or the gradient isn't finite in any process; all of them raise it, and what led to
+                it is in their dumps.
         """
         start = perf_counter()
         self._set_learning_rate(rate := self.settings.schedule.learning_rate(self.done))
@@ -108,7 +110,7 @@ class Trainer:
         means = self.processes.mean(torch.cat((terms, length.detach()[None]))).tolist()
         figures: dict[str, float] = dict(zip((*TERMS, "gradient"), means, strict=True))
         if not all(map(math.isfinite, means)):
-            self._stop(figures, batches)
+            self._stop(figures, terms, batches)
         self._optimizer.step()
         self._count(perf_counter() - start)
         done = {"step": self.step, "pairs": self.pairs, "seconds": self.seconds}
@@ -168,23 +170,43 @@ class Trainer:
     def _count(self, seconds: float) -> None:
         self.step += 1
         self.pairs += self.pairs_a_step
-        self.seconds += self.processes.mean(torch.tensor([seconds], device=self.processes.device)).item()
+        self.seconds += self.processes.same(seconds)
 
-    def _stop(self, figures: Mapping[str, float], batches: list[PairBatch]) -> NoReturn:
-        wrong = [
-            n for n, p in self.network.named_parameters() if p.grad is None or not p.grad.isfinite().all()
-        ]
-        path = self.folder / DUMP
-        if self.processes.leads:
-            tensors = [{f.name: getattr(batch, f.name) for f in fields(batch)} for batch in batches]
-            content = {"figures": figures, "batches": tensors, "parameters": wrong, **self.state()}
-            with replacing(path) as temporary:
-                torch.save(content, temporary)
+    def _stop(self, figures: Mapping[str, float], terms: Tensor, batches: list[PairBatch]) -> NoReturn:
+        """Figures are means over the processes, so all of them come here; terms and batches are this one's own."""
+        path = self.folder / (DUMP if self.processes.leads else f"dump-{self.processes.rank}.pt")
+        try:
+            self._dump(path, figures, terms, batches)
+        finally:
+            self.processes.wait()  # torchrun ends the others as soon as one has stopped
         bad = ", ".join(f"{name} {value}" for name, value in figures.items() if not math.isfinite(value))
         raise TrainingError(
             f"training stopped before step {self.step + 1}, because {bad}; {path} holds weights and pairs of that step; "
             "go on from the last checkpoint with --resume, or begin again with a lower learning rate"
         )
+
+    def _dump(
+        self, path: Path, figures: Mapping[str, float], terms: Tensor, batches: list[PairBatch]
+    ) -> None:
+        content = {
+            "figures": figures,
+            "terms": dict(zip(TERMS, terms.tolist(), strict=True)),
+            "batches": [_plain(batch) for batch in batches],
+            "parameters": [
+                name
+                for name, parameter in self.network.named_parameters()
+                if parameter.grad is None or not parameter.grad.isfinite().all()
+            ],
+            **self.state(),
+        }
+        with replacing(path) as temporary:
+            torch.save(content, temporary)
+
+
+def _plain(batch: PairBatch) -> dict[str, Any]:
+    """Fields by name, as `torch.load` takes them without trusting the file: no types of ours."""
+    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return {name: tuple(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def prefetched(source: PairSource, numbers: Iterator[range]) -> Generator[PairBatch, None, None]:

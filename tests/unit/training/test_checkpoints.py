@@ -1,5 +1,6 @@
 """Checkpoints come back as they were, are never half written, and refuse to go on as another training."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,22 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     torch.save({"weights": torch.ones(1)}, tmp_path / CHECKPOINT)
     with pytest.raises(StoreError, match="isn't a checkpoint"):
         load_checkpoint(tmp_path, SETTINGS)
+
+
+def test_it_is_on_the_disk_before_it_takes_the_place_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path, checkpoint(1))
+    forced = []
+
+    def force(file: int) -> None:
+        found = load_checkpoint(tmp_path, SETTINGS)
+        assert found is not None
+        forced.append(found.step)
+
+    monkeypatch.setattr(os, "fsync", force)
+    save_checkpoint(tmp_path, checkpoint(2))
+    assert forced == [1, 2]
 
 
 def test_what_can_not_be_written_leaves_the_one_before(

@@ -1,7 +1,9 @@
 """A synthetic reconstruction whose images show a white dot at each of its points: the truth of every pair is known."""
 
 import math
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,21 @@ from tests.looking_networks import Echo
 from tiepoint.collection.colmap import colmap_keypoints, quiet_pycolmap
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor
+from tiepoint.progress import untracked
+from tiepoint.training.copies import content_digest
+from tiepoint.training.data import Places, prepare_data
 from tiepoint.training.ground_truth import IGNORED, UNMATCHED
 from tiepoint.training.posed_images import CachedModel, PosedImage, TrackSettings, cache_model
 from tiepoint.training.posed_pairs import TrackPairs, matches_of_posed
+from tiepoint.training.processes import Processes
+from tiepoint.training.recipes import RECIPES
 from tiepoint.training.tracks import (
-    covisible_pairs,
+    neighbours,
     points_of_depth,
     points_of_tracks,
     read_depth_map,
     read_reconstruction,
+    shared_points,
 )
 
 SETTINGS = TrackSettings(size=640, max_keypoints=300, min_shared_points=20)
@@ -161,6 +169,76 @@ def test_pairs_are_a_pure_function_of_their_number(cached: CachedModel):
     assert source.batch([0, 1]).positions0.shape[::2] == (2, 2)
 
 
+class TestNegatives:
+    """Of four images a, b, c, d: as if only a and b, and c and d, shared points."""
+
+    @pytest.fixture
+    def model(self, cached: CachedModel) -> CachedModel:
+        a, b, c, d = cached.neighbours
+        partners = {a: b, b: a, c: d, d: c}
+        return replace(
+            cached, pairs=((a, b), (c, d)), neighbours={key: frozenset({partners[key]}) for key in partners}
+        )
+
+    def test_they_are_strangers_without_a_match(self, model: CachedModel):
+        source = TrackPairs(model, negatives=0.4)
+        sides = [{Path(name).name for name in drawn} for drawn in drawn_sources(source, 100)]
+        friends = [{key.split("@")[0] for key in pair} for pair in model.pairs]
+        negative = [k for k, names in enumerate(sides) if names not in friends]
+        assert 25 < len(negative) < 55
+        assert len({frozenset(sides[k]) for k in negative}) == 4
+        for k in range(100):
+            labels = set(source[k].matches0.tolist()) | set(source[k].matches1.tolist())
+            assert (labels == {UNMATCHED}) == (k in negative)
+
+    def test_they_are_a_pure_function_of_their_number(self, model: CachedModel):
+        sources = [TrackPairs(model, seed=3, negatives=0.5, cached=cached) for cached in (64, 1)]
+        forwards, backwards = (
+            drawn_sources(sources[0], 20),
+            [drawn(sources[1], k) for k in reversed(range(20))],
+        )
+        assert forwards == backwards[::-1]
+
+    def test_the_fingerprint_knows_them(self, model: CachedModel):
+        prints = [TrackPairs(model, negatives=share).fingerprint for share in (0.0, 0.1, 0.1)]
+        assert prints[0] != prints[1] == prints[2]
+
+    def test_images_that_all_see_the_same_give_none(self, cached: CachedModel):
+        source, without = TrackPairs(cached, negatives=1.0), TrackPairs(cached, negatives=0.0)
+        assert all(cached.strangers(key) == [] for key in cached.neighbours)
+        assert (source[0].matches0 >= 0).any()
+        assert source.fingerprint == without.fingerprint
+
+    def test_impossible_shares_are_refused(self, cached: CachedModel):
+        with pytest.raises(InvalidInput, match="negatives must be a share"):
+            TrackPairs(cached, negatives=1.5)
+
+
+def drawn(source: TrackPairs, k: int) -> tuple[str | None, str | None]:
+    return source[k].features0.source, source[k].features1.source
+
+
+def drawn_sources(source: TrackPairs, count: int) -> list[tuple[str | None, str | None]]:
+    return [drawn(source, k) for k in range(count)]
+
+
+def test_photographs_to_validate_on_take_no_part_in_any_pair(scene: Path, tmp_path: Path):
+    photographs = sorted((scene / "photos").iterdir())
+    (tmp_path / "val").mkdir()
+    shutil.copy(photographs[1], tmp_path / "val" / "another name.png")
+    places = Places(
+        photographs=scene / "photos", cache=tmp_path / "cache", val=tmp_path / "val", colmap=scene / "model"
+    )
+    alone = Processes(0, 1, torch.device("cpu"))
+    data = prepare_data(places, RECIPES["homography"], echo(), alone, seed=0, track=untracked)
+    assert isinstance(data.source, TrackPairs)
+    keys = data.source.model.neighbours
+    assert len(keys) == 3
+    assert content_digest(photographs[1]) not in {key.rpartition("@")[2] for key in keys}
+    assert all(set(pair) <= keys.keys() for pair in data.source.model.pairs)
+    assert data.problems[0].startswith("1 of 4 photographs in ")
+
+
 def test_what_is_cached_is_not_done_again(cached: CachedModel, scene: Path):
     network = echo()
     again = cache_model(scene / "model", scene / "photos", network, scene / "store", SETTINGS)
@@ -196,17 +274,22 @@ def test_no_model_is_an_error(tmp_path: Path):
         read_reconstruction(tmp_path)
 
 
-def test_covisible_pairs_by_hand(scene: Path):
+def test_shared_points_by_hand(scene: Path):
     model = read_reconstruction(scene / "model")
     seen = {
         image.name: {point.point3D_id for point in image.get_observation_points2D()}
         for image in model.images.values()
     }
-    for least in (1, 60, 121):
-        expected = [
-            (a, b) for a in sorted(seen) for b in sorted(seen) if a < b and len(seen[a] & seen[b]) >= least
-        ]
-        assert covisible_pairs(model, least) == expected
+    expected = {(a, b): len(seen[a] & seen[b]) for a in sorted(seen) for b in sorted(seen) if a < b}
+    found = shared_points(model, {name: name for name in seen})
+    assert list(found.items()) == [(pair, count) for pair, count in expected.items() if count]
+    a, *_, d = sorted(seen)
+    assert shared_points(model, {d: "d", a: "a"}) == {("a", "d"): expected[a, d]}
+
+
+def test_neighbours_are_those_of_any_pair():
+    found = neighbours("abcd", {("a", "b"): 7, ("b", "c"): 1})
+    assert found == {"a": {"b"}, "b": {"a", "c"}, "c": {"b"}, "d": set()}
 
 
 def test_a_keypoint_takes_the_point_of_its_mutual_nearest():
@@ -241,6 +324,31 @@ class TestDepth:
         assert found is not None
         np.testing.assert_array_equal(found, array)
         assert read_depth_map(tmp_path, "b.jpg") is None
+
+    def test_other_maps_are_other_features(self, scene: Path, tmp_path: Path):
+        import pycolmap
+
+        maps = tmp_path / "maps"
+        maps.mkdir()
+        path = maps / f"{min(path.name for path in (scene / 'photos').iterdir())}.geometric.bin"
+
+        def cached_with(depth: float) -> CachedModel:
+            pycolmap.DepthMap.from_array(np.full((48, 64), depth, np.float32), 1.0, 3.0).write(path)
+            return cache_model(
+                scene / "model", scene / "photos", echo(), tmp_path / "store", SETTINGS, depth_maps=maps
+            )
+
+        first = cached_with(2.0)
+        assert cached_with(2.0).store.fingerprint == first.store.fingerprint
+        with pytest.raises(StoreError, match=r"depth_maps '[0-9a-f]{16}', not '[0-9a-f]{16}'"):
+            cached_with(2.5)
+
+    def test_a_folder_without_maps_of_the_images_is_refused(self, scene: Path, tmp_path: Path):
+        (tmp_path / "other.jpg.geometric.bin").touch()
+        with pytest.raises(InvalidInput, match="no depth map of any image of the model"):
+            cache_model(
+                scene / "model", scene / "photos", echo(), tmp_path / "s", SETTINGS, depth_maps=tmp_path
+            )
 
     def test_they_are_taken_where_given(self, scene: Path, cached: CachedModel, tmp_path: Path):
         import pycolmap

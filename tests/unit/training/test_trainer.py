@@ -1,19 +1,24 @@
 """The trainer: each step is a function of the state before it. Sessions: killed and resumed, they end at the same bits."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from tests.synthetic_pairs import SETTINGS, SHAPE, SyntheticPairs, make_session, make_trainer
-from torch import Tensor
+from torch import Tensor, nn
 
-from tiepoint.errors import StoreError, TrainingError
+from tiepoint.errors import InvalidInput, StoreError, TrainingError
 from tiepoint.training.checkpoints import Checkpoint, load_checkpoint
 from tiepoint.training.lessons import TaughtPairs
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 from tiepoint.training.objective import TERMS, Objective
-from tiepoint.training.samples import PairBatch
+from tiepoint.training.processes import Processes
+from tiepoint.training.samples import Lesson, PairBatch, PairSample
 from tiepoint.training.session import StepReport
 from tiepoint.training.starting import random_network
 from tiepoint.training.trainer import DUMP, Trainer, prefetched
@@ -97,12 +102,16 @@ class TestStep:
         assert torch.equal(torch.get_rng_state(), before)
 
 
+def spoil(trainer: Trainer) -> None:
+    with torch.no_grad():
+        trainer.network.posenc.Wr.weight[0, 0] = torch.nan
+
+
 class TestNaN:
     def test_it_stops_with_a_dump(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, pairs=20)
         trainer.take_step()
-        with torch.no_grad():
-            trainer.network.posenc.Wr.weight[0, 0] = torch.nan
+        spoil(trainer)
         before = weights(trainer)
         with pytest.raises(TrainingError, match=r"before step 2, because total nan.*dump\.pt.*--resume"):
             trainer.take_step()
@@ -110,22 +119,106 @@ class TestNaN:
         assert dump["step"] == 1
         assert "posenc.Wr.weight" in dump["parameters"]
         assert dump["batches"][0]["matches0"].shape[0] == 2
+        assert math.isnan(dump["terms"]["total"])
         assert all(torch.equal(dump["network"][n].isnan(), before[n].isnan()) for n in before)
+        trainer.close()
+
+    def test_the_dump_holds_what_the_teacher_said(self, tmp_path: Path) -> None:
+        class Taught(SyntheticPairs):
+            def __getitem__(self, index: int) -> PairSample:
+                sample = super().__getitem__(index)
+                sides = (
+                    (matches[:, None], torch.ones(len(matches), 1))
+                    for matches in (sample.matches0, sample.matches1)
+                )
+                return replace(sample, lesson=Lesson(*chain.from_iterable(sides)))
+
+        trainer = make_trainer(tmp_path, pairs=20)
+        trainer.source = Taught()
+        spoil(trainer)
+        with pytest.raises(TrainingError):
+            trainer.take_step()
+        (batch,) = torch.load(tmp_path / DUMP, weights_only=True)["batches"]
+        expected = Taught().batch([0, 1]).lesson
+        assert expected is not None
+        assert torch.equal(batch["lesson"][2], expected.partners1)
         trainer.close()
 
     def test_the_checkpoint_before_stays(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, pairs=20)
 
-        def spoil(report: StepReport) -> None:
-            with torch.no_grad():
-                trainer.network.posenc.Wr.weight[0, 0] = torch.nan
+        def spoil_it(report: StepReport) -> None:
+            spoil(trainer)
 
         with pytest.raises(TrainingError):
-            make_session(trainer, checkpoint_seconds=0.0, on_step=spoil).run()
+            make_session(trainer, checkpoint_seconds=0.0, on_step=spoil_it).run()
         found = load_checkpoint(tmp_path, SETTINGS)
         assert found is not None
         assert found.step == 1
         assert not any(tensor.isnan().any() for tensor in found.network.values())
+
+
+class Second(Processes):
+    """The second of two processes; the first one says that each of its steps took 7 seconds."""
+
+    folder: ClassVar[Path]
+    waited_for: ClassVar[list[list[str]]]
+    """What was in the folder whenever it waited."""
+
+    def share(self, module: nn.Module) -> nn.Module:
+        return module
+
+    def mean(self, values: Tensor) -> Tensor:
+        return values
+
+    def same(self, value: Any) -> Any:
+        assert isinstance(value, float)
+        return 7.0
+
+    def wait(self) -> None:
+        self.waited_for.append(sorted(path.name for path in self.folder.iterdir()))
+
+
+class TestSecondProcess:
+    """What two real ones do is in tests/e2e/test_train.py."""
+
+    @pytest.fixture
+    def second(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Processes:
+        monkeypatch.setattr(Second, "folder", tmp_path, raising=False)
+        monkeypatch.setattr(Second, "waited_for", [], raising=False)
+        return Second(1, 2, torch.device("cpu"))
+
+    @pytest.fixture
+    def spoilt(self, tmp_path: Path, second: Processes) -> Iterator[Trainer]:
+        trainer = make_trainer(tmp_path, pairs=20, processes=second)
+        spoil(trainer)
+        yield trainer
+        trainer.close()
+
+    def test_the_first_ones_seconds_count(self, tmp_path: Path, second: Processes) -> None:
+        trainer = make_trainer(tmp_path, pairs=20, processes=second)
+        assert [trainer.take_step()["seconds"] for _ in range(2)] == [7.0, 14.0]
+        trainer.close()
+
+    def test_its_dump_is_its_own_and_it_stops_when_the_others_have_theirs(
+        self, tmp_path: Path, spoilt: Trainer
+    ) -> None:
+        with pytest.raises(TrainingError, match=r"dump-1\.pt"):
+            spoilt.take_step()
+        assert Second.waited_for == [["dump-1.pt"]]
+        batch = torch.load(tmp_path / "dump-1.pt", weights_only=True)["batches"][0]
+        assert torch.equal(batch["descriptors0"], SyntheticPairs().batch([2, 3]).descriptors0)
+
+    def test_it_does_not_leave_the_others_waiting_when_its_disk_is_full(
+        self, spoilt: Trainer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(torch, "save", full)
+        with pytest.raises(InvalidInput, match="No space left on device"):
+            spoilt.take_step()
+        assert Second.waited_for == [[]]
 
 
 class TestObjective:
