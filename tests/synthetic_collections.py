@@ -11,7 +11,7 @@ import torch
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.photographs import Photograph, find_photographs
-from tiepoint.collection.state import State, write_chosen_pairs, write_state
+from tiepoint.collection.state import State, source_of_pairs, write_chosen_pairs, write_state
 from tiepoint.collection.stores import Stores, estimate_to_record
 from tiepoint.geometry.estimate import estimate_fundamental
 from tiepoint.keys import pair_key
@@ -97,12 +97,14 @@ def make_collection(
     state = State(
         photos=folder / "photos",
         photographs=photographs,
-        options={"preset": "aliked+nearest", "load": {}},
+        options={"preset": "aliked+nearest", "pairs": "exhaustive", "load": {}},
         stores=str(folder / "out" / "stores"),
         settings=settings,
     )
     write_state(folder / "out", state)
-    write_chosen_pairs(folder / "out", [(p.name, q.name) for p, q in combinations(photographs, 2)])
+    pairs = [(p.name, q.name) for p, q in combinations(photographs, 2)]
+    source = source_of_pairs("exhaustive", photographs, settings["features"])
+    write_chosen_pairs(folder / "out", pairs, source)
     return open_collection(folder / "out"), scene
 
 

@@ -23,7 +23,9 @@ from tiepoint.types import Features
 
 SHAPE = LightGlueShape(input_dim=16, dim=16, layers=2, heads=2)
 SETTINGS = {"recipe": "synthetic"}
-NOTHING = Figures(precision=0.5, recall=0.5, auc=0.5, matches=1.0, correct=0.5, layers=2.0, seconds=0.1, pairs=1)
+NOTHING = Figures(
+    precision=0.5, recall=0.5, auc=0.5, matches=1.0, correct=0.5, layers=2.0, seconds=0.1, pairs=1
+)
 
 
 class SyntheticPairs(PairSource):

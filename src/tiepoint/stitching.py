@@ -1,6 +1,7 @@
 """Two photographs of one plane, or from one place, become one picture."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from tiepoint.api import match_to_files
@@ -20,6 +21,7 @@ def stitch_to_files(
     mode: OverlayMode = "blend",
     max_error_px: float = 3.0,
     only_same_place: bool = False,
+    on_match: Callable[[MatchResult, TwoViewEstimate], None] | None = None,
     **options: Any,
 ) -> tuple[MatchResult, TwoViewEstimate]:
     """Match, estimate a homography, and write pictures; paths that can't be written are found out before the work.
@@ -32,6 +34,7 @@ def stitch_to_files(
         mode: of the overlay: "blend" or "checkerboard".
         max_error_px: an inlier's largest error, in px of the original images.
         only_same_place: write no picture where the verdict is that the images show different places.
+        on_match: called with what was found before any picture is made: where none can be, there is nothing else to see.
         **options: as for `tiepoint.api.match_to_files`.
 
     Raises:
@@ -44,6 +47,8 @@ def stitch_to_files(
     verify = make_verifier("homography", max_error_px=max_error_px)
     result, estimate = match_to_files(image0, image1, verify=verify, **options)
     assert estimate is not None, "a verifier was given"
+    if on_match is not None:
+        on_match(result, estimate)
     if only_same_place and not result.verdict.same_place:
         return result, estimate
     if overlay is not None:

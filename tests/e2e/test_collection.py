@@ -57,10 +57,15 @@ def test_run_and_status(photos: Path, tmp_path: Path, command):
 def test_steps_are_the_same_as_one_run(photos: Path, tmp_path: Path, command):
     steps, whole = tmp_path / "steps", tmp_path / "whole"
     assert command("extract", photos, steps, *OPTIONS)[0] == 0
+    code, _, complaint = command("status", steps)
+    assert code == 1
+    assert f"tiepoint collection pairs {steps}" in complaint
     assert command("pairs", steps, "--pairs", "sequential:2")[0] == 0
-    assert len((steps / "pairs.txt").read_text().splitlines()) == 5
+    assert command("extract", photos, steps, *OPTIONS)[0] == 0
+    assert len((steps / "pairs.txt").read_text().splitlines()) == 1 + 5  # a comment, and a line a pair
     assert command("match", steps)[0] == 0
     assert command("verify", steps)[0] == 0
+    assert command("status", steps)[0] == 0
     match_collection(photos, whole, pairs="sequential:2", **QUICK)
     assert_same_collections(open_collection(steps), open_collection(whole))
 

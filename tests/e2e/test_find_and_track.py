@@ -43,7 +43,7 @@ def test_a_sequence_with_a_broken_frame_is_tracked(frames: Path, tmp_path: Path)
     assert "tiepoint: frame 3 was passed over: " in done.stderr
     assert "tracks through 5 frames" in done.stdout
     assert "Traceback" not in done.stderr
-    assert len(list(read_frames(tmp_path / "t.mp4"))) == 5
+    assert len(list(read_frames(tmp_path / "t.mp4"))) == 6
     with np.load(tmp_path / "t.npz") as saved:
         assert set(saved["frames"].tolist()) == {0, 1, 2, 4, 5}
         rows = {name: saved[name] for name in ("track_ids", "frames", "points", "scores")}

@@ -31,7 +31,7 @@ def copied(castle: Collection, out: Path, *, without: str = "") -> Collection:
     kept = tuple(photograph for photograph in castle.photographs if photograph.name != without)
     stores = stores_of(castle.folder, castle.state.stores)
     write_state(out, replace(castle.state, photographs=kept, stores=stores))
-    write_chosen_pairs(out, [pair for pair in castle.pairs() if without not in pair])
+    write_chosen_pairs(out, [pair for pair in castle.pairs() if without not in pair], "without one")
     return open_collection(out)
 
 

@@ -82,8 +82,11 @@ def test_too_few_matches_are_an_error_with_its_reason(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finds(monkeypatch, matched(SHIFT, photos, count=3))
+    told = []
     with pytest.raises(InvalidInput, match="there is no homography, so no panorama either: 3 matches came"):
-        stitch_to_files(*photos, tmp_path / "p.png")
+        stitch_to_files(*photos, tmp_path / "p.png", on_match=lambda *found: told.append(found))
+    ((result, estimate),) = told
+    assert (len(result), estimate.success) == (3, False)
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
 
 

@@ -193,6 +193,28 @@ def test_a_damaged_shard_is_named_and_redone(store: Store, caplog: pytest.LogCap
     assert_same(Store(store.folder, SETTINGS).read("features", "b"), record(1.5))
 
 
+def test_a_shard_is_set_aside_for_a_reason_of_ones_own(store: Store):
+    kept = store.write("features", {"a": record(1.0)})
+    stale = store.write("features", {"b": record(2.0), "c": record(3.0)})
+    assert sorted(store.shards("features")) == sorted([kept.name, stale.name])
+    assert set(store.records("features", stale.name)) == {"b", "c"}
+    assert not store.has_set_aside("features")
+    store.set_aside("features", stale.name)
+    for opened in (store, Store(store.folder, SETTINGS)):
+        assert opened.missing("features", ["a", "b", "c"]) == ["b", "c"]
+        assert opened.has_set_aside("features")
+    assert not list(store.folder.rglob("*.damaged"))
+    store.write("features", {"b": record(4.0), "c": record(4.0)})
+    assert store.read("features", "c")["seconds"] == 4.0
+
+
+def test_a_damaged_shard_leaves_a_sign(store: Store):
+    damage(store.write("features", {"a": record(1.5)}), "cut off")
+    again = Store(store.folder, SETTINGS)
+    assert again.keys("features") == set()
+    assert again.has_set_aside("features")
+
+
 def test_damage_after_opening_is_an_error_that_names_the_file(store: Store):
     path = store.write("features", {"a": record(1.5)})
     damage(path, "one bit")

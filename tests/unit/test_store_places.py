@@ -9,7 +9,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput, MissingDependency, StoreError
 from tiepoint.store import Store
-from tiepoint.store.places import LocalPlace, RemotePlace, open_place
+from tiepoint.store.places import HEAD_BYTES, LocalPlace, RemotePlace, open_place
 
 SETTINGS = {"resize": 1024}
 RECORDS = {"a": {"points": np.arange(6, dtype=np.float32).reshape(3, 2), "n": 3}, "b/ü": {"n": 0}}
@@ -86,6 +86,116 @@ def test_the_cache_is_bounded(url: str):
     assert place.fetch("features", shards[3]) == paths[3]
     place.fetch("features", shards[0])
     assert [path.exists() for path in paths] == [True, False, False, True, False]
+
+
+@pytest.fixture
+def large(url: str) -> tuple[str, dict[str, dict]]:
+    """A store whose one shard is much larger than what tells its keys."""
+    random = np.random.default_rng(0)
+    records = {f"{n}": {"x": random.random(100_000, np.float32), "n": n} for n in range(8)}
+    Store(url, SETTINGS).write("features", records)
+    return url, records
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each request for the content of an object has brought."""
+    files, sizes = fsspec.filesystem("memory"), []
+    get_file, cat_file = files.get_file, files.cat_file
+
+    def counted_get(path: str, local: str, **options: object) -> None:
+        get_file(path, local, **options)
+        sizes.append(files.size(path))
+
+    def counted_cat(path: str, **options: object) -> bytes:
+        found = cat_file(path, **options)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(files, "get_file", counted_get)
+    monkeypatch.setattr(files, "cat_file", counted_cat)
+    return sizes
+
+
+def test_keys_and_plain_values_need_the_beginning_of_a_shard_alone(
+    large: tuple[str, dict[str, dict]], fetched: list[int]
+):
+    url, records = large
+    store = Store(url, SETTINGS, check="headers")
+    fetched.clear()
+    for _ in range(2):
+        assert store.missing("features", [*records, "other"]) == ["other"]
+        assert {key: record["n"] for key, record in store.scan("features")} == {f"{n}": n for n in range(8)}
+    assert fetched == [HEAD_BYTES]
+
+
+def test_what_has_been_fetched_is_not_fetched_again(large: tuple[str, dict[str, dict]], fetched: list[int]):
+    url, records = large
+    store = Store(url, SETTINGS, check="headers")
+    shard = store.shard("features", "3")
+    fetched.clear()
+    for key, record in records.items():
+        np.testing.assert_array_equal(store.read("features", key, shard=shard)["x"], record["x"])
+    assert len(list(store.scan("features", "x"))) == len(list(store.scan("features"))) == 8
+    assert len(fetched) == 1
+
+
+def test_a_small_shard_is_fetched_whole_and_once(url: str, fetched: list[int]):
+    Store(url, SETTINGS).write("features", RECORDS)
+    store = Store(url, SETTINGS, check="headers")
+    fetched.clear()
+    assert store.keys("features") == set(RECORDS)
+    assert store.read("features", "a")["n"] == 3
+    assert len(fetched) == 1
+
+
+def test_a_shard_whose_keys_need_more_than_its_beginning(url: str, fetched: list[int]):
+    records = {f"{n}" * 40_000: {"n": n, "x": np.zeros(9)} for n in range(8)}
+    Store(url, SETTINGS).write("features", records)
+    store = Store(url, SETTINGS, check="headers")
+    assert store.keys("features") == set(records)
+    assert {key: record["n"] for key, record in store.scan("features")} == {
+        key: record["n"] for key, record in records.items()
+    }
+    assert store.complaints == []
+
+
+def test_a_damaged_beginning_is_set_aside(large: tuple[str, dict[str, dict]]):
+    url, records = large
+    files = fsspec.filesystem("memory")
+    (path,) = files.glob(f"{url}/features/*.h5")
+    content = bytearray(files.cat_file(path))
+    content[content.index(b'"keys"')] ^= 1
+    files.pipe_file(path, bytes(content))
+    store = Store(url, SETTINGS, check="headers")
+    assert store.missing("features", records) == list(records)
+    assert len(store.complaints) == 1
+    store.write("features", records)
+    assert store.keys("features") == set(records)
+
+
+def test_a_shard_that_is_written_anew_is_not_taken_from_what_was_fetched(
+    large: tuple[str, dict[str, dict]],
+):
+    url, records = large
+    store = Store(url, SETTINGS, check="headers")
+    assert len(store.keys("features")) == 8
+    store.write("features", {key: record | {"n": -1} for key, record in records.items()})
+    assert {record["n"] for _, record in store.scan("features")} == {-1}
+
+
+def test_a_shard_is_set_aside_for_a_reason_of_ones_own(url: str):
+    shard = Store(url, SETTINGS).write("features", RECORDS).name
+    store = Store(url, SETTINGS)
+    assert store.shards("features") == [shard]
+    assert not store.has_set_aside("features")
+    store.set_aside("features", shard)
+    assert store.missing("features", RECORDS) == list(RECORDS)
+    assert store.complaints == []
+    again = Store(url, SETTINGS)
+    assert again.shards("features") == []
+    assert again.has_set_aside("features")
+    assert not again.has_set_aside("matches")
 
 
 def test_an_object_that_is_gone_is_an_error_that_names_it(url: str):

@@ -56,6 +56,10 @@ OtherExecutorOption = Annotated[
         "--executor", metavar="WHO", help=f"{EXECUTOR_HELP} By default as before.", show_default=False
     ),
 ]
+_UNCHOSEN = (
+    "the pairs that are counted here weren't chosen by the last run, of the photographs that have features now; "
+    "run it again, or: tiepoint collection pairs {out}"
+)
 StoresOption = Annotated[
     str | None,
     typer.Option(
@@ -222,6 +226,8 @@ def status(out: EarlierArgument) -> None:
     )
     for line in found.damaged:
         print(f"tiepoint: {line}", file=sys.stderr)
+    if not found.pairs_chosen:
+        print(f"tiepoint: {_UNCHOSEN.format(out=out)}", file=sys.stderr)
     if not found.complete:
         raise typer.Exit(1)
 

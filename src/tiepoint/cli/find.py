@@ -84,7 +84,7 @@ def find(
         progress=not quiet,
     )
     if not quiet:
-        _print_ranking(ranking, output, to_stderr=to_stdout)
+        _print_ranking(ranking, output, turned=rotations is not Rotations.NONE, to_stderr=to_stdout)
     if to_stdout:
         typer.echo(json.dumps(ranking.to_dict()))
     for problem in ranking.problems:
@@ -93,17 +93,19 @@ def find(
         raise typer.Exit(1)
 
 
-def _print_ranking(ranking: "Ranking", picture: Path | None, *, to_stderr: bool) -> None:
+def _print_ranking(ranking: "Ranking", picture: Path | None, *, turned: bool, to_stderr: bool) -> None:
     from tiepoint.cli.tables import print_table
 
+    angle = ("turned by, degrees",) if turned else ()
     print_table(
-        ("probability", "same place", "inliers", "matches", "photograph"),
+        ("probability", "same place", "inliers", "matches", *angle, "photograph"),
         [
             (
                 f"{result.verdict.probability:.2f}",
                 "yes" if result.verdict.same_place else "no",
                 result.verdict.num_inliers,
                 len(result),
+                *([result.rotation1] if turned else []),
                 result.features1.source,
             )
             for result in ranking.results

@@ -79,13 +79,12 @@ def pose(
     assert estimate is not None, "a verifier was given"
     if to_stdout:
         typer.echo(json.dumps(result.to_dict(estimate)))
-    different = fail_on_no_match and not result.verdict.same_place
-    if not (estimate.success or different):
-        raise InvalidInput(f"there is no pose: {estimate.reason}")
     if not quiet:
         _print_summary(result, estimate, to_stderr=to_stdout)
-    if different:
+    if fail_on_no_match and not result.verdict.same_place:
         raise typer.Exit(NO_MATCH)
+    if not estimate.success:
+        raise InvalidInput(f"there is no pose: {estimate.reason}")
 
 
 def _print_summary(result: "MatchResult", estimate: "TwoViewEstimate", *, to_stderr: bool) -> None:

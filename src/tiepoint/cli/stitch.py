@@ -1,7 +1,6 @@
 """`tiepoint stitch A B`."""
 
 import json
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,7 +72,14 @@ def stitch(
     set_up_logging(quiet=quiet)
     use_threads(threads)
     to_stdout = json_file == "-"
-    result, estimate = stitch_to_files(
+
+    def tell(result: "MatchResult", estimate: "TwoViewEstimate") -> None:
+        if not quiet:
+            _print_summary(result, estimate, to_stderr=to_stdout)
+        if to_stdout:
+            typer.echo(json.dumps(result.to_dict(estimate)))
+
+    result, _ = stitch_to_files(
         image0,
         image1,
         output,
@@ -81,6 +87,7 @@ def stitch(
         mode=mode.value,
         max_error_px=max_error_px,
         only_same_place=fail_on_no_match,
+        on_match=tell,
         json=None if to_stdout else json_file,
         preset=preset,
         max_keypoints=max_keypoints,
@@ -91,26 +98,17 @@ def stitch(
         accept_license=accept_license,
         progress=not quiet,
     )
-    different = fail_on_no_match and not result.verdict.same_place
-    if not quiet:
-        pictures = {} if different else {"panorama": output, "overlay": overlay}
-        _print_summary(result, estimate, pictures, to_stderr=to_stdout)
-    if to_stdout:
-        typer.echo(json.dumps(result.to_dict(estimate)))
-    if different:
+    if fail_on_no_match and not result.verdict.same_place:
         raise typer.Exit(NO_MATCH)
+    if not quiet:
+        typer.echo(f"panorama: {output}", err=to_stdout)
+    if overlay is not None and not quiet:
+        typer.echo(f"overlay: {overlay}", err=to_stdout)
 
 
-def _print_summary(
-    result: "MatchResult",
-    estimate: "TwoViewEstimate",
-    pictures: Mapping[str, Path | None],
-    *,
-    to_stderr: bool,
-) -> None:
+def _print_summary(result: "MatchResult", estimate: "TwoViewEstimate", *, to_stderr: bool) -> None:
     from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches, summarize_verdict
 
     print_images(result, to_stderr=to_stderr)
     lines = [summarize_matches(result), summarize_verdict(result), *summarize_estimate(result, estimate)]
-    lines += [f"{name}: {path}" for name, path in pictures.items() if path is not None]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)

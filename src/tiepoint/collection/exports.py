@@ -81,7 +81,11 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
     pa = _pyarrow()
     path = place_file(file, collection.folder / "exports" / "matches.parquet")
     schema = _schema(pa)
-    with replacing(path) as temporary, pa.parquet.ParquetWriter(temporary, schema) as writer:
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as stream,  # pyarrow takes only names that are UTF-8
+        pa.parquet.ParquetWriter(stream, schema) as writer,
+    ):
         pairs = _pairs(collection)
         while group := list(islice(pairs, PAIRS_A_GROUP)):
             batches = [pa.record_batch(_columns(contents), schema=schema) for contents in group]

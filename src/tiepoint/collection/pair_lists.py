@@ -21,7 +21,7 @@ def read_pair_list(
     """Read the pairs of a list.
 
     Names are separated by a tab or by spaces; a name with spaces stands in double quotes where there is no tab. Empty
-    lines, and those that begin with "#", say nothing.
+    lines say nothing; nor do those that begin with "#", unless a photograph has the name that stands there first.
 
     Args:
         path: of the list, in UTF-8.
@@ -37,7 +37,10 @@ def read_pair_list(
     found, problems = array("i"), []
     for number, line in _lines(Path(path)):
         try:
-            found.extend(_pair(line, places))
+            words = _words(line)
+            if line.startswith("#") and words[0] not in places:
+                continue
+            found.extend(_pair(words, places))
         except InvalidInput as error:
             problems.append(f"{path}:{number}: {error}")
     return np.frombuffer(found, np.int32).reshape(-1, 2), _shortened(problems, path)
@@ -53,15 +56,18 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.expanduser().open(encoding="utf-8-sig", errors="surrogateescape") as file:
             for number, line in enumerate(file, start=1):
-                if line.strip() and not line.startswith("#"):
+                if line.strip():
                     yield number, line.strip("\r\n")
     except OSError as error:
         raise InvalidInput(f"can't read the list of pairs {path}: {error.strerror or error}") from error
 
 
-def _pair(line: str, places: Mapping[str, int]) -> tuple[int, int]:
+def _words(line: str) -> list[str]:
     separator = "\t" if "\t" in line else " "
-    words = next(csv.reader([line.strip(" ")], delimiter=separator, skipinitialspace=True))
+    return next(csv.reader([line.strip(" ")], delimiter=separator, skipinitialspace=True))
+
+
+def _pair(words: Sequence[str], places: Mapping[str, int]) -> tuple[int, int]:
     if len(words) != 2:
         raise InvalidInput(
             f"expected the names of two photographs, but found {len(words)}; separate them by a tab, or put names "

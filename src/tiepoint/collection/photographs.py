@@ -73,6 +73,7 @@ def find_photographs(
     for path in find_images(folder):
         name = path.relative_to(folder).as_posix()
         try:
+            _check_name(name)
             photographs.append(_unchanged(known.get(name), path) or read_photograph(path, name))
         except (InvalidInput, OSError) as error:
             problems.append(_problem(path, error))
@@ -131,6 +132,15 @@ def photograph_from_record(record: Mapping[str, Any], folder: str | os.PathLike[
         "position": None if position is None else Position(*position),
     }
     return Photograph(**{**record, **typed})
+
+
+def _check_name(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"{name!r}: the name isn't UTF-8, and most programs that a collection is for can't read it; rename it"
+        ) from error
 
 
 def _unchanged(known: Photograph | None, path: Path) -> Photograph | None:

@@ -125,7 +125,7 @@ def write_summary(found: Reconstruction, path: Path) -> None:
     """As JSON, whole or not at all."""
     values = asdict(found) | {"folder": None if found.folder is None else str(found.folder)}
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def _map(database: Path, photographs: Path, sparse: Path, threads: int | None, seed: int) -> dict[int, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from tiepoint.errors import MissingDependency
 
@@ -50,23 +50,35 @@ def nearest_images(
     Raises:
         MissingDependency: faiss isn't installed.
     """
-    sampled = np.linspace(0, images - 1, min(images, SAMPLED_IMAGES)).astype(int).tolist()
-    descriptors = _sample(map(descriptors_of, sampled), seed)
-    if len(descriptors) == 0:
-        return np.full((images, min(count, max(images - 1, 0))), -1, np.int32)
-    centroids = train_centroids(descriptors, seed=seed)
-    mean, basis = _projection(np.stack([vlad(descriptors_of(image), centroids) for image in sampled]))
-
-    index, described = _faiss().IndexFlatIP(basis.shape[1]), np.zeros(images, bool)
-    for block in _blocks(images):
-        pooled = np.stack([vlad(descriptors_of(image), centroids) for image in block])
-        described[block.start : block.stop] = pooled.any(axis=1)
-        index.add(_unit((pooled - mean) @ basis)[pooled.any(axis=1)])
+    index, described = _index(descriptors_of, images, seed)
     found = np.full((images, min(count, max(images - 1, 0))), -1, np.int32)
     if described.any():
         neighbours = _neighbours(index, found.shape[1])
         found[described, : neighbours.shape[1]] = np.flatnonzero(described)[neighbours]
     return found
+
+
+def nearest_to(
+    query: int, descriptors_of: DescriptorsOf, images: int, count: int, *, seed: int = 0
+) -> Int32[np.ndarray, "k"]:
+    """One row of `nearest_images`, without -1: time grows with the number of photographs, not with its square.
+
+    Args:
+        query: index of the photograph whose neighbours are wanted.
+        descriptors_of: as for `nearest_images`, as all that follow.
+        images: likewise.
+        count: likewise.
+        seed: likewise.
+
+    Raises:
+        MissingDependency: faiss isn't installed.
+    """
+    index, described = _index(descriptors_of, images, seed)
+    if not described[query]:
+        return np.empty(0, np.int32)
+    place = int(described[:query].sum())
+    (neighbours,) = _search(index, range(place, place + 1), min(count, index.ntotal - 1))
+    return np.flatnonzero(described)[neighbours].astype(np.int32)
 
 
 def train_centroids(
@@ -93,6 +105,23 @@ def vlad(
     sums = np.zeros_like(centroids)
     np.add.at(sums, nearest, descriptors - centroids[nearest])
     return _unit(_unit(sums).reshape(1, -1))[0]
+
+
+def _index(descriptors_of: DescriptorsOf, images: int, seed: int) -> tuple[Any, Bool[np.ndarray, "n"]]:
+    """The projected vectors of all photographs that have descriptors, in order; and which have."""
+    described = np.zeros(images, bool)
+    sampled = np.linspace(0, images - 1, min(images, SAMPLED_IMAGES)).astype(int).tolist()
+    descriptors = _sample(map(descriptors_of, sampled), seed)
+    if len(descriptors) == 0:
+        return None, described
+    centroids = train_centroids(descriptors, seed=seed)
+    mean, basis = _projection(np.stack([vlad(descriptors_of(image), centroids) for image in sampled]))
+    index = _faiss().IndexFlatIP(basis.shape[1])
+    for block in _blocks(images):
+        pooled = np.stack([vlad(descriptors_of(image), centroids) for image in block])
+        described[block.start : block.stop] = pooled.any(axis=1)
+        index.add(_unit((pooled - mean) @ basis)[pooled.any(axis=1)])
+    return index, described
 
 
 def _sample(photographs: Iterable[Float32[np.ndarray, "_ d"]], seed: int) -> Float32[np.ndarray, "n d"]:

@@ -28,6 +28,9 @@ from tiepoint.presets import DEFAULT_PRESET, find_preset
 Stage = Literal["extract", "pairs", "match", "verify"]
 """The last stage of a run."""
 
+LATER = ("pairs", "verify", "max_error_px")
+"""Options of the stages behind "extract": a run that ends there keeps those of an earlier one."""
+
 
 def match_collection(
     photos: str | os.PathLike[str],
@@ -55,7 +58,8 @@ def match_collection(
         executor: "serial", "processes:N" (scripts need `if __name__ == "__main__":`) or "ray[:ADDRESS]".
         verify: whether to estimate each pair's fundamental matrix.
         max_error_px: largest Sampson error of an inlier; the default is COLMAP's own.
-        until: the last stage: "extract", "pairs", "match" or "verify".
+        until: the last stage: "extract", "pairs", "match" or "verify". A run until "extract" leaves it at the pairs,
+            verify and max_error_px of an earlier run, where there was one.
         stores: where features and matches go: a folder, or a URL such as "s3://bucket/folder"; None: into `out`.
         threads: of torch in each worker; None: with "processes" a share of the cores, with "ray" one, else as it is.
         progress: shows how far it is.
@@ -82,12 +86,16 @@ def match_collection(
         "executor": executor,
         "verify": verify,
         "max_error_px": float(max_error_px),
+        "threads": threads,
         "load": options,
     }
     photos, folder, diary = Path(photos).absolute(), Path(out), Diary(progress)
     last: Stage = "match" if until == "verify" and not verify else until
     with diary.timed("total"):
-        photographs = _find(photos, prepare_folder(folder), diary)
+        before = prepare_folder(folder)
+        if before and last == "extract":
+            asked |= {name: value for name, value in before.options.items() if name in LATER}
+        photographs = _find(photos, before, diary)
         plan = State(
             photos=photos,
             photographs=photographs,
@@ -95,7 +103,7 @@ def match_collection(
             stores=str(Path(stores).absolute()) if stores and "://" not in stores else stores or "",
             settings={},
         )
-        counts = _work(plan, folder, threads, last, diary)
+        counts = _work(plan, folder, last, diary)
     report = RunReport(
         out=str(out),
         photos=str(photos),
@@ -156,7 +164,7 @@ def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) ->
     return photographs
 
 
-def _work(plan: State, folder: Path, threads: int | None, until: Stage, diary: Diary) -> dict[str, int]:
+def _work(plan: State, folder: Path, until: Stage, diary: Diary) -> dict[str, int]:
     """Start workers, write down what they are to do, and go through the stages; what there is then, in numbers."""
     options, location = plan.options, stores_of(folder, plan.stores)
     job = Job(
@@ -164,7 +172,7 @@ def _work(plan: State, folder: Path, threads: int | None, until: Stage, diary: D
         load=options["load"],
         max_error_px=options["max_error_px"],
         stores=location,
-        threads=threads,
+        threads=options["threads"],
     )
     with ExitStack() as stack:
         with diary.timed("load"):

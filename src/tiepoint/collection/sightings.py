@@ -6,17 +6,20 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.colmap import upright_points
-from tiepoint.collection.retrieval import nearest_images
+from tiepoint.collection.colmap import colmap_keypoints, upright_points
+from tiepoint.collection.retrieval import nearest_to
 from tiepoint.errors import InvalidInput
 from tiepoint.matcher import Matcher
 from tiepoint.types import Features
 
 PAIRS_AT_A_TIME = 16
 """Photographs whose features are in memory together."""
+
+SAME_PX = 0.01
+"""How far a keypoint of a model may be from the collection's: what a model loses that went through text files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,8 +59,8 @@ def find_sightings(
     images = {image.name: image for image in map(model.image, model.reg_image_ids())}
     names = _chosen(query, collection, list(images), photographs)
     found, matched = [np.empty((0, 2), np.int64)], {}
-    for name, matches in _matches(query, collection, names, matcher):
-        points = point_numbers(images[name], len(collection.features(name)))
+    for name, features, matches in _matches(query, collection, names, matcher):
+        points = point_numbers(images[name], features)
         seen = np.column_stack([matches[:, 0], points[matches[:, 1]]])
         found.append(seen[seen[:, 1] >= 0])
         matched[name] = len(found[-1])
@@ -66,18 +69,35 @@ def find_sightings(
     return Sightings(keypoints=keypoints, points=points, matched={name: matched[name] for name in ordered})
 
 
-def point_numbers(image: Any, keypoints: int) -> Int[np.ndarray, "n"]:
+def check_keypoints(image: Any, features: Features) -> None:
+    """Find out whether a registered image has the keypoints that the collection has now, in the same order.
+
+    Raises:
+        InvalidInput: it has others.
+    """
+    theirs, ours = model_keypoints(image), colmap_keypoints(features)
+    if len(theirs) != len(ours):
+        difference = f"{len(theirs)} keypoints of {image.name!r}, the collection {len(ours)}"
+    elif moved := int((np.abs(theirs - ours) > SAME_PX).any(axis=1).sum()):
+        difference = f"{moved} of {len(ours)} keypoints of {image.name!r} elsewhere than the collection"
+    else:
+        return
+    raise InvalidInput(f"the model has {difference}: it was made of other features; reconstruct again")
+
+
+def model_keypoints(image: Any) -> Float64[np.ndarray, "n 2"]:
+    """Keypoints of a registered image in COLMAP's convention, as `colmap_keypoints` gives them."""
+    return np.array([point.xy for point in image.points2D], np.float64).reshape(-1, 2)
+
+
+def point_numbers(image: Any, features: Features) -> Int[np.ndarray, "n"]:
     """The number of the 3-D point that each keypoint of a registered image sees; -1: none.
 
     Raises:
-        InvalidInput: the image of the model has another number of keypoints.
+        InvalidInput: the image of the model has other keypoints.
     """
-    if image.num_points2D() != keypoints:
-        raise InvalidInput(
-            f"the model has {image.num_points2D()} keypoints of {image.name!r}, the collection {keypoints}: it was made "
-            "of other features; reconstruct again"
-        )
-    numbers = np.full(keypoints, -1, np.int64)
+    check_keypoints(image, features)
+    numbers = np.full(len(features), -1, np.int64)
     for place in image.get_observation_point2D_idxs():
         numbers[place] = image.points2D[place].point3D_id
     return numbers
@@ -85,7 +105,7 @@ def point_numbers(image: Any, keypoints: int) -> Int[np.ndarray, "n"]:
 
 def seen_points(image: Any, features: Features, points: Int[np.ndarray, "k"]) -> Float[np.ndarray, "k 2"]:
     """Where a registered image sees these 3-D points: (x, y) px of the upright image; NaN where it doesn't."""
-    numbers = point_numbers(image, len(features)).tolist()
+    numbers = point_numbers(image, features).tolist()
     places = {number: place for place, number in enumerate(numbers) if number >= 0}
     xy = [image.points2D[places[p]].xy if p in places else (np.nan, np.nan) for p in points.tolist()]
     return upright_points(np.array(xy, np.float64).reshape(-1, 2), features)
@@ -100,15 +120,16 @@ def _chosen(query: Features, collection: Collection, names: list[str], count: in
         features = query if index == len(names) else collection.features(names[index])
         return features.descriptors.float().cpu().numpy()
 
-    nearest = nearest_images(descriptors_of, len(names) + 1, count)[-1]
-    return [names[index] for index in nearest.tolist() if index >= 0]
+    nearest = nearest_to(len(names), descriptors_of, len(names) + 1, count)
+    return [names[index] for index in nearest.tolist()]
 
 
 def _matches(
     query: Features, collection: Collection, names: list[str], matcher: Matcher
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and their (k, 2) matches with the query, so many at a time that memory doesn't grow."""
+) -> Iterator[tuple[str, Features, np.ndarray]]:
+    """Names, their features and (k, 2) matches with the query, so many at a time that memory doesn't grow."""
     rest = iter(names)
     while batch := list(islice(rest, PAIRS_AT_A_TIME)):
-        results = matcher.match_features([(query, collection.features(name)) for name in batch])
-        yield from ((name, result.matches) for name, result in zip(batch, results, strict=True))
+        features = [collection.features(name) for name in batch]
+        results = matcher.match_features([(query, each) for each in features])
+        yield from zip(batch, features, (result.matches for result in results), strict=True)

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from tiepoint.collection.executors.table import Executor
+from tiepoint.collection.origins import STALE
 from tiepoint.collection.pairs import ChosenPairs, choose_pairs, read_pair_choice
 from tiepoint.collection.photographs import Photograph, by_content
 from tiepoint.collection.plan import (
@@ -19,7 +20,7 @@ from tiepoint.collection.plan import (
     plan_matching,
 )
 from tiepoint.collection.progress import Progress
-from tiepoint.collection.state import write_chosen_pairs
+from tiepoint.collection.state import source_of_pairs, write_chosen_pairs
 from tiepoint.collection.stores import KINDS, Stores
 from tiepoint.collection.work import Extract, Match, Task, Verify
 from tiepoint.keys import KeySet, pair_key
@@ -113,6 +114,7 @@ class Stages:
         units = list(plan_extraction(self.photographs, done, size=size))
         total = sum(len(unit.photographs) for unit in units)
         self._do("features", "extract", total, (Extract(unit.photographs) for unit in units))
+        self._set_stale_aside("matches", "features")
         same = (group for group in by_content(self.photographs) if len(group) > 1)
         self._diary.notes += [
             f"{' and '.join(photo.name for photo in group)} have the same content" for group in same
@@ -137,12 +139,14 @@ class Stages:
         self._diary.problems += chosen.problems
         if not len(chosen):
             self._diary.problems.append(f"no pairs: {pairs} finds none among {len(usable)} photographs")
-        write_chosen_pairs(folder, chosen)
+        source = source_of_pairs(pairs, usable, self._stores.features.settings)
+        write_chosen_pairs(folder, chosen, source)
         return chosen
 
     def match(self, chosen: ChosenPairs) -> None:
         """Make the matches that are missing."""
         self._do_pairs("matches", "match", chosen, self._match_task)
+        self._set_stale_aside("verified", "matches")
 
     def verify(self, chosen: ChosenPairs) -> None:
         """Make the geometry that is missing."""
@@ -168,6 +172,26 @@ class Stages:
         units = plan_matching(chosen, done, size=size)
         total = len(chosen) - (int(done.holds(_pair_keys(chosen)).sum()) if len(done) else 0)
         self._do(kind, stage, total, map(task, units))
+
+    def _set_stale_aside(self, kind: str, source: str) -> None:
+        """Where records of the source may have been made again, have what was made of the former ones count no more.
+
+        They may have been in this run; or in one that was killed before it came here, or one with another store of
+        this kind, but then a file was set aside.
+        """
+        sources, store = self._stores.of(source), self._stores.of(kind)
+        perhaps = self._diary.new[source] or sources.has_set_aside(source) or store.has_set_aside(kind)
+        if not (perhaps and len(store.done(kind))):
+            return
+        with self._diary.timed("check"):
+            stale = list(STALE[kind](self._stores))
+            for shard in stale:
+                store.set_aside(kind, shard)
+        if stale:
+            self._diary.notes.append(
+                f"{len(stale)} files of {kind} were made of {source} that have been made again since; "
+                "they were set aside, and what they held is made again"
+            )
 
     def _do(self, kind: str, stage: str, total: int, tasks: Iterable[Task]) -> None:
         """Have tasks done, and take notes of what came of them."""

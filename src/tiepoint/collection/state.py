@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any
 from tiepoint.collection.photographs import Photograph, photograph_from_record, photograph_to_record
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.files import check_writable, replacing
+from tiepoint.store.store import digest_of
 
 FORMAT = 1
 COLLECTION = "collection.json"
 PAIRS = "pairs.txt"
+COMMENT = "# "
 
 OURS = (COLLECTION, PAIRS, "stores", "report.json", "report.html", "colmap", "exports", "view.html")
 """What an output folder holds; without `COLLECTION`, what is left after that was removed."""
@@ -104,12 +106,33 @@ def write_state(folder: Path, state: State) -> None:
         temporary.write_text(json.dumps(contents, indent=1, default=str) + "\n", encoding="utf-8")
 
 
-def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """Write names of two photographs a line, as `list:FILE` reads them. Raises InvalidInput where that can't be."""
+def source_of_pairs(choice: str, photographs: Iterable[Photograph], features: Mapping[str, Any]) -> str:
+    """What a choice of pairs follows from, in one line: how they are chosen, of which photographs, by which features.
+
+    Args:
+        choice: as `match_collection` takes it.
+        photographs: that have features.
+        features: the settings of these.
+    """
+    return f"{json.dumps(choice)} {digest_of([[photograph.key for photograph in photographs], features])}"
+
+
+def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: str) -> None:
+    """Write names of two photographs a line, as `list:FILE` reads them, below a comment that says of what they are.
+
+    Args:
+        folder: the output folder.
+        pairs: names.
+        source: from `source_of_pairs`; it tells `status` whether these pairs are those that the last run asked for.
+
+    Raises:
+        InvalidInput: they can't be written.
+    """
     with (
         replacing(folder / PAIRS) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
+        file.write(f"{COMMENT}{source}\n")
         csv.writer(file, delimiter="\t", lineterminator="\n").writerows(pairs)
 
 
@@ -118,7 +141,18 @@ def read_chosen_pairs(folder: Path) -> Iterator[tuple[str, str]]:
     path = folder / PAIRS
     if path.is_file():
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield from ((name0, name1) for name0, name1 in csv.reader(file, delimiter="\t"))
+            rows = csv.reader(file, delimiter="\t")
+            yield from ((row[0], row[1]) for row in rows if len(row) == 2)  # the comment has no tab
+
+
+def read_source_of_pairs(folder: Path) -> str:
+    """The `source` with which the chosen pairs were written; "" where there is none."""
+    path = folder / PAIRS
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        first = file.readline().rstrip("\n")
+    return first.removeprefix(COMMENT) if first.startswith(COMMENT) else ""
 
 
 def _state(found: dict[str, Any]) -> State:

@@ -1,11 +1,18 @@
 """status: what of a collection is done, what is missing, and what is damaged."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiepoint.collection.state import State, read_chosen_pairs, read_state, stores_of
+from tiepoint.collection.state import (
+    State,
+    read_chosen_pairs,
+    read_source_of_pairs,
+    read_state,
+    source_of_pairs,
+    stores_of,
+)
 from tiepoint.collection.stores import Stores
 from tiepoint.keys import pair_key
 
@@ -29,9 +36,16 @@ class StageStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a collection is."""
+    """How far a collection is.
+
+    Attributes:
+        stages: those of the last run.
+        pairs_chosen: whether the pairs that the stages count are those that the last run asked for; False where it ended
+            before it chose them, or photographs have got or lost their features since.
+    """
 
     stages: tuple[StageStatus, ...]
+    pairs_chosen: bool = True
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -40,8 +54,8 @@ class Status:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing, and nothing was damaged."""
-        return not any(stage.missing or stage.damaged for stage in self.stages)
+        """Whether the pairs are chosen, nothing is missing, and nothing was damaged."""
+        return self.pairs_chosen and not any(stage.missing or stage.damaged for stage in self.stages)
 
 
 def read_status(out: str | os.PathLike[str]) -> Status:
@@ -57,19 +71,27 @@ def read_status(out: str | os.PathLike[str]) -> Status:
     folder = Path(out)
     state = read_state(folder)
     stores = Stores.open(stores_of(folder, state.stores), state.settings)
-    stages = [_look(stores, "extract", "features", [photograph.key for photograph in state.photographs])]
-    pairs = list(_pair_keys(folder, state))
-    stages.append(_look(stores, "match", "matches", pairs))
+    stages = [_look(stores, "extract", "features", (photograph.key for photograph in state.photographs))]
+    stages.append(_look(stores, "match", "matches", _pair_keys(folder, state)))
     if state.options["verify"]:
-        stages.append(_look(stores, "verify", "verified", pairs))
-    return Status(tuple(stages))
+        stages.append(_look(stores, "verify", "verified", _pair_keys(folder, state)))
+    return Status(tuple(stages), _pairs_chosen(folder, state, stores))
 
 
-def _look(stores: Stores, name: str, kind: str, keys: list[str]) -> StageStatus:
+def _look(stores: Stores, name: str, kind: str, keys: Iterable[str]) -> StageStatus:
     store = stores.of(kind)
     damaged = tuple(store.damaged(kind))
-    done = int(store.done(kind).holds(keys).sum())
-    return StageStatus(name=name, done=done, missing=len(keys) - done, damaged=damaged)
+    there = store.done(kind).holds(keys)
+    done = int(there.sum())
+    return StageStatus(name=name, done=done, missing=len(there) - done, damaged=damaged)
+
+
+def _pairs_chosen(folder: Path, state: State, stores: Stores) -> bool:
+    """Whether the pairs that are written down were chosen by this run, of what has features now."""
+    there = stores.features.done("features").holds(photograph.key for photograph in state.photographs)
+    usable = (photograph for photograph, found in zip(state.photographs, there, strict=True) if found)
+    asked = source_of_pairs(state.options["pairs"], usable, state.settings["features"])
+    return read_source_of_pairs(folder) == asked
 
 
 def _pair_keys(folder: Path, state: State) -> Iterator[str]:

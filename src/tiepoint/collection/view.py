@@ -12,6 +12,7 @@ from tiepoint.collection.colmap_database import FOLDER
 from tiepoint.collection.destinations import place_file
 from tiepoint.collection.plots import CAMERA, INK, graph_figure, require_plotly, scene_figure
 from tiepoint.collection.reconstruction import SPARSE, read_model
+from tiepoint.collection.sightings import check_keypoints
 from tiepoint.collection.statistics import Edge, PhotographStatistics, count_photographs
 from tiepoint.files import replacing
 
@@ -43,17 +44,28 @@ def write_view(
         The path.
 
     Raises:
-        InvalidInput: no such collection, a damaged model, or the file can't be written.
+        InvalidInput: no such collection, a model that is damaged or was made of other features, or the file can't be
+            written.
         MissingDependency: plotly isn't installed; or pycolmap, and there is a model.
     """
     opened = open_collection(collection) if isinstance(collection, str | os.PathLike) else collection
     require_plotly()
-    model = read_model(opened) if (opened.folder / FOLDER / SPARSE / "0").is_dir() else None
+    model = _read_model(opened) if (opened.folder / FOLDER / SPARSE / "0").is_dir() else None
     statistics, edges = count_photographs(opened, model)
     path = place_file(file, opened.folder / VIEW)
     with replacing(path) as temporary:
-        temporary.write_text(_page(opened, model, statistics, edges), encoding="utf-8")
+        page = _page(opened, model, statistics, edges)
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path
+
+
+def _read_model(collection: Collection) -> Any:
+    """The model, after its keypoints were compared with those of the photographs that are still there."""
+    model, names = read_model(collection), {photograph.name for photograph in collection.photographs}
+    for image in map(model.image, model.reg_image_ids()):
+        if image.name in names:
+            check_keypoints(image, collection.features(image.name))
+    return model
 
 
 def _page(

@@ -15,13 +15,15 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tiepoint.api import load
+from tiepoint.collection.origins import keypoints_digest, matches_digest, pair_origin
 from tiepoint.collection.photographs import Photograph
 from tiepoint.collection.stores import Stores, estimate_to_record
-from tiepoint.errors import InvalidInput
+from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.geometry.estimate import estimate_fundamental
 from tiepoint.keys import pair_key
 from tiepoint.matcher import Matcher
 from tiepoint.records import features_from_record, features_to_record, matches_to_record
+from tiepoint.result import MatchResult
 from tiepoint.types import Features
 
 KEPT = 128
@@ -148,7 +150,7 @@ class Worker:
             try:
                 if photograph.digest not in by_content:
                     by_content[photograph.digest] = self._features_of(photograph)
-                records[photograph.key] = _features_record(by_content[photograph.digest])
+                records[photograph.key] = _features_record(photograph.key, by_content[photograph.digest])
             except (InvalidInput, OSError) as error:
                 problems.append(f"{photograph.name}: {error}")
         watch.lap("extract")
@@ -168,9 +170,9 @@ class Worker:
             [(features[key0], features[key1]) for key0, key1 in task.pairs]
         )
         watch.lap("match")
+        digests = {key: keypoints_digest(key, features[key].keypoints.numpy()) for key in features}
         records = {
-            pair_key(pair): matches_to_record(result.matches, result.scores)
-            | {"num_matches": len(result), "layers_run": result.layers_run}
+            pair_key(pair): _matches_record(result, pair_origin(pair, digests))
             for pair, result in zip(task.pairs, results, strict=True)
         }
         return self._written("matches", records, task.pairs, watch)
@@ -182,20 +184,32 @@ class Worker:
             for key in dict.fromkeys(key for pair in task.pairs for key in pair)
         }
         watch.lap("read")
-        records = {pair_key(pair): self._estimate(pair, keypoints, task.shards) for pair in task.pairs}
+        digests = {key: keypoints_digest(key, keypoints[key]) for key in keypoints}
+        records = {
+            pair_key(pair): self._estimate(
+                pair, keypoints, pair_origin(pair, digests), task.shards[pair_key(pair)]
+            )
+            for pair in task.pairs
+        }
         watch.lap("verify")
         return self._written("verified", records, task.pairs, watch)
 
     def _estimate(
-        self, pair: Pair, keypoints: dict[str, np.ndarray], shards: dict[str, str]
+        self, pair: Pair, keypoints: dict[str, np.ndarray], origin: str, shard: str
     ) -> dict[str, Any]:
         key = pair_key(pair)
-        found = self._stores.matches.read("matches", key, shard=shards[key])
+        found = self._stores.matches.read("matches", key, shard=shard)
+        if found.get("made_of") not in (None, origin):
+            self._stores.matches.set_aside("matches", shard)
+            raise StoreError(
+                f"the matches of {key!r} were made of other features than there are now, and were set aside; "
+                "run the same command again"
+            )
         points0, points1 = (keypoints[image][found["matches"][:, side]] for side, image in enumerate(pair))
         estimate = estimate_fundamental(
             _Points(points0, points1, found["scores"]), max_error_px=self.job.max_error_px, seed=0
         )
-        return estimate_to_record(estimate)
+        return estimate_to_record(estimate) | {"made_of": found.get("digest")}
 
     def _read_features(self, key: str, shard: str) -> Features:
         """Features as the store has them, the least recently asked for making room for new ones."""
@@ -248,8 +262,20 @@ def settings_of(matcher: Matcher, max_error_px: float) -> dict[str, dict[str, An
     return {"features": features, "matches": matches, "verified": {**matches, **geometry}}
 
 
-def _features_record(features: Features) -> dict[str, Any]:
-    return features_to_record(features) | {"source": None, "num_keypoints": len(features)}
+def _features_record(key: str, features: Features) -> dict[str, Any]:
+    record = features_to_record(features)
+    digest = keypoints_digest(key, record["keypoints"])
+    return record | {"source": None, "num_keypoints": len(features), "digest": digest}
+
+
+def _matches_record(result: MatchResult, made_of: str) -> dict[str, Any]:
+    record = matches_to_record(result.matches, result.scores)
+    return record | {
+        "num_matches": len(result),
+        "layers_run": result.layers_run,
+        "made_of": made_of,
+        "digest": matches_digest(made_of, record["matches"]),
+    }
 
 
 def check_unchanged(photograph: Photograph) -> None:

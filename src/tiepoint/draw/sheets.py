@@ -1,6 +1,6 @@
 """A sheet of small pictures, each with a caption and a frame that says whether it fits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,32 +40,36 @@ class Cell:
     good: bool | None = None
 
 
-def contact_sheet(cells: Sequence[Cell], *, columns: int = 4) -> PIL.Image.Image:
+def contact_sheet(cells: Iterable[Cell], *, columns: int = 4) -> PIL.Image.Image:
     """Put pictures into rows.
 
     Args:
-        cells: at least one.
+        cells: at least one; each is reduced before the next is asked for, so that only small pictures are kept.
         columns: pictures a row, at most.
 
     Returns:
         An RGB picture.
     """
-    pictures = [_small(cell) for cell in cells]
+    captions, pictures = zip(*map(_reduced, cells), strict=True)
     rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
     tops = np.cumsum([GAP, *(max(picture.height for picture in row) + CAPTION_HEIGHT + GAP for row in rows)])
     size = (len(rows[0]) * (SIDE + GAP) + GAP, int(tops[-1]))
     sheet = PIL.Image.new("RGB", size, BACKGROUND)
-    for number, (cell, picture) in enumerate(zip(cells, pictures, strict=True)):
+    for number, (caption, picture) in enumerate(zip(captions, pictures, strict=True)):
         row, column = divmod(number, columns)
         left, bottom = GAP + column * (SIDE + GAP), int(tops[row + 1]) - GAP - CAPTION_HEIGHT
         sheet.paste(picture, (left + (SIDE - picture.width) // 2, bottom - picture.height))
-        _write(sheet, cell.caption, (left, bottom + 3))
+        _write(sheet, caption, (left, bottom + 3))
     return sheet
 
 
 def _write(sheet: PIL.Image.Image, caption: str, corner: tuple[int, int]) -> None:
     font = PIL.ImageFont.load_default(size=FONT_SIZE)
     PIL.ImageDraw.Draw(sheet).text(corner, _cut(caption, font, SIDE), fill=PLAIN, font=font)
+
+
+def _reduced(cell: Cell) -> tuple[str, PIL.Image.Image]:
+    return cell.caption, _small(cell)
 
 
 def _small(cell: Cell) -> PIL.Image.Image:

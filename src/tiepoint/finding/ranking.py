@@ -57,18 +57,7 @@ class Ranking:
         Raises:
             InvalidInput: a photograph can't be read any more.
         """
-        cells = [Cell(image=read_image(self.query), caption=f"query: {Path(self.query).name}")]
-        for result in self.results:
-            name, verdict = Path(result.features1.source or "").name, result.verdict
-            cells.append(
-                Cell(
-                    image=read_image(result.features1.source or ""),
-                    caption=f"{verdict.probability:.2f}  {verdict.num_inliers} of {len(result)}  {name}",
-                    points=result.points1,
-                    good=verdict.same_place,
-                )
-            )
-        return contact_sheet(cells)
+        return contact_sheet(_cells(self))
 
 
 def find(
@@ -183,6 +172,22 @@ def _results(found: Iterable[MatchResult | InvalidInput]) -> Iterator[MatchResul
 
 def _strength(result: MatchResult) -> tuple[float, int]:
     return result.verdict.probability, result.verdict.num_inliers
+
+
+def _cells(ranking: Ranking) -> Iterator[Cell]:
+    """One after the other, so that no two photographs need be in memory."""
+    yield Cell(image=read_image(ranking.query), caption=f"query: {Path(ranking.query).name}")
+    yield from map(_cell, ranking.results)
+
+
+def _cell(result: MatchResult) -> Cell:
+    source, verdict = result.features1.source or "", result.verdict
+    return Cell(
+        image=read_image(source),
+        caption=f"{verdict.probability:.2f}  {verdict.num_inliers} of {len(result)}  {Path(source).name}",
+        points=result.points1,
+        good=verdict.same_place,
+    )
 
 
 def _row(result: MatchResult) -> dict[str, Any]:

@@ -8,6 +8,7 @@
     shards   one shard as an HDF5 file
     index    where the record of a key is, in twenty bytes a key
     places   where shards lie: a local folder, or object storage
+    cache    what was fetched from there
 
 A record is what is known under one key: arrays, and plain values. A shard is written under a temporary name and takes
 its own at once, so a reader never sees half of one, and any number of processes may write to one store. Resuming is

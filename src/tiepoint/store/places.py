@@ -1,10 +1,6 @@
 """Where shards lie: a local folder, or object storage by fsspec. Either way a shard appears whole or not at all."""
 
 import os
-import shutil
-import tempfile
-import weakref
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,12 +8,18 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.files import replacing
+from tiepoint.store.cache import Cache
 
 Location: TypeAlias = str | os.PathLike[str]
 """A folder, or the URL of one: "s3://bucket/folder"."""
 
 SUFFIX = ".h5"
-DAMAGED = ".damaged"  # added to the name of a shard that can't be trusted
+DAMAGED, STALE = ".damaged", ".stale"
+"""What is added to the name of a shard that is set aside: its bytes can't be trusted, or what it was made of has changed."""
+
+HEAD_BYTES = 1 << 17
+"""So much of an object is fetched to learn what it holds; the tables that say so stand in front."""
+
 CACHE_BYTES = 4 << 30
 """How much of an object store is kept on the local disk, the least recently read going first."""
 
@@ -46,12 +48,20 @@ class Place(Protocol):
         """A local file with the content of a shard. Raises InvalidInput or OSError where that can't be had."""
         ...
 
+    def fetch_head(self, kind: str, name: str) -> Path:
+        """The same, where what lies behind the first `HEAD_BYTES` may be zeros."""
+        ...
+
     def adding(self, kind: str, name: str) -> Any:
         """A context that gives a local path; what was written there becomes the shard when it ends well."""
         ...
 
-    def set_aside(self, kind: str, name: str) -> None:
-        """Give a shard a name that isn't a shard's."""
+    def set_aside(self, kind: str, name: str, ending: str) -> None:
+        """Give a shard a name that isn't a shard's, by adding `DAMAGED` or `STALE`."""
+        ...
+
+    def has_set_aside(self, kind: str) -> bool:
+        """Whether `set_aside` has left something of a kind."""
         ...
 
     def path(self, kind: str, name: str) -> str:
@@ -102,20 +112,20 @@ class LocalPlace:
 
     def write_text(self, name: str, text: str) -> None:
         """See `Place`."""
-        with replacing(self.folder / name) as temporary:
+        with replacing(self.folder / name, durable=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     def shards(self, kind: str) -> list[str]:
         """See `Place`."""
-        folder = self.folder / kind
-        if not folder.is_dir():
-            return []
-        with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if _is_shard(entry.name))
+        return sorted(filter(_is_shard, self._names(kind)))
 
     def fetch(self, kind: str, name: str) -> Path:
         """See `Place`."""
         return self.folder / kind / name
+
+    def fetch_head(self, kind: str, name: str) -> Path:
+        """See `Place`."""
+        return self.fetch(kind, name)
 
     @contextmanager
     def adding(self, kind: str, name: str) -> Iterator[Path]:
@@ -128,15 +138,26 @@ class LocalPlace:
         with replacing(folder / name) as temporary:
             yield temporary
 
-    def set_aside(self, kind: str, name: str) -> None:
+    def set_aside(self, kind: str, name: str, ending: str) -> None:
         """See `Place`."""
         path = self.folder / kind / name
         with suppress(OSError):  # a store may be read where it can't be written
-            path.rename(path.with_name(path.name + DAMAGED))
+            path.replace(path.with_name(path.name + ending))
+
+    def has_set_aside(self, kind: str) -> bool:
+        """See `Place`."""
+        return any(map(_is_set_aside, self._names(kind)))
 
     def path(self, kind: str, name: str) -> str:
         """See `Place`."""
         return str(self.folder / kind / name)
+
+    def _names(self, kind: str) -> list[str]:
+        folder = self.folder / kind
+        if not folder.is_dir():
+            return []
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
 
 
 class RemotePlace:
@@ -153,10 +174,7 @@ class RemotePlace:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
         self._url = url.rstrip("/")
-        self._scratch = Path(tempfile.mkdtemp(prefix="tiepoint-store-"))
-        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
-        self._cached: OrderedDict[Path, int] = OrderedDict()
-        self._cache_bytes = cache_bytes
+        self._cache = Cache(cache_bytes)
 
     def __str__(self) -> str:
         return self._url
@@ -180,32 +198,51 @@ class RemotePlace:
 
     def fetch(self, kind: str, name: str) -> Path:
         """See `Place`."""
-        local = self._local(kind, name)
-        if local not in self._cached:
-            local.parent.mkdir(exist_ok=True)
+        local = self._cache.path(kind, name)
+        if not self._cache.holds(local):
             with replacing(local) as temporary, self._talking():
                 self._filesystem.get_file(f"{self._root}/{kind}/{name}", str(temporary))
-            self._keep(local)
-        self._cached.move_to_end(local)
+            self._cache.keep(local, local.stat().st_size)
         return local
+
+    def fetch_head(self, kind: str, name: str) -> Path:
+        """See `Place`; a small object is fetched whole."""
+        head, path = self._head(kind, name), f"{self._root}/{kind}/{name}"
+        if self._cache.holds(self._cache.path(kind, name)):
+            return self.fetch(kind, name)
+        if self._cache.holds(head):
+            return head
+        with self._talking():
+            size = self._filesystem.size(path) or 0  # not every kind of storage knows
+        if size <= HEAD_BYTES:
+            return self.fetch(kind, name)
+        with self._talking():
+            content = self._filesystem.cat_file(path, start=0, end=HEAD_BYTES)
+        self._keep_head(head, content, size)
+        return head
 
     @contextmanager
     def adding(self, kind: str, name: str) -> Iterator[Path]:
         """See `Place`."""
-        local = self._local(kind, name)
-        local.parent.mkdir(exist_ok=True)
+        local = self._cache.path(kind, name)
         with replacing(local) as temporary:
             yield temporary
             with self._talking():
                 self._filesystem.put_file(str(temporary), f"{self._root}/{kind}/{name}")
-        self._keep(local)
+        self._cache.drop(self._head(kind, name))
+        self._cache.keep(local, local.stat().st_size)
 
-    def set_aside(self, kind: str, name: str) -> None:
+    def set_aside(self, kind: str, name: str, ending: str) -> None:
         """See `Place`."""
-        self._cached.pop(self._local(kind, name), None)
+        for local in (self._cache.path(kind, name), self._head(kind, name)):
+            self._cache.drop(local)
         path = f"{self._root}/{kind}/{name}"
         with suppress(OSError):  # a store may be read where it can't be written
-            self._filesystem.mv(path, path + DAMAGED)
+            self._filesystem.mv(path, path + ending)
+
+    def has_set_aside(self, kind: str) -> bool:
+        """See `Place`."""
+        return any(map(_is_set_aside, self._list(f"{self._root}/{kind}")))
 
     def path(self, kind: str, name: str) -> str:
         """See `Place`."""
@@ -222,14 +259,15 @@ class RemotePlace:
         except FileNotFoundError:  # object storage knows no empty folders
             return []
 
-    def _local(self, kind: str, name: str) -> Path:
-        return self._scratch / kind / name
+    def _head(self, kind: str, name: str) -> Path:
+        return self._cache.path(kind, f"{name}.head")
 
-    def _keep(self, local: Path) -> None:
-        self._cached[local] = local.stat().st_size
-        while len(self._cached) > 1 and sum(self._cached.values()) > self._cache_bytes:
-            oldest, _ = self._cached.popitem(last=False)
-            oldest.unlink(missing_ok=True)
+    def _keep_head(self, head: Path, content: bytes, size: int) -> None:
+        """HDF5 opens no file that is shorter than it was; the rest is a hole, which takes no room."""
+        with replacing(head) as temporary:
+            temporary.write_bytes(content)
+            os.truncate(temporary, size)
+        self._cache.keep(head, len(content))
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
@@ -244,6 +282,10 @@ class RemotePlace:
 
 def _is_shard(name: str) -> bool:
     return name.endswith(SUFFIX) and not name.startswith(".")
+
+
+def _is_set_aside(name: str) -> bool:
+    return name.endswith((SUFFIX + DAMAGED, SUFFIX + STALE))
 
 
 def _filesystem(url: str) -> tuple[Any, str]:

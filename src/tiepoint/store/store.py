@@ -3,14 +3,14 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.keys import KeySet
 from tiepoint.store.index import Index
-from tiepoint.store.places import SUFFIX, Location, Place, open_place
+from tiepoint.store.places import DAMAGED, STALE, SUFFIX, Location, Place, open_place
 from tiepoint.store.shards import (
     UNREADABLE,
     Header,
@@ -31,6 +31,9 @@ SETTINGS = "settings.json"
 
 Check = Literal["bytes", "headers"]
 """What of a shard is read when it is first seen: every byte, or only which keys it holds."""
+
+
+Found = TypeVar("Found")
 
 
 class Store:
@@ -86,6 +89,10 @@ class Store:
             StoreError: as for `keys`.
         """
         return self._refreshed(kind).keys()
+
+    def shards(self, kind: str) -> list[str]:
+        """The names of all sound shards. Raises StoreError as `keys` does."""
+        return self._refreshed(kind).shards()
 
     def has(self, kind: str, key: str) -> bool:
         """Whether there was such a record when this kind was last looked through; the first call does."""
@@ -150,12 +157,22 @@ class Store:
         """
         index = self._refreshed(kind)
         for shard in index.shards():
-            try:
-                records = list(read_records(self.place.fetch(kind, shard), names or None))
-            except UNREADABLE as error:
-                raise self._distrusted(kind, shard, error) from error
+            records = self.records(kind, shard, *names).items()
             # a key that several shards hold comes from the one that `read` takes it from
             yield from ((key, record) for key, record in records if index.shard(key) == shard)
+
+    def records(self, kind: str, shard: str, *names: str) -> dict[str, dict[str, Any]]:
+        """All records of one shard by key, as `scan` gives them.
+
+        Raises:
+            StoreError: it is damaged, and was set aside.
+        """
+        try:
+            if not names:
+                return self._glance(kind, shard, lambda path: dict(read_records(path, None)))
+            return dict(read_records(self.place.fetch(kind, shard), names))
+        except UNREADABLE as error:
+            raise self._distrusted(kind, shard, error) from error
 
     def damaged(self, kind: str) -> list[str]:
         """Read every byte of a kind, and set damaged shards aside; where these were."""
@@ -166,6 +183,14 @@ class Store:
             except UNREADABLE as error:
                 found.append(str(self._distrusted(kind, shard, error)))
         return found
+
+    def set_aside(self, kind: str, shard: str) -> None:
+        """Have a sound shard count no more, as what it was made of has changed; its keys are missing then."""
+        self._forget(kind, shard, STALE)
+
+    def has_set_aside(self, kind: str) -> bool:
+        """Whether a shard of this kind was ever set aside, by whomever: what it held may have come out otherwise."""
+        return self.place.has_set_aside(kind)
 
     def _index(self, kind: str) -> Index:
         return self._indexes.setdefault(kind, Index())
@@ -181,9 +206,11 @@ class Store:
 
     def _header(self, kind: str, shard: str) -> Header | None:
         """What a shard says of itself; None where it is damaged."""
-        look = check_shard if self._check == "bytes" else read_header
         try:
-            header = look(self.place.fetch(kind, shard))
+            if self._check == "bytes":
+                header = check_shard(self.place.fetch(kind, shard))
+            else:
+                header = self._glance(kind, shard, read_header)
         except UNREADABLE as error:
             self._distrusted(kind, shard, error)
             logger.warning("%s", self.complaints[-1])
@@ -195,6 +222,13 @@ class Store:
             )
         return header
 
+    def _glance(self, kind: str, shard: str, look: Callable[[Path], Found]) -> Found:
+        """What the beginning of a shard says, or where that isn't enough, the whole of it."""
+        try:
+            return look(self.place.fetch_head(kind, shard))
+        except UNREADABLE:
+            return look(self.place.fetch(kind, shard))
+
     def _distrusted(self, kind: str, shard: str, error: Exception) -> StoreError:
         """What to say of a shard that couldn't be read; it is set aside, unless the system is to blame."""
         path = self.place.path(kind, shard)
@@ -202,11 +236,14 @@ class Store:
             raise StoreError(f"can't read {path}: {error}") from error
         if isinstance(error, OSError) and error.errno is not None:
             raise StoreError(f"can't read {path}: {error.strerror or _reason(error)}") from error
-        self.place.set_aside(kind, shard)
-        self._index(kind).forget(shard)
+        self._forget(kind, shard, DAMAGED)
         reason = f"{path} is damaged ({_reason(error)})"
         self.complaints.append(f"{reason}; what it held is made again")
         return StoreError(f"{reason} and was set aside; run the same command again")
+
+    def _forget(self, kind: str, shard: str, ending: str) -> None:
+        self.place.set_aside(kind, shard, ending)
+        self._index(kind).forget(shard)
 
 
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

@@ -72,14 +72,15 @@ def _opened(path: Path) -> Any:
 def _decoded(container: Any, path: Path) -> Iterator[Image | InvalidInput]:
     count = 0
     with container:
+        stream = container.streams.video[0]
         for packet in _packets(container):
-            for item in [packet] if isinstance(packet, InvalidInput) else _frames(packet):
+            for item in [packet] if isinstance(packet, InvalidInput) else _frames(stream, packet):
                 count += 1
                 yield item if isinstance(item, Image) else _named(item, count - 1, path)
 
 
 def _packets(container: Any) -> Iterator[Any]:
-    """Packets of the video; where the file itself breaks off, the reason, and no more."""
+    """Packets of the video; where the file itself breaks off, the one that ends a stream, the reason, and no more."""
     packets = container.demux(container.streams.video[0])
     while True:
         try:
@@ -87,14 +88,15 @@ def _packets(container: Any) -> Iterator[Any]:
         except StopIteration:
             return
         except pyav().FFmpegError as error:
+            yield None
             yield InvalidInput(f"the file can't be read any further ({reason(error)})")
             return
 
 
-def _frames(packet: Any) -> list[Image | InvalidInput]:
-    """Frames that are complete with this packet: none, one or several."""
+def _frames(stream: Any, packet: Any) -> list[Image | InvalidInput]:
+    """Frames that are complete with this packet: none, one or several; with None, those that the decoder still holds."""
     try:
-        return [_pixels(frame) for frame in packet.decode()]
+        return [_pixels(frame) for frame in stream.decode(packet)]
     except pyav().FFmpegError as error:
         return [InvalidInput(f"it can't be decoded ({reason(error)})")]
 

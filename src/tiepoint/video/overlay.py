@@ -1,10 +1,11 @@
-"""Every frame with its points and the trails that they have left."""
+"""Every frame with its points and the trails that they have left; a dark one where a frame can't be used."""
 
 from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 import PIL.Image
+import torch
 
 from tiepoint.draw.trails import draw_trails
 from tiepoint.image import Image
@@ -25,6 +26,8 @@ class TrailDrawer:
         self.write = write
         self._trails: dict[int, deque[np.ndarray]] = {}
         self._missed: dict[int, int] = {}
+        self._size: tuple[int, int] | None = None
+        self._waiting = 0  # frames that came before the first one that could be used
 
     def __call__(self, image: Image, observations: Observations) -> None:
         """Draw the tracks that were found in this frame; those that weren't stay hidden until they are.
@@ -33,6 +36,10 @@ class TrailDrawer:
             image: the frame.
             observations: what was found in it.
         """
+        if self._size is None:
+            self._size = image.image_size
+            for _ in range(self._waiting):
+                self._write_dark(self._size)
         self._extend(observations)
         seen = {
             number: np.stack(list(self._trails[number]))
@@ -40,6 +47,17 @@ class TrailDrawer:
             if self._missed[number] == 0
         }
         self.write(draw_trails(image, seen, caption=f"{len(seen):,} tracks"))
+
+    def pass_over(self, problem: str) -> None:
+        """Hold the place of a frame that can't be used, so that the others keep their times."""
+        if self._size is None:
+            self._waiting += 1
+        else:
+            self._write_dark(self._size)
+
+    def _write_dark(self, size: tuple[int, int]) -> None:
+        dark = Image(pixels=torch.zeros(3, size[1], size[0], dtype=torch.uint8))
+        self.write(draw_trails(dark, {}, caption="passed over"))
 
     def _extend(self, observations: Observations) -> None:
         self._missed = {number: missed + 1 for number, missed in self._missed.items() if missed < LENGTH}

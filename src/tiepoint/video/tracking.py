@@ -22,6 +22,9 @@ from tiepoint.video.tracks import Observations, Tracks
 OnFrame: TypeAlias = Callable[[Image, Observations], None]
 """Called after every frame that could be used, with what was found in it."""
 
+OnProblem: TypeAlias = Callable[[str], None]
+"""Called in the place of a frame that could not be used, with the reason."""
+
 
 def track(
     frames: FrameSource,
@@ -31,6 +34,7 @@ def track(
     resize: int | None = 640,
     min_share: float = 0.4,
     on_frame: OnFrame | None = None,
+    on_problem: OnProblem | None = None,
     watch: Watch = unwatched,
     **options: Any,
 ) -> Tracks:
@@ -46,6 +50,7 @@ def track(
         resize: longer side, in px, of what the extractor sees; points are px of the frames as they are.
         min_share: as for `Tracker`.
         on_frame: see `OnFrame`.
+        on_problem: see `OnProblem`.
         watch: shows progress.
         **options: as for `tiepoint.load`.
 
@@ -64,7 +69,7 @@ def track(
     tracker = Tracker(
         load(preset, max_keypoints=max_keypoints, resize=resize, **options), min_share=min_share
     )
-    sequence = _Sequence(tracker)
+    sequence = _Sequence(tracker, on_problem)
     parts = []
     for image, observations in sequence.follow(images):
         parts.append(observations)
@@ -111,7 +116,8 @@ def track_to_files(
         tracks = track(frames, **options)
     else:
         with video_writer(check_video(video), rate or sequence_rate(frames) or DEFAULT_RATE) as write:
-            tracks = track(frames, on_frame=TrailDrawer(write), **options)
+            drawer = TrailDrawer(write)
+            tracks = track(frames, on_frame=drawer, on_problem=drawer.pass_over, **options)
     for path in outputs:
         tracks.save(path)
     return tracks
@@ -122,6 +128,7 @@ class _Sequence:
     """Frames in, observations out; what could not be used is kept in words."""
 
     tracker: Tracker
+    on_problem: OnProblem | None = None
     image_size: tuple[int, int] | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -154,6 +161,8 @@ class _Sequence:
     def _pass_over(self, problem: str) -> None:
         self.problems.append(f"frame {self.tracker.num_frames} was passed over: {problem}")
         self.tracker.skip()
+        if self.on_problem is not None:
+            self.on_problem(problem)
 
     def _why_nothing(self) -> str:
         if not self.problems:

@@ -124,10 +124,21 @@ def test_quiet_prints_nothing(work: Work) -> None:
     assert run("--quiet").output == ""
 
 
+def test_where_there_is_no_pose_the_verdict_is_said_all_the_same(work: Work) -> None:
+    work.estimate = known_pose("4 matches came, but a pose needs at least 5")
+    result = run()
+    assert "same place: no, probability" in result.stdout
+    assert "pose: none, 4 matches came" in result.stdout
+    assert isinstance(result.exception, InvalidInput)
+    assert run("--quiet").output == ""
+
+
 def test_a_failure_is_one_line_and_the_json_says_so_too(work: Work) -> None:
     work.estimate = known_pose("4 matches came, but a pose needs at least 5")
     result = run("--json", "-")
     assert isinstance(result.exception, InvalidInput)
     assert str(result.exception) == "there is no pose: 4 matches came, but a pose needs at least 5"
-    assert json.loads(result.stdout)["estimate"]["success"] is False
-    assert result.stderr == ""
+    found = json.loads(result.stdout)
+    assert found["estimate"]["success"] is False
+    assert found["verdict"]["same_place"] is False
+    assert "same place: no, probability" in result.stderr

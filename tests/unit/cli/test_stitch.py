@@ -45,6 +45,7 @@ class Work:
 
     def __call__(self, *given: object, **options: Any) -> tuple[MatchResult, TwoViewEstimate]:
         self.given, self.options = given, options
+        options["on_match"](known_result(), ESTIMATE)
         if self.error:
             raise self.error
         return known_result(), ESTIMATE
@@ -110,6 +111,14 @@ def test_wrong_usage_is_exit_code_2_and_no_work(work: Work, arguments: list[str]
 
 def test_errors_leave_the_command_for_main_to_print(work: Work) -> None:
     work.error = InvalidInput("there is no homography, so no panorama either: 3 matches came")
-    result = run()
-    assert result.exception is work.error
-    assert result.output == ""
+    assert run("--quiet").exception is work.error
+    assert run("--quiet").output == ""
+
+
+def test_where_there_is_no_panorama_the_verdict_is_said_all_the_same(work: Work) -> None:
+    work.error = InvalidInput("there is no homography, so no panorama either: 3 matches came")
+    assert "same place: no, probability 0.00" in run().stdout
+    assert "panorama: " not in run().stdout
+    result = run("--json", "-")
+    assert json.loads(result.stdout)["verdict"]["same_place"] is False
+    assert "same place: no, probability 0.00" in result.stderr

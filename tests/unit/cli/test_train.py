@@ -14,7 +14,9 @@ from tiepoint.training.report import TrainingReport
 from tiepoint.training.session import StepReport
 from tiepoint.training.validation import VALIDATION, Figures
 
-FIGURES = Figures(precision=0.875, recall=0.5, auc=0.25, matches=9.0, correct=4.5, layers=5.0, seconds=0.125, pairs=4)
+FIGURES = Figures(
+    precision=0.875, recall=0.5, auc=0.25, matches=9.0, correct=4.5, layers=5.0, seconds=0.125, pairs=4
+)
 
 
 @pytest.fixture

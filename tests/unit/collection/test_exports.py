@@ -1,6 +1,7 @@
 """hloc's HDF5 files, NumPy files and Parquet tables: each read back by somebody else's reader."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pyarrow.parquet
 import pytest
 from tests.synthetic_collections import NAMES, PLAIN_NAMES, make_collection
 
-from tiepoint.collection.collection import Collection
+from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.exports import EXPORTS, export_as
 from tiepoint.collection.hloc import export_hloc, pair_group
+from tiepoint.collection.reconstruction import reconstruct
+from tiepoint.collection.view import write_view
 from tiepoint.errors import InvalidInput, MissingDependency
 
 
@@ -119,6 +122,23 @@ def test_the_table_has_a_row_a_match(collection: Collection, monkeypatch: pytest
 def test_a_table_of_unverified_pairs_doesnt_know_inliers(unverified: Collection, tmp_path: Path) -> None:
     table = pyarrow.parquet.read_table(export_as(unverified, "parquet", tmp_path / "m.parquet"))
     assert table.column("inlier").null_count == table.num_rows > 0
+
+
+def test_a_folder_whose_name_is_no_text(collection: Collection, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.symlink_to(collection.folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    opened = open_collection(folder)
+    assert all(
+        export_as(opened, form).exists() for form in EXPORTS if form != "colmap-text"
+    )  # spaces in names
+    assert reconstruct(opened).success
+    assert json.loads((folder / "colmap" / "reconstruction.json").read_text())["folder"].startswith(
+        str(folder)
+    )
+    assert write_view(opened).is_file()
 
 
 @pytest.mark.parametrize("form", ["colmap", "colmap-text", "hloc", "npz", "parquet"])

@@ -1,6 +1,7 @@
 """localize: a photograph that the model doesn't have is where it truly is, and another place is no pose."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.synthetic_collections import FOCAL, PLAIN_NAMES, SIZE, Scene, make_co
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.localization import localize, localize_to_files
 from tiepoint.collection.reconstruction import read_model, reconstruct
+from tiepoint.collection.sightings import find_sightings
 from tiepoint.errors import InvalidInput
 from tiepoint.matcher import Matcher
 from tiepoint.matchers.nearest import NearestMatcher
@@ -144,19 +146,41 @@ def test_the_neighbour_sees_the_same_points(made: Made, query: str) -> None:
     assert distances.min(axis=1).max() < 1e-3
 
 
-def test_a_model_of_other_features_is_refused(
-    made: Made, query: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    collection, scene = made
-    features = scene.features(QUERY)
-    monkeypatch.setattr(Collection, "features", lambda *_: fewer(features))
-    with pytest.raises(InvalidInput, match="it was made of other features; reconstruct again"):
-        localize(query, collection, matcher=Known(features))
-
-
 def fewer(features: Features) -> Features:
     names = ("keypoints", "scores", "descriptors")
     return replace(features, **{name: getattr(features, name)[:200] for name in names})
+
+
+def in_another_order(features: Features) -> Features:
+    names = ("keypoints", "scores", "descriptors")
+    return replace(features, **{name: getattr(features, name).flip(0) for name in names})
+
+
+def half_a_pixel_off(features: Features) -> Features:
+    return replace(features, keypoints=features.keypoints + 0.5)
+
+
+@pytest.mark.parametrize("change", [fewer, in_another_order, half_a_pixel_off])
+def test_a_model_of_other_features_is_refused(
+    made: Made, query: str, monkeypatch: pytest.MonkeyPatch, change: Callable[[Features], Features]
+) -> None:
+    collection, scene = made
+    read = Collection.features
+    monkeypatch.setattr(Collection, "features", lambda self, name: change(read(self, name)))
+    with pytest.raises(InvalidInput, match="it was made of other features; reconstruct again"):
+        localize(query, collection, matcher=Known(scene.features(QUERY)))
+
+
+def test_features_of_registered_photographs_are_read_once_to_match_all(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection, scene = made
+    read, asked = Collection.features, []
+    monkeypatch.setattr(Collection, "features", lambda self, name: asked.append(name) or read(self, name))
+    find_sightings(
+        scene.features(QUERY), collection, read_model(collection), Known(scene.features(QUERY)), None
+    )
+    assert sorted(asked) == sorted(name for name in PLAIN_NAMES if name != QUERY)
 
 
 def test_paths_are_checked_before_the_work(made: Made, query: str, tmp_path: Path) -> None:

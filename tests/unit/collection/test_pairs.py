@@ -88,7 +88,7 @@ def test_pairs_can_be_streamed_again():
 
 @pytest.fixture
 def listed(tmp_path: Path):
-    names = ["1.jpg", "2.jpg", "a b/ö.jpg", "#1.jpg", "l'eau.jpg", 'say "hi".jpg']
+    names = ["1.jpg", "2.jpg", "a b/ö.jpg", "#1.jpg", "# 2 b.jpg", "l'eau.jpg", 'say "hi".jpg']
 
     def choose(*lines: str, end: str = "\n") -> ChosenPairs:
         path = tmp_path / "pairs.txt"
@@ -106,11 +106,28 @@ def listed(tmp_path: Path):
         ("2.jpg\ta b/ö.jpg", ("2.jpg", "a b/ö.jpg")),
         ('"a b/ö.jpg" 1.jpg', ("1.jpg", "a b/ö.jpg")),
         ('1.jpg "#1.jpg"', ("1.jpg", "#1.jpg")),
+        ("#1.jpg 1.jpg", ("1.jpg", "#1.jpg")),
+        ("#1.jpg\t2.jpg", ("2.jpg", "#1.jpg")),
+        ('"#1.jpg" 1.jpg', ("1.jpg", "#1.jpg")),
+        ("# 2 b.jpg\t2.jpg", ("2.jpg", "# 2 b.jpg")),
         ("l'eau.jpg 1.jpg", ("1.jpg", "l'eau.jpg")),
         ('"say ""hi"".jpg" 1.jpg', ("1.jpg", 'say "hi".jpg')),
         ("\ufeff1.jpg 2.jpg", ("1.jpg", "2.jpg")),
     ],
-    ids=["spaces", "other-order", "tab", "quotes", "hash", "apostrophe", "quoted-quotes", "bom"],
+    ids=[
+        "spaces",
+        "other-order",
+        "tab",
+        "quotes",
+        "second-hash",
+        "hash",
+        "hash-tab",
+        "hash-quotes",
+        "hash-spaces",
+        "apostrophe",
+        "quoted-quotes",
+        "bom",
+    ],
 )
 def test_a_line_of_a_list(listed, line: str, pair: tuple[str, str]):
     found = listed(line)
@@ -128,10 +145,25 @@ def test_lines_that_cannot_be_used_are_named(listed):
     assert list(found) == [("1.jpg", "2.jpg")]
     places = [line.partition("pairs.txt:")[2] for line in found.problems]
     assert [place.partition(":")[0] for place in places] == ["2", "4", "5", "6", "7"]
-    assert "'3.jpg': not among the 6 photographs" in found.problems[0]
+    assert "'3.jpg': not among the 7 photographs" in found.problems[0]
     assert "found 1; separate them by a tab" in found.problems[1]
     assert "paired with itself" in found.problems[2]
     assert "'4.jpg' and '5.jpg'" in found.problems[4]
+
+
+@pytest.mark.parametrize(
+    "line", ["#", "# a comment", "#2.jpg 1.jpg", '#"1.jpg" 2.jpg', '# "', "#\t1.jpg\t2.jpg", "## 1.jpg"]
+)
+def test_a_line_with_a_hash_is_a_comment_unless_a_photograph_is_called_so(listed, line: str):
+    found = listed("1.jpg 2.jpg", line)
+    assert (list(found), found.problems) == ([("1.jpg", "2.jpg")], ())
+
+
+def test_what_follows_a_photograph_with_a_hash_must_be_one(listed):
+    found = listed("#1.jpg 9.jpg", "#1.jpg is blurred")
+    assert list(found) == []
+    assert "'9.jpg': not among" in found.problems[0]
+    assert "found 3" in found.problems[1]
 
 
 def test_only_some_of_many_bad_lines_are_named(listed):

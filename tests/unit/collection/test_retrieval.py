@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from tiepoint.collection import retrieval
 from tiepoint.collection.pairs import PairChoice, choose_pairs
 from tiepoint.collection.photographs import Photograph
-from tiepoint.collection.retrieval import nearest_images, train_centroids, vlad
+from tiepoint.collection.retrieval import nearest_images, nearest_to, train_centroids, vlad
 from tiepoint.errors import MissingDependency
 from tiepoint.types import Features
 
@@ -79,6 +80,29 @@ def test_without_descriptors_there_are_no_neighbours(descriptors: list[np.ndarra
     others = np.delete(found, sorted(blank), axis=0)
     assert not np.isin(others, sorted(blank)).any()
     assert ((others >= 0).sum(axis=1) == min(count, 7)).all()
+
+
+def test_those_nearest_to_one_are_looked_up_alone(
+    descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    """Also where some have no descriptors: places in the index aren't numbers of photographs."""
+    blank, empty = {2, 7}, np.empty((0, 16), np.float32)
+
+    def descriptors_of(index: int) -> np.ndarray:
+        return empty if index in blank else descriptors[index]
+
+    everything = nearest_images(descriptors_of, PHOTOGRAPHS, 5)
+    search, rows = retrieval._search, []
+    monkeypatch.setattr(
+        retrieval, "_search", lambda index, block, k: rows.append(len(block)) or search(index, block, k)
+    )
+    for query in (0, 8, PHOTOGRAPHS - 1):
+        assert nearest_to(query, descriptors_of, PHOTOGRAPHS, 5).tolist() == everything[query].tolist()
+    assert rows == [1, 1, 1]
+    assert nearest_to(2, descriptors_of, PHOTOGRAPHS, 5).tolist() == []
+    assert len(nearest_to(8, descriptors_of, PHOTOGRAPHS, 50)) == PHOTOGRAPHS - 3
+    assert nearest_to(0, lambda _: empty, 3, 5).tolist() == []
+    assert nearest_to(0, descriptors.__getitem__, 1, 5).tolist() == []
 
 
 @pytest.mark.parametrize("images", [0, 1, 2])

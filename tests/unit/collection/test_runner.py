@@ -1,5 +1,6 @@
 """match_collection: each stage does what is missing, and no more; what can't be used is named, and the rest is done."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,11 @@ import pytest
 from tests.small_collections import QUICK, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import open_collection
+from tiepoint.collection.exports import EXPORTS, export_as
+from tiepoint.collection.reconstruction import reconstruct
 from tiepoint.collection.runner import continue_collection, match_collection
+from tiepoint.collection.status import read_status
+from tiepoint.collection.view import write_view
 from tiepoint.errors import InvalidInput, StoreError
 
 
@@ -108,6 +113,66 @@ def test_step_by_step_is_the_same(photos: Path, out: Path):
     assert_same_collections(open_collection(out), open_collection(whole))
 
 
+def test_extracting_again_keeps_what_was_chosen_for_the_later_stages(photos: Path, out: Path):
+    match_collection(photos, out, pairs="sequential:1", max_error_px=2.0, verify=False, **QUICK)
+    write_photographs(photos, 5)
+    again = match_collection(photos, out, until="extract", **QUICK)
+    kept = {"pairs": "sequential:1", "max_error_px": 2.0, "verify": False}
+    assert again.options | kept == again.options
+    assert continue_collection(out, until="match").new == {"matches": 1}
+    assert read_status(out).complete
+
+
+def test_threads_are_kept(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    monkeypatch.setattr("torch.set_num_threads", asked.append)
+    match_collection(photos, out, until="extract", threads=3, **QUICK)
+    report = continue_collection(out, until="pairs")
+    assert asked == [3, 3]
+    assert report.options["threads"] == 3
+
+
+@pytest.mark.parametrize("change", ["another choice", "another photograph", "none"])
+def test_a_run_that_is_killed_before_it_has_its_pairs(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    match_collection(photos, out, pairs="sequential:1", **QUICK)
+    pairs = "exhaustive" if change == "another choice" else "sequential:1"
+    if change == "another photograph":
+        write_photographs(photos, 5)
+    with monkeypatch.context() as patch:
+        patch.setattr("tiepoint.collection.stages.write_chosen_pairs", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, pairs=pairs, **QUICK)
+    assert read_status(out).complete == (change == "none")
+    match_collection(photos, out, pairs=pairs, **QUICK)
+    assert read_status(out).complete
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_name_that_is_no_text_is_left_out_and_all_else_goes_on(photos: Path, out: Path):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    try:
+        shutil.copy(photos / "view 1.png", photos / name)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    for number in (1, 2, 3, 4):
+        (photos / f"view {number}.png").rename(photos / f"{number}.png")  # COLMAP's text files take no spaces
+    report = match_collection(photos, out, **QUICK)
+    assert (report.photographs, report.images, report.pairs) == (5, 4, 6)
+    (problem,) = report.problems
+    assert repr(name) in problem
+    assert problem.endswith("; rename it")
+    collection = open_collection(out)
+    assert all(export_as(collection, form).exists() for form in EXPORTS)
+    assert reconstruct(collection).images == 4
+    assert write_view(collection).is_file()
+    assert read_status(out).complete
+
+
 def test_without_verification(photos: Path, out: Path):
     report = match_collection(photos, out, verify=False, **QUICK)
     assert report.new == {"features": 4, "matches": 6}
@@ -168,6 +233,7 @@ def test_a_list_with_unknown_names(photos: Path, out: Path, tmp_path: Path):
 
 
 def test_the_chosen_pairs_are_a_list(photos: Path, out: Path):
+    (photos / "view 1.png").rename(photos / "#1.png")
     match_collection(photos, out, **QUICK)
     again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
     assert (again.chosen, again.success) == (6, True)

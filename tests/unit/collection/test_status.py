@@ -9,6 +9,7 @@ from tiepoint.collection.collection import Collection
 from tiepoint.collection.state import write_state
 from tiepoint.collection.status import read_status
 from tiepoint.errors import InvalidInput
+from tiepoint.keys import pair_key
 
 
 @pytest.fixture
@@ -55,6 +56,43 @@ def test_verification_that_nobody_wanted_is_not_missing(collection: Collection):
     collection.state.options["verify"] = False
     write_state(collection.folder, collection.state)
     assert "verify" not in numbers(collection)
+
+
+def test_pairs_of_another_choice_are_not_those_that_were_asked_for(collection: Collection):
+    """As after a kill between the run's record and its pairs."""
+    collection.state.options["pairs"] = "sequential:2"
+    write_state(collection.folder, collection.state)
+    status = read_status(collection.folder)
+    assert numbers(collection)["match"] == (15, 0, 0)
+    assert not status.pairs_chosen
+    assert not status.complete
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a.jpg\tb.jpg\n", None], ids=["empty", "without its comment", "missing"]
+)
+def test_pairs_of_nobody_knows_what(collection: Collection, text: str | None):
+    path = collection.folder / "pairs.txt"
+    path.unlink() if text is None else path.write_text(text)
+    assert not read_status(collection.folder).complete
+
+
+def test_keys_of_pairs_are_not_held_in_memory(collection: Collection, monkeypatch: pytest.MonkeyPatch):
+    alive = most = 0
+
+    class Key(str):
+        def __init__(self, _: str) -> None:
+            nonlocal alive, most
+            alive += 1
+            most = max(most, alive)
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    monkeypatch.setattr("tiepoint.collection.status.pair_key", lambda images: Key(pair_key(images)))
+    assert read_status(collection.folder).complete
+    assert 0 < most < 5
 
 
 def test_no_collection(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tiepoint.collection.reconstruction import read_model, reconstruct
 from tiepoint.collection.statistics import Edge, count_photographs
 from tiepoint.collection.view import write_view
 from tiepoint.errors import InvalidInput, MissingDependency
+from tiepoint.types import Features
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,29 @@ def test_without_a_model_the_page_shows_the_rest(tmp_path: Path) -> None:
     assert "<h2>Match graph</h2>" in page
     assert "<h2>Reconstruction</h2>" not in page
     assert page.count("no pose") == 2
+
+
+def test_a_model_of_other_features_is_refused(
+    made: tuple[Collection, Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many keypoints of each photograph as the model has, but not in its order."""
+    read = Collection.features
+
+    def turned(collection: Collection, name: str) -> Features:
+        features = read(collection, name)
+        return replace(features, keypoints=features.keypoints.flip(0))
+
+    monkeypatch.setattr(Collection, "features", turned)
+    with pytest.raises(InvalidInput, match="it was made of other features; reconstruct again"):
+        write_view(made[0])
+
+
+def test_a_registered_photograph_that_has_gone_since_is_left_out(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, PLAIN_NAMES)
+    reconstruct(collection)
+    kept = replace(collection.state, photographs=collection.state.photographs[1:])
+    page = write_view(replace(collection, state=kept)).read_text(encoding="utf-8")
+    assert page.count("<td>640 × 480</td>") == len(PLAIN_NAMES) - 1
 
 
 def test_one_photograph_and_no_pair_is_a_page_too(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """find: the right photographs come first, broken ones are named, what is cached isn't extracted again."""
 
+import gc
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tiepoint import finding
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor
 from tiepoint.finding import find, find_to_files, ranking
-from tiepoint.image import Image
+from tiepoint.image import Image, read_image
 from tiepoint.matcher import Matcher
 from tiepoint.matchers.nearest import NearestMatcher
 from tiepoint.types import Features
@@ -90,6 +92,24 @@ def test_the_same_place_comes_first(query: Path, photos: Path, extractor: SceneE
     assert found.compared == 5
     assert found.problems == ()
     assert extractor.extracted.count("query.png") == 1
+
+
+def test_a_sheet_holds_one_photograph_at_a_time(
+    query: Path, photos: Path, extractor: SceneExtractor, monkeypatch: pytest.MonkeyPatch
+):
+    found = find(query, photos)
+    pixels: list[weakref.ref[torch.Tensor]] = []
+
+    def read(source: str) -> Image:
+        gc.collect()
+        assert not [kept for kept in pixels if kept() is not None]
+        image = read_image(source)
+        pixels.append(weakref.ref(image.pixels))
+        return image
+
+    monkeypatch.setattr(ranking, "read_image", read)
+    found.draw()
+    assert len(pixels) == 6
 
 
 def test_only_the_best_are_kept(query: Path, photos: Path, extractor: SceneExtractor):

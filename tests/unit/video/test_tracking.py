@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from tests.known_scenes import SIZE, KnownSequence, frame_image, sliding
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
-from tiepoint.video import read_frames, track, track_to_files, tracking
+from tiepoint.video import Observations, read_frames, track, track_to_files, tracking
+from tiepoint.video.overlay import TrailDrawer
 
 
 @pytest.fixture
@@ -76,6 +78,29 @@ def test_what_came_out_is_written_and_every_frame_drawn(folder: Path, tmp_path: 
     assert json.loads(files["json"].read_text())["num_frames"] == 8
     drawn = [frame for frame in read_frames(files["video"]) if isinstance(frame, Image)]
     assert [frame.image_size for frame in drawn] == [SIZE] * 8
+
+
+def test_a_broken_frame_keeps_its_place_in_the_overlay(folder: Path, tmp_path: Path):
+    for number in (0, 1, 4):
+        (folder / f"{number}.png").write_bytes(b"broken")
+    track_to_files(folder, video=tmp_path / "t.mp4")
+    assert len(list(read_frames(tmp_path / "t.mp4"))) == 8
+    told: list[bool] = []
+    track(folder, on_frame=lambda *_: told.append(True), on_problem=lambda problem: told.append(False))
+    assert told == [False, False, True, True, False, True, True, True]
+
+
+def test_frames_that_are_passed_over_are_dark_and_as_large_as_the_others():
+    grey = Image(pixels=torch.full((3, 24, 32), 90, dtype=torch.uint8))
+    drawn: list[PIL.Image.Image] = []
+    drawer = TrailDrawer(drawn.append)
+    drawer.pass_over("broken")
+    drawer.pass_over("broken")
+    assert drawn == []
+    drawer(grey, Observations.joined([]))
+    drawer.pass_over("broken")
+    assert [picture.size for picture in drawn] == [(32, 24)] * 4
+    assert [picture.getpixel((31, 23)) for picture in drawn] == [(n, n, n) for n in (0, 0, 90, 0)]
 
 
 def test_a_video_is_tracked_at_its_own_rate(folder: Path, tmp_path: Path, sequence: KnownSequence):

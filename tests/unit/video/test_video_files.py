@@ -1,7 +1,9 @@
 """Videos are written and read back; damaged ones say what is wrong, frame by frame."""
 
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.image import Image
+from tiepoint.video import decoding
 from tiepoint.video.decoding import count_frames, decode_video, frame_rate, upright_image
 from tiepoint.video.encoding import check_video, video_writer
 
@@ -76,6 +79,36 @@ def test_a_file_that_breaks_off_gives_what_came_before(tmp_path: Path):
     half.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     good = [frame for frame in decode_video(half) if isinstance(frame, Image)]
     assert 3 < len(good) < COUNT
+
+
+class BreaksOff:
+    """A video of which so many packets can be read."""
+
+    def __init__(self, path: Path, packets: int) -> None:
+        self.container = av.open(str(path))
+        self.streams = self.container.streams
+        self.packets = packets
+
+    def demux(self, stream: object) -> Iterator[object]:
+        yield from islice(self.container.demux(stream), self.packets)
+        raise av.InvalidDataError(1, "broken off")
+
+    def __enter__(self) -> "BreaksOff":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.container.close()
+
+
+def test_frames_that_the_decoder_holds_back_come_before_a_file_breaks_off(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(decoding, "_opened", lambda path: BreaksOff(path, 12))
+    *good, problem = decode_video(clip)
+    assert [isinstance(frame, Image) for frame in good] == [True] * 12
+    brightness = [float(frame.pixels.float().mean()) for frame in good if isinstance(frame, Image)]
+    assert brightness == sorted(brightness)
+    assert str(problem).startswith(f"frame 12 of {clip}: the file can't be read any further (")
 
 
 def test_no_video_is_one_line(tmp_path: Path):

@@ -1,0 +1,62 @@
+"""`tiepoint find`: what its table shows. The work itself is replaced by a known ranking."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from tiepoint import finding
+from tiepoint.cli import app
+from tiepoint.finding import Ranking
+from tiepoint.result import MatchResult
+from tiepoint.types import Features, Matches
+
+
+def known_result(rotation: int) -> MatchResult:
+    """No keypoints at all, image 1 turned."""
+    features = Features(
+        keypoints=torch.zeros(0, 2),
+        scores=torch.zeros(0),
+        descriptors=torch.zeros(0, 4),
+        image_size=(9, 8),
+        source=f"turned by {rotation}.jpg",
+    )
+    none = torch.zeros(0, dtype=torch.int64)
+    matches = Matches(
+        matches=torch.zeros(0, 2, dtype=torch.int64),
+        scores=torch.zeros(0),
+        matching_scores0=torch.zeros(0),
+        matching_scores1=torch.zeros(0),
+        survived0=none,
+        survived1=none,
+    )
+    return replace(MatchResult.of(features, features, matches), rotation1=rotation)
+
+
+@pytest.fixture(autouse=True)
+def work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_to_files(*given: object, **options: Any) -> Ranking:
+        return Ranking(query="q.jpg", results=(known_result(90), known_result(0)), compared=2)
+
+    monkeypatch.setattr(finding, "find_to_files", find_to_files)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["find", "q.jpg", "photos", *arguments])
+
+
+def rows(*arguments: str) -> list[list[str]]:
+    _, _, first, second, *_ = run(*arguments).stdout.splitlines()
+    return [first.split(), second.split()]
+
+
+def test_the_table_says_by_which_angle_photographs_were_turned() -> None:
+    assert "turned by, degrees" in run("--rotations", "auto").stdout
+    assert [row[4] for row in rows("--rotations", "auto")] == ["90", "0"]
+
+
+def test_without_rotations_there_is_no_angle() -> None:
+    assert "turned by, degrees" not in run().stdout
+    assert [row[4:] for row in rows()] == [["turned", "by", "90.jpg"], ["turned", "by", "0.jpg"]]
