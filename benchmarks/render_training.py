@@ -36,6 +36,8 @@ def sections(record: Record) -> Iterator[str]:
         yield f"### {TITLES[name]}"
         yield described(part)
         yield figures_table(part["figures"])
+        yield "Precision / recall with other filter thresholds than the protocol's 0.1:"
+        yield thresholds_table(part["thresholds"])
         if "turned" in part:
             yield "Image 1 turned, and its features found anew; precision / recall, and correct matches a pair:"
             yield turns_table(part["turned"])
@@ -79,6 +81,12 @@ def figures_table(figures: Mapping[str, Record]) -> str:
     return table(["matcher", "precision", "recall", "AUC", "correct matches", "layers"], rows)
 
 
+def thresholds_table(figures: Mapping[str, Mapping[str, Record]]) -> str:
+    """One row a network, one column a threshold."""
+    rows = [[name, *map(precision_and_recall, by.values())] for name, by in figures.items()]
+    return table(["matcher", *next(iter(figures.values()))], rows)
+
+
 def turns_table(turned: Mapping[str, Mapping[str, Record]]) -> str:
     """One row a matcher, one column an angle."""
     names = list(next(iter(turned.values())))
@@ -88,7 +96,12 @@ def turns_table(turned: Mapping[str, Mapping[str, Record]]) -> str:
 
 def turn_cell(figures: Record) -> str:
     """Precision, recall, and how many matches are right."""
-    return f"{percent(figures['precision'])} / {percent(figures['recall'])}, {figures['correct']:.0f}"
+    return f"{precision_and_recall(figures)}, {figures['correct']:.0f}"
+
+
+def precision_and_recall(figures: Record) -> str:
+    """Both in %."""
+    return f"{percent(figures['precision'])} / {percent(figures['recall'])}"
 
 
 def speed_table(timings: Sequence[Record]) -> str:

@@ -31,13 +31,19 @@ PROTOCOL = VALIDATION["homography-512"]
 EXTRACTOR, PUBLISHED = "aliked-n16", "aliked+lightglue"
 TURNS = (0, 1, 2, 3)
 """Quarter turns of image 1."""
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
+"""Of the scores of matches; the protocol's is 0.1."""
 SPEED_KEYPOINTS, SPEED_RUNS = 2048, 5
 
 
 def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
     """Figures on photographs that training never saw."""
     pairs = held_out(photos, cache)
-    return {"protocol": PROTOCOL.name, "figures": figures_of(folder, pairs)}
+    return {
+        "protocol": PROTOCOL.name,
+        "figures": figures_of(folder, pairs),
+        "thresholds": figures_by_threshold(folder, pairs),
+    }
 
 
 def measure_turns(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
@@ -83,6 +89,23 @@ def figures_of(folder: Path, pairs: list[HeldOutPair]) -> dict[str, Any]:
         "trained, adaptive": network_matcher(trained, PROTOCOL, adaptive=True),
     }
     return {name: validate(matcher, pairs, PROTOCOL).to_dict() for name, matcher in matchers.items()}
+
+
+def figures_by_threshold(folder: Path, pairs: list[HeldOutPair]) -> dict[str, dict[str, Any]]:
+    """Of both networks, where matches with lower scores count too, or no more: one row of the protocol changed."""
+    networks = {
+        name: lightglue(preset).network for name, preset in (("published", PUBLISHED), ("trained", folder))
+    }
+    protocols = [replace(PROTOCOL, filter_threshold=threshold) for threshold in THRESHOLDS]
+    return {
+        name: {
+            str(protocol.filter_threshold): validate(
+                network_matcher(net, protocol), pairs, protocol
+            ).to_dict()
+            for protocol in protocols
+        }
+        for name, net in networks.items()
+    }
 
 
 def lightglue(preset: str | Path, *, adaptive: bool = False) -> LightGlueMatcher:

@@ -46,6 +46,7 @@ def record() -> dict[str, Any]:
     both = {"published": figures, "trained": figures | {"recall": None}}
     report = {"shape": {"layers": 5, "dim": 128}, "parameters": 1_700_000, "pairs": 30_000, "seconds": 3600.0}
     part = {"options": "--minutes 60", "report": report, "protocol": "homography-512", "figures": both}
+    part |= {"thresholds": {name: {"0.1": figures, "0.5": figures} for name in both}}
     speed = {"name": "easy pair", "seconds": {"published": [2.0, 2.0, 9.0], "trained": [0.5, 0.5, 0.5]}}
     return {
         "about": {
@@ -93,6 +94,7 @@ def test_every_part_is_on_the_page(
     page = render(record, tmp_path, monkeypatch)
     assert "| trained | 87.5 | – | 25.0 | 100 | 5.0 |" in page
     assert "| published | 87.5 / 50.0, 100 | 87.5 / 50.0, 100 |" in page
+    assert "| trained | 87.5 / 50.0 | 87.5 / 50.0 |" in page
     assert "| easy pair | 2.00 s | 0.50 s | 4.0 |" in page
     assert "30,000 pairs in 60 minutes" in page
 
