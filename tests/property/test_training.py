@@ -11,9 +11,9 @@ from tiepoint.networks.assignment import log_assignment_matrix
 from tiepoint.networks.lightglue_layers import LayerOutput
 from tiepoint.training.ground_truth import IGNORED, UNMATCHED, Truth, matches_from_homography
 from tiepoint.training.homographies import WarpSettings, random_homography
-from tiepoint.training.lessons import lesson_of
 from tiepoint.training.loss import distillation_loss, matching_loss
-from tiepoint.training.samples import Lesson
+from tiepoint.training.samples import SoftTargets
+from tiepoint.training.soft_targets import top_k_of
 
 SIZES = st.tuples(st.integers(64, 900), st.integers(64, 900))
 COUNTS = st.integers(0, 40)
@@ -118,12 +118,12 @@ def test_padding_does_not_count(seed: int, m: int, n: int, more0: int, more1: in
             for labels, extra in zip(truth, (extra0, extra1), strict=True)
         )
         terms = matching_loss(outputs, *labels, mask0, mask1)
-        lesson = lesson_of(random_output(seed + 2, m, n, mask0[:, :m], mask1[:, :n]).log_assignment[0])
+        narrow = top_k_of(random_output(seed + 2, m, n, mask0[:, :m], mask1[:, :n]).log_assignment[0])
         pads = (extra0, extra0, extra1, extra1)
-        wide_lesson = Lesson(
-            *(rows(x[None], (0, 0, 0, extra)) for x, extra in zip(lesson, pads, strict=True))
+        wide_targets = SoftTargets(
+            *(rows(x[None], (0, 0, 0, extra)) for x, extra in zip(narrow, pads, strict=True))
         )
-        distance = distillation_loss(outputs, wide_lesson, mask0, mask1)
+        distance = distillation_loss(outputs, wide_targets, mask0, mask1)
         found.append([*(float(term) for term in terms), float(distance)])
     np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-12)
 

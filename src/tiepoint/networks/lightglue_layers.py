@@ -4,7 +4,7 @@ The layers are those of `tiepoint.networks.lightglue`, over the same dense arran
 own assignment head and its own token confidence, so that what is trained may stop after any layer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -56,23 +56,54 @@ class LayerwiseLightGlue(nn.Module):
     ) -> list[LayerOutput]:
         """Match dense batches; arguments as for `LightGlue.forward`, one output a layer."""
         sizes = (positions0.shape[1], positions1.shape[1])
+        tokens = self._tokens(positions0, descriptors0, positions1, descriptors1, mask0, mask1)
+        return [
+            LayerOutput(
+                self._assignment(index, x, sizes, mask0, mask1),
+                *self._confidence(index, x, sizes),
+            )
+            for index, x in enumerate(tokens)
+        ]
+
+    def last(
+        self,
+        positions0: Float[Tensor, "b m p"],
+        descriptors0: Float[Tensor, "b m i"],
+        positions1: Float[Tensor, "b n p"],
+        descriptors1: Float[Tensor, "b n i"],
+        mask0: Bool[Tensor, "b m"] | None = None,
+        mask1: Bool[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "b m+1 n+1"]:
+        """The log assignment of the last layer alone; `LightGlue.forward`, in mixed precision where that is chosen."""
+        sizes = (positions0.shape[1], positions1.shape[1])
+        *_, x = self._tokens(positions0, descriptors0, positions1, descriptors1, mask0, mask1)
+        return self._assignment(-1, x, sizes, mask0, mask1)
+
+    def _tokens(
+        self,
+        positions0: Tensor,
+        descriptors0: Tensor,
+        positions1: Tensor,
+        descriptors1: Tensor,
+        mask0: Tensor | None,
+        mask1: Tensor | None,
+    ) -> Iterator[Tensor]:
+        """The tokens of both images after each layer."""
         x, rotation = self.network.embed(
             torch.cat((positions0, positions1), dim=1), torch.cat((descriptors0, descriptors1), dim=1)
         )
-        attention = DenseAttention(*sizes, mask0, mask1)
-        outputs = []
-        for index, layer in enumerate(self.network.transformers):
+        attention = DenseAttention(positions0.shape[1], positions1.shape[1], mask0, mask1)
+        for layer in self.network.transformers:
             # tokens, angles and heads stay float32: similarities are differences of large numbers
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed_precision):
                 x = self._run(layer, x, rotation, attention)
-            vectors, logits = self.network.head(index)(x)
-            outputs.append(
-                LayerOutput(
-                    self._run(dense_assignment, vectors, logits, sizes, mask0, mask1),
-                    *self._confidence(index, x, sizes),
-                )
-            )
-        return outputs
+            yield x
+
+    def _assignment(
+        self, index: int, x: Tensor, sizes: tuple[int, int], mask0: Tensor | None, mask1: Tensor | None
+    ) -> Tensor:
+        vectors, logits = self.network.head(index)(x)
+        return self._run(dense_assignment, vectors, logits, sizes, mask0, mask1)
 
     def _confidence(
         self, index: int, x: Tensor, sizes: tuple[int, int]

@@ -19,7 +19,7 @@ fast (docs/log.md); elsewhere both are Intel's own."""
 ONEDNN_ROWS = 512
 """With fewer rows both libraries are equally fast."""
 
-_STEPS = 32
+_STEPS = 16
 """oneDNN keeps what it compiled for every number of rows that it has met, and torch keeps it once more: tens of kB each,
 so that a process which matches pair after pair would grow by 2 MiB a pair. So it meets this many numbers an octave only."""
 
@@ -37,8 +37,8 @@ def linear(
 
 
 def rounded(rows: int) -> int:
-    """The next number of rows that oneDNN may meet: at most 1 / 32 more, above `ONEDNN_ROWS`."""
-    step = max(1, 1 << (rows.bit_length() - _STEPS.bit_length()))
+    """The next number of rows that oneDNN may meet: at most 1 / 16 more, above `ONEDNN_ROWS`."""
+    step = 1 << max(0, rows.bit_length() - _STEPS.bit_length())
     return -(-rows // step) * step
 
 

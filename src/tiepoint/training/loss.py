@@ -1,4 +1,4 @@
-"""What training lowers: wrong assignments of every layer, wrong confidence, and distance from a teacher."""
+"""What training lowers: wrong assignments of every layer, wrong confidence, and being of another mind than a teacher."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from tiepoint.networks.lightglue_layers import LayerOutput
 from tiepoint.training.ground_truth import UNMATCHED
-from tiepoint.training.samples import Lesson
+from tiepoint.training.samples import SoftTargets
 
 POSITIVE_WEIGHT = 0.5
 """Of the true matches; the unmatchable keypoints of both images share the rest."""
@@ -58,15 +58,19 @@ def matching_loss(
 
 
 def distillation_loss(
-    outputs: Sequence[LayerOutput], lesson: Lesson, mask0: Bool[Tensor, "b m"], mask1: Bool[Tensor, "b n"]
+    outputs: Sequence[LayerOutput],
+    soft_targets: SoftTargets,
+    mask0: Bool[Tensor, "b m"],
+    mask1: Bool[Tensor, "b n"],
 ) -> Float[Tensor, ""]:
-    """How far every layer's assignment is from the teacher's: cross-entropy, in nats a keypoint.
+    """Cross-entropy of every layer's assignment against a teacher's probabilities, in nats a keypoint.
 
-    It is the likelihood of `matching_loss`, with the teacher's probabilities in the place of labels.
+    It is the negative log-likelihood of `matching_loss` with soft targets in the place of labels. These sum to one for each
+    keypoint, which an assignment's rows needn't; so it isn't zero for a student that equals its teacher.
 
     Args:
         outputs: of every layer of the student.
-        lesson: what the teacher says of the same keypoints.
+        soft_targets: of the same keypoints.
         mask0: True where a keypoint is real.
         mask1: likewise of image 1.
 
@@ -75,8 +79,10 @@ def distillation_loss(
     losses = []
     for output in outputs:
         rows, columns = output.log_assignment[:, :-1], output.log_assignment[:, :, :-1].transpose(1, 2)
-        losses.append(_mean(_cross_entropy(rows, lesson.partners0, lesson.probabilities0), mask0))
-        losses.append(_mean(_cross_entropy(columns, lesson.partners1, lesson.probabilities1), mask1))
+        losses.append(_mean(_cross_entropy(rows, soft_targets.partners0, soft_targets.probabilities0), mask0))
+        losses.append(
+            _mean(_cross_entropy(columns, soft_targets.partners1, soft_targets.probabilities1), mask1)
+        )
     return torch.stack(losses).mean()
 
 

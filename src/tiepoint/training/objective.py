@@ -1,4 +1,4 @@
-"""From a batch of pairs to what is lowered: the truth's loss, and where a teacher was asked, the distance from it."""
+"""From a batch of pairs to what is lowered: the truth's loss, and where there are soft targets, distillation."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class Objective(nn.Module):
 
     Args:
         network: the student.
-        teacher_weight: of the distance from the teacher's lessons, in [0, 1]; the truth's loss has the rest.
+        teacher_weight: of the distillation loss, in [0, 1]; the truth's has the rest.
         checkpointing: see `LayerwiseLightGlue`.
         mixed_precision: see `LayerwiseLightGlue`.
     """
@@ -40,8 +40,8 @@ class Objective(nn.Module):
         """The terms of the loss, in the order of `TERMS`; the first is to be lowered."""
         outputs = self.layers(*batch.inputs)
         terms = matching_loss(outputs, *batch.truth)
-        distance = terms.total.new_zeros(())
-        if batch.lesson is not None:
-            distance = distillation_loss(outputs, batch.lesson, batch.mask0, batch.mask1)
-        total = (1 - self.teacher_weight) * terms.total + self.teacher_weight * distance
-        return torch.stack((total, terms.positive, terms.negative, terms.confidence, distance))
+        distillation = terms.total.new_zeros(())
+        if batch.soft_targets is not None:
+            distillation = distillation_loss(outputs, batch.soft_targets, batch.mask0, batch.mask1)
+        total = (1 - self.teacher_weight) * terms.total + self.teacher_weight * distillation
+        return torch.stack((total, terms.positive, terms.negative, terms.confidence, distillation))

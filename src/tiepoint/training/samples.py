@@ -20,8 +20,8 @@ from tiepoint.training.views import CachedViews, View
 from tiepoint.types import Features
 
 
-class Lesson(NamedTuple):
-    """What a teacher says of a pair; of a batch with one dimension more in front, padded with zeros.
+class SoftTargets(NamedTuple):
+    """What a teacher predicts for a pair; of a batch with one dimension more in front, padded with zeros.
 
     For each keypoint of image 0 a few partners in image 1, `UNMATCHED` (-1) for having none, and how probable the
     teacher deems each of them; likewise for image 1.
@@ -32,9 +32,9 @@ class Lesson(NamedTuple):
     partners1: Int[Tensor, "*b n p"]
     probabilities1: Float[Tensor, "*b n p"]
 
-    def swapped(self) -> "Lesson":
+    def swapped(self) -> "SoftTargets":
         """The same, with the images in the other order."""
-        return Lesson(*self[2:], *self[:2])
+        return SoftTargets(*self[2:], *self[:2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,14 +47,14 @@ class PairSample:
         matches0: for each keypoint of image 0 the index of its match in image 1, or `UNMATCHED` (-1) where there is
             certainly none, or `IGNORED` (-2).
         matches1: likewise for image 1.
-        lesson: what a teacher says of the pair; None without one.
+        soft_targets: what a teacher predicts for the pair; None without one.
     """
 
     features0: Features
     features1: Features
     matches0: Int[Tensor, "m"]
     matches1: Int[Tensor, "n"]
-    lesson: Lesson | None = None
+    soft_targets: SoftTargets | None = None
 
     def swapped(self) -> "PairSample":
         """The same, with the images in the other order."""
@@ -63,7 +63,7 @@ class PairSample:
             features1=self.features0,
             matches0=self.matches1,
             matches1=self.matches0,
-            lesson=None if self.lesson is None else self.lesson.swapped(),
+            soft_targets=None if self.soft_targets is None else self.soft_targets.swapped(),
         )
 
 
@@ -76,7 +76,7 @@ class PairBatch:
         descriptors0: unit vectors; 0 where padded.
         mask0: True where a keypoint is real, False where it pads.
         matches0: as in `PairSample`; `IGNORED` where padded.
-        lesson: None unless every pair has one.
+        soft_targets: None unless every pair has them.
     """
 
     positions0: Float[Tensor, "b m p"]
@@ -87,7 +87,7 @@ class PairBatch:
     mask1: Bool[Tensor, "b n"]
     matches0: Int[Tensor, "b m"]
     matches1: Int[Tensor, "b n"]
-    lesson: Lesson | None = None
+    soft_targets: SoftTargets | None = None
 
     def __len__(self) -> int:
         return len(self.positions0)
@@ -112,11 +112,11 @@ class PairBatch:
     def to(self, device: torch.device | str) -> "PairBatch":
         """The same batch with every tensor on `device`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        lesson = values.pop("lesson")
+        soft_targets = values.pop("soft_targets")
         moved = {name: tensor.to(device, non_blocking=True) for name, tensor in values.items()}
-        if lesson is not None:
-            lesson = Lesson(*(tensor.to(device, non_blocking=True) for tensor in lesson))
-        return PairBatch(**moved, lesson=lesson)
+        if soft_targets is not None:
+            soft_targets = SoftTargets(*(tensor.to(device, non_blocking=True) for tensor in soft_targets))
+        return PairBatch(**moved, soft_targets=soft_targets)
 
 
 class PairSource(ABC):
@@ -144,6 +144,9 @@ class PairSource(ABC):
     def batch(self, indices: Sequence[int]) -> PairBatch:
         """The pairs of these numbers, padded, on the CPU."""
         return collate([self[index] for index in indices], self.position_dim)
+
+    def close(self) -> None:  # noqa: B027 - most sources have nothing to do
+        """Write what is still to be written; the source can be read on."""
 
 
 class ViewPairs(PairSource):
@@ -226,7 +229,7 @@ def collate(samples: Sequence[PairSample], position_dim: int = 2) -> PairBatch:
         mask1=_pad([torch.ones(len(features), dtype=torch.bool) for features in images1]),
         matches0=_pad([sample.matches0 for sample in samples], IGNORED),
         matches1=_pad([sample.matches1 for sample in samples], IGNORED),
-        lesson=_pad_lessons([sample.lesson for sample in samples if sample.lesson is not None]),
+        soft_targets=_pad_soft_targets([sample.soft_targets for sample in samples]),
     )
 
 
@@ -257,11 +260,6 @@ def shuffled(seed: int, round_: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, round_, 0]).permutation(count).astype(np.int32)
 
 
-def digest_of_keypoints(features: Features) -> str:
-    """Sixteen hexadecimal digits that tell the keypoints of one image from those of another."""
-    return hashlib.sha256(features.keypoints.numpy().tobytes()).hexdigest()[:16]
-
-
 def digest(parts: Iterable[str]) -> str:
     """Sixteen hexadecimal digits of a list of strings."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -276,8 +274,10 @@ def _positive(view0: View, view1: View, max_error_px: float) -> PairSample:
     return PairSample(features0=view0.features, features1=view1.features, **truth._asdict())
 
 
-def _pad_lessons(lessons: Sequence[Lesson]) -> Lesson | None:
-    return Lesson(*map(_pad, zip(*lessons, strict=True))) if lessons else None
+def _pad_soft_targets(of_pairs: Sequence[SoftTargets | None]) -> SoftTargets | None:
+    """None where a pair has none."""
+    known = [soft_targets for soft_targets in of_pairs if soft_targets is not None]
+    return SoftTargets(*map(_pad, zip(*known, strict=True))) if len(known) == len(of_pairs) else None
 
 
 def _pad(rows: Sequence[Tensor], value: int = 0) -> Tensor:

@@ -170,6 +170,11 @@ def weights_file(name: str | Path) -> str | Path:
 def check_descriptor(network: LightGlue, name: str, published: Published) -> None:
     """Raise InvalidInput unless a network takes what the extractor gives."""
     columns = published.extractor.descriptor_dim
+    if network.shape.position_dim != 2:
+        raise InvalidInput(
+            f"{name} takes positions with scale and orientation, which {published.name} doesn't give; choose weights that "
+            "were trained for it"
+        )
     if network.shape.input_dim != columns:
         raise InvalidInput(
             f"{name} takes descriptors of {network.shape.input_dim} columns, but {published.name} gives {columns}; "

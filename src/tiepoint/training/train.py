@@ -13,7 +13,6 @@ from tiepoint.progress import Track, untracked
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.data import Places, TrainingData, prepare_data
 from tiepoint.training.finish import finish
-from tiepoint.training.lessons import TaughtPairs
 from tiepoint.training.objective import Objective
 from tiepoint.training.processes import Processes, has_fast_bfloat16, joined_processes
 from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, adapted, find_recipe
@@ -21,7 +20,8 @@ from tiepoint.training.report import TrainingReport
 from tiepoint.training.schedule import Budget
 from tiepoint.training.session import OnStep, Session, unseen
 from tiepoint.training.settings import settings_of
-from tiepoint.training.starting import Published, Sizes, Start, identity, load_published
+from tiepoint.training.soft_targets import DistillationPairs
+from tiepoint.training.starting import Published, Sizes, Start, load_published
 from tiepoint.training.trainer import StepSettings, Trainer
 from tiepoint.training.validation import validate_network
 
@@ -139,7 +139,7 @@ def train(
         teaching = start.teaching_network()
         data = prepare_data(places, row, published.extractor, processes, seed=seed, track=track)
         if teaching is not None:
-            data = processes.lead_first(lambda: _taught(data, teaching, start, places.cache))
+            data = processes.lead_first(lambda: _with_soft_targets(data, teaching, places.cache))
         session = Session(
             trainer=_trainer(row, budget, start, data, processes, folder, gradient_checkpointing),
             folder=folder,
@@ -186,10 +186,9 @@ def _start(
     return Start(init=chosen, sizes=sizes, seed=seed, teacher=taught_by, published=published)
 
 
-def _taught(data: TrainingData, teacher: LightGlue, start: Start, cache: Path) -> TrainingData:
-    """The same data, whose pairs have lessons."""
-    assert start.teacher is not None
-    return replace(data, source=TaughtPairs(data.source, teacher, cache, identity(start.teacher)))
+def _with_soft_targets(data: TrainingData, teacher: LightGlue, cache: Path) -> TrainingData:
+    """The same data, whose pairs have what the teacher predicts for them."""
+    return replace(data, source=DistillationPairs(data.source, teacher, cache))
 
 
 def _path(path: str | os.PathLike[str] | None) -> Path | None:

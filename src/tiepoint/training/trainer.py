@@ -138,6 +138,7 @@ class Trainer:
         if self._batches is not None:
             self._batches.close()
         self._batches = None
+        self.source.close()
 
     def _stream(self) -> Generator[PairBatch, None, None]:
         if self._batches is None:

@@ -73,10 +73,16 @@ def test_every_part_trains_by_a_command_that_a_user_can_type(
         words = list(training.command(part, arguments))
         asked = words[words.index("train") + 1 :]
         assert asked[1] == str(tmp_path / part)
-        assert asked[-2:] == ["--minutes", "1.0"]
+        assert asked[-2:] == ["--minutes", "1"]
         with pytest.raises(SystemExit) as done:
             app([*("train", *asked), "--help"])
         assert done.value.code == 0
+
+
+def test_a_trial_keeps_away_from_the_real_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.py", "--minutes", "1"])
+    with pytest.raises(SystemExit):
+        training.parse()
 
 
 def render(record: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> str:

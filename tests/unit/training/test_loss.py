@@ -10,9 +10,9 @@ from tiepoint.networks.assignment import log_assignment_matrix
 from tiepoint.networks.lightglue import LightGlue, LightGlueShape
 from tiepoint.networks.lightglue_layers import LayerOutput, LayerwiseLightGlue
 from tiepoint.training.ground_truth import IGNORED, UNMATCHED
-from tiepoint.training.lessons import lesson_of
 from tiepoint.training.loss import distillation_loss, matching_loss
-from tiepoint.training.samples import Lesson
+from tiepoint.training.samples import SoftTargets
+from tiepoint.training.soft_targets import top_k_of
 
 REAL2 = torch.ones(1, 2, dtype=torch.bool)
 MATRIX = torch.tensor([[[0.5, 0.1, 0.2], [0.3, 0.2, 0.6], [0.1, 0.7, 1.0]]]).log()
@@ -114,14 +114,14 @@ class TestMatchingLoss:
         assert torch.autograd.gradcheck(total, inputs)
 
 
-def lesson_from(*scores: Tensor) -> Lesson:
+def soft_targets_from(*scores: Tensor) -> SoftTargets:
     """Of a batch of log assignments of one size."""
-    return Lesson(*map(torch.stack, zip(*map(lesson_of, scores), strict=True)))
+    return SoftTargets(*map(torch.stack, zip(*map(top_k_of, scores), strict=True)))
 
 
 class TestDistillationLoss:
     def test_by_hand(self):
-        lesson = Lesson(
+        soft_targets = SoftTargets(
             partners0=torch.tensor([[[1, UNMATCHED], [0, 1]]]),
             probabilities0=torch.tensor([[[0.75, 0.25], [0.5, 0.25]]]),
             partners1=torch.tensor([[[UNMATCHED, 0], [1, 0]]]),
@@ -129,7 +129,7 @@ class TestDistillationLoss:
         )
         rows = -(0.75 * math.log(0.1) + 0.25 * math.log(0.2) + 0.5 * math.log(0.3) + 0.25 * math.log(0.2)) / 2
         columns = -(math.log(0.1) + 0.5 * math.log(0.2) + 0.5 * math.log(0.1)) / 2
-        found = distillation_loss([last(MATRIX)], lesson, REAL2, REAL2)
+        found = distillation_loss([last(MATRIX)], soft_targets, REAL2, REAL2)
         assert found.item() == pytest.approx((rows + columns) / 2, rel=1e-5)
 
     def test_a_sure_teacher_is_worth_as_much_as_the_truth(self):
@@ -137,22 +137,25 @@ class TestDistillationLoss:
         sure = torch.full((1, 3, 3), -50.0)
         sure[0, 0, 1] = sure[0, 1, 0] = 0
         truth = matching_loss([last(MATRIX)], labels(1, 0), labels(1, 0), REAL2, REAL2)
-        taught = distillation_loss([last(MATRIX)], lesson_from(sure[0]), REAL2, REAL2)
+        taught = distillation_loss([last(MATRIX)], soft_targets_from(sure[0]), REAL2, REAL2)
         assert taught.item() == pytest.approx(truth.positive.item(), rel=1e-5)
 
     def test_the_nearer_to_the_teacher_the_better(self):
         teacher = random_scores(5, 4).float()
         masks = torch.ones(1, 5, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
         itself, another = (
-            distillation_loss([last(scores)], lesson_from(teacher[0]), *masks).item()
+            distillation_loss([last(scores)], soft_targets_from(teacher[0]), *masks).item()
             for scores in (teacher, random_scores(5, 4, seed=9).float())
         )
         assert itself < another - 0.01
 
     def test_gradient(self):
-        student, lesson = random_scores(3, 3, seed=1).requires_grad_(), lesson_from(random_scores(3, 3)[0])
+        student = random_scores(3, 3, seed=1).requires_grad_()
+        soft_targets = soft_targets_from(random_scores(3, 3)[0])
         masks = (torch.ones(1, 3, dtype=torch.bool),) * 2
-        assert torch.autograd.gradcheck(lambda x: distillation_loss([last(x)], lesson, *masks), [student])
+        assert torch.autograd.gradcheck(
+            lambda x: distillation_loss([last(x)], soft_targets, *masks), [student]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -174,11 +177,11 @@ def padded(tensor: Tensor, extra: int, value: float) -> Tensor:
 def losses(network: LightGlue, inputs: list[Tensor], truth: tuple[Tensor, ...]) -> Tensor:
     outputs = LayerwiseLightGlue(network)(*inputs, *truth[2:])
     m, n = (int(mask.sum()) for mask in truth[2:])
-    lesson = lesson_from(random_scores(m, n)[0])
-    wide = Lesson(
+    narrow = soft_targets_from(random_scores(m, n)[0])
+    wide = SoftTargets(
         *(
             padded(x, mask.shape[1] - mask.sum(), 0)
-            for x, mask in zip(lesson, (*truth[2:3] * 2, *truth[3:] * 2), strict=True)
+            for x, mask in zip(narrow, (*truth[2:3] * 2, *truth[3:] * 2), strict=True)
         )
     )
     return torch.stack((*matching_loss(outputs, *truth), distillation_loss(outputs[:1], wide, *truth[2:])))

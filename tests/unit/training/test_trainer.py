@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput, StoreError, TrainingError
 from tiepoint.training.checkpoints import Checkpoint, load_checkpoint
-from tiepoint.training.lessons import TaughtPairs
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 from tiepoint.training.objective import TERMS, Objective
 from tiepoint.training.processes import Processes
-from tiepoint.training.samples import Lesson, PairBatch, PairSample
+from tiepoint.training.samples import PairBatch, PairSample, SoftTargets
 from tiepoint.training.session import StepReport
+from tiepoint.training.soft_targets import DistillationPairs
 from tiepoint.training.starting import random_network
 from tiepoint.training.trainer import DUMP, Trainer, prefetched
 
@@ -131,7 +131,7 @@ class TestNaN:
                     (matches[:, None], torch.ones(len(matches), 1))
                     for matches in (sample.matches0, sample.matches1)
                 )
-                return replace(sample, lesson=Lesson(*chain.from_iterable(sides)))
+                return replace(sample, soft_targets=SoftTargets(*chain.from_iterable(sides)))
 
         trainer = make_trainer(tmp_path, pairs=20)
         trainer.source = Taught()
@@ -139,9 +139,9 @@ class TestNaN:
         with pytest.raises(TrainingError):
             trainer.take_step()
         (batch,) = torch.load(tmp_path / DUMP, weights_only=True)["batches"]
-        expected = Taught().batch([0, 1]).lesson
+        expected = Taught().batch([0, 1]).soft_targets
         assert expected is not None
-        assert torch.equal(batch["lesson"][2], expected.partners1)
+        assert torch.equal(batch["soft_targets"][2], expected.partners1)
         trainer.close()
 
     def test_the_checkpoint_before_stays(self, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ class TestSecondProcess:
 class TestObjective:
     def test_a_teacher_changes_the_loss_and_stays_as_it_is(self, tmp_path: Path) -> None:
         teacher = random_network(SHAPE, seed=9).eval().requires_grad_(False)
-        source = TaughtPairs(SyntheticPairs(), teacher, tmp_path, "a teacher")
+        source = DistillationPairs(SyntheticPairs(), teacher, tmp_path)
         objective = Objective(random_network(SHAPE, seed=3), teacher_weight=0.5)
         total, *_, distance = objective(source.batch(range(3)))
         alone = Objective(random_network(SHAPE, seed=3))(SyntheticPairs().batch(range(3)))
