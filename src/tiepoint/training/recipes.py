@@ -68,13 +68,13 @@ RECIPES: dict[str, Recipe] = {
     "homography": Recipe(
         about="a small matcher from scratch, from photographs alone",
         command="tiepoint train photos/ out/ --minutes 60",
-        expects="on 2 CPU cores and 1,570 photographs: see the table of docs/results.md",
+        expects="on 2 CPU cores and 1,570 photographs, of others: precision and recall 84 and 86 % (nearest neighbours 66 and 66)",
         schedule=Schedule(peak=1e-3),
     ),
     "finetune": Recipe(
         about="the published matcher, made robust to any turn in the image plane",
         command="tiepoint train photos/ out/ --recipe finetune --minutes 60",
-        expects="on 2 CPU cores and 1,570 photographs: see the table of docs/results.md",
+        expects="not measured yet: docs/log.md says what one linear map does to turned descriptors",
         init="official",
         layers=None,
         width=None,
@@ -87,7 +87,7 @@ RECIPES: dict[str, Recipe] = {
     "distill": Recipe(
         about="a small matcher that also learns from the published one's assignments",
         command="tiepoint train photos/ out/ --recipe distill --minutes 60",
-        expects="on 2 CPU cores and 1,570 photographs: see the table of docs/results.md",
+        expects="on 2 CPU cores and 1,570 photographs, of others: precision and recall 84 and 86 % (nearest neighbours 66 and 66)",
         teacher="official",
         schedule=Schedule(peak=1e-3),
     ),
