@@ -130,4 +130,5 @@ def test_a_pair_gives_what_it_gives_alone(photos: Path, tmp_path: Path):
     (pair,) = one.pairs()
     matches, scores = one.matches(*pair)
     assert matches.tolist() == both.matches(*pair)[0].tolist()
-    assert scores == pytest.approx(both.matches(*pair)[1], abs=1e-5)
+    # the rule of docs/architecture.md for real weights: kernels round in another order for another number of rows
+    assert scores == pytest.approx(both.matches(*pair)[1], abs=1e-4)
