@@ -113,7 +113,7 @@ def streamed_matches(
     for block in blocks:
         s = similarity(block)
         row_terms[block] -= _log2_sum_exp2(s, 1)
-        column_sum = torch.logaddexp2(column_sum, _log2_sum_exp2(s, 0))
+        torch.logaddexp2(column_sum, _log2_sum_exp2(s, 0), out=column_sum)
     column_terms = column_terms - column_sum
 
     def log_scores(block: slice) -> Tensor:
@@ -154,22 +154,32 @@ def best_of_blocks(
 
     Ties go to the lower index.
     """
-    best_scores0, best0 = [], []
-    best_scores1, best1 = None, None
+    best0 = best1 = None
     for block in blocks:
         of_block = scores(block)
-        values, columns = of_block.max(1)
-        best_scores0.append(values)
-        best0.append(columns)
+        if best0 is None or best1 is None:
+            best0, best1 = (_nothing_yet(of_block, count) for count in (blocks[-1].stop, of_block.shape[1]))
+        torch.max(of_block, 1, out=(best0.scores[block], best0.indices[block]))
         values, rows = of_block.max(0)
-        if best_scores1 is None or best1 is None:
-            best_scores1, best1 = values, rows
-        else:
-            better = values > best_scores1
-            best_scores1 = torch.where(better, values, best_scores1)
-            best1 = torch.where(better, rows + block.start, best1)
+        better = values > best1.scores
+        torch.where(better, values, best1.scores, out=best1.scores)
+        torch.where(better, rows + block.start, best1.indices, out=best1.indices)
+    assert best0 is not None
     assert best1 is not None
-    return torch.cat(best_scores0), torch.cat(best0), best1
+    return best0.scores, best0.indices, best1.indices
+
+
+class _Best(NamedTuple):
+    """Filled block by block, and never made anew: small tensors that stay, put between the blocks' memory, would keep malloc
+    from using it again, so that it would grow to that of the whole matrix.
+    """
+
+    scores: Float[Tensor, "k"]
+    indices: Int[Tensor, "k"]
+
+
+def _nothing_yet(like: Tensor, count: int) -> _Best:
+    return _Best(like.new_full((count,), -torch.inf), like.new_zeros(count, dtype=torch.long))
 
 
 def keep_mutual(
