@@ -70,11 +70,13 @@ def make_trainer(
     accumulate: int = 1,
     processes: Processes | None = None,
     source: PairSource | None = None,
+    shape: LightGlueShape = SHAPE,
 ) -> Trainer:
     settings = StepSettings(
         schedule=Schedule(peak=1e-3), budget=Budget(pairs=pairs), batch_size=batch_size, accumulate=accumulate
     )
-    objective = Objective(random_network(SHAPE, seed=3), teacher_weight=0.5 if source else 0.0)
+    taught = isinstance(source, DistillationPairs)
+    objective = Objective(random_network(shape, seed=3), teacher_weight=0.5 if taught else 0.0)
     alone = Processes(0, 1, torch.device("cpu"))
     return Trainer(objective, source or SyntheticPairs(), settings, processes or alone, folder)
 

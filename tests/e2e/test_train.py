@@ -17,6 +17,7 @@ import torch
 
 import tiepoint
 from tiepoint.errors import InvalidInput
+from tiepoint.store.shards import read_header
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 
@@ -160,6 +161,52 @@ def test_a_student_learns_from_what_its_teacher_predicts(small_folder: Path, tmp
         )
 
 
+TINY = shlex.split("--layers 1 --width 16 --heads 2 --max-keypoints 64 --resize 128 --quiet --device cpu")
+
+
+@pytest.mark.real
+@pytest.mark.weights
+def test_two_processes_share_the_photographs_and_one_goes_on_alone(
+    small_folder: Path, tmp_path: Path
+) -> None:
+    arguments = ["train", str(small_folder / "photos"), str(tmp_path), *TINY]
+    program = Path(sys.executable).with_name("tiepoint")
+    launcher = [sys.executable, *TWO_PROCESSES, "--no-python", str(program)]
+    run([*launcher, *arguments, "--pairs", "16", "--batch-size", "4"])
+    shards = [read_header(path).keys for path in (tmp_path / "features" / "train" / "views").glob("*.h5")]
+    assert len(set().union(*shards)) == sum(map(len, shards)) >= PHOTOGRAPHS - 4  # none twice
+    run(tiepoint_command([*arguments, "--pairs", "32", "--batch-size", "8", "--resume"]))
+    assert [row["pairs"] for row in read_rows(tmp_path / STEPS)] == [8, 16, 24, 32]
+    (tmp_path / CHECKPOINT).unlink()
+    done = refused([*arguments, "--pairs", "32"])
+    assert "holds a model, and no checkpoint.pt to go on from" in done
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--recipe finetune --extractor aliked-t16", "no LightGlue is published for aliked-t16"),
+        ("--recipe finetune --layers 12", "has 9 layers, not 12"),
+        ("--width 130 --heads 4", "must split into 4 heads"),
+    ],
+)
+def test_what_can_not_be_is_said_before_the_photographs_are_read(
+    small_folder: Path, tmp_path: Path, options: str, message: str
+) -> None:
+    said = refused(["train", str(small_folder / "photos"), str(tmp_path / "out"), *shlex.split(options)])
+    assert message in said
+    assert not (tmp_path / "out" / "features").exists()
+
+
+def refused(arguments: list[str]) -> str:
+    """The one line with which a command ends."""
+    done = subprocess.run(tiepoint_command(arguments), capture_output=True, text=True, timeout=500)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    return done.stderr
+
+
 @pytest.mark.real
 @pytest.mark.weights
 class TestGuide:
@@ -200,10 +247,9 @@ class TestGuide:
         assert page.count("nan,") == 0
 
     def test_another_recipe_is_refused_with_the_difference(self, trained: Path, small_folder: Path) -> None:
-        arguments = [*guide_commands()[0], "--resume", "--learning-rate", "0.5", "--quiet"]
-        done = subprocess.run(
-            tiepoint_command(arguments), capture_output=True, text=True, timeout=500, cwd=small_folder
+        _, photographs, out, *options = guide_commands()[0]
+        begin = ["train", str(small_folder / photographs), str(small_folder / out), *options, "--resume"]
+        assert "is of another training: schedule peak" in refused([*begin, "--learning-rate", "0.5"])
+        assert "is of another training: recipe 'finetune', not 'distill'" in refused(
+            [*begin, "--recipe", "distill", "--init", "official"]
         )
-        assert done.returncode == 1
-        assert "is of another training: schedule peak" in done.stderr
-        assert len(done.stderr.splitlines()) == 1

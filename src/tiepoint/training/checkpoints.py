@@ -50,11 +50,20 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         InvalidInput: the folder can't be written to, or is full; the checkpoint before stays.
     """
     content = {"format": FORMAT, **{name: getattr(checkpoint, name) for name in Checkpoint.__slots__}}
+    save_whole(content, folder / CHECKPOINT)
+    return folder / CHECKPOINT
+
+
+def save_whole(content: Any, path: Path) -> None:
+    """`torch.save` to a file that appears whole or not at all, and is on the disk when this returns.
+
+    Raises:
+        InvalidInput: it can't be written; what stood there stays.
+    """
     buffer = io.BytesIO()  # torch's own writer tells of a full disk with an error that says nothing of disks
     torch.save(content, buffer)
-    with replacing(folder / CHECKPOINT, durable=True) as temporary:
+    with replacing(path, durable=True) as temporary:
         temporary.write_bytes(buffer.getbuffer())
-    return folder / CHECKPOINT
 
 
 def load_checkpoint(folder: Path, settings: Mapping[str, Plain]) -> Checkpoint | None:
@@ -71,11 +80,20 @@ def load_checkpoint(folder: Path, settings: Mapping[str, Plain]) -> Checkpoint |
     if not path.exists():
         return None
     content = _read(path)
-    if difference := differences(content["settings"], settings):
-        raise StoreError(
-            f"{path} is of another training: {difference}; resume it with its own settings, or name another folder"
-        )
+    _compare(path, content["settings"], settings)
     return Checkpoint(**{name: content[name] for name in Checkpoint.__slots__})
+
+
+def check_checkpoint(folder: Path, known: Mapping[str, Plain]) -> None:
+    """Find out before the work, not after it, whether a run can go on: as far as its settings are known.
+
+    Raises:
+        StoreError: as `load_checkpoint`.
+    """
+    path = folder / CHECKPOINT
+    if path.exists():
+        made = _read(path)["settings"]
+        _compare(path, {name: value for name, value in made.items() if name in known}, known)
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -83,6 +101,13 @@ def clear_leftovers(folder: Path) -> None:
     for path in folder.glob(".tiepoint-*"):
         with suppress(OSError):
             path.unlink()
+
+
+def _compare(path: Path, made: Mapping[str, Plain], asked: Mapping[str, Plain]) -> None:
+    if difference := differences(made, asked):
+        raise StoreError(
+            f"{path} is of another training: {difference}; resume it with its own settings, or name another folder"
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def prepare_data(
         places: of photographs and cache.
         recipe: says which views, and how many negatives.
         extractor: of the features.
-        processes: the leading one does the work, the others read it.
+        processes: each extracts a share, and all read all of it.
         seed: of the pairs.
         track: shows progress.
 
@@ -126,27 +126,45 @@ def prepare_data(
         MissingDependency: h5py, or for a reconstruction pycolmap, isn't installed.
     """
     learnt, held_out, left_out = places.split()
-    least = MIN_PHOTOGRAPHS - (len(held_out) if places.val is None else 0)
-
-    def make() -> tuple[PairSource, tuple[str, ...]]:
-        if places.colmap is not None:
-            model = _model(places, held_out, recipe, extractor, track)
-            return TrackPairs(model, seed=seed, negatives=recipe.negatives), model.problems
-        views = cache_views(
-            learnt, extractor, places.cache / "train", recipe.views, at_least=least, track=track
+    pairs, unusable = processes.in_shares(
+        lambda owns: held_out_pairs(
+            held_out, extractor, places.cache / "val", PROTOCOL, at_least=0, owns=owns, track=track
         )
+    )
+
+    def posed_pairs() -> tuple[PairSource, tuple[str, ...]]:
+        model = _model(places, held_out, recipe, extractor, track)
+        return TrackPairs(model, seed=seed, negatives=recipe.negatives), model.problems
+
+    def view_pairs() -> tuple[PairSource, tuple[str, ...]]:
+        folder = places.cache / "train"
+        views = processes.in_shares(
+            lambda owns: cache_views(
+                learnt, extractor, folder, recipe.views, at_least=0, owns=owns, track=track
+            )
+        )
+        _check_number(len(views), len(pairs), places, (*unusable, *views.problems))
         return ViewPairs(views, seed=seed, negatives=recipe.negatives), views.problems
 
-    source, problems = processes.lead_first(make)
-    pairs, problems_of_held_out = processes.lead_first(
-        lambda: held_out_pairs(held_out, extractor, places.cache / "val", PROTOCOL, track=track)
-    )
+    source, problems = view_pairs() if places.colmap is None else processes.lead_first(posed_pairs)
     return TrainingData(
-        source=source,
-        held_out=pairs,
-        protocol=PROTOCOL,
-        problems=left_out + problems + problems_of_held_out,
+        source=source, held_out=pairs, protocol=PROTOCOL, problems=left_out + problems + unusable
     )
+
+
+def _check_number(learnt: int, held_out: int, places: Places, problems: Sequence[str]) -> None:
+    """Raise InvalidInput unless enough photographs can be used: of one folder those held out count too."""
+    usable = learnt + (held_out if places.val is None else 0)
+    first = f", the first other one because {problems[0]}" if problems else ""
+    if usable < MIN_PHOTOGRAPHS:
+        raise InvalidInput(
+            f"expected at least {MIN_PHOTOGRAPHS} different photographs, but only {usable} in {places.photographs} can be "
+            f"used{first}; add more"
+        )
+    if not held_out:
+        raise InvalidInput(
+            f"expected photographs to validate on, but none that is held out can be used{first}; name others with --val"
+        )
 
 
 def split(photographs: Sequence[Path]) -> tuple[list[Path], list[Path]]:

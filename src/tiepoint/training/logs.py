@@ -112,11 +112,20 @@ def _line(cells: Iterable[str]) -> str:
     return ",".join(cells) + "\n"
 
 
+def check_tensorboard() -> None:
+    """Find out before the work whether events can be written. Raises MissingDependency where they can't."""
+    _summary_writer()
+
+
 def _event_writer(folder: Path, after: int) -> Any:
+    return _summary_writer()(str(folder), purge_step=after + 1)
+
+
+def _summary_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingDependency(
             "events for TensorBoard need tensorboard, which isn't installed; run: python -m pip install tensorboard"
         ) from error
-    return SummaryWriter(str(folder), purge_step=after + 1)
+    return SummaryWriter

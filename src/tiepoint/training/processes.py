@@ -1,11 +1,12 @@
 """The processes that train together: one alone, or those that torchrun has started."""
 
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -14,8 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 
+Owns: TypeAlias = Callable[[str], bool]
+"""Which of the keys of a common work are a process's own."""
+
 PATIENCE = timedelta(days=2)
-"""How long the others wait while the leading process caches views or validates."""
+"""How long the others wait while the leading process validates, or one is longer busy than they."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,32 @@ class Processes:
         self.same(None)
         return make()
 
+    def in_shares(self, make: Callable[[Owns], T]) -> T:
+        """What `make` makes of everything, in every process; before, each has made what is its own.
+
+        Args:
+            make: keeps what it makes where all processes find it, so that nothing is made twice.
+        """
+        if self.count > 1:
+            make(self.owns)
+            self.wait()
+        return self.lead_first(lambda: make(owns_all))
+
+    def owns(self, key: str) -> bool:
+        """Whether a key is this process's own: every key is that of one process, whatever is done already."""
+        return zlib.crc32(key.encode()) % self.count == self.rank
+
     def same(self, value: Any) -> Any:
         """What the leading process gives, in all of them; they wait for it here."""
         values = [value]
         if self.count > 1:
             dist.broadcast_object_list(values, device=self.device)
         return values[0]
+
+
+def owns_all(_: str) -> bool:
+    """A process that does all the work."""
+    return True
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -36,13 +36,17 @@ def settings_of(
         data: what is learnt from.
         processes: that train together.
     """
+    return known_settings(name, recipe, start, processes) | {"data": data.source.fingerprint}
+
+
+def known_settings(name: str, recipe: Recipe, start: Start, processes: Processes) -> dict[str, Plain]:
+    """Those of `settings_of` that are known before any photograph is read."""
     values = {key: value for key, value in to_dict(recipe).items() if key not in NOT_SETTINGS}
     return {
         "recipe": name,
         **_flat(values),
         **start.settings(),
         "features": start.published.extractor.settings.kind,
-        "data": data.source.fingerprint,
         "pairs_a_step": recipe.batch_size * recipe.accumulate * processes.count,
     }
 

@@ -9,17 +9,19 @@ import torch
 from tiepoint.api import choose_device
 from tiepoint.errors import InvalidInput
 from tiepoint.networks.lightglue import LightGlue
+from tiepoint.presets import MODEL
 from tiepoint.progress import Track, untracked
-from tiepoint.training.checkpoints import CHECKPOINT
+from tiepoint.training.checkpoints import CHECKPOINT, check_checkpoint
 from tiepoint.training.data import Places, TrainingData, prepare_data
 from tiepoint.training.finish import finish
+from tiepoint.training.logs import check_tensorboard
 from tiepoint.training.objective import Objective
 from tiepoint.training.processes import Processes, has_fast_bfloat16, joined_processes
 from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, adapted, find_recipe
 from tiepoint.training.report import TrainingReport
 from tiepoint.training.schedule import Budget
 from tiepoint.training.session import OnStep, Session, unseen
-from tiepoint.training.settings import settings_of
+from tiepoint.training.settings import known_settings, settings_of
 from tiepoint.training.soft_targets import DistillationPairs
 from tiepoint.training.starting import Published, Sizes, Start, load_published
 from tiepoint.training.trainer import StepSettings, Trainer
@@ -132,16 +134,25 @@ def train(
         depth_maps=_path(depth_maps),
     )
     folder = _open_folder(Path(out), resume=resume)
+    if tensorboard:
+        check_tensorboard()
     with joined_processes(choose_device(device)) as processes:
         loud = progress and processes.leads
         published = load_published(extractor, processes.device, accept_license=accept_license, progress=loud)
         start = _start(row, published, init, teacher, sizes, seed)
-        teaching = start.teaching_network()
+        network, teaching = start.network(), start.teaching_network()
+        check_checkpoint(folder, known_settings(recipe, row, start, processes))
         data = prepare_data(places, row, published.extractor, processes, seed=seed, track=track)
         if teaching is not None:
             data = processes.lead_first(lambda: _with_soft_targets(data, teaching, places.cache))
+        objective = Objective(
+            network,
+            teacher_weight=0.0 if teaching is None else row.teacher_weight,
+            checkpointing=gradient_checkpointing,
+            mixed_precision=has_fast_bfloat16(processes.device),
+        )
         session = Session(
-            trainer=_trainer(row, budget, start, data, processes, folder, gradient_checkpointing),
+            trainer=_trainer(row, budget, objective, data, processes, folder),
             folder=folder,
             settings=settings_of(recipe, row, start, data, processes),
             validate=lambda network: validate_network(network, data.held_out, data.protocol),
@@ -156,11 +167,14 @@ def train(
 
 
 def _open_folder(folder: Path, *, resume: bool) -> Path:
-    """Make the folder; one that holds a training is touched only to resume it."""
-    if (folder / CHECKPOINT).exists() and not resume:
-        raise InvalidInput(
-            f"{folder} holds a training already; go on with it by --resume, or name another folder"
-        )
+    """Make the folder; one that holds a training is touched only to resume it, one that holds a model never."""
+    if (folder / CHECKPOINT).exists():
+        if not resume:
+            raise InvalidInput(
+                f"{folder} holds a training already; go on with it by --resume, or name another folder"
+            )
+    elif (folder / MODEL).exists():
+        raise InvalidInput(f"{folder} holds a model, and no {CHECKPOINT} to go on from; name another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -202,18 +216,11 @@ def _named(weights: str | os.PathLike[str] | None) -> str | None:
 def _trainer(
     recipe: Recipe,
     budget: Budget,
-    start: Start,
+    objective: Objective,
     data: TrainingData,
     processes: Processes,
     folder: Path,
-    gradient_checkpointing: bool,
 ) -> Trainer:
-    objective = Objective(
-        start.network(),
-        teacher_weight=recipe.teacher_weight if start.teacher else 0.0,
-        checkpointing=gradient_checkpointing,
-        mixed_precision=has_fast_bfloat16(processes.device),
-    )
     settings = StepSettings(
         schedule=recipe.schedule,
         budget=budget,

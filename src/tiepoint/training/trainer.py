@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
-from tiepoint.errors import TrainingError
-from tiepoint.files import replacing
+from tiepoint.errors import InvalidInput, TrainingError
 from tiepoint.networks.lightglue import LightGlue
+from tiepoint.training.checkpoints import save_whole
 from tiepoint.training.objective import TERMS, Objective
 from tiepoint.training.processes import Processes
 from tiepoint.training.samples import PairBatch, PairSource
@@ -106,11 +106,11 @@ class Trainer:
         self._set_learning_rate(rate := self.settings.schedule.learning_rate(self.done))
         batches = list(islice(self._stream(), self.settings.accumulate))
         terms = self._backward(batches)
-        length = clip_grad_norm_(self.network.parameters(), self.settings.max_gradient_norm)
-        means = self.processes.mean(torch.cat((terms, length.detach()[None]))).tolist()
+        means = self.processes.mean(torch.cat((terms, gradient_length(self.network)[None]))).tolist()
         figures: dict[str, float] = dict(zip((*TERMS, "gradient"), means, strict=True))
         if not all(map(math.isfinite, means)):
             self._stop(figures, terms, batches)
+        clip_grad_norm_(self.network.parameters(), self.settings.max_gradient_norm)
         self._optimizer.step()
         self._count(perf_counter() - start)
         done = {"step": self.step, "pairs": self.pairs, "seconds": self.seconds}
@@ -178,11 +178,14 @@ class Trainer:
         path = self.folder / (DUMP if self.processes.leads else f"dump-{self.processes.rank}.pt")
         try:
             self._dump(path, figures, terms, batches)
+            kept = f"{path} holds weights and pairs of that step"
+        except InvalidInput as error:
+            kept = f"weights and pairs of that step are lost: {error}"
         finally:
             self.processes.wait()  # torchrun ends the others as soon as one has stopped
         bad = ", ".join(f"{name} {value}" for name, value in figures.items() if not math.isfinite(value))
         raise TrainingError(
-            f"training stopped before step {self.step + 1}, because {bad}; {path} holds weights and pairs of that step; "
+            f"training stopped before step {self.step + 1}, because {bad}; {kept}; "
             "go on from the last checkpoint with --resume, or begin again with a lower learning rate"
         )
 
@@ -200,8 +203,13 @@ class Trainer:
             ],
             **self.state(),
         }
-        with replacing(path) as temporary:
-            torch.save(content, temporary)
+        save_whole(content, path)
+
+
+def gradient_length(network: nn.Module) -> Tensor:
+    """Euclidean length of the gradients of all parameters together."""
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    return torch.stack([gradient.norm() for gradient in gradients]).norm()
 
 
 def _plain(batch: PairBatch) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tiepoint.records import DTYPES, features_from_record, features_to_record
 from tiepoint.store import Plain, Store
 from tiepoint.training.augmentation import augment, find_augmentation
 from tiepoint.training.homographies import WarpSettings, magnification, random_homography
+from tiepoint.training.processes import Owns, owns_all
 from tiepoint.types import Features
 
 KIND = "views"
@@ -103,6 +104,7 @@ def cache_views(
     settings: ViewSettings | None = None,
     *,
     at_least: int = MIN_PHOTOGRAPHS,
+    owns: Owns = owns_all,
     track: Track = untracked,
 ) -> CachedViews:
     """Make the views of every photograph once, and keep their features.
@@ -116,6 +118,7 @@ def cache_views(
         folder: of the store; new, empty, or made with the same extractor and settings.
         settings: None: the defaults.
         at_least: so many photographs must be usable.
+        owns: which photographs, by the digests of their contents, this process makes; others may be missing then.
         track: shows progress.
 
     Raises:
@@ -127,7 +130,7 @@ def cache_views(
     extractor = _for_views(extractor, settings.max_keypoints)
     store = Store(folder, _store_settings(extractor, settings))
     paths, problems = _digests(photographs)
-    missing = store.missing(KIND, paths)
+    missing = list(filter(owns, store.missing(KIND, paths)))
     for batch in track(batches(missing), f"views of {len(missing)} photographs"):
         records, broken = _make_records({key: paths[key] for key in batch}, extractor, settings)
         problems |= broken

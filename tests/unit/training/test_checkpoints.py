@@ -10,6 +10,7 @@ from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.training.checkpoints import (
     CHECKPOINT,
     Checkpoint,
+    check_checkpoint,
     clear_leftovers,
     load_checkpoint,
     save_checkpoint,
@@ -59,6 +60,14 @@ def test_another_recipe_and_other_data_are_refused_with_the_difference(tmp_path:
     save_checkpoint(tmp_path, checkpoint())
     with pytest.raises(StoreError, match="recipe 'homography', not 'distill', data 'abc', not 'xyz'"):
         load_checkpoint(tmp_path, SETTINGS | {"recipe": "distill", "data": "xyz"})
+
+
+def test_what_is_known_before_the_work_is_compared_before_it(tmp_path: Path) -> None:
+    check_checkpoint(tmp_path, {"recipe": "distill"})
+    save_checkpoint(tmp_path, checkpoint())
+    check_checkpoint(tmp_path, {name: SETTINGS[name] for name in ("recipe", "seed")})
+    with pytest.raises(StoreError, match="another training: recipe 'homography', not 'distill'"):
+        check_checkpoint(tmp_path, {"recipe": "distill", "seed": 0})
 
 
 @pytest.mark.parametrize("length", [0, 100, 1000])

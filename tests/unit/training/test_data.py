@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import pytest
+import torch
+from tests.noise_photographs import echo, write_photographs
 
 from tiepoint.errors import InvalidInput
+from tiepoint.progress import untracked
 from tiepoint.store import Store
-from tiepoint.training.data import Places, split, without_contents
+from tiepoint.training.data import Places, TrainingData, prepare_data, split, without_contents
 from tiepoint.training.posed_images import CachedModel
+from tiepoint.training.processes import Processes
+from tiepoint.training.recipes import RECIPES, adapted
 
 
 def names(count: int) -> list[Path]:
@@ -92,6 +97,66 @@ class TestSplit:
         """What it lacks is found out when its pairs are known."""
         places = Places(photographs=photographs, cache=tmp_path, val=photographs, colmap=tmp_path)
         assert places.split().learnt == []
+
+
+def prepare(photographs: Path, cache: Path, val: Path | None = None) -> TrainingData:
+    places = Places(photographs=photographs, cache=cache, val=val)
+    alone = Processes(0, 1, torch.device("cpu"))
+    recipe = adapted(RECIPES["homography"], learning_rate=None, max_keypoints=40, resize=96)
+    return prepare_data(places, recipe, echo(), alone, seed=0, track=untracked)
+
+
+class TestUsable:
+    """How many photographs can be used is counted over the folder, whether they are learnt from or held out."""
+
+    @pytest.fixture
+    def photographs(self, tmp_path: Path) -> list[Path]:
+        return write_photographs(tmp_path / "photos", 12)
+
+    def broken(self, photographs: list[Path], count: int) -> Path:
+        for path in photographs[:count]:
+            path.write_text(f"no photograph: {path}")
+        return photographs[0].parent
+
+    @pytest.mark.parametrize("count", [3, 11])
+    def test_fewer_than_ten_are_refused(self, photographs: list[Path], tmp_path: Path, count: int) -> None:
+        folder = self.broken(photographs, count)
+        with pytest.raises(
+            InvalidInput, match=rf"at least 10 .* only {12 - count} in .* can be used, the first"
+        ):
+            prepare(folder, tmp_path / "cache")
+
+    def test_broken_held_out_ones_are_as_bad_as_others(self, photographs: list[Path], tmp_path: Path) -> None:
+        folder = self.broken(split(photographs)[1][:3], 3)
+        with pytest.raises(InvalidInput, match=r"at least 10 .* only 9 in "):
+            prepare(folder, tmp_path / "cache")
+
+    def test_none_to_validate_on_is_said(self, tmp_path: Path) -> None:
+        photographs = write_photographs(tmp_path / "photos", 15)
+        folder = self.broken(split(photographs)[1], 4)
+        with pytest.raises(
+            InvalidInput, match=r"to validate on, .*held out.*the first other one because.*--val"
+        ):
+            prepare(folder, tmp_path / "cache")
+
+    def test_ten_are_enough(self, photographs: list[Path], tmp_path: Path) -> None:
+        data = prepare(self.broken(photographs, 2), tmp_path / "cache")
+        assert len(data.problems) == 2
+        assert 1 <= len(data.held_out) <= 4
+
+    def test_those_of_another_folder_do_not_count(self, photographs: list[Path], tmp_path: Path) -> None:
+        val = self.broken(photographs, 3).rename(tmp_path / "val")
+        few = write_photographs(tmp_path / "few", 12, (160, 120))
+        with pytest.raises(InvalidInput, match=r"at least 10 .* only 9 in .*few"):
+            prepare(self.broken(few, 3), tmp_path / "cache", val)
+
+    def test_other_photographs_are_other_data(self, photographs: list[Path], tmp_path: Path) -> None:
+        """So a run that goes on with others is refused."""
+        before = prepare(photographs[0].parent, tmp_path / "cache").source.fingerprint
+        assert prepare(photographs[0].parent, tmp_path / "cache").source.fingerprint == before
+        (more,) = write_photographs(tmp_path / "more", 1, (160, 120))
+        more.rename(photographs[0].with_name("more.png"))
+        assert prepare(photographs[0].parent, tmp_path / "cache").source.fingerprint != before
 
 
 class TestModel:

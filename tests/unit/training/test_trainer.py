@@ -12,7 +12,7 @@ import torch
 from tests.synthetic_pairs import SETTINGS, SHAPE, SyntheticPairs, make_session, make_trainer
 from torch import Tensor, nn
 
-from tiepoint.errors import InvalidInput, StoreError, TrainingError
+from tiepoint.errors import StoreError, TrainingError
 from tiepoint.training.checkpoints import Checkpoint, load_checkpoint
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 from tiepoint.training.objective import TERMS, Objective
@@ -22,6 +22,24 @@ from tiepoint.training.session import StepReport
 from tiepoint.training.soft_targets import DistillationPairs
 from tiepoint.training.starting import random_network
 from tiepoint.training.trainer import DUMP, Trainer, prefetched
+
+
+class OrientedPairs(SyntheticPairs):
+    """Keypoints have scales and orientations too."""
+
+    position_dim = 4
+
+    def __getitem__(self, index: int) -> PairSample:
+        sample, random = super().__getitem__(index), torch.Generator().manual_seed(index)
+        oriented = [
+            replace(
+                features,
+                scales=1 + torch.rand(len(features), generator=random),
+                orientations=torch.rand(len(features), generator=random),
+            )
+            for features in (sample.features0, sample.features1)
+        ]
+        return replace(sample, features0=oriented[0], features1=oriented[1])
 
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:
@@ -96,6 +114,15 @@ class TestStep:
         assert length.item() == pytest.approx(1.0, rel=1e-4)
         trainer.close()
 
+    def test_scales_and_orientations_are_learnt_from_too(self, tmp_path: Path) -> None:
+        trainer = make_trainer(
+            tmp_path, pairs=8, source=OrientedPairs(), shape=replace(SHAPE, position_dim=4)
+        )
+        before = weights(trainer)["posenc.Wr.weight"]
+        train_all(trainer)
+        moved = (weights(trainer)["posenc.Wr.weight"] - before).abs().amax(0)
+        assert (moved > 0).tolist() == [True] * 4
+
     def test_torchs_own_generator_is_left_alone(self, tmp_path: Path) -> None:
         before = torch.get_rng_state()
         train_all(make_trainer(tmp_path, pairs=4))
@@ -118,10 +145,20 @@ class TestNaN:
         dump = torch.load(tmp_path / DUMP, weights_only=True)
         assert dump["step"] == 1
         assert "posenc.Wr.weight" in dump["parameters"]
+        assert all(trainer.network.get_parameter(name).grad.isnan().any() for name in dump["parameters"])
         assert dump["batches"][0]["matches0"].shape[0] == 2
         assert math.isnan(dump["terms"]["total"])
         assert all(torch.equal(dump["network"][n].isnan(), before[n].isnan()) for n in before)
         trainer.close()
+
+    def test_a_single_bad_gradient_is_named_alone(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, pairs=20)
+        bad = trainer.network.token_confidence[0].token[0].bias
+        bad.register_hook(lambda gradient: gradient * torch.nan)
+        with pytest.raises(TrainingError, match="because gradient nan"):
+            trainer.take_step()
+        names = [name for name, parameter in trainer.network.named_parameters() if parameter is bad]
+        assert torch.load(tmp_path / DUMP, weights_only=True)["parameters"] == names
 
     def test_the_dump_holds_what_the_teacher_said(self, tmp_path: Path) -> None:
         class Taught(SyntheticPairs):
@@ -215,8 +252,8 @@ class TestSecondProcess:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(torch, "save", full)
-        with pytest.raises(InvalidInput, match="No space left on device"):
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(TrainingError, match=r"total nan.*are lost: .*No space left on device.*--resume"):
             spoilt.take_step()
         assert Second.waited_for == [[]]
 

@@ -4,16 +4,17 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 import torch
 from tests.looking_networks import Echo
+from tests.noise_photographs import echo, write_photographs
 
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor
 from tiepoint.geometry.transforms import warp_points
 from tiepoint.image import Image
 from tiepoint.training.homographies import WarpSettings, random_homography
+from tiepoint.training.processes import Processes
 from tiepoint.training.views import (
     KIND,
     CachedViews,
@@ -28,20 +29,6 @@ from tiepoint.training.views import (
 from tiepoint.types import Features
 
 SMALL = ViewSettings(size=96, max_keypoints=40)
-
-
-def echo() -> NeuralExtractor:
-    return NeuralExtractor(Echo(), ExtractionSettings(kind="echo"))
-
-
-def write_photographs(folder: Path, count: int, size: tuple[int, int] = (128, 96)) -> list[Path]:
-    """Noise, so that there is something to detect; each of its own."""
-    folder.mkdir(exist_ok=True)
-    paths = [folder / f"{number}.png" for number in range(count)]
-    for number, path in enumerate(paths):
-        noise = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), np.uint8)
-        PIL.Image.fromarray(noise).save(path)
-    return paths
 
 
 def same_views(views: list[View], others: list[View]) -> bool:
@@ -166,6 +153,22 @@ def test_a_view_does_not_depend_on_the_other_photographs(
     some = cache_views(photographs[:1:-1], echo(), tmp_path / "s", SMALL)
     assert some.keys == cached.keys[:1:-1]
     assert same_views(some.read(0), cached.read(11))
+
+
+def test_processes_share_the_work_and_none_does_it_twice(
+    photographs: list[Path], cached: CachedViews, tmp_path: Path
+):
+    shares = [Processes(rank, 2, torch.device("cpu")).owns for rank in (0, 1)]
+    extractors = [echo() for _ in shares]
+    for owns, extractor in zip(shares, extractors, strict=True):
+        cache_views(photographs, extractor, tmp_path / "s", SMALL, owns=owns)
+    done = [len(extractor.network.seen) for extractor in extractors]
+    assert min(done) > 0
+    assert sum(done) == 12 * 3
+    last = echo()
+    together = cache_views(photographs, last, tmp_path / "s", SMALL)
+    assert not last.network.seen
+    assert all(same_views(together.read(k), cached.read(k)) for k in range(12))
 
 
 def test_copies_count_once(photographs: list[Path], tmp_path: Path):
