@@ -26,6 +26,7 @@ from tiepoint.training.validation import (
 )
 from tiepoint.training.views import View, warp_image
 from timing import Case, time_case
+from training_accuracy import measure_accuracy
 
 PROTOCOL = VALIDATION["homography-512"]
 EXTRACTOR, PUBLISHED = "aliked-n16", "aliked+lightglue"
@@ -70,6 +71,11 @@ def measure_speed(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
         for adaptive in (False, True)
     ]
     return {"speed": [asdict(time_case(case, SPEED_RUNS)) for case in cases]}
+
+
+def measure_all_sets(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
+    """Accuracy on real pairs with ground truth; matches stay beside the trained folder."""
+    return measure_accuracy(folder, PUBLISHED, folder.with_name(f"{folder.name}-accuracy"))
 
 
 def held_out(photos: Path, cache: Path) -> list[HeldOutPair]:
