@@ -1,12 +1,14 @@
 """`tiepoint collection`: what it prints, what it exits with, and that steps are the same as one run."""
 
 import json
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from tests.small_collections import QUICK, SMALL, assert_same_collections, write_photographs
+from tests.synthetic_collections import make_collection
 
 from tiepoint.cli import main
 from tiepoint.collection.collection import Collection, open_collection
@@ -108,6 +110,107 @@ def test_one_line_says_what_is_wrong(
     assert message in complaint
     assert complaint.startswith("tiepoint: ")
     assert complaint.count("\n") == 1
+
+
+def test_one_photograph_is_named_and_exit_code_1(tmp_path: Path, command):
+    photos, out = write_photographs(tmp_path / "one", 1), tmp_path / "out"
+    code, _, complaint = command("run", photos, out, *OPTIONS, "-q")
+    assert (code, complaint) == (1, "tiepoint: no pairs: exhaustive finds none among 1 photographs\n")
+    assert len(open_collection(out).photographs) == 1
+
+
+def test_equal_files_are_named_and_exit_code_1_after_all_is_done(photos: Path, tmp_path: Path, command):
+    shutil.copy(photos / "view 1.png", photos / "twin.png")
+    code, _, complaint = command("run", photos, tmp_path / "out", *OPTIONS, "-q")
+    assert code == 1
+    assert complaint.startswith("tiepoint: twin.png and view 1.png have the same content")
+    assert complaint.count("\n") == 1
+    assert len(list(open_collection(tmp_path / "out").pairs())) == 10
+
+
+def test_unknown_names_in_a_list_are_named_and_exit_code_1(photos: Path, tmp_path: Path, command):
+    listed = tmp_path / "l.txt"
+    listed.write_text(f"view 1.png\tview 2.png\nview 1.png\tview 9.png\n{'x' * 131_073}\n")
+    code, _, complaint = command("run", photos, tmp_path / "out", *OPTIONS, "-q", "--pairs", f"list:{listed}")
+    assert code == 1
+    assert complaint.splitlines() == [
+        f"tiepoint: {listed}:2: 'view 9.png': not among the 4 photographs",
+        f"tiepoint: {listed}:3: expected the names of two photographs, but found 1; separate them by a tab, or put "
+        "names with spaces in double quotes",
+    ]
+    assert list(open_collection(tmp_path / "out").pairs()) == [("view 1.png", "view 2.png")]
+
+
+@pytest.mark.parametrize("name", ["run", "verify", "status", "export", "view"])
+def test_output_of_another_version_is_named_and_exit_code_1(tmp_path: Path, command, name: str):
+    collection, _ = make_collection(tmp_path)
+    path, out = collection.folder / "collection.json", collection.folder
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2, "tiepoint": "9.9"}))
+    arguments = (tmp_path / "photos", out, *OPTIONS) if name == "run" else (out,)
+    code, said, complaint = command(name, *arguments)
+    assert (code, said, complaint) == (
+        1,
+        "",
+        f"tiepoint: {out} was made by tiepoint 9.9 (format 2, not 1); name a new folder, or use that version\n",
+    )
+
+
+@pytest.mark.parametrize("option", ["--colmap", "--reconstruct"])
+def test_reasons_are_printed_also_where_there_is_nothing_to_hand_over(
+    photos: Path, tmp_path: Path, command, option: str
+):
+    for path in photos.iterdir():
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # their headers are fine
+    code, _, complaints = command("run", photos, tmp_path / "out", *OPTIONS, "-q", option)
+    lines = complaints.splitlines()
+    assert code == 1
+    assert [line.startswith(f"tiepoint: view {n}.png: ") for n, line in enumerate(lines[:4], start=1)] == [
+        True
+    ] * 4
+    assert lines[4].startswith("tiepoint: no pairs: ")
+    assert lines[-1].endswith("has no photograph with features; run the collection first")
+    assert all(line.startswith("tiepoint: ") for line in lines)
+
+
+@pytest.mark.parametrize("option", ["--colmap", "--reconstruct"])
+def test_what_is_needed_later_is_looked_for_first(
+    photos: Path, tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch, option: str
+):
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    code, _, complaint = command("run", photos, tmp_path / "out", *OPTIONS, "-q", option)
+    assert code == 1
+    assert "pip install 'tiepoint[collection]'" in complaint
+    assert complaint.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_of_pairs_may_be_named_from_where_one_is(
+    photos: Path, tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "l.txt").write_text("view 1.png\tview 2.png\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert command("run", photos, "out", *OPTIONS, "-q", "--pairs", "list:l.txt")[0] == 0
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert command("verify", tmp_path / "out", "-q")[0] == 0
+    assert command("status", tmp_path / "out")[0] == 0
+
+
+def test_damage_between_run_and_export(photos: Path, tmp_path: Path, command):
+    """What is lost is named, the rest is written, and the command that is named makes it again."""
+    out = tmp_path / "out"
+    assert command("run", photos, out, *OPTIONS, "-q")[0] == 0
+    shard = sorted(out.glob("stores/features-*/features/*.h5"))[0]
+    shard.write_bytes(shard.read_bytes()[:100])
+    for step in (("export", out, "--to", "npz", "-q"), ("export", out, "-q"), ("view", out, "-q")):
+        code, _, complaint = command(*step)
+        assert code == 1
+        assert complaint.endswith(
+            f"`tiepoint collection verify {out}` makes what is missing, or says why it can't\n"
+        )
+        assert "1 of 4 photographs without features" in complaint
+    assert command("verify", out, "-q")[0] == 0
+    assert command("export", out, "--to", "npz", "-q") == (0, "", "")
 
 
 def test_the_castle_is_one_scene(castle: Collection):

@@ -1,7 +1,7 @@
 """`tiepoint collection run PHOTOS OUT`, the same step by step, and what to do with what it leaves."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +21,7 @@ from tiepoint.cli.options import (
     ThresholdOption,
     set_up_logging,
 )
+from tiepoint.cli.problems import finish, finishing
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
@@ -96,14 +97,17 @@ def run(
 ) -> None:
     """Extract each photograph once, match pairs, verify them. What is done already isn't done again.
 
-    Exits with 1 when a photograph or pair was left out, after all else is done.
+    Exits with 1 when a photograph or pair was left out, or photographs are the same, after all else is done.
 
     Example: tiepoint collection run photos/ out/ --pairs sequential:10 --reconstruct
     """
+    from tiepoint.collection.colmap import require_pycolmap
     from tiepoint.collection.runner import match_collection
 
     set_up_logging(quiet=quiet)
-    with _resumable():
+    if colmap or reconstruct:
+        require_pycolmap()
+    with finishing() as problems, _resumable():
         report = match_collection(
             photos,
             out,
@@ -121,9 +125,10 @@ def run(
             device=device,
             accept_license=accept_license,
         )
+        problems += report.problems
         _print_report(report, quiet)
-        more = _hand_over(out, quiet, reconstruct=reconstruct) if colmap or reconstruct else []
-    _finish([*report.problems, *more])
+        if colmap or reconstruct:
+            _hand_over(out, quiet, problems, reconstruct=reconstruct)
 
 
 @app.command()
@@ -165,7 +170,7 @@ def extract(
             accept_license=accept_license,
         )
     _print_report(report, quiet)
-    _finish(report.problems)
+    finish(report.problems)
 
 
 @app.command("pairs")
@@ -239,28 +244,29 @@ def _continue(out: Path, until: Literal["pairs", "match", "verify"], quiet: bool
     with _resumable():
         report = continue_collection(out, until=until, progress=_progress(quiet), **changes)
     _print_report(report, quiet)
-    _finish(report.problems)
+    finish(report.problems)
 
 
-def _hand_over(out: Path, quiet: bool, *, reconstruct: bool) -> list[str]:
-    """Write COLMAP's database, and the model where that is wanted too; what went wrong."""
+def _hand_over(out: Path, quiet: bool, problems: list[str], *, reconstruct: bool) -> None:
+    """Write COLMAP's database, and the model where that is wanted too; what went wrong is added to the problems."""
     from tiepoint.collection.collection import open_collection
     from tiepoint.collection.exports import export_as
     from tiepoint.collection.reconstruction import reconstruct as find_model
 
+    collection = open_collection(out, tell=problems.append)
     if not reconstruct:
-        path = export_as(open_collection(out), "colmap")
-        _say(f"database: {path}", quiet)
-        return []
-    found = find_model(out)
+        _say(f"database: {export_as(collection, 'colmap')}", quiet)
+        return
+    found = find_model(collection)
     if not found.success:
-        return [f"no model: {found.reason}"]
+        problems.append(f"no model: {found.reason}")
+        return
     _say(
         f"model: {found.folder}, {found.registered} of {found.images} photographs, {found.points:,} points, "
         f"{found.mean_track_length:.1f} photographs a point, {found.mean_reprojection_error_px:.2f} px mean error",
         quiet,
     )
-    return [f"{name} isn't in the model" for name in found.unregistered]
+    problems += [f"{name} isn't in the model" for name in found.unregistered]
 
 
 def _say(text: str, quiet: bool) -> None:
@@ -275,14 +281,6 @@ def _print_report(report: "RunReport", quiet: bool) -> None:
         print_table(("", ""), report.rows())
         for note in report.notes:
             typer.echo(note)
-
-
-def _finish(problems: Sequence[str]) -> None:
-    """What was left out, and exit code 1 where something was."""
-    for problem in problems:
-        print(f"tiepoint: {problem}", file=sys.stderr)
-    if problems:
-        raise typer.Exit(1)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tiepoint.cli.options import QuietOption, set_up_logging
+from tiepoint.cli.problems import finishing
 
 OutArgument = Annotated[Path, typer.Argument(help="Output folder of a collection.", show_default=False)]
 
@@ -48,6 +49,8 @@ def export(
 ) -> None:
     """Write features and matches for other programs: COLMAP, hloc, NumPy, Parquet.
 
+    Exits with 1 when OUT lacks something that its last run was asked for, after all that is there is written.
+
     Example: tiepoint collection export out/ --to colmap --to parquet
     """
     from tiepoint.collection.collection import open_collection
@@ -59,12 +62,13 @@ def export(
         raise InvalidInput(
             f"-o names one file or folder, but {len(to)} formats were asked for; ask one by one"
         )
-    collection = open_collection(out)
-    for form in to:
-        options = {"cameras": cameras.value} if form is Form.COLMAP else {}
-        path = export_as(collection, form.value, output, **options)
-        if not quiet:
-            typer.echo(f"{form.value}: {path}")
+    with finishing() as problems:
+        collection = open_collection(out, tell=problems.append)
+        for form in to:
+            options = {"cameras": cameras.value} if form is Form.COLMAP else {}
+            path = export_as(collection, form.value, output, **options)
+            if not quiet:
+                typer.echo(f"{form.value}: {path}")
 
 
 def view(
@@ -77,11 +81,15 @@ def view(
 ) -> None:
     """Write one HTML page with everything in it: the model in 3-D, the match graph, a table of photographs.
 
+    Exits with 1 as `export` does.
+
     Example: tiepoint collection view out/
     """
+    from tiepoint.collection.collection import open_collection
     from tiepoint.collection.view import write_view
 
     set_up_logging(quiet=quiet)
-    path = write_view(out, output)
-    if not quiet:
-        typer.echo(f"page: {path}")
+    with finishing() as problems:
+        path = write_view(open_collection(out, tell=problems.append), output)
+        if not quiet:
+            typer.echo(f"page: {path}")

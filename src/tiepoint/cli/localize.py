@@ -20,12 +20,8 @@ if TYPE_CHECKING:
     from tiepoint.collection.localization import Localization
 
 PhotographsOption = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Registered photographs to match with, the most alike; by default all.",
-        show_default=False,
-    ),
+    int,
+    typer.Option(min=1, help="Registered photographs to match with, the most alike where there are more."),
 ]
 FocalOption = Annotated[
     float | None,
@@ -47,7 +43,7 @@ def localize(
         typer.Option("-o", "--output", help="Picture of the points that fit.", show_default=False),
     ] = None,
     json_file: JsonOption = None,
-    photographs: PhotographsOption = None,
+    photographs: PhotographsOption = 50,
     focal: FocalOption = None,
     max_error_px: Annotated[
         float, typer.Option(min=0.01, help="Largest error of a point that fits, in px of the photograph.")

@@ -3,26 +3,37 @@
 OUT/collection.json   the photographs of the last run, and its options
 OUT/pairs.txt         the pairs that it chose
 OUT/stores/           features, matches and geometry, each in a store of its settings
-OUT/report.json       what it did, and how long it took; report.html shows the same
+OUT/report.json       what it did, and how long it took; report.html shows the same; neither is there before it ends
 """
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
 from tiepoint.collection.photographs import Photograph
-from tiepoint.collection.state import State, read_chosen_pairs, read_state, stores_of
+from tiepoint.collection.state import State, read_chosen_pairs, read_state, remedy_of, stores_of
 from tiepoint.collection.stores import Stores, estimate_from_record
 from tiepoint.errors import InvalidInput
 from tiepoint.keys import pair_key
 from tiepoint.records import features_from_record
 from tiepoint.types import Features, TwoViewEstimate
+
+logger = logging.getLogger(__name__)
+
+Tell: TypeAlias = Callable[[str], object]
+"""Is told, in a line, what is left out."""
+
+
+def log(line: str) -> None:
+    """Tell the log."""
+    logger.warning("%s", line)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,10 +43,12 @@ class Collection:
     Attributes:
         folder: the output folder.
         state: what the last run wrote down of itself.
+        tell: is told what is missing, when something is written of the collection: see `tiepoint.collection.gaps`.
     """
 
     folder: Path
     state: State
+    tell: Tell = log
 
     @property
     def photographs(self) -> tuple[Photograph, ...]:
@@ -62,12 +75,16 @@ class Collection:
         return features_from_record({**record, "source": str(photograph.path)})
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Names of the two photographs of each pair that the last run chose, and that is matched."""
-        known = self._by_name
+        """Names of the two photographs of each pair that the last run chose, that have features and are matched.
+
+        Raises:
+            StoreError: the list of the chosen pairs is damaged.
+        """
+        usable = {photograph.name for photograph in self.photographs}
         for name0, name1 in read_chosen_pairs(self.folder):
             if (
-                name0 in known
-                and name1 in known
+                name0 in usable
+                and name1 in usable
                 and self._stores.matches.has("matches", self._pair(name0, name1))
             ):
                 yield name0, name1
@@ -97,14 +114,18 @@ class Collection:
             InvalidInput: as for `matches`.
             StoreError: it is damaged.
         """
-        key = self._pair(name0, name1)
-        if not self._stores.verified.has("verified", key):
+        if not self.is_verified(name0, name1):
             return None
-        return estimate_from_record(self._stores.verified.read("verified", key))
+        return estimate_from_record(self._stores.verified.read("verified", self._pair(name0, name1)))
+
+    def is_verified(self, name0: str, name1: str) -> bool:
+        """Whether `verified` has an answer for a pair; takes and raises the same, and reads less."""
+        return self._stores.verified.has("verified", self._pair(name0, name1))
 
     @cached_property
     def _stores(self) -> Stores:
-        return Stores.open(stores_of(self.folder, self.state.stores), self.state.settings)
+        location = stores_of(self.folder, self.state.stores)
+        return Stores.open(location, self.state.settings, remedy=remedy_of(self.folder, self.state))
 
     @cached_property
     def _by_name(self) -> dict[str, Photograph]:
@@ -124,11 +145,13 @@ class Collection:
         return pair_key((self._named(name0).key, self._named(name1).key))
 
 
-def open_collection(out: str | os.PathLike[str]) -> Collection:
+def open_collection(out: str | os.PathLike[str], *, tell: Tell = log) -> Collection:
     """Open what `match_collection` left.
 
     Args:
         out: its output folder.
+        tell: is told, in a line, what is missing of what the last run asked for, when something is written of the
+            collection, which then leaves it out. Without, the log is.
 
     Raises:
         InvalidInput: no run has written there.
@@ -140,4 +163,4 @@ def open_collection(out: str | os.PathLike[str]) -> Collection:
         ...     matches, scores = collection.matches(name0, name1)
     """
     folder = Path(out)
-    return Collection(folder=folder, state=read_state(folder))
+    return Collection(folder=folder, state=read_state(folder), tell=tell)

@@ -17,6 +17,7 @@ from tiepoint.collection.colmap import (
     require_pycolmap,
 )
 from tiepoint.collection.destinations import inlier_matches, place_file
+from tiepoint.collection.gaps import tell_gaps
 from tiepoint.errors import InvalidInput
 from tiepoint.files import replacing
 
@@ -25,6 +26,9 @@ CameraSharing = Literal["shared", "each"]
 
 FOLDER, DATABASE = "colmap", "database.db"
 """Where in a collection's folder the database is."""
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What SQLite adds to the name of a database for the files beside it, which it reads before the database itself."""
 
 SEED = 0
 
@@ -41,7 +45,7 @@ def export_colmap(
     that weren't. Images have the numbers of their order, from 1.
 
     Args:
-        collection: from `open_collection`.
+        collection: from `open_collection`; what it lacks is told and left out.
         database: where to; a file there is replaced. None: `colmap/database.db` in the collection's folder.
         cameras: "shared": photographs of one folder with the same size and EXIF focal length have one camera, which
             is right for one camera at one zoom, and makes the model much stiffer; "each": every photograph its own.
@@ -55,8 +59,9 @@ def export_colmap(
     """
     require_pycolmap()
     check_sharing(cameras)
+    tell_gaps(collection)
     path = place_file(database, collection.folder / FOLDER / DATABASE)
-    with replacing(path) as temporary, quiet_pycolmap(), _opened(temporary) as file:
+    with _replacing_database(path) as temporary, quiet_pycolmap(), _opened(temporary) as file:
         ids = _write_images(file, collection, cameras)
         if not ids:
             raise InvalidInput(
@@ -70,6 +75,22 @@ def check_sharing(cameras: str) -> None:
     """Raise InvalidInput for anything that isn't a `CameraSharing`."""
     if cameras not in get_args(CameraSharing):
         raise InvalidInput(f"cameras must be 'shared' or 'each', but is {cameras!r}")
+
+
+@contextmanager
+def _replacing_database(path: Path) -> Iterator[Path]:
+    """As `replacing`, also of what a program that was killed left beside the former database."""
+    with replacing(path) as temporary:
+        try:
+            yield temporary
+            _remove_companions(path)
+        finally:
+            _remove_companions(temporary)
+
+
+def _remove_companions(database: Path) -> None:
+    for ending in COMPANIONS:
+        database.with_name(database.name + ending).unlink(missing_ok=True)
 
 
 @contextmanager

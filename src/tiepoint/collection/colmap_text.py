@@ -20,6 +20,7 @@ import numpy as np
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.colmap import colmap_keypoints
 from tiepoint.collection.destinations import inlier_matches, make_folder
+from tiepoint.collection.gaps import tell_gaps
 from tiepoint.errors import InvalidInput
 from tiepoint.files import replacing
 from tiepoint.types import Features
@@ -32,7 +33,7 @@ def export_colmap_text(collection: Collection, folder: str | os.PathLike[str] | 
     """Write features and matches as the text files that COLMAP imports.
 
     Args:
-        collection: from `open_collection`.
+        collection: from `open_collection`; what it lacks is told and left out.
         folder: where to; made where it doesn't exist. None: `exports/colmap-text` in the collection's folder.
 
     Returns:
@@ -43,6 +44,7 @@ def export_colmap_text(collection: Collection, folder: str | os.PathLike[str] | 
             written.
     """
     _check_names([photograph.name for photograph in collection.photographs])
+    tell_gaps(collection)
     target = make_folder(folder, collection.folder / "exports" / "colmap-text")
     for photograph in collection.photographs:
         path = target / FEATURES / f"{photograph.name}.txt"

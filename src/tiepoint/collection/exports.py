@@ -18,6 +18,7 @@ from tiepoint.collection.collection import Collection
 from tiepoint.collection.colmap_database import export_colmap
 from tiepoint.collection.colmap_text import export_colmap_text
 from tiepoint.collection.destinations import make_folder, place_file
+from tiepoint.collection.gaps import tell_gaps
 from tiepoint.collection.hloc import export_hloc
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.exports import write_contents
@@ -42,7 +43,7 @@ def export_npz(collection: Collection, folder: str | os.PathLike[str] | None = N
     inliers (k,) bool, and the fundamental matrix where there is one.
 
     Args:
-        collection: from `open_collection`.
+        collection: from `open_collection`; what it lacks is told and left out.
         folder: where to; made where it doesn't exist. None: `exports/npz` in the collection's folder.
 
     Returns:
@@ -51,6 +52,7 @@ def export_npz(collection: Collection, folder: str | os.PathLike[str] | None = N
     Raises:
         InvalidInput: a file can't be written.
     """
+    tell_gaps(collection)
     target = make_folder(folder, collection.folder / "exports" / "npz")
     numbers = {photograph.name: place for place, photograph in enumerate(collection.photographs, start=1)}
     with replacing(target / INDEX) as temporary, temporary.open("w", encoding="utf-8") as index:
@@ -68,7 +70,7 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
     """Write a table with a row a match, in Parquet: image0, image1, index0, index1, x0, y0, x1, y1, score, inlier.
 
     Args:
-        collection: from `open_collection`.
+        collection: from `open_collection`; what it lacks is told and left out.
         file: where to. None: `exports/matches.parquet` in the collection's folder.
 
     Returns:
@@ -79,6 +81,7 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
         MissingDependency: pyarrow isn't installed.
     """
     pa = _pyarrow()
+    tell_gaps(collection)
     path = place_file(file, collection.folder / "exports" / "matches.parquet")
     schema = _schema(pa)
     with (
@@ -112,7 +115,7 @@ def export_as(
     """Write a collection in one of the formats of `EXPORTS`.
 
     Args:
-        collection: from `open_collection`.
+        collection: from `open_collection`; what it lacks is told and left out.
         form: "colmap", "colmap-text", "hloc", "npz" or "parquet".
         destination: a file (colmap, parquet) or a folder; None: in the collection's folder.
         **options: `cameras` for colmap.

@@ -21,6 +21,7 @@ import numpy as np
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.colmap import raster_size, to_raster
 from tiepoint.collection.destinations import make_folder
+from tiepoint.collection.gaps import tell_gaps
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.files import replacing
 from tiepoint.types import Features
@@ -32,7 +33,7 @@ def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = 
     """Write features and matches as hloc's HDF5 files.
 
     Args:
-        collection: from `open_collection`.
+        collection: from `open_collection`; what it lacks is told and left out.
         folder: where to; made where it doesn't exist. None: `exports/hloc` in the collection's folder.
 
     Returns:
@@ -44,6 +45,7 @@ def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = 
     """
     h5py = _h5py()
     _check_names([photograph.name for photograph in collection.photographs])
+    tell_gaps(collection)
     target = make_folder(folder, collection.folder / "exports" / "hloc")
     counts: dict[str, int] = {}
     with replacing(target / FEATURES) as temporary, h5py.File(temporary, "w") as file:

@@ -1,9 +1,11 @@
 """Lists of pairs: text files with the names of two photographs a line."""
 
 import csv
+import hashlib
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ from tiepoint.errors import InvalidInput
 
 MAX_PROBLEMS = 100
 """Lines that are named; of the others only the number is told."""
+
+MAX_NAME = 255
+"""Characters of an unknown name that are shown."""
 
 
 def read_pair_list(
@@ -46,6 +51,16 @@ def read_pair_list(
     return np.frombuffer(found, np.int32).reshape(-1, 2), _shortened(problems, path)
 
 
+def digest_pair_list(path: str | os.PathLike[str]) -> str:
+    """16 hexadecimal digits of the SHA-256 of a list's content.
+
+    Raises:
+        InvalidInput: the file can't be read.
+    """
+    with _reading(Path(path)), Path(path).expanduser().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
 def check_pair_list(path: str | os.PathLike[str]) -> None:
     """Raise InvalidInput where the list can't be opened, before there is any work."""
     next(_lines(Path(path)), None)
@@ -53,18 +68,26 @@ def check_pair_list(path: str | os.PathLike[str]) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbers and texts of the lines that say something; surrogates stand for what isn't UTF-8, as in file names."""
+    with _reading(path), path.expanduser().open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line.strip("\r\n")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        with path.expanduser().open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line.strip("\r\n")
+        yield
     except OSError as error:
         raise InvalidInput(f"can't read the list of pairs {path}: {error.strerror or error}") from error
 
 
 def _words(line: str) -> list[str]:
     separator = "\t" if "\t" in line else " "
-    return next(csv.reader([line.strip(" ")], delimiter=separator, skipinitialspace=True))
+    try:
+        return next(csv.reader([line.strip(" ")], delimiter=separator, skipinitialspace=True))
+    except csv.Error:  # a word is longer than this module takes, and than any name
+        return line.split(separator)
 
 
 def _pair(words: Sequence[str], places: Mapping[str, int]) -> tuple[int, int]:
@@ -75,10 +98,15 @@ def _pair(words: Sequence[str], places: Mapping[str, int]) -> tuple[int, int]:
         )
     unknown = [name for name in words if name not in places]
     if unknown:
-        raise InvalidInput(f"{' and '.join(map(repr, unknown))}: not among the {len(places)} photographs")
+        named = " and ".join(map(_quoted, unknown))
+        raise InvalidInput(f"{named}: not among the {len(places)} photographs")
     if words[0] == words[1]:
         raise InvalidInput(f"{words[0]!r} is paired with itself")
     return places[words[0]], places[words[1]]
+
+
+def _quoted(name: str) -> str:
+    return repr(name) if len(name) <= MAX_NAME else f"{name[:MAX_NAME]!r}… ({len(name):,} characters)"
 
 
 def _shortened(problems: list[str], path: str | os.PathLike[str]) -> tuple[str, ...]:

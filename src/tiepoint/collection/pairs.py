@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from tiepoint.collection.pair_lists import read_pair_list
+from tiepoint.collection.pair_lists import digest_pair_list, read_pair_list
 from tiepoint.collection.photographs import Photograph
 from tiepoint.collection.retrieval import nearest_images
 from tiepoint.collection.spatial import nearest_positions
@@ -43,6 +44,20 @@ class PairChoice:
     def count(self) -> int:
         """K of "sequential:K", "retrieval:K" and "spatial:K"."""
         return int(self.argument)
+
+    def absolute(self) -> "PairChoice":
+        """The same choice from any working directory: "list:FILE" with the whole path of the file."""
+        if self.method != "list":
+            return self
+        return PairChoice(self.method, str(Path(self.argument).expanduser().absolute()))
+
+    def list_digest(self) -> str:
+        """16 hexadecimal digits of what stands in the list now; "" for the other methods.
+
+        Raises:
+            InvalidInput: the list can't be read.
+        """
+        return digest_pair_list(self.argument) if self.method == "list" else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

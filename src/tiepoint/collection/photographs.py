@@ -141,6 +141,10 @@ def _check_name(name: str) -> None:
         raise InvalidInput(
             f"{name!r}: the name isn't UTF-8, and most programs that a collection is for can't read it; rename it"
         ) from error
+    if "\n" in name or "\r" in name:
+        raise InvalidInput(
+            f"{name!r}: the name holds a line break, and lists of pairs have a line a pair; rename it"
+        )
 
 
 def _unchanged(known: Photograph | None, path: Path) -> Photograph | None:

@@ -20,6 +20,9 @@ from tiepoint.files import replacing
 SPARSE, SUMMARY = "sparse", "reconstruction.json"
 """In COLMAP's folder: models, the largest one in `sparse/0`; and what is known of that."""
 
+FORMER = "-former"
+"""What is added to the name of a folder of models while a new one takes its place."""
+
 SEED = 0
 
 
@@ -70,7 +73,8 @@ def reconstruct(
     `colmap/reconstruction.json`; a model that was there is replaced when the new one stands.
 
     Args:
-        collection: its output folder, or from `open_collection`; its pairs have been matched and verified.
+        collection: its output folder, or from `open_collection`; its pairs have been matched and verified. What it
+            lacks is told and left out.
         cameras: as for `export_colmap`.
         threads: of the mapper; None: all cores. Sums of several threads have no order, so only 1 gives the same
             bits every time.
@@ -182,12 +186,22 @@ def _summary(collection: Collection, folder: Path, models: dict[int, Any], secon
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
-    """Hand out an empty folder beside `path`; when the block ends well, it takes the place of what stood there."""
+    """Hand out an empty folder beside `path`; when the block ends well, it takes the place of what stood there.
+
+    What stood there bears another name until then: whoever is killed in between leaves both, and the next one puts the
+    former folder back before it begins.
+    """
     temporary = path.with_name(f".tiepoint-{secrets.token_hex(8)}")
+    former = path.with_name(f"{path.name}{FORMER}")
+    if former.is_dir() and not path.exists():
+        former.rename(path)
     temporary.mkdir()
     try:
         yield temporary
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+        if path.exists():
+            path.rename(former)
         temporary.rename(path)
+        shutil.rmtree(former, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tiepoint.errors import InvalidInput
 from tiepoint.files import replacing
 
 JSON = "report.json"
@@ -32,7 +33,7 @@ class RunReport:
         new: kind of record -> how many this run made; the others were there.
         seconds: duration of each stage of this run, and "total"; for what workers did together, see `work_seconds`.
         work_seconds: seconds of all workers together: "read", "extract", "match", "verify", "write".
-        problems: what was left out and why, a line each.
+        problems: what was left out and why, and photographs of the same content, a line each.
         notes: what is worth knowing, a line each.
     """
 
@@ -55,7 +56,7 @@ class RunReport:
 
     @property
     def success(self) -> bool:
-        """Whether nothing was left out."""
+        """Whether there are no problems."""
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,6 +74,17 @@ class RunReport:
             ("inliers", f"{self.inliers:,}"),
             *((f"{stage}", f"{seconds:.1f} s") for stage, seconds in self.seconds.items()),
         ]
+
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Remove what `save` wrote: it is of another run. Raises InvalidInput where it can't be removed."""
+        for name in (JSON, PAGE):
+            try:
+                (folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise InvalidInput(
+                    f"can't remove {folder / name}, which is of an earlier run: {error.strerror or error}; remove it"
+                ) from error
 
     def save(self, folder: Path) -> None:
         """Write `report.json` and `report.html`. Raises InvalidInput where they can't be written."""

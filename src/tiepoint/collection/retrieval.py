@@ -92,7 +92,7 @@ def train_centroids(
     count, dimensions = descriptors.shape
     centroids = max(1, min(centroids, count // FEWEST_DESCRIPTORS))
     any_number = {"min_points_per_centroid": 1, "max_points_per_centroid": count}
-    kmeans = _faiss().Kmeans(dimensions, centroids, niter=25, seed=seed, **any_number)
+    kmeans = require_faiss().Kmeans(dimensions, centroids, niter=25, seed=seed, **any_number)
     kmeans.train(np.ascontiguousarray(descriptors))
     return kmeans.centroids
 
@@ -116,7 +116,7 @@ def _index(descriptors_of: DescriptorsOf, images: int, seed: int) -> tuple[Any, 
         return None, described
     centroids = train_centroids(descriptors, seed=seed)
     mean, basis = _projection(np.stack([vlad(descriptors_of(image), centroids) for image in sampled]))
-    index = _faiss().IndexFlatIP(basis.shape[1])
+    index = require_faiss().IndexFlatIP(basis.shape[1])
     for block in _blocks(images):
         pooled = np.stack([vlad(descriptors_of(image), centroids) for image in block])
         described[block.start : block.stop] = pooled.any(axis=1)
@@ -162,7 +162,8 @@ def _unit(rows: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def _faiss() -> Any:
+def require_faiss() -> Any:
+    """Faiss, or MissingDependency with the pip command."""
     try:
         import faiss
     except ImportError as error:

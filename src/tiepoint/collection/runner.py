@@ -15,11 +15,19 @@ from typing import Any, Literal, get_args
 from tiepoint.collection.executors.table import check_executor, open_executor
 from tiepoint.collection.pair_lists import check_pair_list
 from tiepoint.collection.pairs import read_pair_choice
-from tiepoint.collection.photographs import Photograph, find_photographs
+from tiepoint.collection.photographs import Photograph, by_content, find_photographs
 from tiepoint.collection.progress import Progress, no_progress
 from tiepoint.collection.report import RunReport
+from tiepoint.collection.retrieval import require_faiss
 from tiepoint.collection.stages import Diary, Stages
-from tiepoint.collection.state import State, prepare_folder, read_state, stores_of, write_state
+from tiepoint.collection.state import (
+    State,
+    clear_leftovers,
+    prepare_folder,
+    read_state,
+    stores_of,
+    write_state,
+)
 from tiepoint.collection.stores import Stores
 from tiepoint.collection.work import Job
 from tiepoint.errors import InvalidInput
@@ -66,7 +74,8 @@ def match_collection(
         **options: as for `tiepoint.load`.
 
     Returns:
-        What was found, done and left out; `out` has the same as report.json and report.html.
+        What was found, done and left out; `out` has the same as report.json and report.html, or neither where the last
+        run didn't end.
 
     Raises:
         InvalidInput: an option that can't be, no photographs, or `out` can't be written to or holds something else.
@@ -80,8 +89,9 @@ def match_collection(
         >>> report.images, report.pairs, report.inliers, report.problems
     """
     _check_options(pairs, preset, executor, max_error_px, until, options)
+    choice = read_pair_choice(pairs).absolute()
     asked = {
-        "pairs": pairs,
+        "pairs": str(choice),
         "preset": preset,
         "executor": executor,
         "verify": verify,
@@ -90,11 +100,14 @@ def match_collection(
         "load": options,
     }
     photos, folder, diary = Path(photos).absolute(), Path(out), Diary(progress)
+    list_digest = choice.list_digest()
     last: Stage = "match" if until == "verify" and not verify else until
     with diary.timed("total"):
         before = prepare_folder(folder)
+        RunReport.remove(folder)
         if before and last == "extract":
             asked |= {name: value for name, value in before.options.items() if name in LATER}
+            list_digest = before.list_digest
         photographs = _find(photos, before, diary)
         plan = State(
             photos=photos,
@@ -102,6 +115,7 @@ def match_collection(
             options=asked,
             stores=str(Path(stores).absolute()) if stores and "://" not in stores else stores or "",
             settings={},
+            list_digest=list_digest,
         )
         counts = _work(plan, folder, last, diary)
     report = RunReport(
@@ -159,14 +173,24 @@ def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) ->
     if not photographs:
         why = f"none of {len(problems)} can be used: {problems[0]}" if problems else "it has none"
         raise InvalidInput(f"expected photographs in {photos}, but {why}")
-    diary.problems += problems
+    diary.problems += [*problems, *_twins(photographs)]
     diary.unreadable = len(problems)
     return photographs
+
+
+def _twins(photographs: tuple[Photograph, ...]) -> list[str]:
+    groups = (group for group in by_content(photographs) if len(group) > 1)
+    return [
+        f"{' and '.join(photograph.name for photograph in group)} have the same content: a pair of them shows nothing "
+        "of the place; remove all but one"
+        for group in groups
+    ]
 
 
 def _work(plan: State, folder: Path, until: Stage, diary: Diary) -> dict[str, int]:
     """Start workers, write down what they are to do, and go through the stages; what there is then, in numbers."""
     options, location = plan.options, stores_of(folder, plan.stores)
+    clear_leftovers(folder, location)
     job = Job(
         preset=options["preset"],
         load=options["load"],
@@ -205,6 +229,8 @@ def _check_options(
     choice = read_pair_choice(pairs)
     if choice.method == "list":
         check_pair_list(choice.argument)
+    if choice.method == "retrieval":
+        require_faiss()
     find_preset(preset)
     check_executor(executor)
     if not (math.isfinite(max_error_px) and max_error_px > 0):

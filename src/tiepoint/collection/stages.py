@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from tiepoint.collection.executors.table import Executor
 from tiepoint.collection.origins import STALE
 from tiepoint.collection.pairs import ChosenPairs, choose_pairs, read_pair_choice
-from tiepoint.collection.photographs import Photograph, by_content
+from tiepoint.collection.photographs import Photograph
 from tiepoint.collection.plan import (
     IMAGES_PER_UNIT,
     PAIRS_PER_UNIT,
@@ -23,7 +24,7 @@ from tiepoint.collection.progress import Progress
 from tiepoint.collection.state import source_of_pairs, write_chosen_pairs
 from tiepoint.collection.stores import KINDS, Stores
 from tiepoint.collection.work import Extract, Match, Task, Verify
-from tiepoint.keys import KeySet, pair_key
+from tiepoint.keys import pair_key
 from tiepoint.records import features_from_record
 from tiepoint.store import Store
 from tiepoint.types import Features
@@ -35,7 +36,7 @@ SMALLEST_UNIT = 8
 """Pairs that a shard has at least: LightGlue takes several at a time."""
 
 BATCH = 10_000
-"""Records that are counted at a time."""
+"""Pairs that are looked up at a time."""
 
 
 class Diary:
@@ -115,10 +116,6 @@ class Stages:
         total = sum(len(unit.photographs) for unit in units)
         self._do("features", "extract", total, (Extract(unit.photographs) for unit in units))
         self._set_stale_aside("matches", "features")
-        same = (group for group in by_content(self.photographs) if len(group) > 1)
-        self._diary.notes += [
-            f"{' and '.join(photo.name for photo in group)} have the same content" for group in same
-        ]
 
     def usable(self) -> tuple[Photograph, ...]:
         """Photographs that have features."""
@@ -153,16 +150,21 @@ class Stages:
         self._do_pairs("verified", "verify", chosen, self._verify_task)
 
     def count(self, chosen: ChosenPairs) -> dict[str, int]:
-        """How many pairs are matched and verified, with how many matches and inliers, together with former runs."""
-        wanted = KeySet(_pair_keys(chosen))
-        pairs, matches = _sums(self._stores.matches, "matches", wanted, "num_matches")
-        _, inliers, verified = _sums(self._stores.verified, "verified", wanted, "num_inliers", "success")
+        """How many pairs are matched and verified, with how many matches and inliers, together with former runs.
+
+        Memory doesn't grow with the pairs.
+        """
+        stores = self._stores
+        pairs, matches = _sums(stores.matches, "matches", _pair_keys(chosen), "num_matches")
+        _, inliers, verified = _sums(
+            stores.verified, "verified", _pair_keys(chosen), "num_inliers", "success"
+        )
         return {"pairs": pairs, "matches": matches, "verified": verified, "inliers": inliers}
 
     def count_keypoints(self) -> int:
         """Of all usable photographs together."""
-        wanted = KeySet(photograph.key for photograph in self.photographs)
-        return _sums(self._stores.features, "features", wanted, "num_keypoints")[1]
+        keys = [photograph.key for photograph in self.photographs]
+        return _sums(self._stores.features, "features", [keys], "num_keypoints")[1]
 
     def _do_pairs(
         self, kind: str, stage: str, chosen: ChosenPairs, task: Callable[[MatchUnit], Task]
@@ -170,7 +172,8 @@ class Stages:
         done = self._stores.of(kind).done(kind)
         size = max(SMALLEST_UNIT, min(PAIRS_PER_UNIT, len(chosen) // UNITS))
         units = plan_matching(chosen, done, size=size)
-        total = len(chosen) - (int(done.holds(_pair_keys(chosen)).sum()) if len(done) else 0)
+        known = sum(int(done.holds(keys).sum()) for keys in _pair_keys(chosen)) if len(done) else 0
+        total = len(chosen) - known
         self._do(kind, stage, total, map(task, units))
 
     def _set_stale_aside(self, kind: str, source: str) -> None:
@@ -225,20 +228,37 @@ def _shards(store: Store, kind: str, keys: Iterable[str]) -> dict[str, str]:
     return {key: shard for key, shard in found.items() if shard is not None}
 
 
-def _pair_keys(chosen: ChosenPairs) -> Iterator[str]:
+def _pair_keys(chosen: ChosenPairs) -> Iterator[list[str]]:
+    """The keys of all pairs, some at a time."""
     keys = [photograph.key for photograph in chosen.photographs]
     for block in chosen.blocks():
-        yield from (pair_key((keys[first], keys[second])) for first, second in block.tolist())
+        for start in range(0, len(block), BATCH):
+            some = block[start : start + BATCH].tolist()
+            yield [pair_key((keys[first], keys[second])) for first, second in some]
 
 
-def _sums(store: Store, kind: str, wanted: KeySet, *values: str) -> list[int]:
-    """How many of the wanted records there are, and the sum of each of these plain values."""
-    sums = [0] * (1 + len(values))
-    records = store.scan(kind)
-    while batch := list(islice(records, BATCH)):
-        kept = wanted.holds(key for key, _ in batch)
-        for (_, record), keep in zip(batch, kept, strict=True):
-            if keep:
-                found: list[Any] = [1, *(record[value] for value in values)]
-                sums = [total + number for total, number in zip(sums, found, strict=True)]
-    return sums
+def _sums(store: Store, kind: str, blocks: Iterable[list[str]], *values: str) -> list[int]:
+    """How many of the wanted records there are, and the sum of each of these plain values.
+
+    Args:
+        store: of the records.
+        kind: of them.
+        blocks: the keys of those that are wanted, each once. Pairs that follow each other are in the same few shards,
+            so that each shard is read once, or a few times.
+        values: names.
+    """
+    sums = np.zeros(1 + len(values), np.int64)
+    for keys in blocks:
+        for shard, wanted in _by_shard(store, kind, keys).items():
+            records = store.records(kind, shard)
+            found = [[1, *(records[key][value] for value in values)] for key in wanted]
+            sums += np.sum(found, axis=0, dtype=np.int64)
+    return sums.tolist()
+
+
+def _by_shard(store: Store, kind: str, keys: Iterable[str]) -> dict[str, list[str]]:
+    """The keys of those records that there are, by the shard that holds them."""
+    found: dict[str, list[str]] = {}
+    for key, shard in _shards(store, kind, keys).items():
+        found.setdefault(shard, []).append(key)
+    return found

@@ -2,12 +2,16 @@
 
 import csv
 import json
+import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tiepoint.collection.pairs import read_pair_choice
 from tiepoint.collection.photographs import Photograph, photograph_from_record, photograph_to_record
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.files import check_writable, replacing
@@ -21,6 +25,12 @@ COMMENT = "# "
 OURS = (COLLECTION, PAIRS, "stores", "report.json", "report.html", "colmap", "exports", "view.html")
 """What an output folder holds; without `COLLECTION`, what is left after that was removed."""
 
+TEMPORARY = ".tiepoint-*"
+HOUR = 3600
+OLD_SHARD, OLD_MODEL = 6 * HOUR, 7 * 24 * HOUR
+"""Seconds after which what bears a temporary name is a leftover of a process that was killed: shards take seconds to be
+written, but a database hours, and the folder of a mapper that is still at work may be days old."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
@@ -32,6 +42,7 @@ class State:
         options: of the run: "preset", "pairs", "verify" …, and those of `tiepoint.load` under "load".
         stores: where the stores are, a folder or a URL; "": in the output folder, wherever that moves.
         settings: "features", "matches" and "verified" -> what decides those records; the keys of the stores.
+        list_digest: of the list of pairs, as it was when the run began; "" where pairs come from no list.
     """
 
     photos: Path
@@ -39,11 +50,18 @@ class State:
     options: dict[str, Any]
     stores: str
     settings: dict[str, dict[str, Any]]
+    list_digest: str = ""
 
 
 def stores_of(folder: Path, stores: str | None) -> str:
     """Where the stores of an output folder are, when `State.stores` is this."""
     return stores or str(folder.absolute() / "stores")
+
+
+def remedy_of(folder: Path, state: State) -> str:
+    """What a message says is to be done where something of an output folder is missing or damaged."""
+    last = "match" if state.options.get("verify") is False else "verify"
+    return f"`tiepoint collection {last} {folder}` makes what is missing, or says why it can't"
 
 
 def prepare_folder(folder: Path) -> State | None:
@@ -67,6 +85,20 @@ def prepare_folder(folder: Path) -> State | None:
     if COLLECTION not in found and strangers:
         raise InvalidInput(f"{folder} holds {strangers[0]!r}, but no collection; name a new or empty folder")
     return read_state(folder) if COLLECTION in found else None
+
+
+def clear_leftovers(folder: Path, stores: str) -> None:
+    """Remove what processes that were killed have half written; what may be that of a living one stays.
+
+    Args:
+        folder: the output folder.
+        stores: from `stores_of`; object storage has no halves.
+    """
+    _clear(folder.glob(TEMPORARY), OLD_SHARD)
+    _clear((folder / "colmap").glob(TEMPORARY), OLD_MODEL)
+    if "://" not in stores:
+        _clear(Path(stores).glob(f"*/{TEMPORARY}"), OLD_SHARD)
+        _clear(Path(stores).glob(f"*/*/{TEMPORARY}"), OLD_SHARD)
 
 
 def read_state(folder: Path) -> State:
@@ -100,21 +132,38 @@ def write_state(folder: Path, state: State) -> None:
         "stores": state.stores,
         "options": state.options,
         "settings": state.settings,
+        "list_digest": state.list_digest,
         "photographs": [photograph_to_record(photograph) for photograph in state.photographs],
     }
     with replacing(folder / COLLECTION) as temporary:
         temporary.write_text(json.dumps(contents, indent=1, default=str) + "\n", encoding="utf-8")
 
 
-def source_of_pairs(choice: str, photographs: Iterable[Photograph], features: Mapping[str, Any]) -> str:
+def source_of_pairs(
+    choice: str,
+    photographs: Iterable[Photograph],
+    features: Mapping[str, Any],
+    list_digest: str | None = None,
+) -> str:
     """What a choice of pairs follows from, in one line: how they are chosen, of which photographs, by which features.
 
     Args:
         choice: as `match_collection` takes it.
         photographs: that have features.
         features: the settings of these.
+        list_digest: as of `State`; None: of the list as it is now.
+
+    Raises:
+        InvalidInput: the list is asked for now, and can't be read.
     """
-    return f"{json.dumps(choice)} {digest_of([[photograph.key for photograph in photographs], features])}"
+    if list_digest is None:
+        list_digest = read_pair_choice(choice).list_digest()
+    made_of = [
+        [photograph.key for photograph in photographs],
+        features,
+        *([list_digest] if list_digest else []),
+    ]
+    return f"{json.dumps(choice)} {digest_of(made_of)}"
 
 
 def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: str) -> None:
@@ -137,12 +186,21 @@ def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: s
 
 
 def read_chosen_pairs(folder: Path) -> Iterator[tuple[str, str]]:
-    """The pairs that the last run chose; none where it didn't come so far."""
+    """The pairs that the last run chose; none where it didn't come so far.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
     path = folder / PAIRS
     if path.is_file():
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = csv.reader(file, delimiter="\t")
-            yield from ((row[0], row[1]) for row in rows if len(row) == 2)  # the comment has no tab
+            try:
+                yield from ((row[0], row[1]) for row in rows if len(row) == 2)  # the comment has no tab
+            except csv.Error as error:
+                raise StoreError(
+                    f"{path} is damaged ({error}); choose them again: tiepoint collection pairs {folder}"
+                ) from error
 
 
 def read_source_of_pairs(folder: Path) -> str:
@@ -155,6 +213,21 @@ def read_source_of_pairs(folder: Path) -> str:
     return first.removeprefix(COMMENT) if first.startswith(COMMENT) else ""
 
 
+def were_chosen(folder: Path, state: State, photographs: Iterable[Photograph]) -> bool:
+    """Whether the pairs that are written down are the choice of the last run among these photographs."""
+    options, features = state.options, state.settings["features"]
+    asked = source_of_pairs(options["pairs"], photographs, features, state.list_digest)
+    return read_source_of_pairs(folder) == asked
+
+
+def _clear(paths: Iterable[Path], age: float) -> None:
+    now = time.time()
+    for path in paths:
+        with suppress(OSError):  # another run may be removing it too
+            if now - path.stat().st_mtime > age:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _state(found: dict[str, Any]) -> State:
     photos = Path(found["photos"])
     return State(
@@ -163,6 +236,7 @@ def _state(found: dict[str, Any]) -> State:
         options=found["options"],
         stores=found["stores"],
         settings=found["settings"],
+        list_digest=found.get("list_digest", ""),
     )
 
 

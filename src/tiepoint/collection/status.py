@@ -8,10 +8,10 @@ from pathlib import Path
 from tiepoint.collection.state import (
     State,
     read_chosen_pairs,
-    read_source_of_pairs,
     read_state,
-    source_of_pairs,
+    remedy_of,
     stores_of,
+    were_chosen,
 )
 from tiepoint.collection.stores import Stores
 from tiepoint.keys import pair_key
@@ -70,7 +70,7 @@ def read_status(out: str | os.PathLike[str]) -> Status:
     """
     folder = Path(out)
     state = read_state(folder)
-    stores = Stores.open(stores_of(folder, state.stores), state.settings)
+    stores = Stores.open(stores_of(folder, state.stores), state.settings, remedy=remedy_of(folder, state))
     stages = [_look(stores, "extract", "features", (photograph.key for photograph in state.photographs))]
     stages.append(_look(stores, "match", "matches", _pair_keys(folder, state)))
     if state.options["verify"]:
@@ -90,8 +90,7 @@ def _pairs_chosen(folder: Path, state: State, stores: Stores) -> bool:
     """Whether the pairs that are written down were chosen by this run, of what has features now."""
     there = stores.features.done("features").holds(photograph.key for photograph in state.photographs)
     usable = (photograph for photograph, found in zip(state.photographs, there, strict=True) if found)
-    asked = source_of_pairs(state.options["pairs"], usable, state.settings["features"])
-    return read_source_of_pairs(folder) == asked
+    return were_chosen(folder, state, usable)
 
 
 def _pair_keys(folder: Path, state: State) -> Iterator[str]:

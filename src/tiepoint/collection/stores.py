@@ -30,13 +30,16 @@ class Stores:
     verified: Store
 
     @classmethod
-    def open(cls, location: str, settings: Settings, *, check: Check = "headers") -> "Stores":
+    def open(
+        cls, location: str, settings: Settings, *, check: Check = "headers", remedy: str = ""
+    ) -> "Stores":
         """Open the stores of these settings; they are made where they don't exist.
 
         Args:
             location: a folder, or the URL of one.
             settings: of each kind.
             check: see `Store`.
+            remedy: likewise.
 
         Raises:
             StoreError: there is something else in their place.
@@ -47,7 +50,10 @@ class Stores:
             raise StoreError(f"the collection has no settings of {missing[0]}; run it again")
         folders = [f"{location.rstrip('/')}/{kind}-{digest_of(settings[kind])}" for kind in KINDS]
         return cls(
-            *(Store(folder, settings[kind], check=check) for folder, kind in zip(folders, KINDS, strict=True))
+            *(
+                Store(folder, settings[kind], check=check, remedy=remedy)
+                for folder, kind in zip(folders, KINDS, strict=True)
+            )
         )
 
     def of(self, kind: str) -> Store:

@@ -10,6 +10,7 @@ from typing import Any
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.colmap_database import FOLDER
 from tiepoint.collection.destinations import place_file
+from tiepoint.collection.gaps import tell_gaps
 from tiepoint.collection.plots import CAMERA, INK, graph_figure, require_plotly, scene_figure
 from tiepoint.collection.reconstruction import SPARSE, read_model
 from tiepoint.collection.sightings import check_keypoints
@@ -24,7 +25,7 @@ table {{ border-collapse: collapse; font-size: 0.9em }} th, td {{ padding: 0.2em
 th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ background: #f4f4f4 }}
 .missing {{ color: {camera} }}
 </style></head><body><h1>{title}</h1><p>{summary}</p>
-{sections}</body></html>
+{missing}{sections}</body></html>
 """
 
 
@@ -37,7 +38,7 @@ def write_view(
     it shows the rest.
 
     Args:
-        collection: its output folder, or from `open_collection`.
+        collection: its output folder, or from `open_collection`; what it lacks is told, left out, and said on the page.
         file: where to. None: `view.html` in the collection's folder.
 
     Returns:
@@ -50,11 +51,12 @@ def write_view(
     """
     opened = open_collection(collection) if isinstance(collection, str | os.PathLike) else collection
     require_plotly()
+    missing = tell_gaps(opened)
     model = _read_model(opened) if (opened.folder / FOLDER / SPARSE / "0").is_dir() else None
     statistics, edges = count_photographs(opened, model)
     path = place_file(file, opened.folder / VIEW)
     with replacing(path) as temporary:
-        page = _page(opened, model, statistics, edges)
+        page = _page(opened, missing, model, statistics, edges)
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path
 
@@ -70,6 +72,7 @@ def _read_model(collection: Collection) -> Any:
 
 def _page(
     collection: Collection,
+    missing: str,
     model: Any | None,
     statistics: dict[str, PhotographStatistics],
     edges: Sequence[Edge],
@@ -84,6 +87,7 @@ def _page(
     return PAGE.format(
         title=html.escape(f"{collection.folder.absolute().name}: {len(statistics)} photographs"),
         summary=_summary(model, statistics),
+        missing=f'<p class="missing">{html.escape(missing)}</p>\n' if missing else "",
         sections="\n".join(sections),
         ink=INK,
         camera=CAMERA,

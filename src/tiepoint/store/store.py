@@ -43,6 +43,7 @@ class Store:
         folder: made where it doesn't exist; otherwise empty, or a store. Or a URL: "s3://bucket/store".
         settings: everything that decides what the records hold.
         check: "bytes": damage is found at once, at the price of reading everything; "headers": when a record is read.
+        remedy: what messages say is to be done about damage; "": whoever opened the store makes again what is missing.
 
     Raises:
         StoreError: the folder holds something else, or a store that was made with other settings: the message
@@ -51,7 +52,9 @@ class Store:
         MissingDependency: h5py isn't installed; for a URL: fsspec.
     """
 
-    def __init__(self, folder: Location, settings: Mapping[str, Plain], *, check: Check = "bytes") -> None:
+    def __init__(
+        self, folder: Location, settings: Mapping[str, Plain], *, check: Check = "bytes", remedy: str = ""
+    ) -> None:
         h5py()
         self.place = open_place(folder)
         self.folder = getattr(self.place, "folder", str(folder))
@@ -59,6 +62,7 @@ class Store:
         self.fingerprint = digest_of(self.settings)
         self.complaints: list[str] = []  # of damaged shards, which were set aside
         self._check = check
+        self._remedy = remedy
         self._indexes: dict[str, Index] = {}
         _open(self.place, self.settings)
 
@@ -238,8 +242,8 @@ class Store:
             raise StoreError(f"can't read {path}: {error.strerror or _reason(error)}") from error
         self._forget(kind, shard, DAMAGED)
         reason = f"{path} is damaged ({_reason(error)})"
-        self.complaints.append(f"{reason}; what it held is made again")
-        return StoreError(f"{reason} and was set aside; run the same command again")
+        self.complaints.append(f"{reason}; {self._remedy or 'what it held is made again'}")
+        return StoreError(f"{reason} and was set aside; {self._remedy or 'run the same command again'}")
 
     def _forget(self, kind: str, shard: str, ending: str) -> None:
         self.place.set_aside(kind, shard, ending)

@@ -56,6 +56,42 @@ def test_a_folder_without_a_collection_is_named(tmp_path: Path) -> None:
         run("collection", "export", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        (("export", "--to", "npz", "--to", "hloc"), ("exports/npz/pairs.jsonl", "exports/hloc/matches.h5")),
+        (("export", "--to", "colmap-text", "-q"), ("exports/colmap-text/matches.txt",)),
+        (("export", "--to", "parquet"), ("exports/matches.parquet",)),
+        (("export",), ("colmap/database.db",)),
+        (("view",), ("view.html",)),
+    ],
+    ids=["npz-hloc", "text", "parquet", "colmap", "view"],
+)
+def test_what_is_missing_is_one_line_and_exit_code_1_after_the_rest_is_written(
+    tmp_path: Path, arguments: tuple[str, ...], written: tuple[str, ...]
+) -> None:
+    folder = make_collection(tmp_path)[0].folder
+    shard = next(folder.glob("stores/matches-*/matches/*.h5"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+    result = CliRunner().invoke(app, ["collection", arguments[0], str(folder), *arguments[1:]])
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"tiepoint: {folder} isn't complete: 1 of 15 chosen pairs without matches or features; "
+        f"`tiepoint collection verify {folder}` makes what is missing, or says why it can't\n"
+    )
+    assert all((folder / name).is_file() for name in written)
+
+
+def test_what_is_missing_is_said_also_where_another_format_fails(tmp_path: Path) -> None:
+    folder = make_collection(tmp_path, ["a b.jpg", "c.jpg"])[0].folder
+    next(folder.glob("stores/matches-*/matches/*.h5")).unlink()
+    result = CliRunner().invoke(
+        app, ["collection", "export", str(folder), "--to", "npz", "--to", "colmap-text"]
+    )
+    assert isinstance(result.exception, InvalidInput)
+    assert "1 of 1 chosen pairs without matches" in result.stderr
+
+
 def test_view_says_where_the_page_is(out: Path, tmp_path: Path) -> None:
     assert run("collection", "view", out) == f"page: {out / 'view.html'}\n"
     run("collection", "view", out, "-o", tmp_path / "page.html", "--quiet")

@@ -1,6 +1,10 @@
 """COLMAP's conventions, its database, and its text files."""
 
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -133,6 +137,53 @@ def test_a_database_that_is_there_is_replaced(collection: Collection, tmp_path: 
     (tmp_path / "d.db").write_text("no database")
     with pycolmap.Database.open(str(export_colmap(collection, tmp_path / "d.db"))) as database:
         assert database.num_images() == 6
+
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+def test_what_a_killed_program_left_beside_a_database_is_removed(
+    collection: Collection, tmp_path: Path
+) -> None:
+    """SQLite reads a write-ahead log before the database, whosever it is."""
+    left = kill_within_a_change(tmp_path)
+    path = export_colmap(collection, tmp_path / "d.db")
+    (tmp_path / "d.db-journal").touch()
+    assert export_colmap(collection, path) == path
+    assert left
+    assert [file.name for file in tmp_path.iterdir()] == ["d.db"]
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM images").fetchone() == (6,)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+def kill_within_a_change(folder: Path) -> list[Path]:
+    """A database whose last changes are in its log alone; the files of the log."""
+    path = folder / "d.db"
+    open_one = "database = sqlite3.connect(sys.argv[1]); database.execute('PRAGMA journal_mode=WAL')"
+    change = "database.execute('CREATE TABLE images (id)'); database.commit()"
+    program = f"import os, sqlite3, sys; {open_one}; {change}; os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    return [found for ending in COMPANIONS if (found := path.with_name(path.name + ending)).exists()]
+
+
+def test_an_export_that_fails_leaves_nothing(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "d.db").write_text("the former one")
+    (tmp_path / "d.db-wal").write_text("its log")
+
+    def fail(file: Any, *_: object) -> None:
+        name = next(path.name for path in tmp_path.glob(".tiepoint-*.db"))
+        (tmp_path / f"{name}-journal").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tiepoint.collection.colmap_database._write_pairs", fail)
+    with pytest.raises(KeyboardInterrupt):
+        export_colmap(collection, tmp_path / "d.db")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["d.db", "d.db-wal"]
+    assert (tmp_path / "d.db").read_text() == "the former one"
 
 
 def test_colmaps_log_is_as_loud_afterwards_as_before(collection: Collection, tmp_path: Path) -> None:

@@ -176,6 +176,50 @@ def test_an_empty_list(listed):
     assert list(listed("")) == []
 
 
+LONG = "x" * 131_073
+"""One character more than Python's csv takes in a word."""
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (LONG, "found 1; separate them by a tab"),
+        (f"1.jpg\t{LONG}", f"'{'x' * 255}'… (131,073 characters): not among the 7 photographs"),
+        (f'1.jpg "{LONG}', f"""'"{"x" * 254}'… (131,074 characters): not among the 7 photographs"""),
+    ],
+    ids=["one-word", "tab", "open-quotes"],
+)
+def test_a_line_that_is_too_long_is_named(listed, line: str, reason: str):
+    found = listed("1.jpg 2.jpg", line, "2.jpg a")
+    assert list(found) == [("1.jpg", "2.jpg")]
+    assert len(found.problems) == 2
+    assert found.problems[0].endswith(reason) or reason in found.problems[0]
+    assert "pairs.txt:2: " in found.problems[0]
+    assert len(found.problems[0]) < 1000
+
+
+def test_a_long_comment_is_a_comment(listed):
+    assert listed(f"# {LONG}", "1.jpg 2.jpg").problems == ()
+
+
+def test_a_list_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(read_pair_choice("list:a b.txt").absolute()) == f"list:{tmp_path / 'a b.txt'}"
+    assert str(read_pair_choice("list:~/a.txt").absolute()) == f"list:{Path.home() / 'a.txt'}"
+    assert str(read_pair_choice("sequential:3").absolute()) == "sequential:3"
+
+
+def test_the_content_of_a_list_has_a_digest(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("1.jpg 2.jpg\n")
+    (tmp_path / "b.txt").write_text("1.jpg 3.jpg\n")
+    digests = {PairChoice("list", str(tmp_path / name)).list_digest() for name in ("a.txt", "b.txt")}
+    assert len(digests) == 2
+    assert {len(digest) for digest in digests} == {16}
+    assert PairChoice("exhaustive").list_digest() == ""
+    with pytest.raises(InvalidInput, match=r"can't read the list of pairs .*gone\.txt"):
+        PairChoice("list", str(tmp_path / "gone.txt")).list_digest()
+
+
 @pytest.mark.parametrize("place", ["missing.txt", "."])
 def test_a_list_that_cannot_be_read(tmp_path: Path, place: str):
     with pytest.raises(InvalidInput, match="can't read the list of pairs"):

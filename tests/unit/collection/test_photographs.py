@@ -104,6 +104,17 @@ def test_a_link_to_nowhere_is_a_problem(tmp_path: Path):
     assert "No such file" in problem
 
 
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_a_name_with_a_line_break_is_refused(tmp_path: Path, end: str):
+    photo(tmp_path / "a.png")
+    photo(tmp_path / f"b{end}c.png")
+    photographs, (problem,) = find_photographs(tmp_path)
+    assert names(photographs) == ["a.png"]
+    assert problem.startswith(repr(f"b{end}c.png"))
+    assert problem.endswith("; rename it")
+    assert len(problem.splitlines()) == 1
+
+
 def test_no_photographs(tmp_path: Path):
     assert find_photographs(tmp_path) == ((), ())
 

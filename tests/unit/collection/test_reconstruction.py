@@ -8,6 +8,7 @@ import pycolmap
 import pytest
 from tests.synthetic_collections import PLAIN_NAMES, Scene, make_collection
 
+from tiepoint.collection import reconstruction
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.reconstruction import Reconstruction, read_model, reconstruct
 from tiepoint.errors import InvalidInput
@@ -60,6 +61,43 @@ def test_the_same_again_gives_the_same_model_in_place_of_the_old_one(made: Made)
     assert not (collection.folder / "colmap" / "sparse" / "0" / "old").exists()
     kept = {path.name for path in (collection.folder / "colmap").iterdir()}
     assert kept == {"database.db", "sparse", "reconstruction.json"}
+
+
+@pytest.mark.parametrize("moment", ["the former one is away", "the new one stands"])
+def test_killed_while_one_model_takes_the_place_of_another(
+    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that a kill leaves is what is there before or after a rename."""
+    sparse = tmp_path / "sparse"
+    (sparse / "0").mkdir(parents=True)
+    (sparse / "0" / "old").touch()
+    rename = Path.rename
+
+    def killed(path: Path, target: Path) -> Path:
+        before = target == sparse and moment == "the former one is away"
+        if not before:
+            rename(path, target)
+        if target == sparse:
+            monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # who is killed doesn't tidy up
+            raise KeyboardInterrupt
+        return target
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt), reconstruction._new_folder(sparse) as new:
+            (new / "new").touch()
+    monkeypatch.undo()
+    found = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {"old", "new"}
+    with pytest.raises(ZeroDivisionError), reconstruction._new_folder(sparse):
+        raise ZeroDivisionError
+    assert [path.name for path in sparse.rglob("*") if path.is_file()] == [
+        "old" if moment == "the former one is away" else "new"
+    ]
+    with reconstruction._new_folder(sparse) as new:
+        (new / "newest").touch()
+    assert [path.name for path in sparse.iterdir()] == ["newest"]
+    assert not (tmp_path / "sparse-former").exists()
 
 
 def test_too_little_is_a_failure_with_a_reason(tmp_path: Path) -> None:

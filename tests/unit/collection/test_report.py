@@ -56,6 +56,19 @@ def test_success_is_nothing_left_out():
     assert RunReport(out="", photos="", options={}, photographs=1, images=1).success
 
 
+def test_it_can_be_removed(tmp_path: Path):
+    REPORT.save(tmp_path)
+    for _ in range(2):
+        RunReport.remove(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_removed_is_named(tmp_path: Path):
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(InvalidInput, match=r"can't remove .*report\.json, which is of an earlier run: "):
+        RunReport.remove(tmp_path)
+
+
 def test_a_folder_that_is_gone(tmp_path: Path):
     with pytest.raises(InvalidInput, match="doesn't exist"):
         REPORT.save(tmp_path / "gone")

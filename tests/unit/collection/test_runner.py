@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+import time
 from pathlib import Path
 
 import PIL.Image
@@ -14,7 +16,7 @@ from tiepoint.collection.reconstruction import reconstruct
 from tiepoint.collection.runner import continue_collection, match_collection
 from tiepoint.collection.status import read_status
 from tiepoint.collection.view import write_view
-from tiepoint.errors import InvalidInput, StoreError
+from tiepoint.errors import InvalidInput, MissingDependency, StoreError
 
 
 @pytest.fixture
@@ -54,6 +56,23 @@ def test_what_is_done_is_not_done_again(photos: Path, out: Path):
     assert second.new == {}
     assert (second.pairs, second.matches, second.inliers) == (first.pairs, first.matches, first.inliers)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")} == shards
+
+
+def test_what_killed_runs_left_half_written_is_removed_when_it_is_old(photos: Path, out: Path):
+    stores = out.with_name("stores")
+    match_collection(photos, out, stores=str(stores), until="extract", **QUICK)
+    (shard,) = {path.parent for path in stores.glob("*/*/*.h5")}
+    (out / "colmap" / ".tiepoint-2" / "0").mkdir(parents=True)
+    halves = [out / ".tiepoint-1.json", out / "colmap" / ".tiepoint-2", out / "colmap" / ".tiepoint-3.db"]
+    halves += [shard / ".tiepoint-4.h5", shard.parent / ".tiepoint-5.json"]
+    for path in halves:
+        path.exists() or path.touch()
+    for age, left in ((5, halves), (7, halves[1:3]), (7 * 24 + 1, [])):
+        for path in halves:
+            if path.exists():
+                os.utime(path, (time.time() - age * 3600,) * 2)
+        match_collection(photos, out, stores=str(stores), until="extract", **QUICK)
+        assert [path for path in halves if path.exists()] == left
 
 
 def test_a_new_photograph_is_new_work_and_nothing_else(photos: Path, out: Path):
@@ -209,11 +228,13 @@ def test_corrupt_files_are_named_and_the_rest_is_done(photos: Path, out: Path):
     assert "view 1b.png" not in [photograph.name for photograph in open_collection(out).photographs]
 
 
-def test_equal_contents_are_both_kept(photos: Path, out: Path):
+def test_equal_contents_are_both_kept_and_named(photos: Path, out: Path):
     shutil.copy(photos / "view 1.png", photos / "twin.png")
     report = match_collection(photos, out, **QUICK)
-    assert report.success
-    assert any("twin.png" in note and "view 1.png" in note for note in report.notes)
+    (problem,) = report.problems
+    assert problem.startswith("twin.png and view 1.png have the same content")
+    assert problem.endswith("; remove all but one")
+    assert (report.photographs, report.images, report.pairs) == (5, 5, 10)
     assert len(open_collection(out).photographs) == 5
 
 
@@ -232,11 +253,87 @@ def test_a_list_with_unknown_names(photos: Path, out: Path, tmp_path: Path):
     assert any("view 9.png" in problem and ":2:" in problem for problem in report.problems)
 
 
+def test_a_list_is_found_again_from_elsewhere(
+    photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "l.txt").write_text("view 1.png\tview 2.png\n")
+    monkeypatch.chdir(tmp_path)
+    assert match_collection(photos, out, pairs="list:l.txt", until="match", **QUICK).pairs == 1
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert continue_collection(out, until="verify").pairs == 1
+    assert open_collection(out).settings["pairs"] == f"list:{tmp_path / 'l.txt'}"
+    assert read_status(out).complete
+
+
+def test_a_list_that_has_changed_is_another_choice(
+    photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed = tmp_path / "l.txt"
+    listed.write_text("view 1.png\tview 2.png\n")
+    match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
+    listed.write_text("view 1.png\tview 2.png\nview 1.png\tview 3.png\n")
+    assert read_status(out).complete  # the last run had another list
+    with monkeypatch.context() as patch:
+        patch.setattr("tiepoint.collection.stages.write_chosen_pairs", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
+    status = read_status(out)
+    assert not status.pairs_chosen
+    assert not status.complete
+    match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
+    listed.unlink()
+    assert read_status(out).complete
+    again = match_collection(photos, out, until="extract", **QUICK)
+    assert again.options["pairs"] == f"list:{listed}"
+    assert read_status(out).complete
+
+
+def test_a_run_that_fails_leaves_no_report_of_another(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    match_collection(photos, out, **QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("tiepoint.collection.stages.write_chosen_pairs", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, **QUICK)
+    assert not (out / "report.json").exists()
+    assert not (out / "report.html").exists()
+    match_collection(photos, out, **QUICK)
+    assert (out / "report.json").is_file()
+
+
+def test_options_that_cannot_be_leave_the_report(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    with pytest.raises(InvalidInput, match="max_error_px"):
+        match_collection(photos, out, max_error_px=0, **QUICK)
+    assert (out / "report.json").is_file()
+
+
+def test_retrieval_without_faiss_is_named_before_the_work(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingDependency, match="pip install faiss-cpu"):
+        match_collection(photos, out, pairs="retrieval:2", **QUICK)
+    assert not out.exists()
+
+
+def test_a_name_with_a_line_break_leaves_a_list_that_can_be_read(photos: Path, out: Path):
+    shutil.copy(photos / "view 1.png", photos / "line\nbreak.png")
+    report = match_collection(photos, out, **QUICK)
+    assert (report.images, report.pairs) == (4, 6)
+    assert any(r"'line\nbreak.png': the name holds a line break" in problem for problem in report.problems)
+    again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
+    assert (again.chosen, len(again.problems)) == (6, 1)
+
+
 def test_the_chosen_pairs_are_a_list(photos: Path, out: Path):
     (photos / "view 1.png").rename(photos / "#1.png")
     match_collection(photos, out, **QUICK)
     again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
     assert (again.chosen, again.success) == (6, True)
+    assert read_status(out).complete
 
 
 def test_a_damaged_shard_is_made_again(photos: Path, out: Path):

@@ -8,7 +8,7 @@ from tests.synthetic_collections import make_collection
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.state import write_state
 from tiepoint.collection.status import read_status
-from tiepoint.errors import InvalidInput
+from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.keys import pair_key
 
 
@@ -75,6 +75,23 @@ def test_pairs_of_nobody_knows_what(collection: Collection, text: str | None):
     path = collection.folder / "pairs.txt"
     path.unlink() if text is None else path.write_text(text)
     assert not read_status(collection.folder).complete
+
+
+def test_a_list_of_pairs_that_is_damaged(collection: Collection):
+    with (collection.folder / "pairs.txt").open("a") as file:
+        file.write("x" * 131_073)
+    with pytest.raises(StoreError, match=r"pairs\.txt is damaged .*tiepoint collection pairs "):
+        read_status(collection.folder)
+
+
+def test_what_to_do_about_damage_is_not_the_same_command(collection: Collection):
+    path = sorted(collection.folder.glob("stores/matches-*/matches/*.h5"))[0]
+    path.write_bytes(path.read_bytes()[:-10])
+    (line,) = read_status(collection.folder).damaged
+    assert line.endswith(
+        f"and was set aside; `tiepoint collection verify {collection.folder}` makes what is missing, or says why it "
+        "can't"
+    )
 
 
 def test_keys_of_pairs_are_not_held_in_memory(collection: Collection, monkeypatch: pytest.MonkeyPatch):

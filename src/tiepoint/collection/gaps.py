@@ -1,0 +1,66 @@
+"""What a collection lacks of what its last run asked for: whoever writes something of it leaves that out, and says so."""
+
+from tiepoint.collection.collection import Collection
+from tiepoint.collection.state import read_chosen_pairs, remedy_of, were_chosen
+
+
+def tell_gaps(collection: Collection) -> str:
+    """Tell `collection.tell` what is missing, if anything is.
+
+    Returns:
+        The line that was told; "" where nothing is missing.
+
+    Raises:
+        StoreError: as for `Collection.pairs`.
+    """
+    line = find_gaps(collection)
+    if line:
+        collection.tell(line)
+    return line
+
+
+def find_gaps(collection: Collection) -> str:
+    """What is missing of what the last run asked for, and what to do, in one line; "" where nothing is.
+
+    Raises:
+        StoreError: as for `Collection.pairs`.
+    """
+    found = [*_photographs(collection), *_choice(collection), *_pairs(collection)]
+    if not found:
+        return ""
+    remedy = remedy_of(collection.folder, collection.state)
+    return f"{collection.folder} isn't complete: {', '.join(found)}; {remedy}"
+
+
+def _photographs(collection: Collection) -> list[str]:
+    usable = {photograph.name for photograph in collection.photographs}
+    names = [photograph.name for photograph in collection.state.photographs]
+    lost = [name for name in names if name not in usable]
+    return (
+        [f"{len(lost):,} of {len(names):,} photographs without features, such as {lost[0]!r}"] if lost else []
+    )
+
+
+def _choice(collection: Collection) -> list[str]:
+    """Photographs may have lost their features since the pairs were chosen; that is another gap."""
+    state = collection.state
+    of_these = (collection.photographs, state.photographs)
+    if any(were_chosen(collection.folder, state, photographs) for photographs in of_these):
+        return []
+    return ["the last run ended before it chose its pairs among these photographs"]
+
+
+def _pairs(collection: Collection) -> list[str]:
+    chosen = sum(1 for _ in read_chosen_pairs(collection.folder))
+    matched = verified = 0
+    for pair in collection.pairs():
+        matched += 1
+        verified += collection.is_verified(*pair)
+    found = []
+    if matched < chosen:
+        found.append(f"{chosen - matched:,} of {chosen:,} chosen pairs without matches or features")
+    if collection.state.options.get("verify") and verified < matched:
+        found.append(
+            f"{matched - verified:,} of {matched:,} matched pairs not verified, so that all matches count"
+        )
+    return found
