@@ -33,7 +33,13 @@ from tiepoint.files import replacing
 from tiepoint.image.folders import find_images
 from tiepoint.presets import TRAINING
 from tiepoint.training.checkpoints import CHECKPOINT
-from training_measures import measure_all_sets, measure_held_out, measure_speed, measure_turns
+from training_measures import (
+    measure_all_sets,
+    measure_first_layers,
+    measure_held_out,
+    measure_speed,
+    measure_turns,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT.parent / "shared" / "photos"
@@ -77,6 +83,8 @@ def main() -> None:
     torch.set_num_threads(arguments.processes)
     for part in arguments.only or PARTS:
         run_part(part, arguments)
+    held_out = arguments.photos / "val", arguments.work / "held-out"
+    write({"first_layers": measure_first_layers(*held_out)}, arguments)
 
 
 def parse() -> argparse.Namespace:
@@ -115,7 +123,8 @@ def run_part(name: str, arguments: argparse.Namespace) -> None:
     }
     for measure in part.measures:
         measured |= measure(folder, *held_out)
-    write(name, measured, arguments)
+    parts = read(arguments)["parts"]
+    write({"parts": dict(sorted({**parts, name: measured}.items()))}, arguments)
 
 
 def command(name: str, arguments: argparse.Namespace) -> Iterator[str]:
@@ -134,12 +143,16 @@ def options_of(part: Part, arguments: argparse.Namespace) -> str:
     return part.options + ("" if arguments.minutes is None else f" --minutes {arguments.minutes:g}")
 
 
-def write(name: str, measured: dict[str, Any], arguments: argparse.Namespace) -> None:
-    """Put a part into the record; the others stay as they are."""
-    record = json.loads(arguments.record.read_text()) if arguments.record.exists() else {"parts": {}}
-    parts = dict(sorted({**record["parts"], name: measured}.items()))
+def read(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The record so far."""
+    return json.loads(arguments.record.read_text()) if arguments.record.exists() else {"parts": {}}
+
+
+def write(measured: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """Put what was measured into the record; all else stays as it is."""
+    record = read(arguments) | {"about": about(arguments)} | measured
     with replacing(arguments.record) as temporary:
-        temporary.write_text(json.dumps({"about": about(arguments), "parts": parts}, indent=1) + "\n")
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def about(arguments: argparse.Namespace) -> dict[str, Any]:

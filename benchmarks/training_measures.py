@@ -15,7 +15,7 @@ from tiepoint.image import Image, read_image
 from tiepoint.image.folders import find_images
 from tiepoint.matcher import PairMatcher
 from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.training.starting import load_published
+from tiepoint.training.starting import Sizes, load_published, shortened
 from tiepoint.training.validation import (
     VALIDATION,
     HeldOutPair,
@@ -32,6 +32,7 @@ PROTOCOL = VALIDATION["homography-512"]
 EXTRACTOR, PUBLISHED = "aliked-n16", "aliked+lightglue"
 TURNS = (0, 1, 2, 3)
 """Quarter turns of image 1."""
+FIRST_LAYERS = (2, 3, 5, 7, 9)
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.5)
 """Of the scores of matches; the protocol's is 0.1."""
 SPEED_KEYPOINTS, SPEED_RUNS = 2048, 5
@@ -44,6 +45,17 @@ def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
         "protocol": PROTOCOL.name,
         "figures": figures_of(folder, pairs),
         "thresholds": figures_by_threshold(folder, pairs),
+    }
+
+
+def measure_first_layers(photos: Path, cache: Path) -> dict[str, Any]:
+    """Figures of the published matcher stopped after fewer layers, each with the head that was trained for it."""
+    pairs, network = held_out(photos, cache), lightglue(PUBLISHED).network
+    return {
+        str(layers): validate(
+            network_matcher(shortened(network, Sizes(layers=layers), PUBLISHED), PROTOCOL), pairs, PROTOCOL
+        ).to_dict()
+        for layers in FIRST_LAYERS
     }
 
 
