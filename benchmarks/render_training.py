@@ -128,7 +128,7 @@ def speed_row(timing: Record) -> list[str]:
 
 def accuracy_table(sets: Mapping[str, Record]) -> str:
     """One row a set."""
-    heads = ["set (pairs)", "figure", "published", "trained", "difference", "matches", "seconds a match"]
+    heads = ["set (pairs)", "figure", "published", "trained", "difference", "matches: published, trained"]
     return table(heads, [accuracy_row(name, of) for name, of in sets.items()])
 
 
@@ -136,15 +136,13 @@ def accuracy_row(name: str, of: Record) -> list[str]:
     """Both matchers' figure, and what stands beside it."""
     difference = of["difference"]
     low, high = (f"{100 * difference[end]:+.1f}" for end in ("low", "high"))
-    matches, seconds = of["beside"]["num_matches"], of["beside"]["seconds_match"]
     return [
         f"{name} ({of['pairs']})",
         f"`{of['figure']}`",
         percent(of["first"]),
         percent(of["second"]),
         f"{100 * difference['value']:+.1f} ({low} to {high})",
-        f"{matches[0]:.0f}, {matches[1]:.0f}",
-        f"{seconds[0]:.2f}, {seconds[1]:.2f}",
+        ", ".join(f"{number:.0f}" for number in of["num_matches"]),
     ]
 
 

@@ -17,8 +17,8 @@ from tiepoint.evaluate.protocols import PROTOCOLS, Prediction, Protocol, Setup
 from tiepoint.image import Image
 from tiepoint.types import Features
 
-BESIDE = ("num_matches", "seconds_match")
-"""Figures that stand beside each set's own."""
+BESIDE = "num_matches"
+"""The figure that stands beside each set's own."""
 
 
 class Shared(PresetPredictor):
@@ -78,7 +78,7 @@ def row_of(comparison: Comparison) -> dict[str, Any]:
     return {
         "figure": main.figure.key,
         **{name: value for name, value in main.to_dict().items() if name != "real"},
-        "beside": {key: [by_key[key].value0, by_key[key].value1] for key in BESIDE},
+        BESIDE: [by_key[BESIDE].value0, by_key[BESIDE].value1],
     }
 
 

@@ -121,7 +121,8 @@ def _row(config: DetectorConfig) -> Any:
 def _config(source: Source, overrides: Mapping[str, Any]) -> LightGlueConfig:
     if source.preset is None:
         return LightGlueConfig.from_pretrained(source.name, **source.hub_options(), **overrides)
-    return LightGlueConfig(**{"keypoint_detector_config": _preset_detector(source.preset), **overrides})
+    detector = {"keypoint_detector_config": _preset_detector(source.preset)}
+    return LightGlueConfig(**{**detector, **_preset_sizes(source.preset), **overrides})
 
 
 def _preset_detector(preset: Preset) -> DetectorConfig:
@@ -130,6 +131,13 @@ def _preset_detector(preset: Preset) -> DetectorConfig:
         fitting = [name for name, row in PRESETS.items() if row.matcher == "lightglue"]
         raise InvalidInput(f"this preset can't be a LightGlue model; presets that can: {', '.join(fitting)}")
     return DISKDetectorConfig() if family == "disk" else ALIKEDDetectorConfig(variant=variant)
+
+
+def _preset_sizes(preset: Preset) -> dict[str, int]:
+    """Of the preset's LightGlue, as the table of weights says them."""
+    assert preset.matcher_weights is not None
+    _, dim, layers, heads = map(int, WEIGHTS[preset.matcher_weights].shape.split("/"))
+    return {"descriptor_dim": dim, "num_hidden_layers": layers, "num_attention_heads": heads}
 
 
 def _preset_state(source: Source) -> StateDict:
