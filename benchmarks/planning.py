@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/planning.py                       # full size, each choice in a process of its own
     .venv/bin/python benchmarks/planning.py --photographs 10000   # a tenth of it
 
-No photograph is read: what is measured is the choice of pairs, the keys of what is done, and all units of work, one
-after the other. Writes benchmarks/records/planning.json; benchmarks/render_pairs.py makes the page.
+No photograph is read, and no record: workers do nothing. All else is what a run does: its stages choose pairs, look up
+what is done, plan all units of work, one after the other, and count. Writes benchmarks/records/planning.json;
+benchmarks/render_pairs.py makes the page.
 """
 
 import argparse
@@ -12,8 +13,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from itertools import islice
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,16 +23,21 @@ from typing import Any
 from rich.console import Console
 
 from tiepoint.bench import peak_bytes, resident_bytes
-from tiepoint.collection.pairs import PairChoice, choose_pairs
+from tiepoint.collection.pairs import ChosenPairs, PairChoice, choose_pairs
 from tiepoint.collection.photographs import Photograph
-from tiepoint.collection.plan import plan_extraction, plan_matching
+from tiepoint.collection.progress import no_progress
+from tiepoint.collection.stages import Diary, Stages
+from tiepoint.collection.stores import KINDS, Stores
+from tiepoint.collection.work import Extract, Outcome, Task
 from tiepoint.image.exif import Position
-from tiepoint.keys import KeySet, pair_key
+from tiepoint.keys import pair_key
+from tiepoint.store import Store
 from timing import RECORDS, about
 
 PHOTOGRAPHS = 100_000
 NEIGHBOURS = 100
 CHOICES = ("sequential", "list")
+NOTED = 20_000  # keys at a time, when pairs are called done
 MIB = 1 << 20
 
 console = Console(stderr=True)
@@ -74,33 +81,72 @@ def in_a_process(choice: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure(choice: str, photographs: int, neighbours: int) -> dict[str, Any]:
-    """Choose, plan everything, call every other pair done, plan the rest."""
+    """Go through the stages of a run: choose, call every other pair done, plan the rest, count what is done."""
     before, start = resident_bytes(), perf_counter()
-    collection = list(simulated(photographs))
-    with tempfile.TemporaryDirectory() as folder:
-        argument = write_list(Path(folder), collection, neighbours) if choice == "list" else str(neighbours)
-        pairs = choose_pairs(PairChoice(choice, argument), collection)
-    done = KeySet(islice(keys_of(pairs, collection), 0, None, 2))
-    units = planned = 0
-    for unit in plan_matching(pairs, done):
-        units, planned = units + 1, planned + len(unit.pairs)
+    collection, workers = tuple(simulated(photographs)), Workers()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stores = Stores(*(Simulated(folder / kind, {"of": kind}) for kind in KINDS))
+        stages = Stages(collection, stores, workers, Diary(no_progress))
+        stages.extract()
+        argument = write_list(folder, collection, neighbours) if choice == "list" else str(neighbours)
+        chosen = stages.choose(f"{choice}:{argument}", folder)
+        call_done(islice(keys_of(chosen, collection), 0, None, 2), stores.matches)
+        stages.match(chosen)
+        counts = stages.count(chosen)
     return {
         "choice": choice,
         "photographs": photographs,
-        "pairs": len(pairs),
-        "done": len(done),
-        "planned": planned,
-        "extract_units": sum(1 for _ in plan_extraction(collection)),
-        "match_units": units,
+        "pairs": len(chosen),
+        "done": counts["pairs"],
+        "planned": workers.items["matches"],
+        "extract_units": workers.units["features"],
+        "match_units": workers.units["matches"],
         "seconds": perf_counter() - start,
         "start_mib": before / MIB,
         "peak_mib": peak_bytes() / MIB,
     }
 
 
-def simulated(count: int) -> Iterator[Photograph]:
+class Workers:
+    """An executor that does nothing: it says of features that they are there, and counts."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.units, self.items = Counter[str](), Counter[str]()
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        """See `Executor`."""
+        for number, task in enumerate(tasks):
+            of_images = isinstance(task, Extract)
+            kind, items = ("features", task.photographs) if of_images else ("matches", task.pairs)
+            self.units[kind] += 1
+            self.items[kind] += len(items)
+            keys = tuple(photograph.key for photograph in task.photographs) if of_images else ()
+            shard = f"{number}.h5" if of_images else ""
+            yield Outcome(kind=kind, shard=shard, keys=keys, size=len(items))
+
+
+class Simulated(Store):
+    """A store of shards that don't exist: all pairs have a match."""
+
+    def records(self, kind: str, shard: str, *names: str) -> dict[str, dict[str, Any]]:
+        """See `Store`."""
+        return defaultdict(lambda: {"num_matches": 1})
+
+
+def call_done(keys: Iterator[str], matches: Store) -> None:
+    """Note keys in shards, as if a run had left them."""
+    for number in count():
+        some = list(islice(keys, NOTED))
+        if not some:
+            return
+        matches.note("matches", f"{number}.h5", some)
+
+
+def simulated(photographs: int) -> Iterator[Photograph]:
     """Photographs of a drone over a field, 100 a line."""
-    for index in range(count):
+    for index in range(photographs):
         name = f"flight {index // 1000:03d}/DJI_{index:06d}.JPG"
         position = Position(48 + 1e-4 * (index // 100), 2 + 1e-4 * (index % 100))
         yield Photograph(
@@ -114,7 +160,7 @@ def simulated(count: int) -> Iterator[Photograph]:
         )
 
 
-def write_list(folder: Path, photographs: list[Photograph], neighbours: int) -> str:
+def write_list(folder: Path, photographs: Sequence[Photograph], neighbours: int) -> str:
     """The pairs of "sequential", as lines of a list."""
     path = folder / "pairs.txt"
     pairs = choose_pairs(PairChoice("sequential", str(neighbours)), photographs)
@@ -123,7 +169,7 @@ def write_list(folder: Path, photographs: list[Photograph], neighbours: int) -> 
     return str(path)
 
 
-def keys_of(pairs: Any, photographs: list[Photograph]) -> Iterator[str]:
+def keys_of(pairs: ChosenPairs, photographs: Sequence[Photograph]) -> Iterator[str]:
     """Keys of all pairs, in order."""
     keys = {photograph.name: photograph.key for photograph in photographs}
     return (pair_key((keys[name0], keys[name1])) for name0, name1 in pairs)

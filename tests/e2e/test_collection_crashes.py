@@ -1,11 +1,12 @@
 """Whatever ends a run, the next one ends with what an undisturbed one gives: kill -9, Ctrl-C, a full disk, bad files.
 
-Where a run is killed is drawn from a seed, and counted in shards: after so many, and a moment.
+When a run is killed is drawn from a seed: after so many shards and a moment, or anywhere between its begin and its end.
 """
 
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,14 @@ import pytest
 from tests.small_collections import SMALL, assert_same_collections, environment, write_photographs
 
 from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.report import RunReport
 from tiepoint.collection.runner import match_collection
 
 COMMAND = (sys.executable, "-c", "from tiepoint.cli import main; main()", "collection", "run")
 OPTIONS = ("--resize", "128", "--max-keypoints", "64", "--device", "cpu", "--threads", "1")
+KILLS = 6  # spread over a whole run
+DISK_BYTES = 200 << 10  # less than half of what a run leaves
+LARGEST_FILE = 12_000  # bytes; shards of features are larger
 SHARDS = 30  # of the whole run: 12 of features, 9 of matches, 9 of geometry
 DEADLINE = 120.0  # seconds; what takes longer hangs
 
@@ -34,16 +39,49 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(photos: Path) -> Collection:
-    """What a run gives that nothing happens to."""
-    out = photos.parent / "undisturbed"
-    match_collection(photos, out, threads=1, **SMALL)
-    assert len(shards(out)) == SHARDS
-    return open_collection(out)
+def report(photos: Path) -> RunReport:
+    """Of a run that nothing happens to."""
+    report = match_collection(photos, photos.parent / "undisturbed", threads=1, **SMALL)
+    assert len(shards(photos.parent / "undisturbed")) == SHARDS
+    return report
 
 
-def test_killed_at_random_moments(photos: Path, undisturbed: Collection, tmp_path: Path):
-    out, moments = tmp_path / "out", random.Random(0)
+@pytest.fixture(scope="module")
+def undisturbed(report: RunReport) -> Collection:
+    """What it gives."""
+    return open_collection(report.out)
+
+
+@pytest.fixture
+def moments() -> random.Random:
+    """CI repeats the same moments; elsewhere every run draws others, and says of which seed where it fails."""
+    seed = 0 if os.environ.get("CI") else random.randrange(10**6)
+    print(f"moments are drawn from seed {seed}")
+    return random.Random(seed)
+
+
+def test_killed_anywhere_between_begin_and_end(
+    photos: Path, report: RunReport, undisturbed: Collection, tmp_path: Path, moments: random.Random
+):
+    seconds = report.seconds["total"] - report.seconds["load"]
+    left = []
+    for number in range(KILLS):
+        out = tmp_path / str(number)
+        with started(photos, out) as run:
+            wait_for((out / "collection.json").exists, run)
+            time.sleep(seconds * (number + moments.random()) / KILLS)
+            os.killpg(run.pid, signal.SIGKILL)
+        left.append(len(shards(out)))
+        go_on(photos, out)
+        assert_same_collections(open_collection(out), undisturbed)
+        assert not list(out.rglob("*.damaged"))
+    assert any(0 < count < SHARDS for count in left), left
+
+
+def test_killed_again_and_again(
+    photos: Path, undisturbed: Collection, tmp_path: Path, moments: random.Random
+):
+    out = tmp_path / "out"
     for _ in range(4):
         with started(photos, out) as run:
             wait_for(more_shards(out, moments.randint(1, 6)), run)
@@ -80,17 +118,25 @@ def test_interrupted(photos: Path, undisturbed: Collection, tmp_path: Path, exec
     assert_same_collections(open_collection(out), undisturbed)
 
 
-def test_no_room(photos: Path, undisturbed: Collection, tmp_path: Path):
-    """A file may not grow: what a full disk is to a program, without a disk that must be mounted."""
+@pytest.mark.parametrize("executor", ["serial", "processes:2"])
+def test_no_room(photos: Path, undisturbed: Collection, tmp_path: Path, executor: str):
+    """On a real disk that is too small; where none may be mounted, no file may grow, which a program takes for the same."""
     out = tmp_path / "out"
-    with started(photos, out, largest_file=12_000) as run:
-        _, said = run.communicate(timeout=DEADLINE)
-    assert run.returncode == 1
-    assert said.splitlines()[-1].startswith("tiepoint: can't write")
-    assert "Traceback" not in said
-    assert not list(out.rglob(".tiepoint-*"))
-    go_on(photos, out)
-    assert_same_collections(open_collection(out), undisturbed)
+    out.mkdir()
+    with small_disk(out) as make_room:
+        largest_file = None if make_room else LARGEST_FILE
+        with started(photos, out, "--executor", executor, largest_file=largest_file) as run:
+            _, said = run.communicate(timeout=DEADLINE)
+        assert run.returncode == 1
+        (line,) = [line for line in said.splitlines() if line.startswith("tiepoint: ")]
+        assert line.startswith("tiepoint: can't write")
+        assert ("No space left on device" if make_room else "File too large") in line
+        assert "Traceback" not in said
+        assert not list(out.rglob(".tiepoint-*"))
+        assert 0 < len(shards(out)) < SHARDS or not make_room
+        (make_room or (lambda: None))()
+        go_on(photos, out)
+        assert_same_collections(open_collection(out), undisturbed)
 
 
 def test_a_corrupt_file_in_the_middle_leaves_the_rest_as_it_is(
@@ -104,6 +150,27 @@ def test_a_corrupt_file_in_the_middle_leaves_the_rest_as_it_is(
     (mixed / "view 6b.png").write_bytes(content[: len(content) // 2])
     go_on(mixed, tmp_path / "out", problems=1)
     assert_same_collections(open_collection(tmp_path / "out"), undisturbed)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Callable[[], None] | None]:
+    """A disk of `DISK_BYTES` at a folder, and what makes room on it; None where it can't be mounted, as only root may."""
+    if not is_done("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)):
+        yield None
+        return
+
+    def make_room() -> None:
+        assert is_done("mount", "-o", f"remount,size={100 * DISK_BYTES}", str(folder))
+
+    try:
+        yield make_room
+    finally:
+        assert is_done("umount", "--lazy", str(folder))
+
+
+def is_done(*command: str) -> bool:
+    """Whether a command is there, and succeeds."""
+    return bool(shutil.which(command[0])) and not subprocess.run(command, capture_output=True).returncode
 
 
 @contextmanager

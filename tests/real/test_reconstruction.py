@@ -1,4 +1,4 @@
-"""A castle in eleven photographs: COLMAP's model of our matches, a photograph that the model doesn't have, a page."""
+"""COLMAP's models of our matches: of a castle, of which more is asked, and of a fountain whose cameras were surveyed."""
 
 import json
 from dataclasses import replace
@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 import pycolmap
 import pytest
+from tests.unit.collection.test_colmap import model_of, read_match_text, read_text
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
@@ -15,6 +16,7 @@ from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.colmap import colmap_keypoints
 from tiepoint.collection.exports import export_as
 from tiepoint.collection.reconstruction import Reconstruction, read_model, reconstruct
+from tiepoint.collection.runner import match_collection
 from tiepoint.collection.state import stores_of, write_chosen_pairs, write_state
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
@@ -88,6 +90,59 @@ def test_the_text_holds_the_keypoints_of_the_database(whole: tuple[Collection, R
         rows = np.loadtxt(folder / "features" / f"{photograph.name}.txt", skiprows=1, usecols=(0, 1))
         expected = colmap_keypoints(collection.features(photograph.name))
         np.testing.assert_array_equal(rows.astype(np.float32), expected)
+
+
+def test_the_text_gives_the_model_of_the_database(
+    whole: tuple[Collection, Reconstruction], tmp_path: Path
+) -> None:
+    """COLMAP makes its own images and camera, takes keypoints and matches of the text, and verifies them itself."""
+    collection, _ = whole
+    photos, database = collection.photographs[0].path.parent, tmp_path / "text.db"
+    write_database(export_as(collection, "colmap-text"), photos, database)
+    theirs, ours = model_of(database, photos, tmp_path / "model"), read_model(collection)
+    names = [photograph.name for photograph in collection.photographs]
+    centres = [
+        np.array([m.find_image_with_name(n).projection_center() for n in names]) for m in (theirs, ours)
+    ]
+    assert errors_of(*centres).max() < 0.005
+    assert theirs.num_points3D() == pytest.approx(ours.num_points3D(), rel=0.02)
+
+
+def write_database(text: Path, photos: Path, database: Path) -> None:
+    """What COLMAP's tutorial does with the text; one camera has taken all photographs."""
+    pycolmap.Database.open(str(database)).close()
+    pycolmap.import_images(str(database), str(photos), pycolmap.CameraMode.SINGLE)
+    verified = read_match_text(text / "verified.txt")
+    with pycolmap.Database.open(str(database)) as file:
+        ids = {image.name: image.image_id for image in file.read_all_images()}
+        for name, number in ids.items():
+            file.write_keypoints(number, read_text(text, name)[0])
+        for (name0, name1), matches in verified.items():
+            file.write_matches(ids[name0], ids[name1], np.array(matches, np.uint32).reshape(-1, 2))
+    pairs = database.with_suffix(".txt")
+    pairs.write_text("".join(f"{name0} {name1}\n" for name0, name1 in verified))
+    pycolmap.verify_matches(str(database), str(pairs))
+
+
+def errors_of(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Distances of positions after the best similarity, as shares of the extent of the true ones."""
+    similarity = pycolmap.estimate_sim3d(found, true)
+    moved = np.array([similarity * position for position in found])
+    return np.linalg.norm(moved - true, axis=1) / np.linalg.norm(np.ptp(true, axis=0))
+
+
+def test_a_surveyed_fountain(shared_data: Path, tmp_path: Path) -> None:
+    """Strecha et al., On Benchmarking Camera Calibration and Multi-View Stereo, CVPR 2008: positions are known to mm."""
+    scene = shared_data / "strecha" / "fountain-P11"
+    match_collection(scene / "images", tmp_path / "out", resize=640, max_keypoints=1024, device="cpu")
+    found = reconstruct(tmp_path / "out")
+    assert (found.images, found.registered, found.models) == (11, 11, 1)
+    model = read_model(open_collection(tmp_path / "out"))
+    images = [model.image(number) for number in model.reg_image_ids()]
+    positions = np.array([image.projection_center() for image in images])
+    files = [scene / "gt_dense_cameras" / f"{image.name}.camera" for image in images]
+    surveyed = np.array([file.read_text().splitlines()[7].split() for file in files], np.float64)
+    assert errors_of(positions, surveyed).max() < 0.005
 
 
 def test_the_page_shows_all_photographs(whole: tuple[Collection, Reconstruction]) -> None:

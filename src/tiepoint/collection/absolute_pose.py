@@ -25,7 +25,8 @@ together with the pose."""
 
 FEWEST_INLIERS, LEAST_SHARE = 30, 0.25
 """What a pose must explain, in matched points and as a share of them, to be believed: what COLMAP's mapper asks of an
-image that it registers. Photographs of another place reach a dozen when the focal length is free as well."""
+image that it registers, whose matches are verified pair by pair, as these are. Photographs of another place reach a dozen
+when the focal length is free as well."""
 
 
 def choose_camera(

@@ -28,6 +28,10 @@ from tiepoint.types import Features
 
 SEED = 0
 
+PHOTOGRAPHS = 50
+"""Registered photographs that are matched where nobody says how many: more than show a place to one photograph, and in a
+small model all; time doesn't grow with the model then."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Localization:
@@ -40,7 +44,8 @@ class Localization:
         camera_model: name of COLMAP's model.
         camera_params: in COLMAP's order and convention, as refined.
         focal_source: where the focal length is from.
-        points: (k, 2) px of the upright photograph: keypoints that match a 3-D point.
+        points: (k, 2) px of the upright photograph: keypoints that match a 3-D point, and agree with the geometry of
+            the photograph and the registered one where they do.
         world_points: (k, 3) those points.
         inliers: (k,) which of them agree with the pose; none where it failed.
         neighbour: the registered photograph that shares the most of these points; "" where nothing matches.
@@ -129,7 +134,7 @@ def localize(
     query: ImageSource | Image,
     collection: Collection | str | os.PathLike[str],
     *,
-    photographs: int | None = None,
+    photographs: int | None = PHOTOGRAPHS,
     focal_px: float | None = None,
     max_error_px: float = 12.0,
     matcher: Matcher | None = None,
@@ -152,7 +157,7 @@ def localize(
 
     Raises:
         InvalidInput: the photograph can't be read, or the collection isn't reconstructed.
-        MissingDependency: pycolmap isn't installed; or faiss, and `photographs` are to be chosen.
+        MissingDependency: pycolmap isn't installed; or faiss, and the model has more than `photographs`.
 
     Example:
         >>> found = tiepoint.localize("new.jpg", "out/")

@@ -6,14 +6,20 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.colmap import colmap_keypoints, upright_points
 from tiepoint.collection.retrieval import nearest_to
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
 from tiepoint.matcher import Matcher
+from tiepoint.result import MatchResult
 from tiepoint.types import Features
+
+PAIR_INLIERS, PAIR_SHARE, PAIR_ERROR_PX = 15, 0.25, 4.0
+"""What the geometry of a pair must explain, in matches and as a share of them, and how closely, for its matches to count:
+COLMAP's own limits. Photographs of different places have matches too, of which a dozen agree by chance."""
 
 PAIRS_AT_A_TIME = 16
 """Photographs whose features are in memory together."""
@@ -25,6 +31,8 @@ SAME_PX = 0.01
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sightings:
     """Keypoints of a photograph that match 3-D points; each pair of a keypoint and a point once.
+
+    The matches are those that agree with the geometry of the photograph and a registered one.
 
     Attributes:
         keypoints: (k,) indices into the photograph's keypoints.
@@ -43,7 +51,7 @@ class Sightings:
 def find_sightings(
     query: Features, collection: Collection, model: Any, matcher: Matcher, photographs: int | None
 ) -> Sightings:
-    """Match a photograph to registered ones, and keep the matches whose other end is a 3-D point.
+    """Match a photograph to registered ones, and keep verified matches whose other end is a 3-D point.
 
     Args:
         query: features of the photograph, of the collection's kind.
@@ -54,19 +62,31 @@ def find_sightings(
 
     Raises:
         InvalidInput: the model was made of other features than the collection has now.
-        MissingDependency: faiss isn't installed, and `photographs` are to be chosen.
+        MissingDependency: faiss isn't installed, and the model has more than `photographs`.
     """
     images = {image.name: image for image in map(model.image, model.reg_image_ids())}
     names = _chosen(query, collection, list(images), photographs)
     found, matched = [np.empty((0, 2), np.int64)], {}
-    for name, features, matches in _matches(query, collection, names, matcher):
-        points = point_numbers(images[name], features)
+    for name, result in _results(query, collection, names, matcher):
+        points, matches = point_numbers(images[name], result.features1), result.matches[verified(result)]
         seen = np.column_stack([matches[:, 0], points[matches[:, 1]]])
         found.append(seen[seen[:, 1] >= 0])
         matched[name] = len(found[-1])
     keypoints, points = np.unique(np.concatenate(found), axis=0).T
     ordered = sorted((name for name in matched if matched[name]), key=lambda name: -matched[name])
     return Sightings(keypoints=keypoints, points=points, matched={name: matched[name] for name in ordered})
+
+
+def verified(pair: MatchResult) -> Bool[np.ndarray, "k"]:
+    """Which matches of a pair agree with its geometry; none where so few do that this may be chance.
+
+    Where all that agrees lies on a plane, or the camera only turned, the geometry is a homography.
+    """
+    inliers = estimate_fundamental(pair, max_error_px=PAIR_ERROR_PX).inliers
+    if not inliers.any():
+        inliers = estimate_homography(pair, max_error_px=PAIR_ERROR_PX).inliers
+    enough = inliers.sum() >= max(PAIR_INLIERS, PAIR_SHARE * len(inliers))
+    return inliers if enough else np.zeros_like(inliers)
 
 
 def check_keypoints(image: Any, features: Features) -> None:
@@ -124,12 +144,11 @@ def _chosen(query: Features, collection: Collection, names: list[str], count: in
     return [names[index] for index in nearest.tolist()]
 
 
-def _matches(
+def _results(
     query: Features, collection: Collection, names: list[str], matcher: Matcher
-) -> Iterator[tuple[str, Features, np.ndarray]]:
-    """Names, their features and (k, 2) matches with the query, so many at a time that memory doesn't grow."""
+) -> Iterator[tuple[str, MatchResult]]:
+    """Names, and what matching the query with them gives, so many at a time that memory doesn't grow."""
     rest = iter(names)
     while batch := list(islice(rest, PAIRS_AT_A_TIME)):
-        features = [collection.features(name) for name in batch]
-        results = matcher.match_features([(query, each) for each in features])
-        yield from zip(batch, features, (result.matches for result in results), strict=True)
+        pairs = [(query, collection.features(name)) for name in batch]
+        yield from zip(batch, matcher.match_features(pairs), strict=True)

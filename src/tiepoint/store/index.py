@@ -58,11 +58,14 @@ class Index:
         return int(self._numbers[place]) if found else None
 
     def _merge(self) -> None:
+        """Sort the recent keys in among the others; beside both, memory is that of the result."""
         if not self._recent:
             return
-        fresh = np.frombuffer(b"".join(self._recent), DIGEST)
-        numbers = np.fromiter(self._recent.values(), np.int32, len(fresh))
-        # the first of equal digests stays: those that came last stand in front
-        self._sorted, first = np.unique(np.concatenate([fresh, self._sorted]), return_index=True)
-        self._numbers = np.concatenate([numbers, self._numbers])[first]
+        fresh, first = np.unique(np.frombuffer(b"".join(self._recent), DIGEST), return_index=True)
+        numbers = np.fromiter(self._recent.values(), np.int32, len(first))[first]
         self._recent = {}
+        places = np.searchsorted(self._sorted, fresh)
+        known = self._sorted[places.clip(max=len(self._sorted) - 1)] == fresh if len(self._sorted) else places < 0
+        self._numbers[places[known]] = numbers[known]
+        self._sorted = np.insert(self._sorted, places[~known], fresh[~known])
+        self._numbers = np.insert(self._numbers, places[~known], numbers[~known])

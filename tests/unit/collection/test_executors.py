@@ -10,7 +10,7 @@ from tests.small_collections import QUICK, write_photographs
 
 from tiepoint.collection.executors import processes
 from tiepoint.collection.executors.processes import Processes, _Process
-from tiepoint.collection.executors.ray import Ray
+from tiepoint.collection.executors.ray import Ray, _is_same
 from tiepoint.collection.executors.serial import Serial
 from tiepoint.collection.executors.table import check_executor, open_executor
 from tiepoint.collection.photographs import find_photographs
@@ -113,6 +113,26 @@ def test_an_unreachable_cluster_is_an_error_in_one_line(job: Job, address: str):
     with pytest.raises(ExecutorError, match=address) as caught:
         Ray(address, job)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "same"),
+    [
+        ("192.0.2.2:6379", True),
+        ("ray://192.0.2.2:10001", True),
+        ("localhost:6379", True),
+        ("ray://127.0.0.1:10001", True),
+        ("192.0.2.2:6380", False),
+        ("192.0.2.3:6379", False),
+        ("ray://192.0.2.3:10001", False),
+        ("192.0.2.2", False),
+        ("192.0.2.2:port", False),
+        ("nowhere.invalid:6379", False),
+        ("local", False),
+    ],
+)
+def test_addresses_of_one_cluster(address: str, same: bool):
+    assert _is_same(address, "192.0.2.2:6379", own_ip="192.0.2.2") is same
 
 
 def _is_gone(pid: int | None) -> bool:

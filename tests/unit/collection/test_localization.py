@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,17 @@ import pytest
 import torch
 from tests.synthetic_collections import FOCAL, PLAIN_NAMES, SIZE, Scene, make_collection, write_photograph
 
+from tiepoint.cli.localize import localize as command
+from tiepoint.collection import localization
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.localization import localize, localize_to_files
+from tiepoint.collection.localization import PHOTOGRAPHS, localize, localize_to_files
 from tiepoint.collection.reconstruction import read_model, reconstruct
-from tiepoint.collection.sightings import find_sightings
+from tiepoint.collection.sightings import PAIR_INLIERS, find_sightings, verified
 from tiepoint.errors import InvalidInput
 from tiepoint.matcher import Matcher
 from tiepoint.matchers.nearest import NearestMatcher
-from tiepoint.types import Features
+from tiepoint.result import MatchResult
+from tiepoint.types import Features, Matches
 
 QUERY = "sub/d.jpg"
 Made = tuple[Collection, Scene]
@@ -34,6 +38,23 @@ class Known(Matcher):
 
     def extract(self, image, *, mask=None) -> Features:
         return replace(self.features, source=image if isinstance(image, str) else None)
+
+
+class Misled(Known):
+    """Finds in all registered photographs but one what isn't there, as in a large model: as many matches, at random."""
+
+    def match_features(self, pairs):
+        seed = np.random.default_rng(0)
+        results = super().match_features(pairs)
+        return [
+            result
+            if result.features1.source.endswith("/e.jpg")
+            else replace(
+                result,
+                matches=np.stack([result.matches[:, 0], seed.permutation(result.matches[:, 1])], axis=1),
+            )
+            for result in results
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +118,67 @@ def test_an_unknown_focal_length_is_found_with_the_pose(made: Made, query: str) 
     assert error_of(found.position, made) < 0.05
 
 
+def test_what_other_photographs_seem_to_match_doesnt_refuse_a_pose(made: Made, query: str) -> None:
+    """Without verification four in five of all hits were false, and a pose must explain a quarter of them."""
+    collection, scene = made
+    found = localize(query, collection, matcher=Misled(scene.features(QUERY)))
+    assert found.success
+    assert found.neighbour == "e.jpg"
+    assert found.num_inliers > 0.9 * len(found.points)
+    assert error_of(found.position, made) < 0.02
+
+
+def pair(matches: int, *, on_a_plane: bool) -> MatchResult:
+    """Matches of points on a plane, or at random."""
+    generator = np.random.default_rng(0)
+    points0, points1 = (generator.uniform(0, 1, (matches, 2)) * (1600, 1200) for _ in range(2))
+    if on_a_plane:
+        points1 = 1.1 * points0 + 20
+    sides = [
+        Features(
+            keypoints=torch.from_numpy(points).float(),
+            scores=torch.ones(matches),
+            descriptors=torch.zeros(matches, 8),
+            image_size=(4000, 3000),
+        )
+        for points in (points0, points1)
+    ]
+    some = torch.arange(matches)
+    found = Matches(
+        matches=torch.stack([some, some], dim=1),
+        scores=torch.ones(matches),
+        matching_scores0=torch.ones(matches),
+        matching_scores1=torch.ones(matches),
+        layers_run=0,
+        survived0=some,
+        survived1=some,
+    )
+    return MatchResult.of(*sides, found)
+
+
+@pytest.mark.parametrize("matches", [0, 6, 20, 60, 300, 1000])
+def test_what_agrees_by_chance_is_not_verified(matches: int) -> None:
+    assert not verified(pair(matches, on_a_plane=False)).any()
+
+
+def test_a_plane_is_verified_by_its_homography() -> None:
+    assert verified(pair(PAIR_INLIERS, on_a_plane=True)).all()
+    assert not verified(pair(PAIR_INLIERS - 1, on_a_plane=True)).any()
+
+
+def test_so_many_registered_photographs_are_matched_by_default(
+    made: Made, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection, scene = made
+    asked = []
+    monkeypatch.setattr(
+        localization, "find_sightings", lambda *args: asked.append(args[-1]) or find_sightings(*args)
+    )
+    localize(query, collection, matcher=Known(scene.features(QUERY)))
+    assert asked == [PHOTOGRAPHS]
+    assert signature(command).parameters["photographs"].default == PHOTOGRAPHS
+
+
 def test_another_place_is_a_failure_with_a_reason(made: Made, query: str) -> None:
     collection, scene = made
     features = scene.features(QUERY)
@@ -105,7 +187,7 @@ def test_another_place_is_a_failure_with_a_reason(made: Made, query: str) -> Non
     assert not found.success
     assert found.position is None
     assert not found.inliers.any()
-    assert "agree with one pose" in found.reason
+    assert found.reason == "only 0 keypoints match a 3-D point, of the 30 that a pose needs here"
 
 
 def test_nothing_that_matches_is_a_failure_too(made: Made, query: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ storage. What goes through Ray is small: names of what to do, and what came of i
 """
 
 import functools
+import ipaddress
 import pickle
 import socket
 from collections.abc import Iterable, Iterator
@@ -30,11 +31,12 @@ class Ray:
     """Tasks are done by a Ray cluster, one core and, where the device asks for it, one GPU a task.
 
     Args:
-        address: "HOST:PORT", "ray://HOST:PORT" or "auto"; "": the cluster of this process, or a new one here.
+        address: "HOST:PORT", "ray://HOST:PORT" or "auto"; "": the cluster of this process, or a new one here. Where this
+            process has a cluster, it must be that one.
         job: what workers are told.
 
     Raises:
-        ExecutorError: the cluster can't be reached.
+        ExecutorError: the cluster can't be reached, or this process is connected to another one.
         MissingDependency: Ray isn't installed.
         TiepointError: what a worker raised while it started.
     """
@@ -44,6 +46,8 @@ class Ray:
         self._mine = not self._ray.is_initialized()
         if self._mine:
             _connect(self._ray, address)
+        else:
+            _check_same(self._ray, address)
         self._job = pickle.dumps(replace(job, threads=job.threads or 1))
         try:
             self._limit = AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
@@ -135,6 +139,33 @@ def _check_reachable(address: str) -> None:
             f"can't reach the Ray cluster at {address!r}: {_first_line(error)}; start it with `ray start --head`, or "
             "check the address"
         ) from error
+
+
+def _check_same(ray: Any, address: str) -> None:
+    """Ray connects a process to one cluster, and would do the work there, whatever address is asked for."""
+    here = ray.get_runtime_context().gcs_address
+    if address not in ("", "auto") and not _is_same(address, here, ray.util.get_node_ip_address()):
+        raise ExecutorError(
+            f"expected the Ray cluster at {address!r}, but this process is connected to the one at {here!r}; take the "
+            "executor 'ray' for that one, or call ray.shutdown() first"
+        )
+
+
+def _is_same(address: str, gcs: str, own_ip: str) -> bool:
+    """Whether an address is that of the cluster with this GCS; a "ray://" port is another server's of the same machine."""
+    asked, there = urlsplit(address if "://" in address else f"//{address}"), urlsplit(f"//{gcs}")
+    try:
+        if asked.scheme != "ray" and asked.port != there.port:
+            return False
+        return not _ips(asked.hostname, own_ip).isdisjoint(_ips(there.hostname, own_ip))
+    except (OSError, ValueError):  # no such host, no such port
+        return False
+
+
+def _ips(host: str | None, own_ip: str) -> set[str]:
+    """All that a name stands for; this machine's own is that which Ray gives it."""
+    found = {ipaddress.ip_address(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    return {own_ip if ip.is_loopback else str(ip) for ip in found}
 
 
 def _first_line(error: Exception) -> str:
