@@ -48,6 +48,25 @@ def condense(reports: Mapping[tuple[str, str], Report], about: Mapping[str, Any]
     return {"about": dict(about), "protocol": protocol, "sets": sets, "methods": methods}
 
 
+def joined(known: Record | None, new: Record) -> Record:
+    """A new record together with the methods that only a known one has, if both are of the same protocol and pairs.
+
+    What the known one says of itself stays; of the new methods it says when and how they were measured.
+    """
+    if known is None or known["protocol"] != new["protocol"] or known["sets"] != new["sets"]:
+        return new
+    fresh = {name: found for name, found in new["methods"].items() if found != known["methods"].get(name)}
+    how = {key: new["about"][key] for key in ("command", "date", "machine", "versions")}
+    later = known["about"].get("later", {}) | dict.fromkeys(fresh, how)
+    if not set(known["methods"]) - set(new["methods"]):
+        return new
+    return {
+        **known,
+        "about": known["about"] | {"later": later},
+        "methods": known["methods"] | fresh,
+    }
+
+
 def expand(record: Record) -> Reports:
     """The record -> reports with the values that were kept."""
     return {

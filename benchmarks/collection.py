@@ -24,6 +24,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tiepoint.presets import DEFAULT_PRESET
 from timing import RECORDS, about
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,7 +125,7 @@ def run_one(program: str, setting: Setting) -> Row:
     )
 
 
-def run_tiepoint(executor: str) -> Callable[[Path, Path, Setting], Found]:
+def run_tiepoint(executor: str, preset: str = DEFAULT_PRESET) -> Callable[[Path, Path, Setting], Found]:
     """`match_collection` with this executor, the cores going to threads of one process or to as many processes."""
 
     def run(photos: Path, scratch: Path, setting: Setting) -> Found:
@@ -133,6 +134,7 @@ def run_tiepoint(executor: str) -> Callable[[Path, Path, Setting], Found]:
         report = match_collection(
             photos,
             scratch / "out",
+            preset=preset,
             executor=executor.format(cores=setting.cores),
             resize=setting.resize,
             max_keypoints=setting.max_keypoints,
@@ -189,10 +191,12 @@ def run_sift(photos: Path, scratch: Path, setting: Setting) -> Found:
 
 
 IN_PROCESSES = "tiepoint, a process a core"
+SMALL_PRESET = "aliked+lightglue-small"
 
 PROGRAMS: dict[str, Callable[[Path, Path, Setting], Found]] = {
     "tiepoint": run_tiepoint("serial"),
     IN_PROCESSES: run_tiepoint("processes:{cores}"),
+    f"tiepoint, {SMALL_PRESET}": run_tiepoint("serial", SMALL_PRESET),
     "loop over the reference code": run_reference,
     "COLMAP's SIFT, exhaustive": run_sift,
 }

@@ -14,6 +14,7 @@ from tiepoint.evaluate.report import Report, Row
 
 COLOURS = {
     "aliked+lightglue": "#0b5cad",
+    "aliked+lightglue-small": "#7fb2e5",
     "aliked-n16rot+lightglue": "#3f8fd2",
     "aliked-n32+lightglue": "#08306b",
     "disk+lightglue": "#4f8f5b",

@@ -91,7 +91,15 @@ def origin(record: Record) -> str:
         f"Protocol `{protocol['name']}`: longer side {setup['prediction']['resize']} px, "
         f"{setup['prediction']['max_keypoints']} keypoints, {setup['scoring']['estimator']}, thresholds "
         f"{protocol['planar']['scoring']['max_error_px']:g} px (homographies) and "
-        f"{setup['scoring']['max_error_px']:g} px, runs: {setup['scoring']['runs']}.{missing}"
+        f"{setup['scoring']['max_error_px']:g} px, runs: {setup['scoring']['runs']}.{missing}{measured_later(about)}"
+    )
+
+
+def measured_later(about: Record) -> str:
+    """Which methods were added to the record, and how."""
+    return "".join(
+        f" Measured later: {method}, `{how['command']}`, {how['date']}, threads: {how['machine']['threads']}."
+        for method, how in about.get("later", {}).items()
     )
 
 

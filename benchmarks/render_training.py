@@ -16,7 +16,7 @@ TITLES = {
     "a": "From scratch",
     "b": "With a teacher",
     "c": "Any turn in the image plane",
-    "d": "The small preset",
+    "d": "The small student",
 }
 
 Record = dict[str, Any]
@@ -32,10 +32,10 @@ def main() -> None:
 def sections(record: Record) -> Iterator[str]:
     """Everything that stands between the marks, piece by piece."""
     yield origin(record["about"])
-    if "first_layers" in record:
-        yield "### The published matcher, stopped early"
-        yield "What any training is compared with: the published layers, each with its own head. Means in %."
-        yield figures_table({f"published, {n} layers": of for n, of in record["first_layers"].items()})
+    if "known" in record:
+        yield "### What is there without training"
+        yield "The published layers stopped early, each with its own head, and the small preset. Means in %."
+        yield figures_table(record["known"])
     for name, part in record["parts"].items():
         yield f"### {TITLES[name]}"
         yield described(part)
@@ -48,12 +48,6 @@ def sections(record: Record) -> Iterator[str]:
         if "speed" in part:
             yield "Seconds to match one pair of photographs; medians side by side in one run:"
             yield speed_table(part["speed"])
-        for variant, sets in part.get("accuracy", {}).items():
-            yield (
-                f"Accuracy on real pairs beside the published matcher, {variant}, on the same features, protocol `tiepoint`; "
-                "the difference with its interval of 95 % (paired bootstrap over the pairs):"
-            )
-            yield accuracy_table(sets)
 
 
 def origin(about: Record) -> str:
@@ -124,26 +118,6 @@ def speed_row(timing: Record) -> list[str]:
     published, trained = (timing["seconds"][name] for name in ("published", "trained"))
     times = ratios(trained, published).median
     return [timing["name"], f"{median(published):.2f} s", f"{median(trained):.2f} s", f"{times:.1f}"]
-
-
-def accuracy_table(sets: Mapping[str, Record]) -> str:
-    """One row a set."""
-    heads = ["set (pairs)", "figure", "published", "trained", "difference", "matches: published, trained"]
-    return table(heads, [accuracy_row(name, of) for name, of in sets.items()])
-
-
-def accuracy_row(name: str, of: Record) -> list[str]:
-    """Both matchers' figure, and what stands beside it."""
-    difference = of["difference"]
-    low, high = (f"{100 * difference[end]:+.1f}" for end in ("low", "high"))
-    return [
-        f"{name} ({of['pairs']})",
-        f"`{of['figure']}`",
-        percent(of["first"]),
-        percent(of["second"]),
-        f"{100 * difference['value']:+.1f} ({low} to {high})",
-        ", ".join(f"{number:.0f}" for number in of["num_matches"]),
-    ]
 
 
 def percent(share: float | None) -> str:

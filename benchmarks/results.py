@@ -4,7 +4,8 @@
     .venv/bin/python benchmarks/results.py --quick    # small images, four sets, one pair each: does it still work?
 
 Features, matches and reports stay in --store, method by method and set by set: what is there isn't done again, so a
-run that was killed goes on. A data set with problems makes exit code 1, after all else is done.
+run that was killed goes on. Of methods that aren't in the store, the record keeps what it has of the same protocol and
+pairs. A data set with problems makes exit code 1, after all else is done.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-from accuracy_record import condense, write_record
+from accuracy_record import condense, joined, read_record, write_record
 from peers_accuracy import PEERS
 from tiepoint.bench import describe_machine
 from tiepoint.errors import InvalidInput
@@ -73,7 +74,7 @@ def main() -> None:
     run([job for job in jobs if arguments.only in job.method], protocol, arguments.store)
     done = {(job.method, job.set_name): finished(job, protocol, arguments.store) for job in jobs}
     reports = {key: report for key, report in done.items() if report}  # of earlier runs too
-    write_record(arguments.records, condense(reports, about()))
+    write_record(arguments.records, joined(read_record(arguments.records), condense(reports, about())))
     problems = list(dict.fromkeys(problem for report in reports.values() for problem in report.problems))
     sys.exit("\n".join(problems) or None)
 

@@ -26,10 +26,9 @@ from tiepoint.training.validation import (
 )
 from tiepoint.training.views import View, warp_image
 from timing import Case, time_case
-from training_accuracy import measure_accuracy
 
 PROTOCOL = VALIDATION["homography-512"]
-EXTRACTOR, PUBLISHED = "aliked-n16", "aliked+lightglue"
+EXTRACTOR, PUBLISHED, SMALL = "aliked-n16", "aliked+lightglue", "aliked+lightglue-small"
 TURNS = (0, 1, 2, 3)
 """Quarter turns of image 1."""
 FIRST_LAYERS = (2, 3, 5, 7, 9)
@@ -48,14 +47,16 @@ def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
     }
 
 
-def measure_first_layers(photos: Path, cache: Path) -> dict[str, Any]:
-    """Figures of the published matcher stopped after fewer layers, each with the head that was trained for it."""
+def measure_known(photos: Path, cache: Path) -> dict[str, Any]:
+    """Figures of what is published: LightGlue stopped after fewer layers, each with its own head, and the small preset."""
     pairs, network = held_out(photos, cache), lightglue(PUBLISHED).network
-    return {
-        str(layers): validate(
-            network_matcher(shortened(network, Sizes(layers=layers), PUBLISHED), PROTOCOL), pairs, PROTOCOL
-        ).to_dict()
+    networks = {
+        f"published, {layers} layers": shortened(network, Sizes(layers=layers), PUBLISHED)
         for layers in FIRST_LAYERS
+    } | {f"preset {SMALL}": lightglue(SMALL).network}
+    return {
+        name: validate(network_matcher(net, PROTOCOL), pairs, PROTOCOL).to_dict()
+        for name, net in networks.items()
     }
 
 
@@ -83,11 +84,6 @@ def measure_speed(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
         for adaptive in (False, True)
     ]
     return {"speed": [asdict(time_case(case, SPEED_RUNS)) for case in cases]}
-
-
-def measure_all_sets(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
-    """Accuracy on real pairs with ground truth; matches stay beside the trained folder."""
-    return measure_accuracy(folder, PUBLISHED, folder.with_name(f"{folder.name}-accuracy"))
 
 
 def held_out(photos: Path, cache: Path) -> list[HeldOutPair]:

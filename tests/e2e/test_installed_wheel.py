@@ -70,6 +70,8 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
     source = {path.relative_to(REPOSITORY / "src").as_posix() for path in (REPOSITORY / "src").rglob("*.py")}
     assert source <= names
     assert "tiepoint/py.typed" in names
+    pretrained = "tiepoint/weights/pretrained/aliked_lightglue_small"
+    assert {f"{pretrained}.safetensors", f"{pretrained}.json"} <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"tiepoint"}
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -18,6 +18,7 @@ from tiepoint.result import MatchResult
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 
 PRESETS = (
+    "aliked+lightglue-small",
     "aliked-n16rot+lightglue",
     "aliked-n32+lightglue",
     "aliked-t16+nearest",

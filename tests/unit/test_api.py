@@ -27,6 +27,7 @@ from tiepoint.types import Features, TwoViewEstimate
 
 FREE = (
     "aliked+lightglue",
+    "aliked+lightglue-small",
     "aliked-n16rot+lightglue",
     "aliked-n32+lightglue",
     "aliked-t16+nearest",

