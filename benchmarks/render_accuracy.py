@@ -37,7 +37,7 @@ REFERENCES = {
     "aliked+lightglue": "reference aliked+lightglue",
     "disk+lightglue": "reference disk+lightglue",
 }
-DEFAULT = "aliked+lightglue"
+DEFAULT, SMALL = "aliked+lightglue", "aliked+lightglue-small"
 BASELINES = ("SIFT + ratio test", "aliked+nearest")
 ROTATIONS_DEG = (0, 15, 30, 45, 60, 180)
 WEAK = 50.0
@@ -72,6 +72,7 @@ def sections(record: Record, reports: Reports) -> Iterator[str]:
             yield figures_table(record, reports, truth)
     yield from speed_sections(reports)
     yield from reference_sections(record, reports)
+    yield from small_sections(record, reports)
     yield from weakness_sections(record, reports)
 
 
@@ -153,16 +154,7 @@ def median(reports: Reports, method: str, value: str) -> float:
 
 def reference_sections(record: Record, reports: Reports) -> Iterator[str]:
     """Whether ours equals the reference, set by set."""
-    found = [
-        (
-            ours,
-            name,
-            main_difference(reports[theirs, name], reports[ours, name], record["sets"][name]["truth"]),
-        )
-        for ours, theirs in REFERENCES.items()
-        for name in record["sets"]
-        if (ours, name) in reports and (theirs, name) in reports
-    ]
+    found = compared(REFERENCES, record, reports)
     if not found:
         return
     apart = [f"{ours} on {name}" for ours, name, difference in found if difference.real]
@@ -176,17 +168,49 @@ def reference_sections(record: Record, reports: Reports) -> Iterator[str]:
         "Of intervals of 95 %, one in twenty misses even where nothing differs; fewer than "
         f"{FEWEST_PAIRS} pairs can't show a difference."
     )
+    yield comparison_table(found, "tiepoint", "reference")
+
+
+def small_sections(record: Record, reports: Reports) -> Iterator[str]:
+    """What the small preset costs, set by set."""
+    found = compared({SMALL: DEFAULT}, record, reports)
+    if found:
+        yield "### The small preset beside nine layers"
+        yield f"`{SMALL}` beside `{DEFAULT}`, both as they are by default, adaptive; the same figures, paired."
+        yield comparison_table(found, "two layers", "nine layers")
+
+
+Compared = list[tuple[str, str, Difference]]
+"""Method, set, and its difference from another method."""
+
+
+def compared(others: dict[str, str], record: Record, reports: Reports) -> Compared:
+    """Each method beside its other one, on all sets that both have."""
+    return [
+        (
+            method,
+            name,
+            main_difference(reports[other, name], reports[method, name], record["sets"][name]["truth"]),
+        )
+        for method, other in others.items()
+        for name in record["sets"]
+        if (method, name) in reports and (other, name) in reports
+    ]
+
+
+def comparison_table(found: Compared, method: str, other: str) -> str:
+    """One row a method and set."""
     rows = [
         [
-            f"{ours}, {name}",
+            f"{name_of_method}, {name}",
             f"{100 * d.value1:.1f}",
             f"{100 * d.value0:.1f}",
             f"{100 * d.interval.value:+.1f} ({100 * d.interval.low:+.1f} to {100 * d.interval.high:+.1f})",
             verdict(d),
         ]
-        for ours, name, d in found
+        for name_of_method, name, d in found
     ]
-    yield table(["preset, set", "tiepoint", "reference", "difference", "verdict"], rows)
+    return table(["preset, set", method, other, "difference", "verdict"], rows)
 
 
 def verdict(difference: Difference) -> str:

@@ -65,7 +65,9 @@ class Index:
         numbers = np.fromiter(self._recent.values(), np.int32, len(first))[first]
         self._recent = {}
         places = np.searchsorted(self._sorted, fresh)
-        known = self._sorted[places.clip(max=len(self._sorted) - 1)] == fresh if len(self._sorted) else places < 0
+        known = (
+            self._sorted[places.clip(max=len(self._sorted) - 1)] == fresh if len(self._sorted) else places < 0
+        )
         self._numbers[places[known]] = numbers[known]
         self._sorted = np.insert(self._sorted, places[~known], fresh[~known])
         self._numbers = np.insert(self._numbers, places[~known], numbers[~known])
