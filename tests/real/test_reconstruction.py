@@ -17,7 +17,7 @@ from tiepoint.collection.colmap import colmap_keypoints
 from tiepoint.collection.exports import export_as
 from tiepoint.collection.reconstruction import Reconstruction, read_model, reconstruct
 from tiepoint.collection.runner import match_collection
-from tiepoint.collection.state import stores_of, write_chosen_pairs, write_state
+from tiepoint.collection.state import source_of_pairs, stores_of, write_chosen_pairs, write_state
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 
@@ -32,8 +32,10 @@ def copied(castle: Collection, out: Path, *, without: str = "") -> Collection:
     out.mkdir()
     kept = tuple(photograph for photograph in castle.photographs if photograph.name != without)
     stores = stores_of(castle.folder, castle.state.stores)
-    write_state(out, replace(castle.state, photographs=kept, stores=stores))
-    write_chosen_pairs(out, [pair for pair in castle.pairs() if without not in pair], "without one")
+    state = replace(castle.state, photographs=kept, stores=stores)
+    source = source_of_pairs(state.options["pairs"], kept, state.settings["features"], state.list_digest)
+    write_state(out, state)
+    write_chosen_pairs(out, [pair for pair in castle.pairs() if without not in pair], source)
     return open_collection(out)
 
 
