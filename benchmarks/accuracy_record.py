@@ -53,18 +53,14 @@ def joined(known: Record | None, new: Record) -> Record:
 
     What the known one says of itself stays; of the new methods it says when and how they were measured.
     """
-    if known is None or known["protocol"] != new["protocol"] or known["sets"] != new["sets"]:
+    if known is None or any(known[key] != new[key] for key in ("protocol", "sets")):
+        return new
+    if known["methods"].keys() <= new["methods"].keys():
         return new
     fresh = {name: found for name, found in new["methods"].items() if found != known["methods"].get(name)}
     how = {key: new["about"][key] for key in ("command", "date", "machine", "versions")}
     later = known["about"].get("later", {}) | dict.fromkeys(fresh, how)
-    if not set(known["methods"]) - set(new["methods"]):
-        return new
-    return {
-        **known,
-        "about": known["about"] | {"later": later},
-        "methods": known["methods"] | fresh,
-    }
+    return known | {"about": known["about"] | {"later": later}, "methods": known["methods"] | fresh}
 
 
 def expand(record: Record) -> Reports:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +18,7 @@ from rich.console import Console
 
 from tiepoint.bench import Seconds, describe_machine
 from tiepoint.bench.timing import seconds_of
+from tiepoint.evaluate.report import installed_versions
 
 RECORDS = Path(__file__).resolve().parent / "records"
 OURS = "tiepoint"
@@ -134,14 +134,6 @@ def write_record(name: str, arguments: argparse.Namespace, **parts: Any) -> None
     (arguments.records / name).write_text(json.dumps(record, indent=1) + "\n")
 
 
-def installed(package: str) -> str | None:
-    """Its version; None where it isn't installed, as a benchmark needs only some of them."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def about(runs: int) -> dict[str, Any]:
     """What the figures depend on, and the rate of the machine's matrix products at the end of the run."""
     return {
@@ -149,7 +141,7 @@ def about(runs: int) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "runs": runs,
         "machine": asdict(describe_machine()),
-        "versions": {name: found for name in PACKAGES if (found := installed(name))},
+        "versions": installed_versions(PACKAGES),
     }
 
 

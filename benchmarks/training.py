@@ -56,22 +56,22 @@ class Part:
     Attributes:
         options: of `tiepoint train`.
         cache: name of the folder of its features; parts that learn from the same views share one.
-        measures: what is measured beside the figures on held-out photographs.
+        measure: what is measured beside the figures on held-out photographs.
     """
 
     options: str
     cache: str
-    measures: tuple[Measure, ...] = ()
+    measure: Measure | None = None
 
 
 PARTS = {
     "a": Part("--recipe homography --batch-size 4 --minutes 60", "features-upright"),
     "b": Part("--recipe distill --batch-size 4 --minutes 60", "features-upright"),
-    "c": Part("--recipe finetune --batch-size 2 --minutes 30", "features-any-turn", (measure_turns,)),
+    "c": Part("--recipe finetune --batch-size 2 --minutes 30", "features-any-turn", measure_turns),
     "d": Part(
         "--recipe distill --init official --layers 2 --batch-size 4 --learning-rate 2e-4 --minutes 45",
         "features-upright",
-        (measure_speed,),
+        measure_speed,
     ),
 }
 
@@ -119,9 +119,8 @@ def run_part(name: str, arguments: argparse.Namespace) -> None:
             key: report[key] for key in ("recipe", "shape", "parameters", "steps", "pairs", "seconds")
         },
         **measure_held_out(folder, *held_out),
+        **(part.measure(folder, *held_out) if part.measure else {}),
     }
-    for measure in part.measures:
-        measured |= measure(folder, *held_out)
     parts = read(arguments)["parts"]
     write({"parts": dict(sorted({**parts, name: measured}.items()))}, arguments)
 

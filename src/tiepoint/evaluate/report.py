@@ -198,10 +198,10 @@ def read_report(path: str | os.PathLike[str]) -> Report:
         ) from error
 
 
-def installed_versions() -> dict[str, str]:
-    """Name -> version of the packages that figures depend on."""
+def installed_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Name -> version of those packages that are installed; by default of those that figures depend on."""
     found = {}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
