@@ -84,7 +84,7 @@ def test_the_number_of_runs(words: list[str], runs: int, monkeypatch: pytest.Mon
 
 def test_the_record_says_what_figures_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "describe_machine", lambda: MACHINE)
-    monkeypatch.setattr(timing, "version", lambda name: "1")
+    monkeypatch.setattr(timing, "installed_versions", lambda names: dict.fromkeys(names, "1"))
     monkeypatch.setattr(sys, "argv", ["/somewhere/benchmarks/speed.py", "--quick"])
     arguments = argparse.Namespace(records=tmp_path / "new", runs=1)
     timing.write_record("speed.json", arguments, timings=timing.as_dicts([Timing("g", "n", {}, {}, {})]))
