@@ -11,7 +11,6 @@ benchmarks/render_collection.py makes the page.
 import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 from rich.console import Console
 
 import tiepoint
+from tiepoint.bench import peak_bytes
 from tiepoint.image.folders import find_images
 from timing import RECORDS, about
 
@@ -77,8 +77,7 @@ def measure(count: int) -> dict[str, Any]:
         report = tiepoint.match_collection(
             PHOTOGRAPHS, Path(scratch) / "out", pairs=f"list:{chosen}", device="cpu", threads=1, **SETTING
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"pairs": count, "matches": report.matches, "peak_mib": peak}
+    return {"pairs": count, "matches": report.matches, "peak_mib": peak_bytes() / (1 << 20)}
 
 
 if __name__ == "__main__":
