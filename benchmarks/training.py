@@ -1,11 +1,12 @@
-"""What training reaches on this machine: the four proofs, one after another; benchmarks/render_training.py makes the page.
+"""What training reaches on this machine: the proofs, one after another; benchmarks/render_training.py makes the page.
 
-    .venv/bin/python benchmarks/training.py                          # everything: about five hours on two cores
+    .venv/bin/python benchmarks/training.py                          # everything: about six hours on two cores
     .venv/bin/python benchmarks/training.py --only a --minutes 1 --work build/try --record build/try.json  # does it work?
 
     a   homography: five layers of width 128 from scratch
     b   distill: the same student, taught by the published matcher too, in the same time
     c   finetune: the published matcher, robust to any turn in the image plane
+    e   as c, on keypoints that are themselves found again when a photograph is turned (aliked-n16rot), for twice as long
     d   the small student: the first two published layers, trained on with all nine as teacher; its speed at 2048
         keypoints. benchmarks/small_preset.py makes the preset of it, and benchmarks/results.py measures that
 
@@ -72,6 +73,11 @@ PARTS = {
         "--recipe distill --init official --layers 2 --batch-size 4 --learning-rate 2e-4 --minutes 45",
         "features-upright",
         measure_speed,
+    ),
+    "e": Part(
+        "--recipe finetune --extractor aliked-n16rot --batch-size 2 --minutes 60",
+        "features-n16rot-any-turn",
+        measure_turns,
     ),
 }
 

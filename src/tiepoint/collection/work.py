@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tiepoint.api import load
+from tiepoint.collection.heap import release_free_memory
 from tiepoint.collection.origins import keypoints_digest, matches_digest, pair_origin
 from tiepoint.collection.photographs import Photograph
 from tiepoint.collection.stores import Stores, estimate_to_record
@@ -139,7 +140,9 @@ class Worker:
             InvalidInput: the shard can't be written.
             StoreError: features or matches that it needs are damaged.
         """
-        return TASKS[type(task)](self, task)
+        outcome = TASKS[type(task)](self, task)
+        release_free_memory()
+        return outcome
 
     def _extract(self, task: Extract) -> Outcome:
         watch = _Watch()
