@@ -1,4 +1,4 @@
-"""Write the part about training of docs/results.md from benchmarks/records/training.json.
+"""Write the part about training of docs/results.md from training.json and small_preset.json in benchmarks/records.
 
 .venv/bin/python benchmarks/render_training.py           # rewrite the page's part about training
 .venv/bin/python benchmarks/render_training.py --check   # exit 1 if the page isn't what the record says
@@ -17,6 +17,7 @@ TITLES = {
     "b": "With a teacher",
     "c": "Any turn in the image plane",
     "d": "The small student",
+    "e": "Any turn, with keypoints that are found again",
 }
 
 Record = dict[str, Any]
@@ -26,7 +27,11 @@ def main() -> None:
     """Replace what stands between the marks."""
     arguments = parse(__doc__)
     record = json.loads((arguments.records / "training.json").read_text())
-    render(arguments, "training", sections(record), again="benchmarks/render_training.py")
+    shares = arguments.records / "small_preset.json"
+    pieces = list(sections(record))
+    if shares.exists():
+        pieces += shares_section(json.loads(shares.read_text()))
+    render(arguments, "training", pieces, again="benchmarks/render_training.py")
 
 
 def sections(record: Record) -> Iterator[str]:
@@ -48,6 +53,31 @@ def sections(record: Record) -> Iterator[str]:
         if "speed" in part:
             yield "Seconds to match one pair of photographs; medians side by side in one run:"
             yield speed_table(part["speed"])
+
+
+def shares_section(record: Record) -> Iterator[str]:
+    """How much of the trained weights the small preset has, and why."""
+    about = record["about"]
+    yield "### The small preset, between the published and the trained weights"
+    yield (
+        f"`{about['command']}`, {about['date']}. Every weight is a mean of the published two layers' and of those of part d. "
+        f"Views: as above. Different photographs: {about['pairs']} pairs that follow each other in the folder to learn from; "
+        f"precision and recall count matches of all nine published layers ({about['teacher_matches']:.0f} a pair) as right, since "
+        f"nobody knows the truth. Taken: {share_name(record['share'])}."
+    )
+    heads = ["share of the trained weights", "views", "different photographs", "their matches"]
+    yield table(heads, map(share_row, record["rows"]))
+
+
+def share_row(row: Record) -> list[str]:
+    """Precision / recall of both, in %."""
+    both = (precision_and_recall(figures) for figures in (row["views"], row))
+    return [share_name(row["share"]), *both, f"{row['matches']:.0f}"]
+
+
+def share_name(share: float) -> str:
+    """As the page writes it."""
+    return f"{share:g}"
 
 
 def origin(about: Record) -> str:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = ROOT / "src" / "tiepoint" / "weights" / "pretrained"
 NAME = "aliked_lightglue_small"
 SHARE = 0.25
-"""Of the trained weights; the published ones have the rest."""
+"""Of the trained weights; the published ones have the rest. benchmarks/small_preset_share.py measures others."""
 
 METADATA = {"format": "pt", "licence": "Apache-2.0", "record": f"{NAME}.json"}
 
@@ -43,16 +43,16 @@ def main() -> None:
         build(load_state_dict("aliked_lightglue")), Sizes(layers=end.shape.layers), "the published one"
     )
     path = OURS / f"{NAME}.safetensors"
-    save_file(between(begin.state_dict(), end.state_dict()), path, metadata=METADATA)
+    save_file(between(begin.state_dict(), end.state_dict(), SHARE), path, metadata=METADATA)
     path.chmod(0o644)
     record = {"share_of_trained_weights": SHARE, "training": json.loads((trained / TRAINING).read_text())}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     print(digest(path))
 
 
-def between(begin: dict[str, Tensor], end: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Means of the weights of two networks."""
-    return {name: torch.lerp(begin[name], end[name], SHARE) for name in end}
+def between(begin: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Means of the weights of two networks: `share` of `end`, and the rest of `begin`."""
+    return {name: torch.lerp(begin[name], end[name], share) for name in end}
 
 
 if __name__ == "__main__":

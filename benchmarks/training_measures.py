@@ -15,7 +15,7 @@ from tiepoint.image import Image, read_image
 from tiepoint.image.folders import find_images
 from tiepoint.matcher import PairMatcher
 from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.training.starting import Sizes, load_published, shortened
+from tiepoint.training.starting import Sizes, shortened
 from tiepoint.training.validation import (
     VALIDATION,
     HeldOutPair,
@@ -28,7 +28,7 @@ from tiepoint.training.views import View, warp_image
 from timing import Case, time_case
 
 PROTOCOL = VALIDATION["homography-512"]
-EXTRACTOR, PUBLISHED, SMALL = "aliked-n16", "aliked+lightglue", "aliked+lightglue-small"
+PUBLISHED, SMALL = "aliked+lightglue", "aliked+lightglue-small"
 TURNS = (0, 1, 2, 3)
 """Quarter turns of image 1."""
 FIRST_LAYERS = (2, 3, 5, 7, 9)
@@ -39,7 +39,7 @@ SPEED_KEYPOINTS, SPEED_RUNS = 2048, 5
 
 def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
     """Figures on photographs that training never saw."""
-    pairs = held_out(photos, cache)
+    pairs = held_out(photos, cache, extractor_of(folder))
     return {
         "protocol": PROTOCOL.name,
         "figures": figures_of(folder, pairs),
@@ -49,7 +49,7 @@ def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
 
 def measure_known(photos: Path, cache: Path) -> dict[str, Any]:
     """Figures of what is published: LightGlue stopped after fewer layers, each with its own head, and the small preset."""
-    pairs, network = held_out(photos, cache), lightglue(PUBLISHED).network
+    pairs, network = held_out(photos, cache, extractor_of(PUBLISHED)), lightglue(PUBLISHED).network
     networks = {
         f"published, {layers} layers": shortened(network, Sizes(layers=layers), PUBLISHED)
         for layers in FIRST_LAYERS
@@ -62,10 +62,10 @@ def measure_known(photos: Path, cache: Path) -> dict[str, Any]:
 
 def measure_turns(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
     """Figures on the same pairs with image 1 turned, and its features found anew; without its augmentation."""
-    extractor = load_published(EXTRACTOR, torch.device("cpu")).extractor
-    settings = replace(extractor.settings, resize=None, max_keypoints=PROTOCOL.views.max_keypoints)
-    extractor = NeuralExtractor(extractor.network, settings)
-    pairs = held_out(photos, cache)
+    usual = extractor_of(folder)
+    pairs = held_out(photos, cache, usual)
+    settings = replace(usual.settings, max_keypoints=PROTOCOL.views.max_keypoints)
+    extractor = NeuralExtractor(usual.network, settings)
     return {
         "turned": {
             str(90 * turns): figures_of(folder, [turned(pair, turns, extractor) for pair in pairs])
@@ -86,11 +86,17 @@ def measure_speed(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
     return {"speed": [asdict(time_case(case, SPEED_RUNS)) for case in cases]}
 
 
-def held_out(photos: Path, cache: Path) -> list[HeldOutPair]:
+def held_out(photos: Path, cache: Path, extractor: NeuralExtractor) -> list[HeldOutPair]:
     """The pairs of the protocol."""
-    extractor = load_published(EXTRACTOR, torch.device("cpu")).extractor
     pairs, _ = held_out_pairs(find_images(photos), extractor, cache, PROTOCOL)
     return pairs
+
+
+def extractor_of(preset: str | Path) -> NeuralExtractor:
+    """What finds the keypoints for a preset, or for a trained folder."""
+    extractor = tiepoint.load(preset, device="cpu", resize=None, tile=None).extractor
+    assert isinstance(extractor, NeuralExtractor)
+    return extractor
 
 
 def figures_of(folder: Path, pairs: list[HeldOutPair]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import render_training
+import small_preset_share
 import training
 import training_measures
 from tiepoint.cli import app
@@ -103,6 +104,40 @@ def test_every_part_is_on_the_page(
     assert "| trained | 87.5 / 50.0 | 87.5 / 50.0 |" in page
     assert "| easy pair | 2.00 s | 0.50 s | 4.0 |" in page
     assert "30,000 pairs in 60 minutes" in page
+
+
+def a_share(share: float, views: float, photographs: float) -> dict[str, Any]:
+    return {
+        "share": share,
+        "views": {"precision": views, "recall": views},
+        "precision": photographs,
+        "recall": photographs,
+        "matches": 80.0,
+    }
+
+
+def test_the_share_is_the_best_on_views_that_loses_little_on_photographs() -> None:
+    rows = [a_share(0, 0.83, 0.300), a_share(0.25, 0.86, 0.296), a_share(0.5, 0.88, 0.294)]
+    assert small_preset_share.chosen(rows) == 0.25
+    assert small_preset_share.chosen([a_share(0, 0.83, 0.3), a_share(1, 0.9, 0.1)]) == 0
+
+
+def test_a_photograph_is_paired_with_the_one_that_many_places_on() -> None:
+    frames = [Path(f"camvid_{number}.jpg") for number in range(6)]
+    pairs = list(small_preset_share.following([*frames, Path("coco128_1.jpg")]))
+    expected = [(0, 1), (2, 3), (4, 5), (0, 3), (2, 5)]
+    assert pairs == [(frames[first], frames[second]) for first, second in expected]
+
+
+def test_shares_are_on_the_page(
+    record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"command": "python it.py", "date": "2026-11-26", "pairs": 69, "teacher_matches": 78.4}
+    shares = {"about": about, "rows": [a_share(0.25, 0.865, 0.29)], "share": 0.25}
+    (tmp_path / "small_preset.json").write_text(json.dumps(shares))
+    page = render(record, tmp_path, monkeypatch)
+    assert "| 0.25 | 86.5 / 86.5 | 29.0 / 29.0 | 80 |" in page
+    assert "69 pairs" in page
 
 
 def test_check_finds_an_old_page(
