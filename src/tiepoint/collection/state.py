@@ -95,6 +95,7 @@ def clear_leftovers(folder: Path, stores: str) -> None:
         stores: from `stores_of`; object storage has no halves.
     """
     _clear(folder.glob(TEMPORARY), OLD_SHARD)
+    _clear((folder / "exports").rglob(TEMPORARY), OLD_SHARD)
     _clear((folder / "colmap").glob(TEMPORARY), OLD_MODEL)
     if "://" not in stores:
         _clear(Path(stores).glob(f"*/{TEMPORARY}"), OLD_SHARD)

@@ -65,6 +65,8 @@ def test_what_killed_runs_left_half_written_is_removed_when_it_is_old(photos: Pa
     (out / "colmap" / ".tiepoint-2" / "0").mkdir(parents=True)
     halves = [out / ".tiepoint-1.json", out / "colmap" / ".tiepoint-2", out / "colmap" / ".tiepoint-3.db"]
     halves += [shard / ".tiepoint-4.h5", shard.parent / ".tiepoint-5.json"]
+    (out / "exports" / "hloc").mkdir(parents=True)
+    halves += [out / "exports" / "hloc" / ".tiepoint-6.h5"]
     for path in halves:
         path.exists() or path.touch()
     for age, left in ((5, halves), (7, halves[1:3]), (7 * 24 + 1, [])):

@@ -1,0 +1,122 @@
+"""Stores in object storage: several processes share nothing but an S3 bucket, of a server that speaks S3 over HTTP."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import boto3
+import pytest
+from tests.small_collections import SMALL, assert_same_collections, environment, write_photographs
+
+from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.runner import match_collection
+
+COMMAND = (sys.executable, "-c", "from tiepoint.cli import main; main()", "collection", "run")
+OPTIONS = ("--resize", "128", "--max-keypoints", "64", "--device", "cpu", "--executor", "processes:2")
+DEADLINE = 120.0  # seconds; what takes longer hangs
+
+pytestmark = [
+    pytest.mark.weights,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's own
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # aiohttp's connections, when the process ends
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The URL of a server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until_it_answers(f"http://127.0.0.1:{port}/moto-api/", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """An empty bucket; this process and those that it starts know where its server is, as s3fs and AWS's tools read it."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": server,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    name = request.node.name.replace("_", "-")
+    boto3.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photographs(tmp_path_factory.mktemp("s3") / "photos", 8)
+
+
+@pytest.fixture(scope="module")
+def local(photos: Path) -> Collection:
+    """The same collection in a folder."""
+    match_collection(photos, photos.parent / "local", threads=1, **SMALL)
+    return open_collection(photos.parent / "local")
+
+
+def test_two_workers_share_a_bucket(photos: Path, local: Collection, bucket: str, tmp_path: Path):
+    stores = f"s3://{bucket}/collection"
+    run(photos, tmp_path / "out", stores)
+    assert len(objects(bucket)) > len(local.photographs)
+    assert not (tmp_path / "out" / "stores").exists()
+    assert_same_collections(open_collection(tmp_path / "out"), local)
+
+
+def test_a_killed_run_is_ended_by_the_next(photos: Path, local: Collection, bucket: str, tmp_path: Path):
+    stores = f"s3://{bucket}/collection"
+    with started(photos, tmp_path / "out", stores) as process:
+        end = time.monotonic() + DEADLINE
+        while len(objects(bucket)) < 6 and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+    written = len(objects(bucket))
+    run(photos, tmp_path / "out", stores)
+    assert len(objects(bucket)) > written
+    assert_same_collections(open_collection(tmp_path / "out"), local)
+
+
+def run(photos: Path, out: Path, stores: str) -> None:
+    with started(photos, out, stores) as process:
+        _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, said
+
+
+def started(photos: Path, out: Path, stores: str) -> subprocess.Popen[str]:
+    """The command, in a group of processes of its own."""
+    command = [*COMMAND, str(photos), str(out), "--stores", stores, *OPTIONS]
+    return subprocess.Popen(
+        command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def objects(bucket: str) -> list[str]:
+    """Keys of everything in a bucket."""
+    listed = boto3.client("s3").list_objects_v2(Bucket=bucket)
+    return [item["Key"] for item in listed.get("Contents", [])]
+
+
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=1):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{url} doesn't answer")
