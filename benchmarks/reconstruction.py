@@ -1,6 +1,6 @@
 """Reconstructions from our matches and from COLMAP's own SIFT, of the same photographs by the same mapper.
 
-    .venv/bin/python benchmarks/reconstruction.py            # about 25 minutes on one core; goes on where it was
+    .venv/bin/python benchmarks/reconstruction.py            # about 35 minutes on one core; goes on where it was
     .venv/bin/python benchmarks/reconstruction.py --render   # rewrite docs/results.md from the record, run nothing
 
 Both see the same pairs and have one camera for all photographs. Ours: the default preset and its options. SIFT:
@@ -114,8 +114,12 @@ def result(scene: Scene, contestant: str, store: Path) -> Result:
 
 def ours(scene: Scene, folder: Path, cameras: str = "shared") -> Result:
     """Our matches, and the mapper on them."""
-    out = folder.parent / "out"
-    report = tiepoint.match_collection(DATA / scene.photographs, out, pairs=scene.pairs, threads=1)
+    return ours_in(folder.parent / "out", scene, cameras)
+
+
+def ours_in(out: Path, scene: Scene, cameras: str = "shared", **options: Any) -> Result:
+    """Likewise, in this folder and with these options of `tiepoint.load`."""
+    report = tiepoint.match_collection(DATA / scene.photographs, out, pairs=scene.pairs, threads=1, **options)
     found = reconstruct(out, cameras=cameras)
     model = read_model(open_collection(out))
     of = {"images": report.images, "pair_count": report.pairs, "keypoints": report.keypoints / report.images}
@@ -125,6 +129,11 @@ def ours(scene: Scene, folder: Path, cameras: str = "shared") -> Result:
 def ours_each(scene: Scene, folder: Path) -> Result:
     """Likewise with a camera for every photograph, as where nothing is known of them."""
     return ours(scene, folder, cameras="each")
+
+
+def ours_whole(scene: Scene, folder: Path) -> Result:
+    """Likewise with keypoints found in photographs of full size, as SIFT finds its own; not reduced to 1024 px."""
+    return ours_in(folder / "out", scene, resize=None)
 
 
 def sift(scene: Scene, folder: Path) -> Result:
@@ -166,6 +175,7 @@ def sift_keypoints(database: Path) -> float:
 CONTESTANTS: dict[str, Callable[[Scene, Path], Result]] = {
     "tiepoint": ours,
     "tiepoint, a camera each": ours_each,
+    "tiepoint, full size": ours_whole,
     "pycolmap SIFT": sift,
     "pycolmap SIFT, all pairs": sift_all,
 }
@@ -173,8 +183,9 @@ CONTESTANTS: dict[str, Callable[[Scene, Path], Result]] = {
 
 
 def contestants(scene: Scene) -> list[str]:
-    """All pairs are one contestant more only where they aren't what all others have."""
-    return [name for name in CONTESTANTS if scene.pairs != "exhaustive" or name != "pycolmap SIFT, all pairs"]
+    """All pairs are one contestant more only where they aren't what all others have; the large scene has no full size."""
+    left_out = "pycolmap SIFT, all pairs" if scene.pairs == "exhaustive" else "tiepoint, full size"
+    return [name for name in CONTESTANTS if name != left_out]
 
 
 def figures(model: Any | None, scene: Scene) -> Result:

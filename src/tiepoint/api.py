@@ -52,7 +52,7 @@ def load(
     adaptive: Adaptive = True,
     pruning_min_keypoints: int | None = None,
     filter_threshold: float = 0.1,
-    dtype: Dtype = "float32",
+    dtype: Dtype | torch.dtype = "float32",
     batch_size: BatchSize = "auto",
     memory_budget: int | None = None,
     rotations: Rotations | None = None,
@@ -75,8 +75,8 @@ def load(
         pruning_min_keypoints: keypoints are dropped only in images that have more than this; None: the official
             table (0 on a CPU, 1536 on a GPU). `tiepoint bench --tune` measures what pays here.
         filter_threshold: a match has a score above this, in [0, 1].
-        dtype: in which LightGlue computes: "float32", "float16" or "bfloat16". The short ones pay on GPUs, and move scores
-            by about 0.01; similarities and scores are float32 whatever it is.
+        dtype: in which LightGlue computes: "float32", "float16" or "bfloat16", or torch's own. The short ones pay on GPUs,
+            and move scores by about 0.01; similarities and scores are float32 whatever it is.
         batch_size: pairs that LightGlue computes together; "auto": as many as pay on the device.
         memory_budget: bytes that matching may take beside the weights, which limits batches; None: as much as pays
             on a CPU, half of what is free on a GPU.
@@ -92,8 +92,7 @@ def load(
         WeightsError: weights can't be found, fetched or loaded.
     """
     row = find_preset(preset)
-    if dtype not in DTYPES:
-        raise InvalidInput(f"dtype must be one of {', '.join(map(repr, DTYPES))}, but is {dtype!r}")
+    numbers = _dtype(dtype)
     _check_options(max_keypoints, resize, border, adaptive, pruning_min_keypoints, filter_threshold)
     check_rotations(rotations)
     target = choose_device(device)
@@ -107,7 +106,7 @@ def load(
                 f"preset {preset!r} matches without weights, so matcher_weights can't be used with it"
             )
         return Matcher(extractor, NearestMatcher(kind=kind, filter_threshold=filter_threshold), rotations)
-    network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target, DTYPES[dtype])
+    network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target, numbers)
     _check_dimensions(extractor, network, str(matcher_weights or row.matcher_weights))
     matcher = LightGlueMatcher(
         network,
@@ -251,6 +250,14 @@ def _detector(
         return row.kind or f"{row.extractor}@{digest(path)[:12]}", tensors
     chosen = weights or row.extractor
     return f"{row.extractor}@{_digest_of(chosen)[:12]}", read(chosen, key=WEIGHTS[row.extractor].group)
+
+
+def _dtype(given: Dtype | torch.dtype) -> torch.dtype:
+    """One of `DTYPES`, by its name or itself."""
+    name = str(given).removeprefix("torch.")
+    if name not in DTYPES:
+        raise InvalidInput(f"dtype must be one of {', '.join(map(repr, DTYPES))}, but is {given!r}")
+    return DTYPES[name]
 
 
 def _whole(**numbers: Any) -> dict[str, int | None]:

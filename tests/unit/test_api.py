@@ -441,6 +441,11 @@ class TestLoad:
         ]
         assert len({load(**option).fingerprint for option in options}) == len(options)
 
+    def test_torchs_own_dtypes_are_taken_too(self) -> None:
+        assert load(dtype=torch.bfloat16).fingerprint == load(dtype="bfloat16").fingerprint
+        with pytest.raises(InvalidInput, match=r"'float16', 'bfloat16', but is torch\.int8"):
+            load(dtype=torch.int8)
+
     def test_no_option_that_decides_nothing_is_in_the_fingerprint(self) -> None:
         options = [{}, {"batch_size": 3}, {"memory_budget": 1 << 30}, {"pruning_min_keypoints": 0}]
         assert len({load(device="cpu", **option).fingerprint for option in options}) == 1
