@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 
 import tiepoint
-from tiepoint.bench import peak_bytes
+from tiepoint.bench import peak_bytes, resident_bytes
 from tiepoint.image.folders import find_images
 from timing import RECORDS, about
 
@@ -29,6 +29,7 @@ RECORD = "collection_memory.json"
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOGRAPHS = ROOT.parent / "shared" / "photos" / "val"
 PAIRS = (100, 1_000, 3_321)
+MIB = 1 << 20
 SETTING = {"resize": 256, "max_keypoints": 128}
 
 console = Console(stderr=True)
@@ -63,7 +64,9 @@ def in_a_process(count: int) -> dict[str, Any]:
             [sys.executable, __file__, "--one", str(count)], capture_output=True, text=True, check=True
         )
     row = json.loads(ended.stdout.splitlines()[-1])
-    console.print(f"{row['pairs']:,} pairs, {row['matches']:,} matches: {row['peak_mib']:.0f} MiB")
+    console.print(
+        f"{row['pairs']:,} pairs, {row['matches']:,} matches: {row['peak_mib']:.0f} MiB, {row['held_mib']:.0f} at the end"
+    )
     return row
 
 
@@ -77,7 +80,12 @@ def measure(count: int) -> dict[str, Any]:
         report = tiepoint.match_collection(
             PHOTOGRAPHS, Path(scratch) / "out", pairs=f"list:{chosen}", device="cpu", threads=1, **SETTING
         )
-    return {"pairs": count, "matches": report.matches, "peak_mib": peak_bytes() / (1 << 20)}
+    return {
+        "pairs": count,
+        "matches": report.matches,
+        "peak_mib": peak_bytes() / MIB,
+        "held_mib": resident_bytes() / MIB,
+    }
 
 
 if __name__ == "__main__":

@@ -26,15 +26,18 @@ def main() -> None:
 
 
 def memory_sections(record: Record) -> Iterator[str]:
-    """Peak memory against the number of pairs."""
+    """Memory against the number of pairs."""
     setting = record["setting"]
     yield (
         f"{origin(record)} More and more pairs of the same 82 photographs, from reading to verified matches in the store, "
         f"each number in a fresh process; longer side {setting['resize']} px, {setting['max_keypoints']} keypoints."
     )
     yield table(
-        ["pairs", "matches", "peak, MiB"],
-        [[f"{one[key]:,.0f}" for key in ("pairs", "matches", "peak_mib")] for one in record["rows"]],
+        ["pairs", "matches", "peak, MiB", "held at the end, MiB"],
+        [
+            [f"{one[key]:,.0f}" for key in ("pairs", "matches", "peak_mib", "held_mib")]
+            for one in record["rows"]
+        ],
     )
 
 
