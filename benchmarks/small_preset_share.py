@@ -23,6 +23,7 @@ from typing import Any
 from rich.console import Console
 
 import tiepoint
+from photographs import Pair
 from small_preset import ROOT, between
 from tiepoint.bench import torch_threads
 from tiepoint.image.folders import find_images
@@ -30,15 +31,12 @@ from tiepoint.networks.lightglue import LightGlue
 from tiepoint.networks.lightglue_convert import build
 from tiepoint.training.starting import Sizes, shortened
 from tiepoint.training.validation import network_matcher, validate
-from tiepoint.types import Features
 from timing import RECORDS, about
 from training_measures import PROTOCOL, PUBLISHED, extractor_of, held_out, lightglue
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 MAX_LOSS = 0.005
 """Of the F-measure; half a point."""
-
-Pair = tuple[Features, Features]
 
 FOLLOWING = (("camvid", 1, 2), ("camvid", 3, 2), ("semantic_drone", 1, 3), ("facades_spb", 1, 3))
 """Photographs whose names begin so, each with the one so many places on; every n-th of these pairs."""
@@ -53,11 +51,12 @@ console = Console(stderr=True)
 def main() -> None:
     """Measure every share, and write the record."""
     arguments = parse()
-    begin = shortened(lightglue(PUBLISHED).network, Sizes(layers=2), PUBLISHED)
+    published = lightglue(PUBLISHED).network
+    begin = shortened(published, Sizes(layers=2), PUBLISHED)
     end = lightglue(arguments.trained).network
     views = held_out(arguments.photos / "val", arguments.trained.parent / "held-out", extractor_of(PUBLISHED))
     pairs = pairs_of_a_place(arguments.photos / "train")
-    teacher = [matches_of(lightglue(PUBLISHED).network, pair) for pair in pairs]
+    teacher = [matches_of(published, pair) for pair in pairs]
     rows = []
     for share in SHARES:
         network = build(between(begin.state_dict(), end.state_dict(), share)).eval()

@@ -5,30 +5,26 @@ When a run is killed is drawn from a seed: after so many shards and a moment, or
 
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.small_collections import SMALL, assert_same_collections, environment, write_photographs
+from tests.interrupted_runs import DEADLINE, started, wait_for
+from tests.small_collections import SMALL, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.report import RunReport
 from tiepoint.collection.runner import match_collection
 
-COMMAND = (sys.executable, "-c", "from tiepoint.cli import main; main()", "collection", "run")
-OPTIONS = ("--resize", "128", "--max-keypoints", "64", "--device", "cpu", "--threads", "1")
 KILLS = 6  # spread over a whole run
 DISK_BYTES = 200 << 10  # less than half of what a run leaves
 LARGEST_FILE = 12_000  # bytes; shards of features are larger
 SHARDS = 30  # of the whole run: 12 of features, 9 of matches, 9 of geometry
-DEADLINE = 120.0  # seconds; what takes longer hangs
 
 pytestmark = pytest.mark.weights
 
@@ -173,36 +169,6 @@ def is_done(*command: str) -> bool:
     return bool(shutil.which(command[0])) and not subprocess.run(command, capture_output=True).returncode
 
 
-@contextmanager
-def started(
-    photos: Path, out: Path, *options: str, largest_file: int | None = None
-) -> Iterator[subprocess.Popen[str]]:
-    """A run in a process group of its own, which is gone afterwards; `largest_file` is what it may write, in bytes."""
-
-    def prepare() -> None:
-        signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        )  # what runs in the background inherits that Ctrl-C is ignored
-        if largest_file is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-
-    run = subprocess.Popen(
-        [*COMMAND, str(photos), str(out), *OPTIONS, *options],
-        env=environment(),
-        start_new_session=True,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=prepare,
-    )
-    with run:
-        try:
-            yield run
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
-
-
 def go_on(photos: Path, out: Path, *, problems: int = 0) -> None:
     """The next run, to its end."""
     report = match_collection(photos, out, threads=1, **SMALL)
@@ -217,14 +183,6 @@ def more_shards(out: Path, count: int) -> Callable[[], bool]:
     """Whether there are so many more than now, or all."""
     wanted = min(len(shards(out)) + count, SHARDS)
     return lambda: len(shards(out)) >= wanted
-
-
-def wait_for(event: Callable[[], bool], run: "subprocess.Popen[str] | None" = None) -> None:
-    begin = time.monotonic()
-    while not event():
-        assert time.monotonic() - begin < DEADLINE, "it hangs"
-        assert run is None or run.poll() is None, "it ended before it should be killed"
-        time.sleep(0.005)
 
 
 def is_gone(group: int) -> bool:

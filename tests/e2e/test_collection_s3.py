@@ -13,14 +13,13 @@ from pathlib import Path
 
 import boto3
 import pytest
-from tests.small_collections import SMALL, assert_same_collections, environment, write_photographs
+from tests.interrupted_runs import DEADLINE, started, wait_for
+from tests.small_collections import SMALL, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.runner import match_collection
 
-COMMAND = (sys.executable, "-c", "from tiepoint.cli import main; main()", "collection", "run")
-OPTIONS = ("--resize", "128", "--max-keypoints", "64", "--device", "cpu", "--executor", "processes:2")
-DEADLINE = 120.0  # seconds; what takes longer hangs
+WORKERS = ("--executor", "processes:2")
 
 pytestmark = [
     pytest.mark.weights,
@@ -82,10 +81,8 @@ def test_two_workers_share_a_bucket(photos: Path, local: Collection, bucket: str
 
 def test_a_killed_run_is_ended_by_the_next(photos: Path, local: Collection, bucket: str, tmp_path: Path):
     stores = f"s3://{bucket}/collection"
-    with started(photos, tmp_path / "out", stores) as process:
-        end = time.monotonic() + DEADLINE
-        while len(objects(bucket)) < 6 and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.02)
+    with started(photos, tmp_path / "out", "--stores", stores, *WORKERS) as process:
+        wait_for(lambda: len(objects(bucket)) >= 6, process)
         os.killpg(process.pid, signal.SIGKILL)
     written = len(objects(bucket))
     run(photos, tmp_path / "out", stores)
@@ -94,17 +91,9 @@ def test_a_killed_run_is_ended_by_the_next(photos: Path, local: Collection, buck
 
 
 def run(photos: Path, out: Path, stores: str) -> None:
-    with started(photos, out, stores) as process:
+    with started(photos, out, "--stores", stores, *WORKERS) as process:
         _, said = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, said
-
-
-def started(photos: Path, out: Path, stores: str) -> subprocess.Popen[str]:
-    """The command, in a group of processes of its own."""
-    command = [*COMMAND, str(photos), str(out), "--stores", stores, *OPTIONS]
-    return subprocess.Popen(
-        command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
 
 
 def objects(bucket: str) -> list[str]:
