@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tiepoint.evaluate.report import Report, Row
+from tiepoint.evaluation.report import Report, Row
 
 NAME = "accuracy.json"
 KEPT = (

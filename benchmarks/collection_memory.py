@@ -22,7 +22,7 @@ from rich.console import Console
 
 import tiepoint
 from tiepoint.bench import peak_bytes, resident_bytes
-from tiepoint.image.folders import find_images
+from tiepoint.image.listing import find_images
 from timing import RECORDS, about
 
 RECORD = "collection_memory.json"

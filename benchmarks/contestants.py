@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 import tiepoint
 from photographs import Pair
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.networks.assignment import mutual_matches
-from tiepoint.networks.lightglue import LightGlue, normalize_keypoints
-from tiepoint.networks.lightglue_convert import from_official
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.models.lightglue.assignment import mutual_matches
+from tiepoint.models.lightglue.checkpoint import from_official
+from tiepoint.models.lightglue.network import LightGlue, normalize_keypoints
 
 Match = Callable[[Pair], int]
 """Matches a pair, and gives the number of matches."""

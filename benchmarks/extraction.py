@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 import tiepoint
 from photographs import Files
-from tiepoint.extractors.neural import build_network
+from tiepoint.extraction.extractor import build_network
 from tiepoint.image import ImageTransform, read_image
-from tiepoint.networks.superpoint_convert import to_original
+from tiepoint.models.superpoint.checkpoint import to_original
 from timing import Case
 
 PRESETS = {

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tiepoint.bench import gemm_gflops, measure
-from tiepoint.networks.lightglue import LightGlueShape
+from tiepoint.models.lightglue.network import LightGlueShape
 
 EXP_SIZES = (1 << 15, 1 << 17, 1 << 19, 1 << 21)
 """Numbers in an array that the exponential is timed on; the best rate counts."""

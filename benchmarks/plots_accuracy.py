@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from accuracy_record import Reports, pooled
-from tiepoint.evaluate.report import Report, Row
+from tiepoint.evaluation.report import Report, Row
 
 COLOURS = {
     "aliked+lightglue": "#0b5cad",

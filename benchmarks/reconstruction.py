@@ -26,8 +26,8 @@ from rich.console import Console
 import tiepoint
 from pages import replaced, table
 from tiepoint.collection.collection import open_collection
-from tiepoint.collection.colmap import quiet_pycolmap
-from tiepoint.collection.reconstruction import read_model, reconstruct
+from tiepoint.collection.sfm.reconstruction import read_model, reconstruct
+from tiepoint.geometry.colmap import quiet_pycolmap
 from timing import RECORDS, about
 
 ROOT = Path(__file__).resolve().parents[1]

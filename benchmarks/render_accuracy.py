@@ -13,8 +13,8 @@ from pathlib import Path
 
 from accuracy_record import Record, Reports, expand, pooled, read_record
 from pages import parse, render, table
-from tiepoint.evaluate.compare import FEWEST_PAIRS, Comparison, Difference, compare
-from tiepoint.evaluate.report import FIGURES, Report
+from tiepoint.evaluation.compare import FEWEST_PAIRS, Comparison, Difference, compare
+from tiepoint.evaluation.report import FIGURES, Report
 
 MAIN = {
     "homography": "corner_auc_5px",

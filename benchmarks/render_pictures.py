@@ -14,11 +14,11 @@ import PIL.Image
 from skimage import data
 
 import tiepoint
-from tiepoint.draw import save_picture
-from tiepoint.draw.sheets import Cell, contact_sheet
-from tiepoint.draw.warping import WarpedImage, checked_homography
 from tiepoint.image import Image, read_image
 from tiepoint.video.overlay import TrailDrawer
+from tiepoint.visualization import save_picture
+from tiepoint.visualization.contact_sheet import Cell, contact_sheet
+from tiepoint.visualization.warping import WarpedImage, checked_homography
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "images"
 WIDEST = 1200  # px

@@ -14,8 +14,8 @@ import numpy as np
 
 from reconstruction import ROOT
 from tiepoint.collection.collection import open_collection
-from tiepoint.collection.plots import frustum_line, scene_extent
-from tiepoint.collection.reconstruction import read_model, reconstruct
+from tiepoint.collection.report.plots import frustum_line, scene_extent
+from tiepoint.collection.sfm.reconstruction import read_model, reconstruct
 
 PICTURES = ROOT / "docs" / "images"
 SCENE = "sceaux_castle"

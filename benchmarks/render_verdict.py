@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from pages import parse, render, table
-from tiepoint.verdict import SAME_PLACE
+from tiepoint.geometry.pair_verification import SAME_PLACE
 from verdict_fit import area, brier
 from verdict_pairs import MOST_A_PLACE
 from verdict_said import Said, said_of
 
 COLUMNS = ("bias", "ln(1 + inliers)", "ln(1 + inliers of the homography)", "mean score")
-"""What the coefficients are of, in the order of `tiepoint.verdict.columns`."""
+"""What the coefficients are of, in the order of `tiepoint.geometry.pair_verification.columns`."""
 
 FITTED = ("aliked+lightglue", "aliked+nearest")
 MAIN = "aliked+lightglue"

@@ -21,12 +21,12 @@ from typing import Any
 from rich.console import Console
 
 from tiepoint import Matcher, estimate_fundamental, load
-from tiepoint.collection.pairs import PairChoice, choose_pairs
-from tiepoint.collection.photographs import Photograph, read_photograph
-from tiepoint.image.folders import find_images
-from tiepoint.keys import pair_key
-from tiepoint.records import features_from_record, features_to_record
-from tiepoint.store import Store
+from tiepoint.collection.images import Photograph, read_photograph
+from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.feature_store import Store
+from tiepoint.feature_store.keys import pair_key
+from tiepoint.feature_store.records import features_from_record, features_to_record
+from tiepoint.image.listing import find_images
 from tiepoint.types import Features
 from timing import RECORDS, about
 

@@ -27,9 +27,9 @@ import torch
 from rich.console import Console
 
 import tiepoint
-from tiepoint.evaluate.datasets.pairs_jsonl import read_pairs_jsonl
-from tiepoint.evaluate.pairs import EvaluationPair
-from tiepoint.geometry.transforms import sampson_distances, transfer_errors
+from tiepoint.evaluation.datasets.pairs_jsonl import read_pairs_jsonl
+from tiepoint.evaluation.ground_truth import EvaluationPair
+from tiepoint.geometry.multiview import sampson_distances, transfer_errors
 from tiepoint.image import Image, read_image
 from tiepoint.result import MatchResult
 from timing import parse, parser, write_record

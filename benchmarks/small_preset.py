@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tiepoint.networks.lightglue_convert import build
+from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.presets import MODEL, TRAINING
-from tiepoint.training.starting import Sizes, shortened
+from tiepoint.training.initialization import Sizes, shortened
 from tiepoint.weights import digest, load_state_dict
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -26,10 +26,10 @@ import tiepoint
 from photographs import Pair
 from small_preset import ROOT, between
 from tiepoint.bench import torch_threads
-from tiepoint.image.folders import find_images
-from tiepoint.networks.lightglue import LightGlue
-from tiepoint.networks.lightglue_convert import build
-from tiepoint.training.starting import Sizes, shortened
+from tiepoint.image.listing import find_images
+from tiepoint.models.lightglue.checkpoint import build
+from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.training.initialization import Sizes, shortened
 from tiepoint.training.validation import network_matcher, validate
 from timing import RECORDS, about
 from training_measures import PROTOCOL, PUBLISHED, extractor_of, held_out, lightglue

@@ -20,8 +20,8 @@ import numpy as np
 
 import tiepoint
 from pages import replaced
-from tiepoint.geometry.transforms import sampson_distances
-from tiepoint.image.folders import find_images
+from tiepoint.geometry.multiview import sampson_distances
+from tiepoint.image.listing import find_images
 from tiepoint.video import Observations
 from timing import RECORDS, about
 

@@ -30,8 +30,8 @@ from typing import Any
 import torch
 
 from tiepoint.bench import describe_machine
-from tiepoint.files import replacing
-from tiepoint.image.folders import find_images
+from tiepoint.image.listing import find_images
+from tiepoint.io.atomic import replacing
 from tiepoint.presets import TRAINING
 from tiepoint.training.checkpoints import CHECKPOINT
 from training_measures import (

@@ -10,12 +10,13 @@ import torch
 
 import tiepoint
 from photographs import Pair, features_of, photographs, strongest
-from tiepoint.extractors.neural import NeuralExtractor
+from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.image import Image, read_image
-from tiepoint.image.folders import find_images
+from tiepoint.image.listing import find_images
 from tiepoint.matcher import PairMatcher
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.training.starting import Sizes, shortened
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.training.data.homography_views import View, warp_image
+from tiepoint.training.initialization import Sizes, shortened
 from tiepoint.training.validation import (
     VALIDATION,
     HeldOutPair,
@@ -24,7 +25,6 @@ from tiepoint.training.validation import (
     network_matcher,
     validate,
 )
-from tiepoint.training.views import View, warp_image
 from timing import Case, time_case
 
 PROTOCOL = VALIDATION["homography-512"]

@@ -20,9 +20,9 @@ import numpy as np
 from rich.progress import track
 
 from tiepoint.bench import describe_machine
-from tiepoint.evaluate.report import installed_versions
+from tiepoint.evaluation.report import installed_versions
+from tiepoint.geometry.pair_verification import columns
 from tiepoint.presets import PRESETS
-from tiepoint.verdict import columns
 from verdict_evidence import Observation, observe
 from verdict_fit import balanced, fit_logistic
 from verdict_pairs import LabelledPair, labelled_pairs

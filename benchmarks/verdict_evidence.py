@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from photographs import strongest
-from tiepoint.evaluate.predict import SHARD, Predictions, predict
-from tiepoint.evaluate.predictors import PresetPredictor, describe
-from tiepoint.evaluate.protocols import OURS
-from tiepoint.keys import pair_key
-from tiepoint.progress import Track
-from tiepoint.records import features_from_record, matches_to_record
+from tiepoint.evaluation.predict import SHARD, Predictions, predict
+from tiepoint.evaluation.predictors import PresetPredictor, describe
+from tiepoint.evaluation.protocols import OURS
+from tiepoint.feature_store import Store
+from tiepoint.feature_store.keys import pair_key
+from tiepoint.feature_store.records import features_from_record, matches_to_record
+from tiepoint.geometry.pair_verification import Evidence, gather
+from tiepoint.io.progress import Track
 from tiepoint.result import MatchResult
-from tiepoint.store import Store
 from tiepoint.types import Features
-from tiepoint.verdict import Evidence, gather
 from verdict_pairs import LabelledPair
 
 ALL = OURS.max_keypoints

@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from tiepoint.evaluate.datasets import read_dataset
-from tiepoint.evaluate.pairs import EvaluationPair, PointsTruth
+from tiepoint.evaluation.datasets import read_dataset
+from tiepoint.evaluation.ground_truth import EvaluationPair, PointsTruth
 
 Half = Literal["fit", "test"]
 

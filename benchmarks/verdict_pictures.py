@@ -11,8 +11,8 @@ import PIL.ImageFont
 from skimage import data
 
 import tiepoint
-from tiepoint.draw import save_picture
 from tiepoint.image import Image, read_image
+from tiepoint.visualization import save_picture
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "images" / "verdict-examples.jpg"
 WIDTH = 1000  # px

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tiepoint.verdict import SAME_PLACE, Evidence, judge
+from tiepoint.geometry.pair_verification import SAME_PLACE, Evidence, judge
 
 
 @dataclass(frozen=True, kw_only=True)

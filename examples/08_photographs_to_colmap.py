@@ -14,7 +14,7 @@ import PIL.Image
 from skimage.data import stereo_motorcycle
 
 import tiepoint
-from tiepoint.collection.view import write_view
+from tiepoint.collection.report.html_view import write_view
 
 
 def gather(folder: Path, files: list[str]) -> Path:

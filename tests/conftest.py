@@ -46,7 +46,7 @@ def shared_data() -> Path:
 def castle(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> "Collection":
     """Eleven photographs of a castle, all pairs matched and verified; tests that write to it copy it first."""
     from tiepoint.collection.collection import open_collection
-    from tiepoint.collection.runner import match_collection
+    from tiepoint.collection.run.runner import match_collection
 
     out = tmp_path_factory.mktemp("castle")
     photos = shared_data / "sceaux_castle" / "images"

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tiepoint.api import load, match
     from tiepoint.collection.collection import Collection, open_collection
-    from tiepoint.collection.colmap_database import export_colmap
-    from tiepoint.collection.localization import localize
-    from tiepoint.collection.reconstruction import reconstruct
-    from tiepoint.collection.runner import match_collection
+    from tiepoint.collection.export.colmap_database import export_colmap
+    from tiepoint.collection.run.runner import match_collection
+    from tiepoint.collection.sfm.localization import localize
+    from tiepoint.collection.sfm.reconstruction import reconstruct
     from tiepoint.errors import InvalidInput, MissingDependency, TiepointError, WeightsError
-    from tiepoint.finding import Ranking, find
     from tiepoint.geometry.estimate import (
         estimate_essential,
         estimate_fundamental,
         estimate_homography,
         estimate_relative_pose,
     )
+    from tiepoint.geometry.pair_verification import Verdict
     from tiepoint.huggingface import (
         AutoImageProcessor,
         AutoModelForKeypointMatching,
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from tiepoint.matcher import Matcher
     from tiepoint.presets import PRESETS
     from tiepoint.result import MatchResult
+    from tiepoint.retrieval import Ranking, find
     from tiepoint.training.train import train
     from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
-    from tiepoint.verdict import Verdict
     from tiepoint.video import Tracker, Tracks, track
 
 __version__ = "0.1.0"

@@ -12,26 +12,26 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from tiepoint.draw import check_picture, save_picture
 from tiepoint.errors import InvalidInput
-from tiepoint.exports import check_format
-from tiepoint.extractors.masks import MaskSource
-from tiepoint.extractors.neural import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
-from tiepoint.extractors.tiling import Tiling, check_tile
+from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
+from tiepoint.extraction.masks import MaskSource
+from tiepoint.extraction.tile_grid import Tiling, check_tile
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
+from tiepoint.io.serialization import check_format
 from tiepoint.matcher import Matcher
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.matchers.nearest import NearestMatcher
-from tiepoint.matchers.packs import BatchSize
-from tiepoint.networks.lightglue import LightGlue
-from tiepoint.networks.lightglue_adaptive import Adaptivity
-from tiepoint.networks.lightglue_convert import DETECTOR_PREFIX
-from tiepoint.networks.lightglue_convert import build as build_lightglue
+from tiepoint.matching.batching import BatchSize
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.matching.view_search import Rotations, check_rotations
+from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX
+from tiepoint.models.lightglue.checkpoint import build as build_lightglue
+from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import DEFAULT_PRESET, MODEL, Preset, find_preset
 from tiepoint.result import MatchResult
-from tiepoint.rotation import Rotations, check_rotations
 from tiepoint.types import TwoViewEstimate
+from tiepoint.visualization import check_picture, save_picture
 from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
 
 Adaptive = bool | Literal["depth", "width"]

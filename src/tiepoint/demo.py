@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from tiepoint.api import load
-from tiepoint.draw import check_picture, save_picture
 from tiepoint.errors import MissingDependency
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
+from tiepoint.visualization import check_picture, save_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

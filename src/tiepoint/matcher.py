@@ -10,13 +10,20 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.extractors.masks import MaskSource, read_mask
-from tiepoint.extractors.neural import NeuralExtractor
-from tiepoint.extractors.turning import turn_features_back, turn_image, turn_mask
+from tiepoint.extraction.extractor import NeuralExtractor
+from tiepoint.extraction.masks import MaskSource, read_mask
+from tiepoint.extraction.rotation import turn_features_back, turn_image, turn_mask
 from tiepoint.image import Image, ImageSource, read_image
-from tiepoint.matchers.compatibility import Pair
+from tiepoint.matching.compatibility import Pair
+from tiepoint.matching.view_search import (
+    ImageAndMask,
+    Rotations,
+    TurnProbe,
+    check_rotations,
+    find_turn,
+    may_be_turned,
+)
 from tiepoint.result import MatchResult
-from tiepoint.rotation import ImageAndMask, Rotations, TurnProbe, check_rotations, find_turn, may_be_turned
 from tiepoint.types import Features, Matches
 
 ONE_TO_MANY_GROUP = 8

@@ -20,7 +20,7 @@ class Preset:
     """One row.
 
     Attributes:
-        extractor: key of `tiepoint.extractors.neural.NETWORKS`, and of its row in `tiepoint.weights.WEIGHTS`.
+        extractor: key of `tiepoint.extraction.extractor.NETWORKS`, and of its row in `tiepoint.weights.WEIGHTS`.
         matcher: "lightglue", or "nearest" (mutual nearest neighbours).
         matcher_weights: name of the matcher's row in `WEIGHTS`; None where it has no weights.
         about: for whom this is, in one line.

@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from tiepoint.draw import OverlayMode, draw_epipolar_lines, draw_inliers, draw_matches, overlay, panorama
 from tiepoint.errors import InvalidInput
-from tiepoint.exports import plain, write_contents
+from tiepoint.geometry.pair_verification import Verdict, verdict_of
 from tiepoint.image import Image, ImageSource, read_image
+from tiepoint.io.serialization import plain, write_contents
 from tiepoint.types import Features, Matches, TwoViewEstimate
-from tiepoint.verdict import Verdict, verdict_of
+from tiepoint.visualization import (
+    OverlayMode,
+    draw_epipolar_lines,
+    draw_inliers,
+    draw_matches,
+    overlay,
+    panorama,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from tiepoint import api
 from tiepoint.cli import app
-from tiepoint.extractors.neural import ExtractionSettings
+from tiepoint.extraction.extractor import ExtractionSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATHS = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]

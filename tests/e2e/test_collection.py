@@ -7,12 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.small_collections import QUICK, SMALL, assert_same_collections, write_photographs
-from tests.synthetic_collections import make_collection
+from tests.helpers.small_collections import QUICK, SMALL, assert_same_collections, write_photographs
+from tests.helpers.synthetic_collections import make_collection
 
 from tiepoint.cli import main
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.runner import match_collection
+from tiepoint.collection.run.runner import match_collection
 
 OPTIONS = ("--preset", "aliked-t16+nearest", "--resize", "128", "--max-keypoints", "64", "--device", "cpu")
 

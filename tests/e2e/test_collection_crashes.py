@@ -14,12 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.interrupted_runs import DEADLINE, started, wait_for
-from tests.small_collections import SMALL, assert_same_collections, write_photographs
+from tests.helpers.crash_runs import DEADLINE, started, wait_for
+from tests.helpers.small_collections import SMALL, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.report import RunReport
-from tiepoint.collection.runner import match_collection
+from tiepoint.collection.report.run_report import RunReport
+from tiepoint.collection.run.runner import match_collection
 
 KILLS = 6  # spread over a whole run
 DISK_BYTES = 200 << 10  # less than half of what a run leaves

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from tests.small_collections import SMALL, assert_same_collections, write_photographs
+from tests.helpers.small_collections import SMALL, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import open_collection
-from tiepoint.collection.runner import match_collection
+from tiepoint.collection.run.runner import match_collection
 from tiepoint.errors import ExecutorError, InvalidInput
 
 OBJECT_STORE_BYTES = 80 << 20  # Ray's own minimum is 75 MiB

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import ray
 from ray.cluster_utils import Cluster
-from tests.small_collections import SMALL, assert_same_collections, write_photographs
+from tests.helpers.small_collections import SMALL, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import open_collection
-from tiepoint.collection.runner import match_collection
+from tiepoint.collection.run.runner import match_collection
 
 QUIET = {"num_cpus": 1, "include_dashboard": False}
 OUTCOMES = 2  # of matching, before a machine is lost

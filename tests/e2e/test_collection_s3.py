@@ -13,11 +13,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from tests.interrupted_runs import DEADLINE, started, wait_for
-from tests.small_collections import SMALL, assert_same_collections, write_photographs
+from tests.helpers.crash_runs import DEADLINE, started, wait_for
+from tests.helpers.small_collections import SMALL, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.runner import match_collection
+from tiepoint.collection.run.runner import match_collection
 
 WORKERS = ("--executor", "processes:2")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiepoint.evaluate.predictors import PresetPredictor
-from tiepoint.evaluate.protocols import Prediction
+from tiepoint.evaluation.predictors import PresetPredictor
+from tiepoint.evaluation.protocols import Prediction
 from tiepoint.image import Image, ImageTransform, read_image
 
 REPOSITORY = Path(__file__).resolve().parents[2]

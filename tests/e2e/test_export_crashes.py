@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.small_collections import QUICK, environment, write_photographs
+from tests.helpers.small_collections import QUICK, environment, write_photographs
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.exports import EXPORTS, export_as
-from tiepoint.collection.runner import match_collection
+from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.run.runner import match_collection
 
 PHOTOGRAPHS = 16
 KILLS = 3  # of each format, spread over its time
@@ -26,7 +26,7 @@ FILES = {"colmap": "export.db", "parquet": "export.parquet"}
 EXPORT = """
 import os, signal, sys, threading, time
 from tiepoint.collection.collection import open_collection
-from tiepoint.collection.exports import export_as
+from tiepoint.collection.export.formats import export_as
 
 folder, form, destination, share = sys.argv[1:]
 collection = open_collection(folder)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tiepoint.geometry.estimate import estimate_fundamental
-from tiepoint.image.folders import find_images
+from tiepoint.image.listing import find_images
 from tiepoint.video import Tracks, read_frames
 
 pytestmark = [pytest.mark.weights, pytest.mark.real]

@@ -25,7 +25,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load as load_tensors
-from tests.random_models import full_config, random_model, tiny_config
+from tests.helpers.random_networks import full_config, random_model, tiny_config
 
 from tiepoint.errors import InvalidInput, WeightsError
 from tiepoint.huggingface import (

@@ -20,13 +20,13 @@ OPTIONAL = {
     "transformers": "tiepoint/huggingface/",
     "cv2": "tiepoint/geometry/",
     "pycolmap": ("tiepoint/geometry/", "tiepoint/collection/"),
-    "plotly": "tiepoint/collection/plots.py",
-    "pyarrow": "tiepoint/collection/exports.py",
+    "plotly": "tiepoint/collection/report/plots.py",
+    "pyarrow": "tiepoint/collection/export/formats.py",
     "av": "tiepoint/video/",
-    "faiss": "tiepoint/collection/retrieval.py",
-    "fsspec": "tiepoint/store/places.py",
-    "h5py": ("tiepoint/store/shards.py", "tiepoint/collection/hloc.py"),
-    "ray": "tiepoint/collection/executors/ray.py",
+    "faiss": "tiepoint/collection/pairs/retrieval.py",
+    "fsspec": "tiepoint/feature_store/storage.py",
+    "h5py": ("tiepoint/feature_store/hdf5_shard.py", "tiepoint/collection/export/hloc.py"),
+    "ray": "tiepoint/collection/run/executors/ray.py",
 }
 """Libraries that are not required, each with the only files or folders that may import it."""
 

@@ -11,9 +11,9 @@ KEYPOINTS = 16_384
 PROGRAM = """
 import sys, torch
 from tiepoint.bench import forget_peak, peak_bytes, resident_bytes
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape
-from tiepoint.networks.lightglue_adaptive import Adaptivity
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
+from tiepoint.models.lightglue.inference import Adaptivity
 from tiepoint.types import Features
 
 def features(count):

@@ -17,7 +17,7 @@ import torch
 
 import tiepoint
 from tiepoint.errors import InvalidInput
-from tiepoint.store.shards import read_header
+from tiepoint.feature_store.hdf5_shard import read_header
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 
@@ -29,7 +29,7 @@ TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_nod
 
 def synthetic(*arguments: object, launcher: tuple[str, ...] = ()) -> list[str]:
     """The command that trains a tiny network on synthetic pairs."""
-    return [sys.executable, *launcher, "-m", "tests.synthetic_pairs", *map(str, arguments)]
+    return [sys.executable, *launcher, "-m", "tests.helpers.synthetic_pairs", *map(str, arguments)]
 
 
 def run(command: list[str], cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
@@ -90,7 +90,7 @@ def test_two_processes_have_the_loss_of_one_with_twice_the_batch(undisturbed: Pa
 
 
 def test_what_is_no_number_in_one_process_stops_both_with_their_pairs(tmp_path: Path) -> None:
-    command = [sys.executable, *TWO_PROCESSES, "-m", "tests.spoilt_training", str(tmp_path)]
+    command = [sys.executable, *TWO_PROCESSES, "-m", "tests.helpers.nan_training", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=REPOSITORY)
     assert done.returncode == 1
     assert "training stopped before step 3, because total nan" in done.stderr

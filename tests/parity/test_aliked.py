@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from tiepoint.networks.aliked import ALIKED, ALIKED_VARIANTS
-from tiepoint.networks.detection import Detection
+from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
+from tiepoint.models.keypoints import Detection
 
 NEAR = 1e-5
 CASES = [
@@ -187,7 +187,7 @@ def test_a_batch_of_photographs_gives_what_each_gives_alone(models, shared_data)
 
 
 def _sorted_by(scores: Tensor) -> Tensor:
-    from tiepoint.networks.detection import remove_border, simple_nms
+    from tiepoint.models.keypoints import remove_border, simple_nms
 
     return remove_border(simple_nms(scores, 2), 2).flatten().sort(descending=True).values[:500]
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from tiepoint.networks.detection import Detection
-from tiepoint.networks.disk import DISK, DISKConfig
+from tiepoint.models.disk import DISK, DISKConfig
+from tiepoint.models.keypoints import Detection
 
 NEAR = 1e-5
 

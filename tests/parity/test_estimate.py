@@ -11,9 +11,11 @@ import poselib
 import pycolmap
 import pytest
 import torch
-from tests.two_view_scenes import K0, K1, SIZE0, SIZE1, plane_scene, space_scene
+from tests.helpers.synthetic_scenes import K0, K1, SIZE0, SIZE1, plane_scene, space_scene
 
-from tiepoint.geometry.dlt import weighted_dlt
+from tiepoint.geometry.backends.base import CONFIDENCE, MAX_ITERATIONS
+from tiepoint.geometry.backends.dlt import weighted_dlt
+from tiepoint.geometry.backends.poselib import undistort
 from tiepoint.geometry.estimate import (
     estimate_fundamental,
     estimate_homography,
@@ -21,9 +23,7 @@ from tiepoint.geometry.estimate import (
 )
 from tiepoint.geometry.intrinsics import exif_camera, guess_camera
 from tiepoint.geometry.metrics import corner_error_px, pose_error_deg, rotation_error_deg
-from tiepoint.geometry.poselib_backend import undistort
-from tiepoint.geometry.problem import CONFIDENCE, MAX_ITERATIONS
-from tiepoint.geometry.transforms import sampson_distances
+from tiepoint.geometry.multiview import sampson_distances
 from tiepoint.types import Camera
 
 METHODS = ("poselib", "opencv", "pycolmap")

@@ -13,7 +13,7 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from tests.random_models import full_config, random_model, tiny_config
+from tests.helpers.random_networks import full_config, random_model, tiny_config
 from torch import Tensor, nn
 
 from tiepoint.huggingface import (
@@ -26,7 +26,7 @@ from tiepoint.huggingface import (
     to_transformers,
 )
 from tiepoint.huggingface.checkpoint import hub_state
-from tiepoint.networks.lightglue_convert import DETECTOR_PREFIX
+from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.real

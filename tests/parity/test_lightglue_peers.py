@@ -16,9 +16,9 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape, normalize_keypoints
-from tiepoint.networks.lightglue_adaptive import Adaptivity, PairAssignment, match_packed
-from tiepoint.networks.lightglue_convert import build, from_official
+from tiepoint.models.lightglue.checkpoint import build, from_official
+from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, normalize_keypoints
 
 SCORES_WITHIN = 1e-5
 THRESHOLD = 0.1

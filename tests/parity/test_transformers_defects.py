@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from tests.random_models import noise_pair, random_model, tiny_config
+from tests.helpers.random_networks import noise_pair, random_model, tiny_config
 from torch import Tensor, nn
 
 from tiepoint.huggingface import (
@@ -24,7 +24,7 @@ from tiepoint.huggingface import (
     LightGlueImageProcessorFast,
     to_transformers,
 )
-from tiepoint.networks.detection import Detection
+from tiepoint.models.keypoints import Detection
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:transformers")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tiepoint.config import fingerprint, from_dict, from_json, to_dict, to_json
+from tiepoint.io.config import fingerprint, from_dict, from_json, to_dict, to_json
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from tests.two_view_scenes import K0, K1, SIZE0, plane_scene, space_scene
+from tests.helpers.synthetic_scenes import K0, K1, SIZE0, plane_scene, space_scene
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.dlt import weighted_dlt
+from tiepoint.geometry.backends.dlt import weighted_dlt
 from tiepoint.geometry.estimate import (
     ESTIMATORS,
     estimate_essential,
@@ -18,7 +18,7 @@ from tiepoint.geometry.estimate import (
 )
 from tiepoint.geometry.intrinsics import parse_intrinsics
 from tiepoint.geometry.metrics import corner_error_px, pose_error_deg
-from tiepoint.geometry.transforms import invert_pose
+from tiepoint.geometry.multiview import invert_pose
 from tiepoint.types import Camera, TwoViewEstimate
 
 KINDS = {

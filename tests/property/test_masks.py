@@ -6,13 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.looking_networks import Echo
+from tests.helpers.fake_networks import Echo
 from torch import Tensor, nn
 
-from tiepoint.extractors.masks import allowed_at, read_mask, resized_mask
-from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor
+from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
+from tiepoint.extraction.masks import allowed_at, read_mask, resized_mask
 from tiepoint.image import Image, ImageTransform
-from tiepoint.networks.aliked import ALIKED, ALIKEDConfig
+from tiepoint.models.aliked.network import ALIKED, ALIKEDConfig
 
 WIDTH, HEIGHT = 61, 47
 EVERYTHING = ExtractionSettings(kind="", max_keypoints=None, resize=None)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.matchers.nearest import NearestMatcher
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape
-from tiepoint.networks.lightglue_adaptive import Adaptivity
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.types import Features, Matches
 
 SIZE = (640, 480)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tiepoint.networks.assignment import log_assignment_matrix, mutual_matches, streamed_matches
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape
-from tiepoint.networks.lightglue_adaptive import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.assignment import log_assignment_matrix, mutual_matches, streamed_matches
+from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
 GAINS = {"input_proj": 4.0, "final_proj": 0.8, "token.0": 3.0, "matchability": 2.0}

@@ -10,11 +10,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiepoint.collection.pairs import PairChoice, choose_pairs
-from tiepoint.collection.photographs import Photograph
-from tiepoint.collection.plan import plan_extraction, plan_matching
+from tiepoint.collection.images import Photograph
+from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.collection.run.planning import plan_extraction, plan_matching
+from tiepoint.feature_store.keys import KeySet, pair_key
 from tiepoint.image.exif import Position
-from tiepoint.keys import KeySet, pair_key
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "planning.py"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tiepoint.extractors.turning import TURNS, turn_back, turn_features_back, turn_image, turn_mask
+from tiepoint.extraction.rotation import TURNS, turn_back, turn_features_back, turn_image, turn_mask
 from tiepoint.image import Image
 from tiepoint.types import Features
 

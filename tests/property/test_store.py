@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tiepoint.store import Store
+from tiepoint.feature_store import Store
 
 KEYS = st.text(st.characters(exclude_categories=()), max_size=30)
 ARRAYS = st.sampled_from([np.float32, np.float16, np.int32, np.uint8]).flatmap(
@@ -40,7 +40,7 @@ def test_round_trip(records: dict[str, dict]):
 def test_a_flipped_bit_is_never_taken_for_data(data: st.DataObject):
     array = np.arange(200, dtype=np.float32).reshape(100, 2)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tiepoint.store.store.logger.warning", lambda *_: None)
+        patch.setattr("tiepoint.feature_store.store.logger.warning", lambda *_: None)
         path = Store(folder, {}).write("things", {"a": {"array": array, "number": 5}})
         content = bytearray(path.read_bytes())
         place = data.draw(st.integers(0, len(content) - 1))

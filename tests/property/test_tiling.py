@@ -3,12 +3,12 @@
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.looking_networks import Echo, Moody
+from tests.helpers.fake_networks import Echo, Moody
 
-from tiepoint.extractors.tiled import TiledDetector
-from tiepoint.extractors.tiling import tiles_of
+from tiepoint.extraction.tile_grid import tiles_of
+from tiepoint.extraction.tiled_detector import TiledDetector
 from tiepoint.image import Image
-from tiepoint.networks.detection import Detection
+from tiepoint.models.keypoints import Detection
 
 OVERLAP = 16
 """More than suppression reaches: 2 px, in three passes 10 px."""

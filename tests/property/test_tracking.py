@@ -4,7 +4,7 @@ from collections import Counter
 
 import hypothesis.strategies as st
 from hypothesis import given, settings
-from tests.known_scenes import KnownSequence
+from tests.helpers.synthetic_sequences import KnownSequence
 
 from tiepoint.video import Observations, Tracker, Tracks
 

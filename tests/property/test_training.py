@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tiepoint.geometry.transforms import warp_points
-from tiepoint.networks.assignment import log_assignment_matrix
-from tiepoint.networks.lightglue_layers import LayerOutput
-from tiepoint.training.ground_truth import IGNORED, UNMATCHED, Truth, matches_from_homography
-from tiepoint.training.homographies import WarpSettings, random_homography
+from tiepoint.geometry.multiview import warp_points
+from tiepoint.models.lightglue.assignment import log_assignment_matrix
+from tiepoint.models.lightglue.training import LayerOutput
+from tiepoint.training.data.ground_truth import IGNORED, UNMATCHED, Truth, matches_from_homography
+from tiepoint.training.data.pairs import SoftTargets
+from tiepoint.training.data.random_homography import WarpSettings, random_homography
+from tiepoint.training.distillation import top_k_of
 from tiepoint.training.loss import distillation_loss, matching_loss
-from tiepoint.training.samples import SoftTargets
-from tiepoint.training.soft_targets import top_k_of
 
 SIZES = st.tuples(st.integers(64, 900), st.integers(64, 900))
 COUNTS = st.integers(0, 40)

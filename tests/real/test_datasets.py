@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiepoint.evaluate.datasets import read_dataset, read_disparity
-from tiepoint.evaluate.pairs import DisparityTruth, HomographyTruth, PointsTruth, PoseTruth
+from tiepoint.evaluation.datasets import read_dataset, read_disparity
+from tiepoint.evaluation.ground_truth import DisparityTruth, HomographyTruth, PointsTruth, PoseTruth
 from tiepoint.geometry.metrics import epipolar_errors_px
-from tiepoint.geometry.transforms import essential_from_pose, fundamental_from_essential
+from tiepoint.geometry.multiview import essential_from_pose, fundamental_from_essential
 
 pytestmark = pytest.mark.real
 

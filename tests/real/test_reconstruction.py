@@ -8,16 +8,16 @@ import numpy as np
 import PIL.Image
 import pycolmap
 import pytest
-from tests.unit.collection.test_colmap import model_of, read_match_text, read_text
+from tests.unit.collection.export.test_colmap_database import model_of, read_match_text, read_text
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.colmap import colmap_keypoints
-from tiepoint.collection.exports import export_as
-from tiepoint.collection.reconstruction import Reconstruction, read_model, reconstruct
-from tiepoint.collection.runner import match_collection
+from tiepoint.collection.export.formats import export_as
+from tiepoint.collection.run.runner import match_collection
+from tiepoint.collection.sfm.reconstruction import Reconstruction, read_model, reconstruct
 from tiepoint.collection.state import source_of_pairs, stores_of, write_chosen_pairs, write_state
+from tiepoint.geometry.colmap import colmap_keypoints
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 

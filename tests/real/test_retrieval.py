@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import tiepoint
-from tiepoint.collection.pairs import PairChoice, choose_pairs
-from tiepoint.collection.photographs import read_photograph
-from tiepoint.image.folders import find_images
+from tiepoint.collection.images import read_photograph
+from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.image.listing import find_images
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 

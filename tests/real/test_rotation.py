@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import tiepoint
 from tiepoint.cli import app
-from tiepoint.geometry.transforms import transfer_errors
+from tiepoint.geometry.multiview import transfer_errors
 from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 

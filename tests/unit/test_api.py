@@ -17,10 +17,10 @@ import tiepoint
 from tiepoint import api
 from tiepoint.api import Matcher, choose_device, load, match, match_to_files
 from tiepoint.errors import InvalidInput, TiepointError, WeightsError
-from tiepoint.extractors.neural import ExtractionSettings, NeuralExtractor
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.matchers.nearest import NearestMatcher
-from tiepoint.networks.detection import Detection
+from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.models.keypoints import Detection
 from tiepoint.presets import PRESETS
 from tiepoint.result import MatchResult
 from tiepoint.types import Features, TwoViewEstimate
@@ -541,7 +541,7 @@ class TestWeightsOfYourOwn:
             load("aliked+nearest", matcher_weights=tmp_path / "mine.pth")
 
     def test_a_matcher_for_other_descriptors_is_an_error_at_once(self, tmp_path: Path) -> None:
-        from tiepoint.networks.lightglue import LightGlue, LightGlueShape
+        from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
         network = LightGlue(LightGlueShape(input_dim=256, dim=32, layers=2, heads=4))
         torch.save(network.state_dict(), tmp_path / "superpoint_lightglue.pth")

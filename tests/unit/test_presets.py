@@ -3,7 +3,7 @@
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.extractors.neural import NETWORKS
+from tiepoint.extraction.extractor import NETWORKS
 from tiepoint.presets import DEFAULT_PRESET, PRESETS, find_preset
 from tiepoint.weights import WEIGHTS
 

@@ -142,7 +142,7 @@ def test_importing_the_api_changes_no_global_switch() -> None:
         "    torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark, torch.initial_seed(),\n"
         "    logging.getLogger().handlers[:], logging.getLogger().level, warnings.filters[:])\n"
         "before = switches()\n"
-        "import tiepoint, tiepoint.api, tiepoint.draw, tiepoint.cli\n"
+        "import tiepoint, tiepoint.api, tiepoint.visualization, tiepoint.cli\n"
         "assert switches() == before\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

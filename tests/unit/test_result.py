@@ -12,10 +12,10 @@ import PIL.Image
 import pytest
 import torch
 
-from tiepoint import draw
+from tiepoint import visualization
 from tiepoint.errors import InvalidInput
-from tiepoint.exports import check_format
 from tiepoint.image import read_image
+from tiepoint.io.serialization import check_format
 from tiepoint.result import MatchResult
 from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
 
@@ -227,7 +227,7 @@ class TestGeometry:
     FOUND = an_estimate([True, False, True])
 
     def test_inliers_and_outliers_are_drawn(self, result: MatchResult, images) -> None:
-        expected = draw.draw_inliers(
+        expected = visualization.draw_inliers(
             *map(read_image, images),
             result.points0,
             result.points1,
@@ -252,7 +252,7 @@ class TestGeometry:
 
     def test_epipolar_lines_are_those_of_the_inliers(self, result: MatchResult, images) -> None:
         estimate = an_estimate([True, False, True], "fundamental", RECTIFIED)
-        expected = draw.draw_epipolar_lines(
+        expected = visualization.draw_epipolar_lines(
             *map(read_image, images),
             result.points0[[0, 2]],
             result.points1[[0, 2]],
@@ -264,13 +264,13 @@ class TestGeometry:
     @pytest.mark.parametrize("mode", ["blend", "checkerboard"])
     def test_an_overlay_has_the_size_of_image_1(self, result: MatchResult, images, mode: str) -> None:
         seen = result.overlay(self.FOUND, *images, mode=mode, alpha=0.3)
-        expected = draw.overlay(*map(read_image, images), HOMOGRAPHY, mode=mode, alpha=0.3)
+        expected = visualization.overlay(*map(read_image, images), HOMOGRAPHY, mode=mode, alpha=0.3)
         np.testing.assert_array_equal(seen, expected)
         assert seen.size == SIZE1
 
     def test_a_panorama_holds_both(self, result: MatchResult, images) -> None:
         seen = result.panorama(self.FOUND, *images)
-        np.testing.assert_array_equal(seen, draw.panorama(*map(read_image, images), HOMOGRAPHY))
+        np.testing.assert_array_equal(seen, visualization.panorama(*map(read_image, images), HOMOGRAPHY))
         assert seen.size == (50, 33)
 
     @pytest.mark.parametrize("picture", ["overlay", "panorama", "draw_epipolar_lines"])

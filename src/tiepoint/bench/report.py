@@ -10,8 +10,8 @@ from tiepoint.bench.photographs import ImageFile, photograph_files
 from tiepoint.bench.stages import PairReport, measure_pair
 from tiepoint.bench.timing import check_runs, torch_threads
 from tiepoint.bench.tuning import Tuning, prunes, tune_pruning, tune_threads
-from tiepoint.files import check_writable, replacing
 from tiepoint.image import Image, read_image
+from tiepoint.io.atomic import check_writable, replacing
 from tiepoint.matcher import Matcher
 from tiepoint.presets import DEFAULT_PRESET
 

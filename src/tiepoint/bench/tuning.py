@@ -15,7 +15,7 @@ from tiepoint.bench.timing import Seconds, check_runs, seconds_of, torch_threads
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.matcher import Matcher
-from tiepoint.matchers.lightglue import LightGlueMatcher
+from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.types import Features
 
 LEAST_GAIN = 1.03

@@ -25,7 +25,7 @@ from tiepoint.cli.problems import finish, finishing
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
-    from tiepoint.collection.report import RunReport
+    from tiepoint.collection.report.run_report import RunReport
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -101,8 +101,8 @@ def run(
 
     Example: tiepoint collection run photos/ out/ --pairs sequential:10 --reconstruct
     """
-    from tiepoint.collection.colmap import require_pycolmap
-    from tiepoint.collection.runner import match_collection
+    from tiepoint.collection.run.runner import match_collection
+    from tiepoint.geometry.colmap import require_pycolmap
 
     set_up_logging(quiet=quiet)
     if colmap or reconstruct:
@@ -150,7 +150,7 @@ def extract(
 
     Example: tiepoint collection extract photos/ out/
     """
-    from tiepoint.collection.runner import match_collection
+    from tiepoint.collection.run.runner import match_collection
 
     set_up_logging(quiet=quiet)
     with _resumable():
@@ -222,7 +222,7 @@ def status(out: EarlierArgument) -> None:
     Example: tiepoint collection status out/
     """
     from tiepoint.cli.tables import print_table
-    from tiepoint.collection.status import read_status
+    from tiepoint.collection.run.status import read_status
 
     found = read_status(out)
     print_table(
@@ -238,7 +238,7 @@ def status(out: EarlierArgument) -> None:
 
 
 def _continue(out: Path, until: Literal["pairs", "match", "verify"], quiet: bool, **changes: Any) -> None:
-    from tiepoint.collection.runner import continue_collection
+    from tiepoint.collection.run.runner import continue_collection
 
     set_up_logging(quiet=quiet)
     with _resumable():
@@ -250,8 +250,8 @@ def _continue(out: Path, until: Literal["pairs", "match", "verify"], quiet: bool
 def _hand_over(out: Path, quiet: bool, problems: list[str], *, reconstruct: bool) -> None:
     """Write COLMAP's database, and the model where that is wanted too; what went wrong is added to the problems."""
     from tiepoint.collection.collection import open_collection
-    from tiepoint.collection.exports import export_as
-    from tiepoint.collection.reconstruction import reconstruct as find_model
+    from tiepoint.collection.export.formats import export_as
+    from tiepoint.collection.sfm.reconstruction import reconstruct as find_model
 
     collection = open_collection(out, tell=problems.append)
     if not reconstruct:

@@ -13,7 +13,7 @@ OutArgument = Annotated[Path, typer.Argument(help="Output folder of a collection
 
 
 class Form(StrEnum):
-    """What matches can be written as; the rows of `tiepoint.collection.exports.EXPORTS`."""
+    """What matches can be written as; the rows of `tiepoint.collection.export.formats.EXPORTS`."""
 
     COLMAP = "colmap"
     COLMAP_TEXT = "colmap-text"
@@ -54,7 +54,7 @@ def export(
     Example: tiepoint collection export out/ --to colmap --to parquet
     """
     from tiepoint.collection.collection import open_collection
-    from tiepoint.collection.exports import export_as
+    from tiepoint.collection.export.formats import export_as
     from tiepoint.errors import InvalidInput
 
     set_up_logging(quiet=quiet)
@@ -86,7 +86,7 @@ def view(
     Example: tiepoint collection view out/
     """
     from tiepoint.collection.collection import open_collection
-    from tiepoint.collection.view import write_view
+    from tiepoint.collection.report.html_view import write_view
 
     set_up_logging(quiet=quiet)
     with finishing() as problems:

@@ -20,8 +20,8 @@ from tiepoint.cli.options import (
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
-    from tiepoint.evaluate.compare import Comparison
-    from tiepoint.evaluate.report import Report
+    from tiepoint.evaluation.compare import Comparison
+    from tiepoint.evaluation.report import Report
 
 DEFAULT_COMMAND = "run"
 
@@ -81,8 +81,8 @@ def run(
 
     Example: tiepoint eval oxford-affine data/oxford_affine --store work/ --json report.json
     """
-    from tiepoint.evaluate.evaluation import evaluate_preset
-    from tiepoint.progress import untracked
+    from tiepoint.evaluation.evaluate import evaluate_preset
+    from tiepoint.io.progress import untracked
 
     use_threads(threads)
     to_stdout = json_file == "-"
@@ -115,7 +115,7 @@ def compare(report0: ReportArgument, report1: ReportArgument, json_file: JsonOpt
 
     Example: tiepoint eval compare lightglue.json nearest.json
     """
-    from tiepoint.evaluate.compare import compare_files
+    from tiepoint.evaluation.compare import compare_files
 
     to_stdout = json_file == "-"
     comparison = compare_files(report0, report1, json=None if to_stdout else json_file)
@@ -127,7 +127,7 @@ def compare(report0: ReportArgument, report1: ReportArgument, json_file: JsonOpt
 
 def _print_report(report: "Report") -> None:
     from tiepoint.cli.tables import print_table
-    from tiepoint.evaluate.report import FIGURES
+    from tiepoint.evaluation.report import FIGURES
 
     typer.echo(
         f"{report.predictor} on {report.dataset}, {len(report.rows)} pairs, protocol {report.protocol['name']}\n"

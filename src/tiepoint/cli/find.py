@@ -26,7 +26,7 @@ from tiepoint.cli.options import (
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
-    from tiepoint.finding import Ranking
+    from tiepoint.retrieval import Ranking
 
 
 def find(
@@ -60,7 +60,7 @@ def find(
     Example: tiepoint find query.jpg photos/ --top 5 -o found.jpg --cache features/
     """
     from tiepoint.cli.progress import watch
-    from tiepoint.finding import find_to_files
+    from tiepoint.retrieval import find_to_files
 
     set_up_logging(quiet=quiet)
     use_threads(threads)

@@ -17,7 +17,7 @@ from tiepoint.cli.options import (
 from tiepoint.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from tiepoint.collection.localization import Localization
+    from tiepoint.collection.sfm.localization import Localization
 
 PhotographsOption = Annotated[
     int,
@@ -55,7 +55,7 @@ def localize(
 
     Example: tiepoint localize new.jpg out/ -o where.png --json pose.json
     """
-    from tiepoint.collection.localization import localize_to_files
+    from tiepoint.collection.sfm.localization import localize_to_files
 
     set_up_logging(quiet=quiet)
     use_threads(threads)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from tiepoint.progress import Watch, unwatched
+from tiepoint.io.progress import Watch, unwatched
 
 
 def watch(text: str, *, quiet: bool) -> Watch:

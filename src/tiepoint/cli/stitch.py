@@ -67,7 +67,7 @@ def stitch(
 
     Example: tiepoint stitch a.jpg b.jpg -o panorama.jpg --overlay overlay.png --mode checkerboard
     """
-    from tiepoint.stitching import stitch_to_files
+    from tiepoint.stitching.panorama import stitch_to_files
 
     set_up_logging(quiet=quiet)
     use_threads(threads)

@@ -23,8 +23,8 @@ from tiepoint.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from tiepoint.training.report import TrainingReport
-    from tiepoint.training.session import OnStep, StepReport
+    from tiepoint.training.loop import OnStep, StepReport
+    from tiepoint.training.report.training_report import TrainingReport
 
 InitOption = Annotated[
     str | None,
@@ -100,7 +100,7 @@ def train(
 
     Example: tiepoint train photos/ out/ --minutes 60
     """
-    from tiepoint.progress import untracked
+    from tiepoint.io.progress import untracked
     from tiepoint.training.train import train as train_on
 
     set_up_logging(quiet=quiet)

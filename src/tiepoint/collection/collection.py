@@ -17,12 +17,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from tiepoint.collection.photographs import Photograph
+from tiepoint.collection.images import Photograph
 from tiepoint.collection.state import State, read_chosen_pairs, read_state, remedy_of, stores_of
 from tiepoint.collection.stores import Stores, estimate_from_record
 from tiepoint.errors import InvalidInput
-from tiepoint.keys import pair_key
-from tiepoint.records import features_from_record
+from tiepoint.feature_store.keys import pair_key
+from tiepoint.feature_store.records import features_from_record
 from tiepoint.types import Features, TwoViewEstimate
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Collection:
     Attributes:
         folder: the output folder.
         state: what the last run wrote down of itself.
-        tell: is told what is missing, when something is written of the collection: see `tiepoint.collection.gaps`.
+        tell: is told what is missing, when something is written of the collection: see `tiepoint.collection.run.completeness`.
     """
 
     folder: Path

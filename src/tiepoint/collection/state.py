@@ -11,11 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tiepoint.collection.pairs import read_pair_choice
-from tiepoint.collection.photographs import Photograph, photograph_from_record, photograph_to_record
+from tiepoint.collection.images import Photograph, photograph_from_record, photograph_to_record
+from tiepoint.collection.pairs.selection import read_pair_choice
 from tiepoint.errors import InvalidInput, StoreError
-from tiepoint.files import check_writable, replacing
-from tiepoint.store.store import digest_of
+from tiepoint.feature_store.store import digest_of
+from tiepoint.io.atomic import check_writable, replacing
 
 FORMAT = 1
 COLLECTION = "collection.json"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tiepoint.errors import StoreError
-from tiepoint.store import Store
-from tiepoint.store.store import Check, digest_of
+from tiepoint.feature_store import Store
+from tiepoint.feature_store.store import Check, digest_of
 from tiepoint.types import TwoViewEstimate
 
 KINDS = ("features", "matches", "verified")

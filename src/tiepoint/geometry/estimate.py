@@ -12,36 +12,36 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry import dlt, opencv_backend, opencv_ransac, poselib_backend, pycolmap_backend
-from tiepoint.geometry.agreement import INLIERS, NAMES, why_degenerate, why_insufficient
+from tiepoint.geometry.backends import dlt, opencv, opencv_ransac, poselib, pycolmap
+from tiepoint.geometry.backends.base import Estimator, Model, Problem
+from tiepoint.geometry.backends.poselib import undistort
 from tiepoint.geometry.correspondences import Correspondences, Matched
+from tiepoint.geometry.inliers import INLIERS, NAMES, why_degenerate, why_insufficient
 from tiepoint.geometry.intrinsics import camera_for
-from tiepoint.geometry.poselib_backend import undistort
-from tiepoint.geometry.problem import Estimator, Model, Problem
-from tiepoint.geometry.transforms import essential_from_pose
+from tiepoint.geometry.multiview import essential_from_pose
 from tiepoint.types import Camera, Kind, TwoViewEstimate
 
 Method = Literal["poselib", "opencv", "opencv-ransac", "pycolmap", "dlt"]
 Intrinsics: TypeAlias = Float[np.ndarray, "3 3"] | Camera | None
 
 ESTIMATORS: dict[tuple[str, str], Estimator] = {
-    ("homography", "poselib"): poselib_backend.homography,
-    ("homography", "opencv"): opencv_backend.homography,
+    ("homography", "poselib"): poselib.homography,
+    ("homography", "opencv"): opencv.homography,
     ("homography", "opencv-ransac"): opencv_ransac.homography,
-    ("homography", "pycolmap"): pycolmap_backend.homography,
+    ("homography", "pycolmap"): pycolmap.homography,
     ("homography", "dlt"): dlt.homography,
-    ("fundamental", "poselib"): poselib_backend.fundamental,
-    ("fundamental", "opencv"): opencv_backend.fundamental,
+    ("fundamental", "poselib"): poselib.fundamental,
+    ("fundamental", "opencv"): opencv.fundamental,
     ("fundamental", "opencv-ransac"): opencv_ransac.fundamental,
-    ("fundamental", "pycolmap"): pycolmap_backend.fundamental,
-    ("essential", "poselib"): poselib_backend.pose,
-    ("essential", "opencv"): opencv_backend.pose,
+    ("fundamental", "pycolmap"): pycolmap.fundamental,
+    ("essential", "poselib"): poselib.pose,
+    ("essential", "opencv"): opencv.pose,
     ("essential", "opencv-ransac"): opencv_ransac.pose,
-    ("essential", "pycolmap"): pycolmap_backend.pose,
-    ("pose", "poselib"): poselib_backend.pose,
-    ("pose", "opencv"): opencv_backend.pose,
+    ("essential", "pycolmap"): pycolmap.pose,
+    ("pose", "poselib"): poselib.pose,
+    ("pose", "opencv"): opencv.pose,
     ("pose", "opencv-ransac"): opencv_ransac.pose,
-    ("pose", "pycolmap"): pycolmap_backend.pose,
+    ("pose", "pycolmap"): pycolmap.pose,
 }
 """(kind, method) -> function."""
 

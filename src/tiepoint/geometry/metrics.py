@@ -15,14 +15,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.transforms import (
+from tiepoint.geometry.ground_truth import true_matches
+from tiepoint.geometry.multiview import (
     epipolar_distances,
     essential_from_pose,
     normalize_points,
     transfer_errors,
     warp_points,
 )
-from tiepoint.geometry.true_matches import true_matches
 
 
 def rotation_error_deg(estimated: Float[np.ndarray, "3 3"], true: Float[np.ndarray, "3 3"]) -> float:

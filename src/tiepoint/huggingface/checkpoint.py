@@ -11,7 +11,6 @@ from torch import Tensor
 
 from tiepoint.api import choose_device
 from tiepoint.errors import InvalidInput, WeightsError
-from tiepoint.files import replacing
 from tiepoint.huggingface.configuration import (
     ALIKEDDetectorConfig,
     DetectorConfig,
@@ -20,8 +19,9 @@ from tiepoint.huggingface.configuration import (
 )
 from tiepoint.huggingface.detectors import DETECTORS
 from tiepoint.huggingface.hub import fetch
-from tiepoint.networks.lightglue_convert import DETECTOR_PREFIX, from_official, to_official
-from tiepoint.networks.loading import load_strictly
+from tiepoint.io.atomic import replacing
+from tiepoint.models.checkpoint import load_strictly
+from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, to_official
 from tiepoint.presets import PRESETS, Preset
 from tiepoint.weights import WEIGHTS, load_state_dict
 

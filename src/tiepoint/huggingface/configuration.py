@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.settings import Settings
-from tiepoint.networks.aliked import ALIKED_VARIANTS
-from tiepoint.networks.disk import DISKConfig
+from tiepoint.huggingface.config_base import Settings
+from tiepoint.models.aliked.network import ALIKED_VARIANTS
+from tiepoint.models.disk import DISKConfig
 
 
 class ModelConfig(Settings):
@@ -57,7 +57,7 @@ class ALIKEDDetectorConfig(ModelConfig):
     """ALIKED inside LightGlue; transformers doesn't know it.
 
     Attributes:
-        variant: key of `tiepoint.networks.aliked.ALIKED_VARIANTS`.
+        variant: key of `tiepoint.models.aliked.network.ALIKED_VARIANTS`.
         keypoint_threshold: only keypoints that score more than this.
         max_keypoints: the strongest so many; -1: all.
     """

@@ -15,11 +15,11 @@ from tiepoint.huggingface.configuration import (
     DISKDetectorConfig,
     SuperPointConfig,
 )
-from tiepoint.networks.aliked import ALIKED, ALIKED_VARIANTS
-from tiepoint.networks.detection import Detection
-from tiepoint.networks.disk import DISK, DISKConfig
-from tiepoint.networks.superpoint import SuperPoint, SuperPointShape
-from tiepoint.networks.superpoint_convert import from_original, to_original
+from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
+from tiepoint.models.disk import DISK, DISKConfig
+from tiepoint.models.keypoints import Detection
+from tiepoint.models.superpoint.checkpoint import from_original, to_original
+from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
 
 StateDict = dict[str, Tensor]
 

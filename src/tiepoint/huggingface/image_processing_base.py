@@ -12,10 +12,10 @@ from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.batch_feature import BatchFeature
+from tiepoint.huggingface.config_base import Own, Settings
 from tiepoint.huggingface.image_pairs import read_pairs
 from tiepoint.huggingface.image_sizes import as_size, processed_size
 from tiepoint.huggingface.post_processing import KeypointMatches, post_process_keypoint_matching
-from tiepoint.huggingface.settings import Own, Settings
 from tiepoint.huggingface.visualization import draw_keypoint_matching
 from tiepoint.image import Image
 from tiepoint.presets import PRESETS

@@ -14,13 +14,13 @@ from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.checkpoint import Source, load_pretrained, save_checkpoint
 from tiepoint.huggingface.configuration import LightGlueConfig
 from tiepoint.huggingface.detectors import build_detector, detect
+from tiepoint.huggingface.hidden_states import inspect
 from tiepoint.huggingface.hub import push_folder
-from tiepoint.huggingface.introspection import inspect
 from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
-from tiepoint.matchers.packs import choose_limits, packs
-from tiepoint.networks.assignment import mutual_matches
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape, normalize_keypoints
-from tiepoint.networks.lightglue_adaptive import Adaptivity, PairAssignment, match_packed
+from tiepoint.matching.batching import choose_limits, packs
+from tiepoint.models.lightglue.assignment import mutual_matches
+from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, normalize_keypoints
 
 Size = tuple[int, int]
 
@@ -103,7 +103,7 @@ class LightGlueForKeypointMatching(nn.Module):
         if labels is not None:
             raise InvalidInput(
                 "LightGlue is not trainable, no labels should be provided. (This model is for inference; "
-                "train the network tiepoint.networks.lightglue.LightGlue, whose forward is differentiable.)"
+                "train the network tiepoint.models.lightglue.network.LightGlue, whose forward is differentiable.)"
             )
         sizes = checked_sizes(pixel_values, image_sizes)
         if keypoints is None and descriptors is None:

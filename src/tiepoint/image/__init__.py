@@ -9,8 +9,8 @@
 Keypoints are pixels (x, y) of the upright image; the centre of the top-left pixel is (0, 0).
 """
 
+from tiepoint.image.image import Image
 from tiepoint.image.reading import ImageSource, read_image
-from tiepoint.image.rgb import Image
-from tiepoint.image.transform import MAX_RESIZE, ImageTransform
+from tiepoint.image.resize import MAX_RESIZE, ImageTransform
 
 __all__ = ["MAX_RESIZE", "Image", "ImageSource", "ImageTransform", "read_image"]

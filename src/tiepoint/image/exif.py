@@ -11,7 +11,7 @@ from PIL.ExifTags import GPS, IFD
 from PIL.ExifTags import Base as ExifTag
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.file import open_pillow
+from tiepoint.image.decoding import open_pillow
 
 logger = logging.getLogger(__name__)
 

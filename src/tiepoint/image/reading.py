@@ -8,9 +8,9 @@ import PIL.Image
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.file import check_megapixels, load, load_pillow
-from tiepoint.image.pixels import pixels_from_numpy, pixels_from_tensor
-from tiepoint.image.rgb import Image
+from tiepoint.image.conversion import pixels_from_numpy, pixels_from_tensor
+from tiepoint.image.decoding import check_megapixels, load, load_pillow
+from tiepoint.image.image import Image
 
 ImageSource: TypeAlias = str | os.PathLike | PIL.Image.Image | np.ndarray | Tensor
 """A path, a URL, or pixels."""

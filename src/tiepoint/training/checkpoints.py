@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from tiepoint.errors import StoreError
-from tiepoint.files import replacing
-from tiepoint.store import Plain, differences
+from tiepoint.feature_store import Plain, differences
+from tiepoint.io.atomic import replacing
 
 CHECKPOINT = "checkpoint.pt"
 FORMAT = 1

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from tiepoint.errors import InvalidInput, MissingDependency
-from tiepoint.files import replacing
+from tiepoint.io.atomic import replacing
 
 STEPS, VALIDATIONS = "steps.csv", "validation.csv"
 EVENTS = "tensorboard"

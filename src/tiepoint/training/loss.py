@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiepoint.networks.lightglue_layers import LayerOutput
-from tiepoint.training.ground_truth import UNMATCHED
-from tiepoint.training.samples import SoftTargets
+from tiepoint.models.lightglue.training import LayerOutput
+from tiepoint.training.data.ground_truth import UNMATCHED
+from tiepoint.training.data.pairs import SoftTargets
 
 POSITIVE_WEIGHT = 0.5
 """Of the true matches; the unmatchable keypoints of both images share the rest."""

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from tiepoint.networks.lightglue import LightGlue
-from tiepoint.networks.lightglue_layers import LayerwiseLightGlue
+from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.models.lightglue.training import LayerwiseLightGlue
+from tiepoint.training.data.pairs import PairBatch
 from tiepoint.training.loss import distillation_loss, matching_loss
-from tiepoint.training.samples import PairBatch
 
 TERMS = ("total", "positive", "negative", "confidence", "distillation")
 """What `Objective` gives, in this order; see `LossTerms` and `distillation_loss`."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tiepoint.errors import InvalidInput
-from tiepoint.training.homographies import WarpSettings
+from tiepoint.training.data.homography_views import ViewSettings
+from tiepoint.training.data.random_homography import WarpSettings
 from tiepoint.training.schedule import Schedule
-from tiepoint.training.views import ViewSettings
 
 DEFAULT_RECIPE = "homography"
 

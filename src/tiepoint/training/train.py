@@ -8,22 +8,22 @@ import torch
 
 from tiepoint.api import choose_device
 from tiepoint.errors import InvalidInput
-from tiepoint.networks.lightglue import LightGlue
+from tiepoint.io.progress import Track, untracked
+from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import MODEL
-from tiepoint.progress import Track, untracked
 from tiepoint.training.checkpoints import CHECKPOINT, check_checkpoint
-from tiepoint.training.data import Places, TrainingData, prepare_data
-from tiepoint.training.finish import finish
+from tiepoint.training.data.dataset import Places, TrainingData, prepare_data
+from tiepoint.training.distillation import DistillationPairs
+from tiepoint.training.distributed import Processes, has_fast_bfloat16, joined_processes
+from tiepoint.training.initialization import Published, Sizes, Start, load_published
 from tiepoint.training.logs import check_tensorboard
+from tiepoint.training.loop import OnStep, Session, unseen
 from tiepoint.training.objective import Objective
-from tiepoint.training.processes import Processes, has_fast_bfloat16, joined_processes
 from tiepoint.training.recipes import DEFAULT_RECIPE, SCRATCH, Recipe, adapted, find_recipe
-from tiepoint.training.report import TrainingReport
+from tiepoint.training.report.finalize import finish
+from tiepoint.training.report.training_report import TrainingReport
+from tiepoint.training.resume import known_settings, settings_of
 from tiepoint.training.schedule import Budget
-from tiepoint.training.session import OnStep, Session, unseen
-from tiepoint.training.settings import known_settings, settings_of
-from tiepoint.training.soft_targets import DistillationPairs
-from tiepoint.training.starting import Published, Sizes, Start, load_published
 from tiepoint.training.trainer import StepSettings, Trainer
 from tiepoint.training.validation import validate_network
 
@@ -74,7 +74,7 @@ def train(
         photographs: a folder of them, ten at least.
         out: folder of everything that comes out; see `TrainingReport.folder`.
         recipe: key of `tiepoint.training.recipes.RECIPES`.
-        extractor: whose features are matched; key of `tiepoint.extractors.neural.NETWORKS`.
+        extractor: whose features are matched; key of `tiepoint.extraction.extractor.NETWORKS`.
         init: weights to begin with, instead of the recipe's: "scratch", "official", a file, or a folder that
             `tiepoint train` has written.
         teacher: whose assignments are learnt, instead of the recipe's: "official", a file or a folder.

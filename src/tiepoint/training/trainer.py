@@ -16,11 +16,11 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
 from tiepoint.errors import InvalidInput, TrainingError
-from tiepoint.networks.lightglue import LightGlue
+from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.training.checkpoints import save_whole
+from tiepoint.training.data.pairs import PairBatch, PairSource
+from tiepoint.training.distributed import Processes
 from tiepoint.training.objective import TERMS, Objective
-from tiepoint.training.processes import Processes
-from tiepoint.training.samples import PairBatch, PairSource
 from tiepoint.training.schedule import Budget, Schedule
 
 DUMP = "dump.pt"

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from tiepoint.extractors.neural import NeuralExtractor
+from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.geometry.estimate import estimate_homography
 from tiepoint.geometry.metrics import auc, corner_error_px, homography_precision, homography_recall
+from tiepoint.io.progress import Track, untracked
 from tiepoint.matcher import PairMatcher
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.matchers.nearest import NearestMatcher
-from tiepoint.networks.lightglue import LightGlue
-from tiepoint.networks.lightglue_adaptive import Adaptivity
-from tiepoint.progress import Track, untracked
-from tiepoint.training.homographies import WarpSettings
-from tiepoint.training.processes import Owns, owns_all
-from tiepoint.training.views import View, ViewSettings, cache_views
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.training.data.homography_views import View, ViewSettings, cache_views
+from tiepoint.training.data.random_homography import WarpSettings
+from tiepoint.training.distributed import Owns, owns_all
 from tiepoint.types import Matches
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from tiepoint.errors import InvalidInput
-from tiepoint.files import check_writable, replacing
+from tiepoint.io.atomic import check_writable, replacing
 from tiepoint.video.libav import pyav, reason
 
 VIDEO_FORMATS = (".mp4", ".mov", ".mkv", ".avi")

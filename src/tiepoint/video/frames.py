@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, ImageSource, read_image
-from tiepoint.image.folders import SUFFIXES, find_images
+from tiepoint.image.listing import SUFFIXES, find_images
 from tiepoint.types import describe
 from tiepoint.video.decoding import count_frames, decode_video, frame_rate
 

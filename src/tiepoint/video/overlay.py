@@ -7,9 +7,9 @@ import numpy as np
 import PIL.Image
 import torch
 
-from tiepoint.draw.trails import draw_trails
 from tiepoint.image import Image
 from tiepoint.video.tracks import Observations
+from tiepoint.visualization.tracks import draw_trails
 
 LENGTH = 10
 """Points of a trail; older ones fade from the picture, and from memory."""

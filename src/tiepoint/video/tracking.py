@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput
-from tiepoint.exports import check_format
 from tiepoint.image import Image
+from tiepoint.io.progress import Watch, unwatched
+from tiepoint.io.serialization import check_format
 from tiepoint.presets import DEFAULT_PRESET
-from tiepoint.progress import Watch, unwatched
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
 from tiepoint.video.frames import FrameSource, read_frames, sequence_length, sequence_rate
 from tiepoint.video.overlay import TrailDrawer

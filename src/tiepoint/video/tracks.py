@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
-from tiepoint.exports import plain, write_contents
+from tiepoint.io.serialization import plain, write_contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from tiepoint.bench.machine import Machine
 from tiepoint.bench.photographs import made_hard, photograph_files
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.image import Image, read_image
-from tiepoint.matchers.nearest import NearestMatcher
+from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.types import Features
 
 WIDTH, HEIGHT = 24, 16

@@ -9,10 +9,10 @@ from tiepoint.api import Matcher
 from tiepoint.bench import Seconds, Trial, Tuning, tune_pruning, tune_threads, tuning
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
-from tiepoint.matchers.lightglue import LightGlueMatcher
-from tiepoint.matchers.nearest import NearestMatcher
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape
-from tiepoint.networks.lightglue_adaptive import Adaptivity
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.types import Features
 
 KEYPOINTS = 40

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import limits
 from tiepoint.bench import Seconds
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 SHAPES = [
     LightGlueShape(input_dim=16, dim=32, layers=3, heads=2),

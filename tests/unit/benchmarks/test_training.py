@@ -15,7 +15,7 @@ import small_preset_share
 import training
 import training_measures
 from tiepoint.cli import app
-from tiepoint.geometry.transforms import warp_points
+from tiepoint.geometry.multiview import warp_points
 from tiepoint.training.validation import Figures
 
 

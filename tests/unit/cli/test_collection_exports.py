@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pycolmap
 import pytest
-from tests.synthetic_collections import make_collection, write_photograph
+from tests.helpers.synthetic_collections import make_collection, write_photograph
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
-from tiepoint.collection import localization
-from tiepoint.collection.exports import EXPORTS
-from tiepoint.collection.reconstruction import reconstruct
+from tiepoint.collection.export.formats import EXPORTS
+from tiepoint.collection.sfm import localization
+from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.errors import InvalidInput
 
 
@@ -101,7 +101,7 @@ def test_view_says_where_the_page_is(out: Path, tmp_path: Path) -> None:
 def test_localize_hands_its_options_on_and_says_what_came_out(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.unit.collection.test_localization import Known
+    from tests.unit.collection.sfm.test_localization import Known
 
     collection, scene = make_collection(tmp_path, leave_out="e.jpg")
     reconstruct(collection)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from tiepoint import finding
+from tiepoint import retrieval
 from tiepoint.cli import app
-from tiepoint.finding import Ranking
 from tiepoint.result import MatchResult
+from tiepoint.retrieval import Ranking
 from tiepoint.types import Features, Matches
 
 
@@ -40,7 +40,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_to_files(*given: object, **options: Any) -> Ranking:
         return Ranking(query="q.jpg", results=(known_result(90), known_result(0)), compared=2)
 
-    monkeypatch.setattr(finding, "find_to_files", find_to_files)
+    monkeypatch.setattr(retrieval, "find_to_files", find_to_files)
 
 
 def run(*arguments: str) -> Result:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from tiepoint import stitching
 from tiepoint.cli import app
 from tiepoint.errors import InvalidInput
 from tiepoint.result import MatchResult
+from tiepoint.stitching import panorama
 from tiepoint.types import Features, Matches, TwoViewEstimate
 
 
@@ -54,7 +54,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
-    monkeypatch.setattr(stitching, "stitch_to_files", work)
+    monkeypatch.setattr(panorama, "stitch_to_files", work)
     return work
 
 

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
-from tiepoint.networks.lightglue import LightGlueShape
+from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.training import train as library
-from tiepoint.training.report import TrainingReport
-from tiepoint.training.session import StepReport
+from tiepoint.training.loop import StepReport
+from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.validation import VALIDATION, Figures
 
 FIGURES = Figures(

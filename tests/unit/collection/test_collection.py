@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.synthetic_collections import make_collection
+from tests.helpers.synthetic_collections import make_collection
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.errors import InvalidInput, StoreError

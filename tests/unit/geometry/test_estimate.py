@@ -8,7 +8,17 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
-from tests.two_view_scenes import K0, K1, POSE, SIZE0, SIZE1, Scene, as_result, plane_scene, space_scene
+from tests.helpers.synthetic_scenes import (
+    K0,
+    K1,
+    POSE,
+    SIZE0,
+    SIZE1,
+    Scene,
+    as_result,
+    plane_scene,
+    space_scene,
+)
 
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.geometry.estimate import (
@@ -19,7 +29,7 @@ from tiepoint.geometry.estimate import (
     estimate_relative_pose,
 )
 from tiepoint.geometry.metrics import corner_error_px, pose_error_deg
-from tiepoint.geometry.transforms import (
+from tiepoint.geometry.multiview import (
     essential_from_pose,
     fundamental_from_essential,
     sampson_distances,

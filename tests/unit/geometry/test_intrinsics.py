@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from tests.two_view_scenes import K0, K1, POSE, SIZE0, SIZE1, distort, space_scene
+from tests.helpers.synthetic_scenes import K0, K1, POSE, SIZE0, SIZE1, distort, space_scene
 
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.backends.poselib import undistort
 from tiepoint.geometry.correspondences import Side
 from tiepoint.geometry.estimate import estimate_relative_pose
 from tiepoint.geometry.intrinsics import (
@@ -18,7 +19,6 @@ from tiepoint.geometry.intrinsics import (
     parse_intrinsics,
 )
 from tiepoint.geometry.metrics import pose_error_deg
-from tiepoint.geometry.poselib_backend import undistort
 from tiepoint.types import Camera
 
 

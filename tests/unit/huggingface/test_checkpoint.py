@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tests.random_models import noise_pair, random_model, tiny_config
+from tests.helpers.random_networks import noise_pair, random_model, tiny_config
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput, WeightsError

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 import transformers
-from tests.random_models import random_model, tiny_config
+from tests.helpers.random_networks import random_model, tiny_config
 
 from tiepoint.errors import InvalidInput, MissingDependency, WeightsError
 from tiepoint.huggingface import (

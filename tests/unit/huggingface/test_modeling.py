@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.random_models import noise_pair, random_model, tiny_config
+from tests.helpers.random_networks import noise_pair, random_model, tiny_config
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput

@@ -7,7 +7,7 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from tests.random_models import noise_pair, random_model, tiny_config
+from tests.helpers.random_networks import noise_pair, random_model, tiny_config
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import (

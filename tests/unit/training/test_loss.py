@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tiepoint.networks.assignment import log_assignment_matrix
-from tiepoint.networks.lightglue import LightGlue, LightGlueShape
-from tiepoint.networks.lightglue_layers import LayerOutput, LayerwiseLightGlue
-from tiepoint.training.ground_truth import IGNORED, UNMATCHED
+from tiepoint.models.lightglue.assignment import log_assignment_matrix
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
+from tiepoint.models.lightglue.training import LayerOutput, LayerwiseLightGlue
+from tiepoint.training.data.ground_truth import IGNORED, UNMATCHED
+from tiepoint.training.data.pairs import SoftTargets
+from tiepoint.training.distillation import top_k_of
 from tiepoint.training.loss import distillation_loss, matching_loss
-from tiepoint.training.samples import SoftTargets
-from tiepoint.training.soft_targets import top_k_of
 
 REAL2 = torch.ones(1, 2, dtype=torch.bool)
 MATRIX = torch.tensor([[[0.5, 0.1, 0.2], [0.3, 0.2, 0.6], [0.1, 0.7, 1.0]]]).log()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tiepoint.config import from_dict, to_dict
 from tiepoint.errors import InvalidInput
+from tiepoint.io.config import from_dict, to_dict
 from tiepoint.training.recipes import DEFAULT_RECIPE, RECIPES, Recipe, find_recipe
 
 

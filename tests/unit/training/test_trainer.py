@@ -9,18 +9,18 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from tests.synthetic_pairs import SETTINGS, SHAPE, SyntheticPairs, make_session, make_trainer
+from tests.helpers.synthetic_pairs import SETTINGS, SHAPE, SyntheticPairs, make_session, make_trainer
 from torch import Tensor, nn
 
 from tiepoint.errors import StoreError, TrainingError
 from tiepoint.training.checkpoints import Checkpoint, load_checkpoint
+from tiepoint.training.data.pairs import PairBatch, PairSample, SoftTargets
+from tiepoint.training.distillation import DistillationPairs
+from tiepoint.training.distributed import Processes
+from tiepoint.training.initialization import random_network
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
+from tiepoint.training.loop import StepReport
 from tiepoint.training.objective import TERMS, Objective
-from tiepoint.training.processes import Processes
-from tiepoint.training.samples import PairBatch, PairSample, SoftTargets
-from tiepoint.training.session import StepReport
-from tiepoint.training.soft_targets import DistillationPairs
-from tiepoint.training.starting import random_network
 from tiepoint.training.trainer import DUMP, Trainer, prefetched
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from tests.synthetic_pairs import SHAPE, features
+from tests.helpers.synthetic_pairs import SHAPE, features
 
-from tiepoint.training.starting import random_network
+from tiepoint.training.data.homography_views import View
+from tiepoint.training.initialization import random_network
 from tiepoint.training.validation import (
     VALIDATION,
     HeldOutPair,
@@ -16,7 +17,6 @@ from tiepoint.training.validation import (
     validate,
     validate_network,
 )
-from tiepoint.training.views import View
 from tiepoint.types import Features, Matches
 
 PROTOCOL = VALIDATION["homography-512"]

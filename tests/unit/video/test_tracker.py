@@ -4,7 +4,7 @@ import weakref
 
 import numpy as np
 import pytest
-from tests.known_scenes import KnownSequence, frame_image, sliding
+from tests.helpers.synthetic_sequences import KnownSequence, frame_image, sliding
 
 from tiepoint.errors import InvalidInput
 from tiepoint.types import Features

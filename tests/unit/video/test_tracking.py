@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from tests.known_scenes import SIZE, KnownSequence, frame_image, sliding
+from tests.helpers.synthetic_sequences import SIZE, KnownSequence, frame_image, sliding
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image

@@ -1,0 +1,1 @@
+"""Export of collections: COLMAP, hloc, NPZ, Parquet."""

@@ -1,0 +1,1 @@
+"""Selection of candidate image pairs: exhaustive, sequential, spatial, retrieval, lists."""

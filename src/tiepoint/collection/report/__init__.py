@@ -1,0 +1,1 @@
+"""Reports, statistics and plots of a collection."""

@@ -1,0 +1,1 @@
+"""Running a collection: planning, tasks, stages, executors, provenance."""

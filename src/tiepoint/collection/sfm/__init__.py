@@ -1,0 +1,1 @@
+"""Structure from motion and localization on a matched collection."""

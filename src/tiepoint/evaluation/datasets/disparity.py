@@ -1,0 +1,24 @@
+"""Images of disparities, as Middlebury publishes them."""
+
+import numpy as np
+import PIL.Image
+from jaxtyping import Float
+
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluation.ground_truth import DisparityTruth
+
+
+def read_disparity(truth: DisparityTruth) -> Float[np.ndarray, "h w"]:
+    """Disparities in px, float64; NaN where the truth is unknown (0 in the file).
+
+    Raises:
+        InvalidInput: the file can't be read as a grey image.
+    """
+    try:
+        with PIL.Image.open(truth.path) as image:
+            values = np.array(image, dtype=np.float64)
+    except OSError as error:
+        raise InvalidInput(f"disparities can't be read from {truth.path}: {error}") from error
+    if values.ndim != 2:
+        raise InvalidInput(f"{truth.path} must be a grey image of disparities, but has {values.ndim} axes")
+    return np.where(values > 0, values / truth.scale, np.nan)

@@ -1,0 +1,155 @@
+"""Data sets whose truth is a homography: HPatches, Oxford affine, and a list of one's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.checks import homography_truth
+from tiepoint.evaluation.datasets.pairs_jsonl import read_pairs_jsonl
+from tiepoint.evaluation.datasets.parsing import (
+    find_image,
+    numbers,
+    pair_name,
+    read_lines,
+    read_matrix,
+    scene_of,
+    split_part,
+)
+from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair
+
+HPATCHES_LARGE = (
+    "i_contruction",
+    "i_crownnight",
+    "i_dc",
+    "i_pencils",
+    "i_whitebuilding",
+    "v_artisans",
+    "v_astronautis",
+    "v_talent",
+)
+"""Sequences beyond 1600 x 1200 px, left out by everyone since D2-Net (arXiv 1905.03561), section 5.1."""
+
+HPATCHES_PARTS = ("", "i", "v", "all")
+LIST_NAME = "pairs.txt"
+
+
+def read_hpatches(path: str | Path) -> Dataset:
+    """HPatches as released (hpatches-sequences-release): `v_NAME/1.ppm` to `6.ppm`, `H_1_2` to `H_1_6`.
+
+    Args:
+        path: the folder of the sequences. "#i" behind it: changes of illumination alone; "#v": of viewpoint
+            alone; "#all": the eight large sequences too, that the usual 540 pairs are without.
+
+    Raises:
+        InvalidInput: no folder with sequences.
+
+    Source: HPatches (arXiv 1704.05939); the release that glue-factory downloads.
+    """
+    folder, part = split_part(path)
+    if part not in HPATCHES_PARTS:
+        raise InvalidInput(f"of HPatches there are the parts #i, #v and #all, but not {part!r}")
+    sequences = [scene for scene in _folders(folder) if scene.name.startswith(("i_", "v_"))]
+    if not sequences:
+        raise InvalidInput(
+            f"{folder} is not HPatches: expected folders i_NAME and v_NAME with 1.ppm ... 6.ppm and H_1_2 ... H_1_6"
+        )
+    wanted = [scene for scene in sequences if _is_wanted(scene.name, part)]
+    found = Collected()
+    for scene in wanted:
+        images = [find_image(scene, str(index)) for index in range(1, 7)]
+        kind = "illumination" if scene.name.startswith("i_") else "viewpoint"
+        _add_sequence(found, scene, images, "H_1_{index}", {"change": kind})
+    return found.dataset("hpatches" + (f"#{part}" if part else ""))
+
+
+def read_oxford_affine(path: str | Path) -> Dataset:
+    """Oxford affine as its authors publish it: `graf/img1.ppm` to `img6.ppm`, `H1to2p` to `H1to6p`.
+
+    Where no scene has these files, but a pairs.jsonl lies beside the folder, its rows of this set are read.
+
+    Args:
+        path: the folder of the scenes, or one scene.
+
+    Raises:
+        InvalidInput: no folder with scenes.
+
+    Source: Mikolajczyk and others, A Comparison of Affine Region Detectors (IJCV 2005).
+    """
+    folder = Path(path)
+    scenes = [scene for scene in (folder, *_folders(folder)) if find_image(scene, "img1").is_file()]
+    beside = folder.parent / "pairs.jsonl"
+    if not any(list(scene.glob("H1to*p")) for scene in scenes) and beside.is_file():
+        rows = read_pairs_jsonl(f"{beside}#{folder.name}")
+        return Dataset(name="oxford-affine", pairs=rows.pairs, problems=rows.problems)
+    if not scenes:
+        raise InvalidInput(
+            f"{folder} is not Oxford affine: expected folders such as graf, with img1.ppm ... img6.ppm and H1to2p ... H1to6p"
+        )
+    found = Collected()
+    for scene in scenes:
+        images = [find_image(scene, f"img{index}") for index in range(1, 7)]
+        _add_sequence(found, scene, images, "H1to{index}p", {})
+    return found.dataset("oxford-affine")
+
+
+def read_homography_folder(path: str | Path) -> Dataset:
+    """Pairs of one's own: a folder with images and a list, `pairs.txt`.
+
+    Each line of the list holds eleven words: the two images, relative to the folder and without spaces in their
+    names, and the nine numbers of H row by row, p1 ~ H p0 in px. Blank lines and lines that start with # count for
+    nothing. glue-factory's `image_pairs` reads the same lines.
+
+    Args:
+        path: the folder, or the list itself under any name.
+
+    Raises:
+        InvalidInput: no such list.
+    """
+    location = Path(path)
+    listing = location / LIST_NAME if location.is_dir() else location
+    if not listing.is_file():
+        raise InvalidInput(
+            f"{location} has no {LIST_NAME}: expected a text file whose lines are: image0 image1 h11 h12 h13 h21 ... h33"
+        )
+    found = Collected()
+    for number, line in read_lines(listing):
+        with found.trying(listing, number):
+            _add_row(found, listing.parent, line.split())
+    return found.dataset("homography-folder")
+
+
+def _add_row(found: Collected, folder: Path, words: Sequence[str]) -> None:
+    truth = homography_truth(numbers(words[2:], 9, "behind the two images, the homography"))
+    images = folder / words[0], folder / words[1]
+    scene = scene_of(words[0], folder.name)
+    name = pair_name(scene, *images)
+    found.add(EvaluationPair(name=name, scene=scene, image0=images[0], image1=images[1], truth=truth))
+
+
+def _add_sequence(
+    found: Collected, scene: Path, images: Sequence[Path], matrix_name: str, tags: dict[str, str | float]
+) -> None:
+    """Image 1 with each of the others."""
+    for index, image in enumerate(images[1:], start=2):
+        matrix = scene / matrix_name.format(index=index)
+        with found.trying(matrix):
+            pair = EvaluationPair(
+                name=pair_name(scene.name, images[0], image),
+                scene=scene.name,
+                image0=images[0],
+                image1=image,
+                truth=homography_truth(read_matrix(matrix, 3, 3).ravel()),
+                tags=tags | {"index": index},
+            )
+            found.add(pair)
+
+
+def _is_wanted(sequence: str, part: str) -> bool:
+    if part == "all":
+        return True
+    return sequence not in HPATCHES_LARGE and sequence.startswith(part)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []

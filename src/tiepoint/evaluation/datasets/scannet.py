@@ -1,0 +1,109 @@
+"""ScanNet-1500: glue-factory's list, or LoFTR's index."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair, scaled_intrinsics
+from tiepoint.evaluation.datasets.parsing import find_file, read_matrix, split_part
+from tiepoint.evaluation.datasets.safe_npz import load_npz
+from tiepoint.evaluation.datasets.superglue_pairs import add_posed_list
+from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseTruth
+from tiepoint.geometry.multiview import relative_pose
+from tiepoint.types import Camera
+
+LIST_NAME, INDEX_NAME, INTRINSICS_NAME = "pairs_calibrated.txt", "test.npz", "intrinsics.npz"
+SCANS = (".", "scannet_test_1500", "scans_test", "test")
+"""Where people keep the scenes, relative to the index."""
+
+LOFTR_SIZE = (640, 480)
+"""LoFTR resizes every image to this, and its intrinsics.npz is for this."""
+
+
+class Index(NamedTuple):
+    """LoFTR's index and what lies beside it."""
+
+    names: np.ndarray
+    poses: np.ndarray | None
+    intrinsics: dict[str, np.ndarray]
+    folders: Sequence[Path]
+
+
+def read_scannet1500(path: str | Path) -> Dataset:
+    """ScanNet-1500 in the layout of glue-factory or of LoFTR.
+
+    glue-factory: `pairs_calibrated.txt` and the images in the folder or in its subfolder "images".
+    LoFTR: `test.npz`, and `scene0707_00/color/15.jpg` in the folder or in its subfolder "scannet_test_1500",
+    "scans_test" or "test"; the pose from `test.npz` (rel_pose) or from `scene0707_00/pose/15.txt`; the intrinsics from
+    `scene0707_00/intrinsic/intrinsic_color.txt`, of the images as they are, or from `intrinsics.npz`, of 640 x 480
+    px and scaled to the images here.
+
+    Args:
+        path: the folder; "#FOLDER" behind it names the folder of the scenes, relative to it or absolute.
+
+    Raises:
+        InvalidInput: neither layout.
+
+    Source: SuperGlue (arXiv 1911.11763), section 5.2; LoFTR's assets/scannet_test_1500.
+    """
+    folder, part = split_part(path)
+    found = Collected()
+    if (listing := folder / LIST_NAME).is_file():
+        add_posed_list(found, listing, [folder / part] if part else [folder, folder / "images"])
+    elif (index_file := folder / INDEX_NAME).is_file():
+        index = _read_index(index_file, [folder / name for name in ((part,) if part else SCANS)])
+        for row in range(len(index.names)):
+            with found.trying(f"{index_file}, name[{row}]"):
+                found.add(_pair(index, row, found))
+    else:
+        raise InvalidInput(
+            f"{folder} is not ScanNet-1500: expected {LIST_NAME} (glue-factory), or {INDEX_NAME} beside the folders "
+            "of the scenes (LoFTR)"
+        )
+    return found.dataset("scannet1500")
+
+
+def _read_index(path: Path, folders: Sequence[Path]) -> Index:
+    arrays = load_npz(path)
+    names = arrays.get("name")
+    if names is None or names.ndim != 2 or names.shape[1] != 4:
+        raise InvalidInput(
+            f"{path} must hold an array name of shape (n, 4): scene, its part, frame 0, frame 1"
+        )
+    beside = path.with_name(INTRINSICS_NAME)
+    return Index(names, arrays.get("rel_pose"), load_npz(beside) if beside.is_file() else {}, folders)
+
+
+def _pair(index: Index, row: int, found: Collected) -> EvaluationPair:
+    number, part, frame0, frame1 = (int(value) for value in index.names[row])
+    scene = f"scene{number:04d}_{part:02d}"
+    images = [find_file(index.folders, f"{scene}/color/{frame}.jpg") for frame in (frame0, frame1)]
+    cameras = [_camera(index, scene, found.image_size(image)) for image in images]
+    truth = PoseTruth(
+        camera0=cameras[0], camera1=cameras[1], cam1_from_cam0=_pose(index, row, scene, (frame0, frame1))
+    )
+    return posed_pair(scene, images, truth)
+
+
+def _camera(index: Index, scene: str, image_size: tuple[int, int]) -> Camera:
+    native = find_file(index.folders, f"{scene}/intrinsic/intrinsic_color.txt")
+    if native.is_file():
+        return camera_of(read_matrix(native, 4, 4)[:3, :3], image_size)
+    if scene not in index.intrinsics:
+        raise InvalidInput(f"no intrinsics of {scene}: neither {native} nor a row of {INTRINSICS_NAME}")
+    K = np.asarray(index.intrinsics[scene], dtype=np.float64).reshape(3, 3)
+    return camera_of(scaled_intrinsics(K, LOFTR_SIZE, image_size), image_size)
+
+
+def _pose(index: Index, row: int, scene: str, frames: tuple[int, int]) -> np.ndarray:
+    if index.poses is not None:
+        return pose_from(np.asarray(index.poses[row], dtype=np.float64).reshape(3, 4))
+    cam_from_world = []
+    for frame in frames:  # ScanNet's files hold world_from_cam
+        file = find_file(index.folders, f"{scene}/pose/{frame}.txt")
+        cam_from_world.append(pose_from(np.linalg.inv(read_matrix(file, 4, 4))))
+    return relative_pose(*cam_from_world)

@@ -1,0 +1,85 @@
+"""Strecha's scenes: photographs with laser-surveyed cameras (fountain-P11, Herz-Jesu-P8, castle-P19 ...)."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair
+from tiepoint.evaluation.datasets.parsing import numbers, read_lines
+from tiepoint.evaluation.ground_truth import Dataset, PoseTruth
+from tiepoint.geometry.multiview import relative_pose
+from tiepoint.types import Camera
+
+CAMERA_FOLDER = "gt_dense_cameras"
+SUFFIX = ".camera"
+ROWS = (3, 3, 3, 3, 3, 3, 3, 3, 2)
+"""Numbers a line: K, distortion (zeros), R camera -> world, centre, width and height."""
+
+MAX_ROTATION_DEG = 60.0
+"""Cameras that are turned farther from each other see too little in common."""
+
+
+class View(NamedTuple):
+    """A photograph and its camera."""
+
+    image: Path
+    camera: Camera
+    cam_from_world: np.ndarray
+
+
+def read_strecha(path: str | Path) -> Dataset:
+    """Photographs in `images/0000.jpg`, their cameras in `gt_dense_cameras/0000.jpg.camera`.
+
+    Every two photographs make a pair whose cameras are turned by less than 60 degrees from each other.
+
+    Args:
+        path: the folder of a scene, or a folder of such folders.
+
+    Raises:
+        InvalidInput: no such folder.
+
+    Source: Strecha and others, On Benchmarking Camera Calibration and Multi-View Stereo (CVPR 2008).
+    """
+    folder = Path(path)
+    scenes = [scene for scene in (folder, *sorted(folder.glob("*"))) if (scene / CAMERA_FOLDER).is_dir()]
+    if not scenes:
+        raise InvalidInput(
+            f"{folder} is not a scene of Strecha: expected {CAMERA_FOLDER}/0000.jpg{SUFFIX} and images/0000.jpg"
+        )
+    found = Collected()
+    for scene in scenes:
+        views: list[View | None] = []
+        for file in sorted((scene / CAMERA_FOLDER).glob(f"*{SUFFIX}")):
+            views.append(None)  # keeps the gap between the others
+            with found.trying(file):
+                views[-1] = _read_view(file, scene / "images" / file.name.removesuffix(SUFFIX), found)
+        for (i, view0), (j, view1) in combinations(enumerate(views), 2):
+            if view0 is not None and view1 is not None:
+                _add_pair(found, scene.name, view0, view1, gap=j - i)
+    return found.dataset("strecha")
+
+
+def _add_pair(found: Collected, scene: str, view0: View, view1: View, *, gap: int) -> None:
+    pose = relative_pose(view0.cam_from_world, view1.cam_from_world)
+    truth = PoseTruth(camera0=view0.camera, camera1=view1.camera, cam1_from_cam0=pose)
+    pair = posed_pair(scene, (view0.image, view1.image), truth, gap=gap)
+    if float(pair.tags["rot_deg"]) < MAX_ROTATION_DEG:
+        found.add(pair)
+
+
+def _read_view(file: Path, image: Path, found: Collected) -> View:
+    lines = list(read_lines(file))
+    if len(lines) != len(ROWS):
+        raise InvalidInput(f"expected {len(ROWS)} lines (K, zeros, R, centre, size), but it has {len(lines)}")
+    rows = [numbers(line, count, f"line {number}") for (number, line), count in zip(lines, ROWS, strict=True)]
+    size = (int(rows[8][0]), int(rows[8][1]))
+    if found.image_size(image) != size:
+        raise InvalidInput(
+            f"the camera is that of {size[0]} x {size[1]} px, but {image} has another size; was it resized?"
+        )
+    R, centre = np.stack(rows[4:7]).T, rows[7]
+    return View(image, camera_of(np.stack(rows[:3]), size), pose_from(np.column_stack([R, -R @ centre])))

@@ -1,0 +1,1 @@
+"""Robust estimators behind one interface: PoseLib, OpenCV, pycolmap, weighted DLT."""

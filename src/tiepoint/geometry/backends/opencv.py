@@ -1,0 +1,80 @@
+"""OpenCV's estimators: USAC with MAGSAC++ scoring."""
+
+import logging
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tiepoint.errors import MissingDependency
+from tiepoint.geometry.backends.base import CONFIDENCE, MAX_ITERATIONS, Model, Problem
+from tiepoint.geometry.multiview import normalize_points
+
+logger = logging.getLogger(__name__)
+
+FARTHEST = 1e9
+"""recoverPose calls points farther away than this, in baselines, behind the camera; its default is 50."""
+
+NO_DISTORTION = np.zeros(4)
+
+
+def homography(problem: Problem) -> Model | None:
+    """Four-point samples, transfer error in image 1."""
+    H, _ = _cv2().findHomography(problem.points0, problem.points1, _magsac(problem))
+    return None if H is None else Model(H)
+
+
+def fundamental(problem: Problem) -> Model | None:
+    """Seven-point samples, Sampson error."""
+    cv2 = _cv2()
+    try:
+        F, _ = cv2.findFundamentalMat(problem.points0, problem.points1, _magsac(problem))
+    except cv2.error as error:  # where no sample gave a model, an assertion fails instead of a return
+        logger.info("OpenCV found no fundamental matrix: %s", " ".join(str(error).split()))
+        return None
+    return None if F is None or F.shape != (3, 3) else Model(F)
+
+
+def pose(problem: Problem) -> Model | None:
+    """Five-point samples, Sampson error; of the four poses, the one with most points in front of both cameras."""
+    cv2, (K0, K1) = _cv2(), problem.intrinsics
+    E, mask = cv2.findEssentialMat(
+        problem.points0, problem.points1, K0, K1, NO_DISTORTION, NO_DISTORTION, _magsac(problem)
+    )
+    if E is None or E.shape != (3, 3):
+        return None
+    rays0, rays1 = normalize_points(problem.points0, K0), normalize_points(problem.points1, K1)
+    count, R, t, *_ = cv2.recoverPose(E, rays0, rays1, np.eye(3), FARTHEST, mask=mask)
+    return Model(cam1_from_cam0=np.hstack([R, t])) if count else None
+
+
+def _magsac(problem: Problem) -> Any:
+    """The settings of cv2.USAC_MAGSAC, and a seed, which that flag leaves no room for.
+
+    Source: OpenCV, modules/calib3d/src/usac/ransac_solvers.cpp, `setParameters`.
+    """
+    cv2 = _cv2()
+    settings = cv2.UsacParams()
+    settings.sampler = cv2.SAMPLING_UNIFORM
+    settings.score = cv2.SCORE_METHOD_MAGSAC
+    settings.loMethod = cv2.LOCAL_OPTIM_SIGMA
+    settings.loIterations = 10
+    settings.loSampleSize = 50
+    settings.final_polisher = cv2.MAGSAC
+    settings.final_polisher_iterations = 3
+    settings.isParallel = False
+    settings.threshold = problem.max_error_px
+    settings.confidence = CONFIDENCE
+    settings.maxIterations = MAX_ITERATIONS
+    settings.randomGeneratorState = problem.seed
+    return settings
+
+
+def _cv2() -> ModuleType:
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingDependency(
+            "method 'opencv' needs OpenCV, which isn't installed; run: python -m pip install 'tiepoint[opencv]'"
+        ) from error
+    return cv2

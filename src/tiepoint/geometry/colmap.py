@@ -1,0 +1,144 @@
+"""COLMAP's conventions: the one place where keypoints leave ours for them, and cameras get COLMAP's priors.
+
+COLMAP reads files as they lie on the disk, without their EXIF orientation, and puts (0, 0) at the top-left *corner* of
+the top-left pixel. So points are turned back to the file's raster here, and 0.5 is added; nowhere else.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from tiepoint.collection.images import Photograph
+from tiepoint.errors import MissingDependency
+from tiepoint.geometry.intrinsics import GUESSED_FOCAL
+from tiepoint.image.exif import read_focal_length_px
+from tiepoint.types import Features
+
+CAMERA_MODEL = "SIMPLE_RADIAL"
+"""COLMAP's own choice for photographs of which little is known: one focal length, one coefficient of distortion."""
+
+HALF_PIXEL = 0.5
+"""From the centre of the top-left pixel to its corner, where COLMAP's (0, 0) is."""
+
+
+class Turn(NamedTuple):
+    """How upright pixels become those of the file: axes swapped first, then mirrored."""
+
+    swapped: bool
+    mirrored_x: bool
+    mirrored_y: bool
+
+
+TURNS = {
+    1: Turn(False, False, False),
+    2: Turn(False, True, False),
+    3: Turn(False, True, True),
+    4: Turn(False, False, True),
+    5: Turn(True, False, False),
+    6: Turn(True, False, True),
+    7: Turn(True, True, True),
+    8: Turn(True, True, False),
+}
+"""By EXIF orientation (EXIF 2.32, tag 0x0112)."""
+
+
+class Identity(NamedTuple):
+    """Photographs that are equal in this may have been taken by one camera."""
+
+    folder: str
+    raster_size: tuple[int, int]
+    focal_px: float | None
+
+
+def raster_size(image_size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
+    """(width, height) in px of the file's raster, from that of the upright image."""
+    width, height = image_size
+    return (height, width) if TURNS[exif_orientation].swapped else (width, height)
+
+
+def to_raster(
+    points: Float[np.ndarray, "n 2"], image_size: tuple[int, int], exif_orientation: int
+) -> Float[np.ndarray, "n 2"]:
+    """Turn points back to how the file lies on the disk.
+
+    Args:
+        points: (x, y) in px of the upright image.
+        image_size: (width, height) in px of the upright image.
+        exif_orientation: 1 to 8.
+
+    Returns:
+        (x, y) in px of the file's raster; the centre of its top-left pixel is still (0, 0).
+    """
+    turn = TURNS[exif_orientation]
+    turned = points[:, ::-1] if turn.swapped else points
+    size = np.array(raster_size(image_size, exif_orientation), points.dtype)
+    return np.where([turn.mirrored_x, turn.mirrored_y], size - 1 - turned, turned)
+
+
+def from_raster(
+    points: Float[np.ndarray, "n 2"], image_size: tuple[int, int], exif_orientation: int
+) -> Float[np.ndarray, "n 2"]:
+    """The inverse of `to_raster`; `image_size` is still that of the upright image."""
+    turn = TURNS[exif_orientation]
+    size = np.array(raster_size(image_size, exif_orientation), points.dtype)
+    unmirrored = np.where([turn.mirrored_x, turn.mirrored_y], size - 1 - points, points)
+    return unmirrored[:, ::-1] if turn.swapped else unmirrored
+
+
+def colmap_keypoints(features: Features) -> Float[np.ndarray, "n 2"]:
+    """Keypoints as COLMAP has them: in the file's raster, its top-left corner at (0, 0); float32."""
+    upright = features.keypoints.float().cpu().numpy()
+    return to_raster(upright, features.image_size, features.exif_orientation) + np.float32(HALF_PIXEL)
+
+
+def upright_points(points: Float[np.ndarray, "n 2"], features: Features) -> Float[np.ndarray, "n 2"]:
+    """The inverse of `colmap_keypoints`, for any points of the image."""
+    return from_raster(points - HALF_PIXEL, features.image_size, features.exif_orientation)
+
+
+def identity(photograph: Photograph, features: Features) -> Identity:
+    """What tells the camera of a photograph from others, as far as the file says."""
+    focal = read_focal_length_px(photograph.path, features.image_size)
+    size = raster_size(features.image_size, features.exif_orientation)
+    return Identity(photograph.name.rpartition("/")[0], size, focal)
+
+
+def colmap_camera(size: tuple[int, int], focal_px: float | None) -> Any:
+    """A camera with COLMAP's priors: the EXIF focal length, else 1.2 times the longer side, which is said to be a guess.
+
+    Args:
+        size: (width, height) in px of the file's raster.
+        focal_px: None: not known.
+    """
+    guess = GUESSED_FOCAL * max(size)
+    camera = require_pycolmap().Camera.create_from_model_name(0, CAMERA_MODEL, focal_px or guess, *size)
+    camera.has_prior_focal_length = focal_px is not None
+    return camera
+
+
+def require_pycolmap() -> ModuleType:
+    """Pycolmap, or MissingDependency with the pip command."""
+    try:
+        import pycolmap
+    except ImportError as error:
+        raise MissingDependency(
+            "COLMAP's databases and models need pycolmap, which isn't installed; "
+            "run: python -m pip install 'tiepoint[collection]'"
+        ) from error
+    return pycolmap
+
+
+@contextmanager
+def quiet_pycolmap() -> Iterator[None]:
+    """Let COLMAP log errors only, and afterwards as before: its log is of the whole process."""
+    log = require_pycolmap().logging
+    before = log.minloglevel
+    log.minloglevel = log.ERROR.value
+    try:
+        yield
+    finally:
+        log.minloglevel = before

@@ -1,0 +1,95 @@
+"""Hidden states and attention weights of LightGlue's dense form, in the order and shapes that transformers gives."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple, cast
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from tiepoint.models.lightglue.assignment import log_assignment_matrix
+from tiepoint.models.lightglue.network import LightGlue, TransformerLayer
+
+
+class Inspection(NamedTuple):
+    """Log scores of all pairs, and what was seen on the way."""
+
+    log_scores: Float[Tensor, "b n+1 n+1"]
+    hidden_states: tuple[Tensor, ...]
+    attentions: tuple[Tensor, ...]
+
+
+def inspect(
+    network: LightGlue,
+    positions: Float[Tensor, "b 2 n p"],
+    descriptors: Float[Tensor, "b 2 n i"],
+    mask: Bool[Tensor, "b 2 n"],
+) -> Inspection:
+    """Run every layer without adaptivity, and keep what transformers calls hidden states and attentions."""
+    b, _, n, _ = positions.shape
+    attention = RecordingAttention(mask)
+    x, rotation = network.embed(positions.flatten(1, 2), descriptors.flatten(1, 2))
+    states: list[Tensor] = []
+    for module in network.transformers:
+        layer = cast(TransformerLayer, module)
+        with _watching(layer) as seen:
+            output = layer(x, rotation, attention)
+        states += [x, seen["after_self"], *seen["self_mlp"], output, *seen["cross_mlp"]]
+        x = output
+    vectors, logits = network.head(-1)(x)
+    (vectors0, vectors1), (logits0, logits1) = vectors.split(n, dim=1), logits.split(n, dim=1)
+    log_scores = log_assignment_matrix(vectors0, vectors1, logits0, logits1, mask[:, 0], mask[:, 1])
+    return Inspection(
+        log_scores, tuple(state.reshape(2 * b, n, -1) for state in states), tuple(attention.seen)
+    )
+
+
+class RecordingAttention:
+    """Dense attention over tokens (b, 2n, …) that writes its weights down, (2b, heads, n, n) a call."""
+
+    def __init__(self, mask: Bool[Tensor, "b 2 n"]) -> None:
+        self.mask = mask
+        self.seen: list[Tensor] = []
+
+    def within(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return self._attend(q, k, v, self.mask)
+
+    def across(self, qk: Tensor, v: Tensor) -> Tensor:
+        return self._attend(qk, self._swapped(qk), self._swapped(v), self.mask.flip(1))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+        q, k, v = (self._by_image(x) for x in (q, k, v))
+        similarity = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+        real = mask.flatten(0, 1)[:, None, None, :]
+        weights = similarity.masked_fill(~real, torch.finfo(similarity.dtype).min).softmax(-1) * real
+        self.seen.append(weights)
+        context = (weights @ v).transpose(1, 2)
+        return context.reshape(self.mask.shape[0], -1, *context.shape[2:])
+
+    def _by_image(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, self.mask.shape[1:]).flatten(0, 1).transpose(1, 2)
+
+    def _swapped(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, self.mask.shape[1:]).flip(1).flatten(1, 2)
+
+
+@contextmanager
+def _watching(layer: TransformerLayer) -> Iterator[dict]:
+    """Catch the output of the self block, and input and output of both MLPs, while the layer runs."""
+    seen: dict = {}
+
+    def keep(name: str, *, with_input: bool) -> Callable:
+        def hook(_module: nn.Module, inputs: tuple, output: Tensor) -> None:
+            seen[name] = (inputs[0], output) if with_input else output
+
+        return hook
+
+    with ExitStack() as hooks:
+        for module, name, with_input in (
+            (layer.self_attn, "after_self", False),
+            (layer.self_attn.ffn, "self_mlp", True),
+            (layer.cross_attn.ffn, "cross_mlp", True),
+        ):
+            hooks.callback(module.register_forward_hook(keep(name, with_input=with_input)).remove)
+        yield seen

@@ -1,0 +1,1 @@
+"""Utilities for files, serialization, configuration and progress."""

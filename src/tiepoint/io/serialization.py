@@ -1,0 +1,76 @@
+"""Named arrays, numbers and texts as .npz or .json files."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tiepoint.errors import InvalidInput
+from tiepoint.io.atomic import check_writable, replacing
+
+FORMATS = (".npz", ".json")
+
+
+def write_contents(contents: dict[str, Any], path: str | os.PathLike[str]) -> Path:
+    """Write a file that appears whole or not at all.
+
+    Args:
+        contents: arrays, numbers, texts, lists and dicts of such by name.
+        path: ends in .npz (NumPy) or .json.
+
+    Returns:
+        The path.
+
+    Raises:
+        InvalidInput: another ending, or the file can't be written.
+    """
+    path = check_format(path)
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".json":
+            temporary.write_text(json.dumps(plain(contents), allow_nan=False), encoding="utf-8")
+        else:
+            arrays: dict[str, Any] = {name: np.asarray(value) for name, value in _flat(contents).items()}
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+    return path
+
+
+def check_format(path: str | os.PathLike[str], *suffixes: str) -> Path:
+    """Find out before the work whether matches can be saved under this name.
+
+    Args:
+        path: where to.
+        suffixes: the endings that will do; none given: .npz and .json.
+
+    Raises:
+        InvalidInput: another ending, or the file can't be written.
+    """
+    target, allowed = Path(path), suffixes or FORMATS
+    if target.suffix.lower() not in allowed:
+        raise InvalidInput(
+            f"can't save matches as {target.name!r}; use a name that ends in {' or '.join(allowed)}"
+        )
+    check_writable(target)
+    return target
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _flat(contents: dict[str, Any]) -> dict[str, Any]:
+    """What an .npz can hold: no None, and of a dict its values, with both names."""
+    flat: dict[str, Any] = {}
+    for name, value in contents.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{inner}": item for inner, item in _flat(value).items()}
+        elif value is not None:
+            flat[name] = value
+    return flat

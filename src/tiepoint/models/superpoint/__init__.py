@@ -1,0 +1,1 @@
+"""SuperPoint (arXiv 1712.07629): network and checkpoint key tables."""

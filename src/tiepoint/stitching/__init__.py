@@ -1,0 +1,1 @@
+"""Panoramas from matched images."""

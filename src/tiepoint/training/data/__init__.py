@@ -1,0 +1,1 @@
+"""Training data: homographic warps, COLMAP reconstructions, ground truth."""

@@ -1,0 +1,275 @@
+"""COLMAP's conventions, its database, and its text files."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pycolmap
+import pytest
+import torch
+from tests.helpers.synthetic_collections import (
+    EXIF_ORIENTATION,
+    FOCAL,
+    NAMES,
+    PLAIN_NAMES,
+    SIZE,
+    make_collection,
+    true_matches,
+    with_wrong_ones,
+)
+
+from tiepoint.collection.collection import Collection
+from tiepoint.collection.export.colmap_database import check_sharing, export_colmap
+from tiepoint.collection.export.colmap_text import export_colmap_text
+from tiepoint.errors import InvalidInput
+from tiepoint.geometry.colmap import (
+    colmap_camera,
+    colmap_keypoints,
+    from_raster,
+    raster_size,
+    to_raster,
+    upright_points,
+)
+from tiepoint.image import read_image
+from tiepoint.types import Features
+
+ORIENTATIONS = pytest.mark.parametrize("orientation", range(1, 9))
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    return make_collection(tmp_path_factory.mktemp("plain"))[0]
+
+
+@pytest.fixture(scope="module")
+def odd_names(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    return make_collection(tmp_path_factory.mktemp("odd"), NAMES)[0]
+
+
+@ORIENTATIONS
+def test_every_pixel_goes_to_where_colmap_reads_it(orientation: int, tmp_path: Path) -> None:
+    """The colour under each upright pixel is the colour that COLMAP has under the mapped one."""
+    raster = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
+    exif = PIL.Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    PIL.Image.fromarray(raster).save(tmp_path / "a.png", exif=exif)
+    upright = read_image(tmp_path / "a.png")
+    width, height = upright.image_size
+    points = np.array([(x, y) for y in range(height) for x in range(width)], np.float32)
+    features = Features(
+        keypoints=torch.from_numpy(points),
+        scores=torch.ones(len(points)),
+        descriptors=torch.ones(len(points), 1),
+        image_size=upright.image_size,
+        exif_orientation=upright.exif_orientation,
+    )
+    theirs = pycolmap.Bitmap.read(str(tmp_path / "a.png"), as_rgb=True)
+    assert (theirs.width, theirs.height) == raster_size(upright.image_size, upright.exif_orientation)
+    x, y = np.floor(colmap_keypoints(features)).astype(int).T  # a pixel's centre is at .5
+    ours = upright.pixels.numpy()[:, points[:, 1].astype(int), points[:, 0].astype(int)].T
+    np.testing.assert_array_equal(theirs.to_array()[y, x], ours)
+    np.testing.assert_allclose(upright_points(colmap_keypoints(features).astype(float), features), points)
+
+
+@ORIENTATIONS
+def test_points_come_back_from_the_raster(orientation: int) -> None:
+    points = np.random.default_rng(1).uniform(0, 100, (20, 2))
+    there = to_raster(points, (300, 200), orientation)
+    np.testing.assert_allclose(from_raster(there, (300, 200), orientation), points)
+
+
+def test_cameras_have_colmaps_priors() -> None:
+    guessed, known = colmap_camera((640, 480), None), colmap_camera((480, 640), 700.0)
+    assert guessed.params.tolist() == [768.0, 320.0, 240.0, 0.0]
+    assert known.params.tolist() == [700.0, 240.0, 320.0, 0.0]
+    assert (guessed.has_prior_focal_length, known.has_prior_focal_length) == (False, True)
+
+
+def test_the_database_holds_what_the_collection_holds(odd_names: Collection) -> None:
+    path = export_colmap(odd_names)
+    with pycolmap.Database.open(str(path)) as database:
+        images = {image.name: image for image in database.read_all_images()}
+        assert list(images) == [photograph.name for photograph in odd_names.photographs]
+        for name, image in images.items():
+            stored = database.read_keypoints(image.image_id)[:, :2]
+            np.testing.assert_array_equal(stored, colmap_keypoints(odd_names.features(name)))
+        for name0, name1 in odd_names.pairs():
+            ids = images[name0].image_id, images[name1].image_id
+            np.testing.assert_array_equal(database.read_matches(*ids), odd_names.matches(name0, name1)[0])
+            geometry = database.read_two_view_geometry(*ids)
+            good = {tuple(match) for match in true_matches(name0, name1).tolist()}
+            assert len(geometry.inlier_matches) > 200
+            assert np.mean([tuple(match) in good for match in geometry.inlier_matches.tolist()]) > 0.99
+    assert [file.name for file in path.parent.iterdir()] == ["database.db"]
+
+
+def test_keypoints_are_half_a_pixel_from_ours(collection: Collection) -> None:
+    features = collection.features("a.jpg")
+    np.testing.assert_array_equal(colmap_keypoints(features), features.keypoints.numpy() + np.float32(0.5))
+
+
+@pytest.mark.parametrize(("cameras", "expected"), [("shared", 2), ("each", 6)])
+def test_photographs_of_one_folder_share_a_camera_or_not(
+    collection: Collection, cameras: str, expected: int, tmp_path: Path
+) -> None:
+    path = export_colmap(collection, tmp_path / "d.db", cameras=cameras)
+    with pycolmap.Database.open(str(path)) as database:
+        assert database.num_cameras() == expected
+        assert database.num_rigs() == expected
+        assert database.num_frames() == database.num_images() == 6
+        by_folder = {image.name.rpartition("/")[0]: image.camera_id for image in database.read_all_images()}
+    assert len(set(by_folder.values())) == 2
+
+
+def test_pairs_that_werent_verified_are_estimated_from_all_matches(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, PLAIN_NAMES[:2], verify=False)
+    with pycolmap.Database.open(str(export_colmap(collection))) as database:
+        (geometry,) = database.read_two_view_geometries()[1]
+    everything = len(with_wrong_ones(true_matches("a.jpg", "b.jpg")))
+    assert 200 < len(geometry.inlier_matches) < everything
+
+
+def test_a_database_that_is_there_is_replaced(collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "d.db").write_text("no database")
+    with pycolmap.Database.open(str(export_colmap(collection, tmp_path / "d.db"))) as database:
+        assert database.num_images() == 6
+
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+def test_what_a_killed_program_left_beside_a_database_is_removed(
+    collection: Collection, tmp_path: Path
+) -> None:
+    """SQLite reads a write-ahead log before the database, whosever it is."""
+    left = kill_within_a_change(tmp_path)
+    path = export_colmap(collection, tmp_path / "d.db")
+    (tmp_path / "d.db-journal").touch()
+    assert export_colmap(collection, path) == path
+    assert left
+    assert [file.name for file in tmp_path.iterdir()] == ["d.db"]
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM images").fetchone() == (6,)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+def kill_within_a_change(folder: Path) -> list[Path]:
+    """A database whose last changes are in its log alone; the files of the log."""
+    path = folder / "d.db"
+    open_one = "database = sqlite3.connect(sys.argv[1]); database.execute('PRAGMA journal_mode=WAL')"
+    change = "database.execute('CREATE TABLE images (id)'); database.commit()"
+    program = f"import os, sqlite3, sys; {open_one}; {change}; os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    return [found for ending in COMPANIONS if (found := path.with_name(path.name + ending)).exists()]
+
+
+def test_an_export_that_fails_leaves_nothing(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "d.db").write_text("the former one")
+    (tmp_path / "d.db-wal").write_text("its log")
+
+    def fail(file: Any, *_: object) -> None:
+        name = next(path.name for path in tmp_path.glob(".tiepoint-*.db"))
+        (tmp_path / f"{name}-journal").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tiepoint.collection.export.colmap_database._write_pairs", fail)
+    with pytest.raises(KeyboardInterrupt):
+        export_colmap(collection, tmp_path / "d.db")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["d.db", "d.db-wal"]
+    assert (tmp_path / "d.db").read_text() == "the former one"
+
+
+def test_colmaps_log_is_as_loud_afterwards_as_before(collection: Collection, tmp_path: Path) -> None:
+    before = pycolmap.logging.minloglevel
+    export_colmap(collection, tmp_path / "d.db")
+    assert pycolmap.logging.minloglevel == before
+
+
+def test_unknown_sharing_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="cameras must be 'shared' or 'each', but is 'some'"):
+        check_sharing("some")
+
+
+def test_a_folder_that_isnt_there_is_named(collection: Collection, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"the folder .*missing doesn't exist"):
+        export_colmap(collection, tmp_path / "missing" / "d.db")
+
+
+def read_text(folder: Path, name: str) -> tuple[np.ndarray, int]:
+    """Keypoints of a feature file, and the number of its descriptors' columns, as COLMAP's tutorial says."""
+    head, *lines = (folder / "features" / f"{name}.txt").read_text().splitlines()
+    rows = np.array([line.split() for line in lines], np.float64)
+    assert head == f"{len(rows)} 128"
+    return rows[:, :2].astype(np.float32), rows.shape[1] - 4
+
+
+def read_match_text(path: Path) -> dict[tuple[str, str], list[list[int]]]:
+    found = {}
+    for block in path.read_text(encoding="utf-8").split("\n\n")[:-1]:
+        names, *lines = block.splitlines()
+        found[tuple(names.split())] = [[int(word) for word in line.split()] for line in lines]
+    return found
+
+
+def test_text_files_hold_what_the_collection_holds(collection: Collection) -> None:
+    folder = export_colmap_text(collection)
+    for photograph in collection.photographs:
+        keypoints, columns = read_text(folder, photograph.name)
+        assert columns == 128
+        np.testing.assert_array_equal(keypoints, colmap_keypoints(collection.features(photograph.name)))
+    matches, verified = (read_match_text(folder / name) for name in ("matches.txt", "verified.txt"))
+    assert list(matches) == list(verified) == list(collection.pairs())
+    for pair in collection.pairs():
+        assert matches[pair] == collection.matches(*pair)[0].tolist()
+        assert verified[pair] == collection.matches(*pair)[0][collection.verified(*pair).inliers].tolist()
+
+
+def test_the_text_gives_the_same_model_as_the_database(collection: Collection, tmp_path: Path) -> None:
+    """COLMAP makes its own images and cameras, takes keypoints and matches of the text, and verifies them itself."""
+    ours = export_colmap(collection, cameras="each")
+    folder, theirs = export_colmap_text(collection), tmp_path / "text.db"
+    photos = collection.folder.parent / "photos"
+    pycolmap.Database.open(str(theirs)).close()
+    pycolmap.import_images(str(theirs), str(photos), pycolmap.CameraMode.PER_IMAGE)
+    with pycolmap.Database.open(str(theirs)) as database:
+        ids = {image.name: image.image_id for image in database.read_all_images()}
+        for name, number in ids.items():
+            database.write_keypoints(number, read_text(folder, name)[0])
+        for (name0, name1), matches in read_match_text(folder / "verified.txt").items():
+            database.write_matches(ids[name0], ids[name1], np.array(matches, np.uint32))
+    (tmp_path / "pairs.txt").write_text("".join(f"{name0} {name1}\n" for name0, name1 in collection.pairs()))
+    pycolmap.verify_matches(str(theirs), str(tmp_path / "pairs.txt"))
+    models = [model_of(database, photos, tmp_path / database.stem) for database in (ours, theirs)]
+    for name in ids:
+        assert all(model.find_image_with_name(name).has_pose for model in models)
+    centres = [np.array([m.find_image_with_name(n).projection_center() for n in ids]) for m in models]
+    similarity = pycolmap.estimate_sim3d(*centres)
+    moved = np.array([similarity * centre for centre in centres[0]])
+    extent = np.linalg.norm(np.ptp(centres[1], axis=0))
+    assert np.linalg.norm(moved - centres[1], axis=1).max() < 0.005 * extent
+    assert models[0].num_points3D() == pytest.approx(models[1].num_points3D(), abs=5)
+
+
+def model_of(database: Path, photos: Path, folder: Path) -> pycolmap.Reconstruction:
+    folder.mkdir()
+    options = pycolmap.IncrementalPipelineOptions(random_seed=0, num_threads=1)
+    return pycolmap.incremental_mapping(str(database), str(photos), str(folder), options)[0]
+
+
+def test_names_with_spaces_are_refused_in_text(odd_names: Collection) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"can't hold names with spaces, but 1 have some, such as 'b b.jpg'"
+    ):
+        export_colmap_text(odd_names)
+
+
+def test_the_scene_is_what_the_tests_think(collection: Collection) -> None:
+    assert collection.features("a.jpg").image_size == SIZE
+    assert max(SIZE) < FOCAL

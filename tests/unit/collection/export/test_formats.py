@@ -1,0 +1,175 @@
+"""hloc's HDF5 files, NumPy files and Parquet tables: each read back by somebody else's reader."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow.parquet
+import pytest
+from tests.helpers.synthetic_collections import NAMES, PLAIN_NAMES, make_collection
+
+from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.export.hloc import export_hloc, pair_group
+from tiepoint.collection.report.html_view import write_view
+from tiepoint.collection.sfm.reconstruction import reconstruct
+from tiepoint.errors import InvalidInput, MissingDependency
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    """Without the name that hloc can't tell from another."""
+    return make_collection(tmp_path_factory.mktemp("few"), [name for name in NAMES if name != "sub-d.jpg"])[0]
+
+
+@pytest.fixture(scope="module")
+def unverified(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    return make_collection(tmp_path_factory.mktemp("unverified"), PLAIN_NAMES[:3], verify=False)[0]
+
+
+def points_of(collection: Collection, pair: tuple[str, str], side: int) -> np.ndarray:
+    return collection.features(pair[side]).keypoints.numpy()[collection.matches(*pair)[0][:, side]]
+
+
+def test_hloc_reads_features(collection: Collection) -> None:
+    with h5py.File(export_hloc(collection) / "features.h5") as file:
+        for photograph in collection.photographs:
+            features, group = collection.features(photograph.name), file[photograph.name]
+            np.testing.assert_array_equal(group["keypoints"], features.keypoints)
+            np.testing.assert_array_equal(group["descriptors"], features.descriptors.T)
+            np.testing.assert_array_equal(group["scores"], features.scores)
+            assert tuple(group["image_size"]) == features.image_size
+
+
+def hloc_matches(file: h5py.File, name0: str, name1: str) -> tuple[np.ndarray, np.ndarray]:
+    """What hloc's `get_matches` does: find the pair in either order, keep what isn't -1."""
+    names = [name.replace("/", "-") for name in (name0, name1)]
+    pair = "/".join(names)
+    reverse = pair not in file
+    group = file["/".join(names[::-1])] if reverse else file[pair]
+    matches0 = group["matches0"][()]
+    found = np.flatnonzero(matches0 != -1)
+    matches = np.stack([found, matches0[found]], axis=1)
+    return (matches[:, ::-1] if reverse else matches), group["matching_scores0"][()][found]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_hloc_reads_matches(collection: Collection, reverse: bool) -> None:
+    with h5py.File(export_hloc(collection) / "matches.h5") as file:
+        for pair in collection.pairs():
+            matches, scores = hloc_matches(file, *(pair[::-1] if reverse else pair))
+            ours, our_scores = collection.matches(*pair)
+            by_first = np.argsort(ours[:, 0])
+            np.testing.assert_array_equal(matches[:, ::-1] if reverse else matches, ours[by_first])
+            np.testing.assert_array_equal(scores, our_scores[by_first])
+
+
+def test_names_that_hloc_cant_tell_apart_are_named(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, NAMES)
+    with pytest.raises(
+        InvalidInput, match=r"can't tell 'sub-d.jpg' from 'sub/d.jpg'|can't tell 'sub/d.jpg' from 'sub-d.jpg'"
+    ):
+        export_hloc(collection)
+    assert not (collection.folder / "exports").exists()
+
+
+def test_the_group_of_a_pair_is_hlocs() -> None:
+    assert pair_group("a/b.jpg", "c d.jpg") == "a-b.jpg/c d.jpg"
+
+
+def test_numpy_files_hold_every_pair(collection: Collection) -> None:
+    folder = export_as(collection, "npz")
+    lines = [json.loads(line) for line in (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(line["image0"], line["image1"]) for line in lines] == list(collection.pairs())
+    for line in lines:
+        pair = line["image0"], line["image1"]
+        with np.load(folder / line["file"]) as found:
+            assert (str(found["image0"]), str(found["image1"])) == pair
+            np.testing.assert_array_equal(found["matches"], collection.matches(*pair)[0])
+            np.testing.assert_array_equal(found["points1"], points_of(collection, pair, 1))
+            estimate = collection.verified(*pair)
+            np.testing.assert_array_equal(found["inliers"], estimate.inliers)
+            np.testing.assert_array_equal(found["fundamental"], estimate.matrix)
+            assert found["scores"].dtype == np.float32
+            assert len(found["matches"]) == line["matches"]
+
+
+def test_numpy_files_without_verification_have_no_inliers(unverified: Collection) -> None:
+    with np.load(export_as(unverified, "npz") / "1" / "2.npz") as found:
+        assert not {"inliers", "fundamental"} & set(found)
+
+
+def test_the_table_has_a_row_a_match(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiepoint.collection.export.formats.PAIRS_A_GROUP", 4)
+    table = pyarrow.parquet.read_table(export_as(collection, "parquet")).to_pydict()
+    expected: dict[str, list] = {name: [] for name in table}
+    for pair in collection.pairs():
+        (matches, scores), inliers = collection.matches(*pair), collection.verified(*pair).inliers
+        for side in (0, 1):
+            expected[f"image{side}"] += [pair[side]] * len(matches)
+            expected[f"index{side}"] += matches[:, side].tolist()
+            expected[f"x{side}"] += points_of(collection, pair, side)[:, 0].tolist()
+            expected[f"y{side}"] += points_of(collection, pair, side)[:, 1].tolist()
+        expected["score"] += scores.tolist()
+        expected["inlier"] += inliers.tolist()
+    assert table == expected
+    assert len(table["score"]) > 1000
+
+
+def test_a_table_of_unverified_pairs_doesnt_know_inliers(unverified: Collection, tmp_path: Path) -> None:
+    table = pyarrow.parquet.read_table(export_as(unverified, "parquet", tmp_path / "m.parquet"))
+    assert table.column("inlier").null_count == table.num_rows > 0
+
+
+def test_a_folder_whose_name_is_no_text(collection: Collection, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.symlink_to(collection.folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    opened = open_collection(folder)
+    assert all(
+        export_as(opened, form).exists() for form in EXPORTS if form != "colmap-text"
+    )  # spaces in names
+    assert reconstruct(opened).success
+    assert json.loads((folder / "colmap" / "reconstruction.json").read_text())["folder"].startswith(
+        str(folder)
+    )
+    assert write_view(opened).is_file()
+
+
+@pytest.mark.parametrize("form", ["colmap", "colmap-text", "hloc", "npz", "parquet"])
+def test_a_collection_without_matches_can_be_written(form: str, tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, PLAIN_NAMES[:1])
+    assert export_as(collection, form).exists()
+    assert form in EXPORTS
+
+
+def test_unknown_formats_and_options_are_refused(collection: Collection) -> None:
+    with pytest.raises(InvalidInput, match=r"form must be one of colmap, .*, but is 'csv'"):
+        export_as(collection, "csv")
+    with pytest.raises(InvalidInput, match="cameras is an option of colmap only"):
+        export_as(collection, "npz", cameras="each")
+
+
+def test_a_place_that_cant_be_is_refused(collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InvalidInput, match=r"can't make .*; name another place"):
+        export_as(collection, "hloc", tmp_path / "file" / "folder")
+    with pytest.raises(InvalidInput, match="it is a folder"):
+        export_as(collection, "parquet", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("form", "library"), [("parquet", "pyarrow"), ("hloc", "h5py"), ("colmap", "pycolmap")]
+)
+def test_a_missing_library_is_named(
+    form: str, library: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.photographs  # noqa: B018 (the store needs h5py itself)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingDependency, match="pip install"):
+        export_as(collection, form)

@@ -1,0 +1,179 @@
+"""Photographs that look alike, by descriptors that are made up: every scene has its own."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tiepoint.collection.images import Photograph
+from tiepoint.collection.pairs import retrieval
+from tiepoint.collection.pairs.retrieval import nearest_images, nearest_to, train_centroids, vlad
+from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.errors import MissingDependency
+from tiepoint.types import Features
+
+SCENES, PHOTOGRAPHS = 6, 24
+"""Photograph i is of scene i modulo 6, so four are of each."""
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def descriptors() -> list[np.ndarray]:
+    """Of 24 photographs: 60 of 80 points of the scene, with noise, and 40 that are everywhere."""
+    random = np.random.default_rng(0)
+    scenes = [unit(random.standard_normal((80, 16))) for _ in range(SCENES)]
+    everywhere = unit(random.standard_normal((40, 16)))
+    return [
+        unit(
+            np.concatenate([random.permutation(scenes[index % SCENES])[:60], everywhere])
+            + 0.1 * random.standard_normal((100, 16))
+        )
+        for index in range(PHOTOGRAPHS)
+    ]
+
+
+def test_the_nearest_are_of_the_same_scene(descriptors: list[np.ndarray]):
+    found = nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
+    expected = [
+        [j for j in range(PHOTOGRAPHS) if j != i and j % SCENES == i % SCENES] for i in range(PHOTOGRAPHS)
+    ]
+    assert np.sort(found).tolist() == expected
+
+
+def test_twice_the_same(descriptors: list[np.ndarray]):
+    first, second = (nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 9) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_blocks_change_nothing(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+    whole = nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 9)
+    monkeypatch.setattr("tiepoint.collection.pairs.retrieval.BLOCK", 5)
+    assert np.array_equal(nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 9), whole)
+
+
+def test_learnt_from_some_photographs_only(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tiepoint.collection.pairs.retrieval.SAMPLED_IMAGES", 18)
+    found = nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
+    assert (found % SCENES == np.arange(PHOTOGRAPHS)[:, None] % SCENES).mean() > 0.9
+
+
+def test_nobody_is_its_own_neighbour_even_among_equals(descriptors: list[np.ndarray]):
+    found = nearest_images(lambda _: descriptors[0], 9, 4)
+    assert found.shape == (9, 4)
+    assert not (found == np.arange(9)[:, None]).any()
+    assert [len(set(row)) for row in found.tolist()] == [4] * 9
+
+
+@pytest.mark.parametrize("count", [1, 3, 50])
+def test_without_descriptors_there_are_no_neighbours(descriptors: list[np.ndarray], count: int):
+    blank = {2, 7}
+    empty = np.empty((0, 16), np.float32)
+    found = nearest_images(lambda index: empty if index in blank else descriptors[index], 10, count)
+    assert found.shape == (10, min(count, 9))
+    assert (found[sorted(blank)] == -1).all()
+    others = np.delete(found, sorted(blank), axis=0)
+    assert not np.isin(others, sorted(blank)).any()
+    assert ((others >= 0).sum(axis=1) == min(count, 7)).all()
+
+
+def test_those_nearest_to_one_are_looked_up_alone(
+    descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    """Also where some have no descriptors: places in the index aren't numbers of photographs."""
+    blank, empty = {2, 7}, np.empty((0, 16), np.float32)
+
+    def descriptors_of(index: int) -> np.ndarray:
+        return empty if index in blank else descriptors[index]
+
+    everything = nearest_images(descriptors_of, PHOTOGRAPHS, 5)
+    search, rows = retrieval._search, []
+    monkeypatch.setattr(
+        retrieval, "_search", lambda index, block, k: rows.append(len(block)) or search(index, block, k)
+    )
+    for query in (0, 8, PHOTOGRAPHS - 1):
+        assert nearest_to(query, descriptors_of, PHOTOGRAPHS, 5).tolist() == everything[query].tolist()
+    assert rows == [1, 1, 1]
+    assert nearest_to(2, descriptors_of, PHOTOGRAPHS, 5).tolist() == []
+    assert len(nearest_to(8, descriptors_of, PHOTOGRAPHS, 50)) == PHOTOGRAPHS - 3
+    assert nearest_to(0, lambda _: empty, 3, 5).tolist() == []
+    assert nearest_to(0, descriptors.__getitem__, 1, 5).tolist() == []
+
+
+@pytest.mark.parametrize("images", [0, 1, 2])
+def test_nothing_to_look_for(descriptors: list[np.ndarray], images: int):
+    empty = np.empty((0, 16), np.float32)
+    neighbours = max(images - 1, 0)
+    assert nearest_images(lambda _: empty, images, 5).shape == (images, neighbours)
+    assert nearest_images(descriptors.__getitem__, images, 5).shape == (images, neighbours)
+
+
+def test_one_descriptor_each():
+    found = nearest_images(lambda index: np.eye(4, dtype=np.float32)[index // 2][None], 8, 1)
+    assert found[:, 0].tolist() == [1, 0, 3, 2, 5, 4, 7, 6]
+
+
+def test_descriptors_are_read_three_times_at_most(descriptors: list[np.ndarray]):
+    read: list[int] = []
+
+    def descriptors_of(index: int) -> np.ndarray:
+        read.append(index)
+        return descriptors[index]
+
+    nearest_images(descriptors_of, PHOTOGRAPHS, 3)
+    assert max(map(read.count, range(PHOTOGRAPHS))) <= 3
+
+
+def test_a_vlad_worked_out_by_hand():
+    centroids = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
+    found = vlad(np.array([[0.8, 0.6], [0.8, -0.6], [0.6, 0.8]], np.float32), centroids)
+    # to the first centroid: (-0.2, 0.6) + (-0.2, -0.6); to the second: (0.6, -0.2); to the third: nothing
+    second = np.array([0.6, -0.2]) / np.hypot(0.6, 0.2)
+    assert found == pytest.approx(np.array([-1, 0, *second, 0, 0]) / np.sqrt(2), abs=1e-6)
+
+
+def test_the_vlad_of_nothing():
+    assert not vlad(np.empty((0, 2), np.float32), np.eye(2, dtype=np.float32)).any()
+
+
+@pytest.mark.parametrize(("count", "centroids"), [(3, 1), (80, 2), (400, 5)])
+def test_few_descriptors_make_few_centroids(count: int, centroids: int):
+    descriptors = np.random.default_rng(0).standard_normal((count, 3)).astype(np.float32)
+    assert train_centroids(descriptors, 5).shape == (centroids, 3)
+
+
+def test_pairs_go_by_names(descriptors: list[np.ndarray]):
+    photographs = [
+        Photograph(name=f"{index}", path=Path("a.jpg"), digest="0" * 16, image_size=(8, 6))
+        for index in range(6)
+    ]
+    found = choose_pairs(PairChoice("retrieval", "1"), photographs, features_of=features_of(descriptors))
+    assert list(found) == [("0", "3"), ("2", "4")]
+    assert [line.partition(":")[0] for line in found.problems] == ["1", "5"]
+
+
+def features_of(descriptors: list[np.ndarray]) -> Callable[[str], Features]:
+    """0 and 3, 2 and 4 are of one scene; 1 and 5 are empty."""
+    scenes = {"0": 0, "3": SCENES, "2": 1, "4": SCENES + 1}
+
+    def features(name: str) -> Features:
+        rows = descriptors[scenes[name]] if name in scenes else np.empty((0, 16), np.float32)
+        return Features(
+            keypoints=torch.zeros(len(rows), 2),
+            scores=torch.ones(len(rows)),
+            descriptors=torch.from_numpy(rows),
+            image_size=(8, 6),
+        )
+
+    return features
+
+
+def test_without_faiss(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingDependency, match="pip install faiss-cpu"):
+        nearest_images(descriptors.__getitem__, 2, 1)

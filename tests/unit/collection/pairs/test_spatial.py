@@ -1,0 +1,71 @@
+"""Distances on the Earth, and nearest neighbours by them."""
+
+import numpy as np
+import pytest
+
+from tiepoint.collection.pairs.spatial import distance_m, nearest_positions
+from tiepoint.image.exif import Position
+
+PARIS, LONDON, SYDNEY = Position(48.8566, 2.3522), Position(51.5074, -0.1278), Position(-33.8688, 151.2093)
+
+
+@pytest.mark.parametrize(
+    ("place0", "place1", "kilometres"),
+    [
+        (PARIS, LONDON, 343.6),  # by the geodesic on WGS 84: 343.9
+        (PARIS, SYDNEY, 16_960),
+        (Position(0, 0), Position(0, 180), 20_015.1),
+        (Position(90, 0), Position(90, 77), 0),
+    ],
+    ids=["paris-london", "paris-sydney", "half-way-round", "pole"],
+)
+def test_known_distances(place0: Position, place1: Position, kilometres: float):
+    assert distance_m(place0, place1) / 1000 == pytest.approx(kilometres, rel=1e-3, abs=1e-6)
+    assert distance_m(place0, place1) == distance_m(place1, place0)
+
+
+def test_millimetres_can_be_told_apart():
+    step = 1e-3 / 6_371_008.8 * 180 / np.pi
+    assert distance_m(Position(48, 2), Position(48 + step, 2)) == pytest.approx(1e-3, rel=1e-3)
+    positions = [
+        Position(48, 2),
+        Position(48 + 3 * step, 2),
+        Position(48 + step, 2),
+        Position(48 - 1.5 * step, 2),
+    ]
+    assert nearest_positions(positions, 3)[0].tolist() == [2, 3, 1]
+
+
+def test_across_the_date_line_and_the_pole():
+    positions = [
+        Position(0, 179.9),
+        Position(0, -179.9),
+        Position(0, 179),
+        Position(89.9, 0),
+        Position(89.9, 180),
+    ]
+    found = nearest_positions(positions, 1)[:, 0].tolist()
+    assert found == [1, 0, 0, 4, 3]
+
+
+@pytest.mark.parametrize("entries", [1, 300, 4_000_000])
+def test_the_order_is_that_of_the_distances(entries: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tiepoint.collection.pairs.spatial.ENTRIES", entries)
+    random = np.random.default_rng(1)
+    positions = [Position(*place) for place in random.uniform((-90, -180), (90, 180), (60, 2))]
+    expected = [
+        sorted((j for j in range(60) if j != i), key=lambda j, i=i: distance_m(positions[i], positions[j]))[
+            :7
+        ]
+        for i in range(60)
+    ]
+    assert nearest_positions(positions, 7).tolist() == expected
+
+
+def test_equal_places_go_to_the_lower_index():
+    assert nearest_positions([PARIS] * 4, 2).tolist() == [[1, 2], [0, 2], [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(("places", "neighbours"), [(0, 0), (1, 0), (2, 1), (3, 2)])
+def test_fewer_places_than_asked_for(places: int, neighbours: int):
+    assert nearest_positions([PARIS] * places, 9).shape == (places, neighbours)

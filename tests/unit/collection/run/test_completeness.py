@@ -1,0 +1,173 @@
+"""What a collection lacks: all writers leave it out, write the rest, and say so in one line with what to do."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import pycolmap
+import pytest
+from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
+
+from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.report.html_view import write_view
+from tiepoint.collection.report.statistics import count_photographs
+from tiepoint.collection.run.completeness import find_gaps
+from tiepoint.collection.sfm.reconstruction import reconstruct
+from tiepoint.collection.state import write_state
+from tiepoint.collection.stores import Stores
+from tiepoint.errors import StoreError
+
+WRITERS: dict[str, Callable[[Collection], object]] = {
+    **{form: lambda collection, form=form: export_as(collection, form) for form in EXPORTS},
+    "reconstruct": reconstruct,
+    "view": write_view,
+}
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    """Of a run that verified; a shard a photograph."""
+    made, _ = make_collection(tmp_path)
+    made.state.options["verify"] = True
+    write_state(made.folder, made.state)
+    store = Stores.open(made.state.stores, made.state.settings).features
+    records = {photo.key: store.read("features", photo.key) for photo in made.photographs}
+    for path in made.folder.glob("stores/features-*/features/*.h5"):
+        path.unlink()
+    for key, record in records.items():
+        store.write("features", {key: record})
+    return open_collection(made.folder)
+
+
+def damage(folder: Path, kind: str) -> Path:
+    path = sorted(folder.glob(f"stores/{kind}-*/{kind}/*.h5"))[0]
+    path.write_bytes(path.read_bytes()[:-100])
+    return path
+
+
+def told(folder: Path, write: Callable[[Collection], object]) -> list[str]:
+    """What is told when something is written."""
+    lines: list[str] = []
+    write(open_collection(folder, tell=lines.append))
+    return lines
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_nothing_is_said_where_nothing_is_missing(
+    collection: Collection, writer: str, caplog: pytest.LogCaptureFixture
+):
+    assert told(collection.folder, WRITERS[writer]) == []
+    WRITERS[writer](collection)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_damaged_features_leave_out_a_photograph_and_its_pairs(collection: Collection, writer: str):
+    damage(collection.folder, "features")
+    (line,) = told(collection.folder, WRITERS[writer])
+    assert "1 of 6 photographs without features, such as '" in line
+    assert "5 of 15 chosen pairs without matches or features" in line
+    assert f"`tiepoint collection verify {collection.folder}` makes what is missing" in line
+
+
+def test_pairs_have_the_features_of_both_photographs(collection: Collection):
+    damage(collection.folder, "features")
+    opened = open_collection(collection.folder)
+    names = {photograph.name for photograph in opened.photographs}
+    assert len(names) == 5
+    pairs = list(opened.pairs())
+    assert len(pairs) == 10
+    assert {name for pair in pairs for name in pair} == names
+    assert set(count_photographs(opened, None)[0]) == names
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_damaged_matches_leave_out_a_pair(collection: Collection, writer: str):
+    damage(collection.folder, "matches")
+    (line,) = told(collection.folder, WRITERS[writer])
+    assert (
+        "isn't complete: 1 of 15 chosen pairs without matches or features; `tiepoint collection ver" in line
+    )
+
+
+def test_what_there_is_is_written(collection: Collection):
+    damage(collection.folder, "matches")
+    opened = open_collection(collection.folder)
+    index = export_as(opened, "npz") / "pairs.jsonl"
+    assert len(index.read_text().splitlines()) == 14
+    with h5py.File(export_as(opened, "hloc") / "matches.h5") as file:
+        assert sum(len(group) for group in file.values()) == 14
+    with pycolmap.Database.open(str(export_as(opened, "colmap"))) as database:
+        assert database.num_matched_image_pairs() == 14
+
+
+def test_the_log_is_told_where_nobody_else_wants_to_be(
+    collection: Collection, caplog: pytest.LogCaptureFixture
+):
+    damage(collection.folder, "matches")
+    opened = open_collection(collection.folder)
+    assert len(list(opened.pairs())) == 14
+    caplog.clear()
+    export_as(opened, "npz")
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == find_gaps(opened)
+
+
+def test_the_page_says_what_it_lacks(collection: Collection):
+    damage(collection.folder, "matches")
+    page = write_view(collection).read_text(encoding="utf-8")
+    assert '<p class="missing">' in page
+    assert "1 of 15 chosen pairs without matches or features" in page
+
+
+def test_matches_that_nobody_verified_though_it_was_asked_for(collection: Collection):
+    damage(collection.folder, "verified")
+    (line,) = told(collection.folder, WRITERS["npz"])
+    assert "1 of 15 matched pairs not verified, so that all matches count" in line
+
+
+def test_a_run_that_was_killed_before_it_chose_its_pairs(collection: Collection):
+    (collection.folder / "pairs.txt").unlink()
+    (line,) = told(collection.folder, WRITERS["npz"])
+    assert "the last run ended before it chose its pairs among these photographs" in line
+
+
+def test_a_run_that_was_killed_while_it_extracted(collection: Collection):
+    new = replace(collection.state.photographs[0], name="new.jpg", digest="f" * 16)
+    write_state(
+        collection.folder,
+        replace(collection.state, photographs=(*collection.state.photographs, new)),
+    )
+    (line,) = told(collection.folder, WRITERS["npz"])
+    assert "1 of 7 photographs without features, such as 'new.jpg'" in line
+
+
+def test_verification_that_nobody_wanted_is_no_gap_and_no_remedy(tmp_path: Path):
+    collection, _ = make_collection(tmp_path, PLAIN_NAMES[:3], verify=False)
+    collection.state.options["verify"] = False
+    write_state(collection.folder, collection.state)
+    assert find_gaps(collection) == ""
+    damage(collection.folder, "matches")
+    assert f"`tiepoint collection match {collection.folder}`" in find_gaps(open_collection(collection.folder))
+
+
+def test_damage_that_shows_while_it_is_read_is_named_with_what_to_do(collection: Collection):
+    names = [photograph.name for photograph in collection.photographs]  # looks through the store
+    path = damage(collection.folder, "features")
+    with pytest.raises(StoreError, match=rf"{path.name} is damaged.*`tiepoint collection verify ") as caught:
+        list(map(collection.features, names))
+    assert "same command" not in str(caught.value)
+
+
+def test_damage_that_shows_at_once_is_logged_with_what_to_do(
+    collection: Collection, caplog: pytest.LogCaptureFixture
+):
+    path = damage(collection.folder, "features")
+    assert len(open_collection(collection.folder).photographs) == 5
+    assert path.name in caplog.text
+    assert "`tiepoint collection verify " in caplog.text
+    assert "made again" not in caplog.text

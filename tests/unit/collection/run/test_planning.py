@@ -1,0 +1,114 @@
+"""Units of work: all that is missing, each once, the same from run to run."""
+
+from pathlib import Path
+
+import pytest
+
+from tiepoint.collection.images import Photograph
+from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
+from tiepoint.collection.run.planning import TILE, MatchUnit, plan_extraction, plan_matching
+from tiepoint.feature_store.keys import KeySet, pair_key
+
+
+def collection(count: int, contents: str = "") -> list[Photograph]:
+    """Photographs of different contents, or of those that letters stand for."""
+    digests = [f"{ord(letter):016x}" for letter in contents] or [f"{index:016x}" for index in range(count)]
+    return [
+        Photograph(name=f"{index:05d}.jpg", path=Path("a.jpg"), digest=digest, image_size=(8, 6))
+        for index, digest in enumerate(digests)
+    ]
+
+
+def exhaustive(count: int) -> ChosenPairs:
+    return choose_pairs(read_pair_choice("exhaustive"), collection(count))
+
+
+def keys(photographs: list[Photograph]) -> list[str]:
+    return [photograph.key for photograph in photographs]
+
+
+def pair_keys(units: list[MatchUnit]) -> list[str]:
+    return [pair_key(pair) for unit in units for pair in unit.pairs]
+
+
+def test_photographs_in_order_and_some_at_a_time():
+    photographs = collection(10)
+    units = list(plan_extraction(photographs, size=4))
+    assert [len(unit.photographs) for unit in units] == [4, 4, 2]
+    assert [photograph for unit in units for photograph in unit.photographs] == photographs
+
+
+def test_what_is_done_is_left_out_and_units_stay_the_same():
+    photographs = collection(10)
+    done = KeySet(keys([photographs[i] for i in (0, 4, 5, 6, 7)]))
+    units = list(plan_extraction(photographs, done, size=4))
+    assert [unit.photographs for unit in units] == [tuple(photographs[1:4]), tuple(photographs[8:])]
+
+
+def test_equal_contents_stand_together_in_one_unit():
+    photographs = collection(7, contents="abcabda")
+    units = list(plan_extraction(photographs, size=3))
+    contents = ["".join(chr(int(photograph.digest, 16)) for photograph in unit.photographs) for unit in units]
+    assert contents == ["aaa", "bbc", "d"]
+
+
+def test_another_name_of_a_content_that_is_done_is_still_to_be_done():
+    photographs = collection(2, contents="aa")
+    (unit,) = plan_extraction(photographs, KeySet(keys(photographs[:1])))
+    assert unit.photographs == (photographs[1],)
+
+
+def test_all_done():
+    photographs = collection(5)
+    pairs = exhaustive(5)
+    done = KeySet(pair_keys(list(plan_matching(pairs))))
+    assert list(plan_extraction(photographs, KeySet(keys(photographs)))) == []
+    assert list(plan_matching(pairs, done)) == []
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_nothing_to_match(count: int):
+    assert list(plan_extraction(collection(0))) == []
+    assert list(plan_matching(exhaustive(count))) == []
+
+
+def test_pairs_are_those_of_the_choice():
+    pairs = exhaustive(9)
+    units = list(plan_matching(pairs, size=10))
+    names = {tuple(key.partition("@")[0] for key in pair) for unit in units for pair in unit.pairs}
+    assert [len(unit.pairs) for unit in units] == [10, 10, 10, 6]
+    assert names == set(pairs)
+
+
+def test_units_of_pairs_stay_the_same_whatever_is_done():
+    pairs = exhaustive(30)
+    units = list(plan_matching(pairs, size=50))
+    done = KeySet(pair_keys(units[:2]) + pair_keys(units[4:5])[:7])
+    rest = list(plan_matching(pairs, done, size=50))
+    assert rest == [*units[2:4], MatchUnit(units[4].pairs[7:]), *units[5:]]
+
+
+def test_few_photographs_are_needed_at_once():
+    count = 5 * TILE
+    needed = [
+        len({key for pair in unit.pairs for key in pair})
+        for unit in plan_matching(exhaustive(count), size=512)
+    ]
+    in_order = [
+        len({key for pair in chunk for key in pair}) for chunk in chunks(list(exhaustive(count)), 512)
+    ]
+    assert max(needed) <= 2 * TILE + 2 * 512 // TILE
+    assert max(in_order) > 2 * max(needed)
+
+
+def chunks(items: list[tuple[str, str]], size: int) -> list[list[tuple[str, str]]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def test_a_photograph_more_touches_few_of_the_units():
+    """New pairs fill the units that they belong to, and don't make units of one pair."""
+    before, after = exhaustive(200), exhaustive(201)
+    done = KeySet(pair_keys(list(plan_matching(before))))
+    units = list(plan_matching(after, done))
+    assert sum(len(unit.pairs) for unit in units) == 200
+    assert len(units) < 20

@@ -1,0 +1,188 @@
+"""Features or matches that are made again and come out otherwise: what was made of the former ones is made again too."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.helpers.small_collections import QUICK, assert_same_collections, write_photographs
+
+from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.images import Photograph
+from tiepoint.collection.run import stages, tasks
+from tiepoint.collection.run.provenance import keypoints_digest
+from tiepoint.collection.run.runner import match_collection
+from tiepoint.collection.stores import Stores
+from tiepoint.errors import StoreError
+from tiepoint.feature_store.hdf5_shard import read_header
+from tiepoint.types import Features
+
+REDONE = "view 2.png"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return write_photographs(tmp_path / "photos", 4)
+
+
+@pytest.fixture
+def out(photos: Path) -> Path:
+    """A collection that is done."""
+    match_collection(photos, photos.parent / "out", **QUICK)
+    return photos.parent / "out"
+
+
+def features_shard(out: Path, name: str = REDONE) -> Path:
+    """The shard that holds the features of a photograph, and of no other: the collection is small."""
+    (found,) = (
+        path
+        for path in out.glob("stores/features-*/features/*.h5")
+        if read_header(path).keys[0].startswith(name)
+    )
+    return found
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.fixture
+def another_order(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first run one photograph's features come out the other way round, as on another device they may."""
+    extract = tasks.Worker._features_of
+
+    def turned(worker: tasks.Worker, photograph: Photograph) -> Features:
+        found = extract(worker, photograph)
+        if photograph.name != REDONE:
+            return found
+        arrays = ("keypoints", "scores", "descriptors")
+        return replace(found, **{name: getattr(found, name).flip(0) for name in arrays})
+
+    monkeypatch.setattr(tasks.Worker, "_features_of", turned)
+
+
+def fresh(photos: Path, **options: float) -> Collection:
+    match_collection(photos, photos.parent / "fresh", **QUICK, **options)
+    return open_collection(photos.parent / "fresh")
+
+
+@pytest.mark.usefixtures("another_order")
+@pytest.mark.parametrize("lose", [damage, remove])
+def test_matches_of_features_that_are_gone_are_made_again(
+    photos: Path, out: Path, lose: Callable[[Path], None]
+):
+    lose(features_shard(out))
+    report = match_collection(photos, out, **QUICK)
+    assert report.new["features"] == 1
+    assert report.new["matches"] == report.new["verified"] >= 3
+    assert any("made of features that have been made again" in note for note in report.notes)
+    assert_same_collections(open_collection(out), fresh(photos))
+    assert match_collection(photos, out, **QUICK).new == {}
+
+
+@pytest.mark.usefixtures("another_order")
+def test_killed_right_after_the_features(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
+    damage(features_shard(out))
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages.Stages, "_set_stale_aside", kill)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, **QUICK)
+    assert match_collection(photos, out, **QUICK).new["matches"] >= 3
+    assert_same_collections(open_collection(out), fresh(photos))
+
+
+@pytest.mark.usefixtures("another_order")
+def test_the_matches_of_other_settings_are_found_out_when_these_are_asked_for(photos: Path, out: Path):
+    """Two stores of matches share the features; the run that makes these again knows of one of them."""
+    other = {**QUICK, "filter_threshold": 0.9}
+    match_collection(photos, out, **other)
+    damage(features_shard(out))
+    match_collection(photos, out, **other)
+    assert match_collection(photos, out, **QUICK).new["matches"] >= 3
+    assert_same_collections(open_collection(out), fresh(photos))
+
+
+@pytest.mark.usefixtures("another_order")
+def test_after_features_alone_no_stale_matches_can_be_read(photos: Path, out: Path):
+    damage(features_shard(out))
+    match_collection(photos, out, until="extract", **QUICK)
+    assert all(REDONE not in pair for pair in open_collection(out).pairs())
+
+
+def test_the_same_features_again_leave_the_matches(photos: Path, out: Path):
+    damage(features_shard(out))
+    assert match_collection(photos, out, **QUICK).new == {"features": 1}
+
+
+@pytest.mark.parametrize("lose", [damage, remove])
+def test_geometry_of_matches_that_come_out_otherwise_is_made_again(
+    photos: Path, out: Path, lose: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+):
+    record = tasks.matches_to_record
+    monkeypatch.setattr(tasks, "matches_to_record", lambda m, s: record(m[::-1], s[::-1]))
+    lose(next(out.glob("stores/matches-*/matches/*.h5")))
+    report = match_collection(photos, out, **QUICK)
+    assert report.new["verified"] == report.new["matches"] > 0
+    assert_same_collections(open_collection(out), fresh(photos))
+
+
+def test_nothing_is_compared_when_nothing_was_made_again(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(stages, "STALE", {})
+    assert match_collection(photos, out, **QUICK).new == {}
+    match_collection(photos, out.with_name("new"), **QUICK)
+
+
+@pytest.mark.usefixtures("another_order")
+def test_records_of_an_older_version_say_nothing_and_are_believed(photos: Path, out: Path):
+    forget(out, "features", "digest")
+    forget(out, "matches", "digest", "made_of")
+    forget(out, "verified", "made_of")
+    write_photographs(photos, 5)
+    assert match_collection(photos, out, **QUICK).new == {"features": 1, "matches": 4, "verified": 4}
+    damage(features_shard(out, "view 5.png"))
+    assert match_collection(photos, out, **QUICK).new == {"features": 1}
+
+
+@pytest.mark.usefixtures("another_order")
+def test_verification_refuses_matches_of_other_features(photos: Path, out: Path):
+    """Whoever wrote features after the matches were made, and whenever: a worker that was believed dead, say."""
+    store = opened(out).features
+    (key,) = read_header(features_shard(out)).keys
+    record = store.read("features", key)
+    turned = {name: value[::-1] for name, value in record.items() if isinstance(value, np.ndarray)}
+    turned["digest"] = keypoints_digest(key, turned["keypoints"])
+    store.write("features", {key: record | turned})
+    with pytest.raises(StoreError, match="made of other features"):
+        match_collection(photos, out, max_error_px=1.0, **QUICK)
+    match_collection(photos, out, max_error_px=1.0, **QUICK)
+    assert_same_collections(open_collection(out), fresh(photos, max_error_px=1.0))
+
+
+def opened(out: Path) -> Stores:
+    return Stores.open(str(out / "stores"), open_collection(out).state.settings)
+
+
+def forget(out: Path, kind: str, *names: str) -> None:
+    """Write records as they were before they said what they were made of."""
+    store = opened(out).of(kind)
+    for shard in store.shards(kind):
+        records = {key: store.read(kind, key) for key in read_header(store.place.fetch(kind, shard)).keys}
+        assert all(name in record for record in records.values() for name in names)
+        store.write(
+            kind,
+            {
+                key: {name: value for name, value in record.items() if name not in names}
+                for key, record in records.items()
+            },
+        )

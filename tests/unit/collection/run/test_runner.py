@@ -1,0 +1,425 @@
+"""match_collection: each stage does what is missing, and no more; what can't be used is named, and the rest is done."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from tests.helpers.small_collections import QUICK, assert_same_collections, write_photographs
+
+from tiepoint.collection.collection import open_collection
+from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.report.html_view import write_view
+from tiepoint.collection.run.runner import continue_collection, match_collection
+from tiepoint.collection.run.status import read_status
+from tiepoint.collection.sfm.reconstruction import reconstruct
+from tiepoint.errors import InvalidInput, MissingDependency, StoreError
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return write_photographs(tmp_path / "photos", 4)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_a_whole_run(photos: Path, out: Path):
+    report = match_collection(photos, out, **QUICK)
+    assert report.success
+    assert (report.photographs, report.images, report.chosen, report.pairs) == (4, 4, 6, 6)
+    assert report.new == {"features": 4, "matches": 6, "verified": 6}
+    collection = open_collection(out)
+    assert [photograph.name for photograph in collection.photographs] == [
+        f"view {n}.png" for n in (1, 2, 3, 4)
+    ]
+    pairs = list(collection.pairs())
+    assert len(pairs) == 6
+    assert report.matches == sum(len(collection.matches(*pair)[0]) for pair in pairs) > 0
+    estimates = [collection.verified(*pair) for pair in pairs]
+    assert report.inliers == sum(estimate.num_inliers for estimate in estimates if estimate)
+    assert report.verified == sum(estimate.success for estimate in estimates if estimate)
+    assert report.keypoints == sum(len(collection.features(photo.name)) for photo in collection.photographs)
+    assert (out / "report.json").is_file()
+    assert (out / "report.html").is_file()
+
+
+def test_what_is_done_is_not_done_again(photos: Path, out: Path):
+    first = match_collection(photos, out, **QUICK)
+    shards = {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")}
+    second = match_collection(photos, out, **QUICK)
+    assert second.new == {}
+    assert (second.pairs, second.matches, second.inliers) == (first.pairs, first.matches, first.inliers)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")} == shards
+
+
+def test_what_killed_runs_left_half_written_is_removed_when_it_is_old(photos: Path, out: Path):
+    stores = out.with_name("stores")
+    match_collection(photos, out, stores=str(stores), until="extract", **QUICK)
+    (shard,) = {path.parent for path in stores.glob("*/*/*.h5")}
+    (out / "colmap" / ".tiepoint-2" / "0").mkdir(parents=True)
+    halves = [out / ".tiepoint-1.json", out / "colmap" / ".tiepoint-2", out / "colmap" / ".tiepoint-3.db"]
+    halves += [shard / ".tiepoint-4.h5", shard.parent / ".tiepoint-5.json"]
+    (out / "exports" / "hloc").mkdir(parents=True)
+    halves += [out / "exports" / "hloc" / ".tiepoint-6.h5"]
+    for path in halves:
+        path.exists() or path.touch()
+    for age, left in ((5, halves), (7, halves[1:3]), (7 * 24 + 1, [])):
+        for path in halves:
+            if path.exists():
+                os.utime(path, (time.time() - age * 3600,) * 2)
+        match_collection(photos, out, stores=str(stores), until="extract", **QUICK)
+        assert [path for path in halves if path.exists()] == left
+
+
+def test_a_new_photograph_is_new_work_and_nothing_else(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    write_photographs(photos, 5)
+    assert match_collection(photos, out, **QUICK).new == {"features": 1, "matches": 4, "verified": 4}
+
+
+def test_a_changed_photograph_is_new_work(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    PIL.Image.open(photos / "view 4.png").transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT).save(
+        photos / "view 2.png"
+    )
+    report = match_collection(photos, out, **QUICK)
+    assert report.new == {"features": 1, "matches": 3, "verified": 3}
+    fresh = out.with_name("fresh")
+    match_collection(photos, fresh, **QUICK)
+    assert_same_collections(open_collection(out), open_collection(fresh))
+
+
+def test_other_settings_make_new_work_and_keep_what_they_do_not_touch(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    looser = match_collection(photos, out, **QUICK, max_error_px=8.0)
+    assert looser.new == {"verified": 6}
+    other = match_collection(photos, out, **QUICK, filter_threshold=0.9)
+    assert other.new == {"matches": 6, "verified": 6}
+    fewer = match_collection(photos, out, **{**QUICK, "max_keypoints": 32})
+    assert fewer.new == {"features": 4, "matches": 6, "verified": 6}
+    assert len(open_collection(out).features("view 1.png")) <= 32
+    assert match_collection(photos, out, **QUICK).new == {}
+
+
+def test_photographs_may_move(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    moved = photos.rename(photos.with_name("elsewhere"))
+    assert match_collection(moved, out, **QUICK).new == {}
+    assert open_collection(out).features("view 1.png").source == str(moved / "view 1.png")
+
+
+def test_the_output_folder_may_move(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    moved = out.rename(out.with_name("elsewhere"))
+    assert len(list(open_collection(moved).pairs())) == 6
+    assert match_collection(photos, moved, **QUICK).new == {}
+
+
+def test_step_by_step_is_the_same(photos: Path, out: Path):
+    match_collection(photos, out, until="extract", **QUICK)
+    assert list(open_collection(out).pairs()) == []
+    assert continue_collection(out, until="pairs", pairs="sequential:2").chosen == 5
+    assert continue_collection(out, until="match").new == {"matches": 5}
+    first = next(open_collection(out).pairs())
+    assert open_collection(out).verified(*first) is None
+    assert continue_collection(out, until="verify").new == {"verified": 5}
+    whole = out.with_name("whole")
+    match_collection(photos, whole, pairs="sequential:2", **QUICK)
+    assert_same_collections(open_collection(out), open_collection(whole))
+
+
+def test_extracting_again_keeps_what_was_chosen_for_the_later_stages(photos: Path, out: Path):
+    match_collection(photos, out, pairs="sequential:1", max_error_px=2.0, verify=False, **QUICK)
+    write_photographs(photos, 5)
+    again = match_collection(photos, out, until="extract", **QUICK)
+    kept = {"pairs": "sequential:1", "max_error_px": 2.0, "verify": False}
+    assert again.options | kept == again.options
+    assert continue_collection(out, until="match").new == {"matches": 1}
+    assert read_status(out).complete
+
+
+def test_threads_are_kept(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    monkeypatch.setattr("torch.set_num_threads", asked.append)
+    match_collection(photos, out, until="extract", threads=3, **QUICK)
+    report = continue_collection(out, until="pairs")
+    assert asked == [3, 3]
+    assert report.options["threads"] == 3
+
+
+@pytest.mark.parametrize("change", ["another choice", "another photograph", "none"])
+def test_a_run_that_is_killed_before_it_has_its_pairs(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    match_collection(photos, out, pairs="sequential:1", **QUICK)
+    pairs = "exhaustive" if change == "another choice" else "sequential:1"
+    if change == "another photograph":
+        write_photographs(photos, 5)
+    with monkeypatch.context() as patch:
+        patch.setattr("tiepoint.collection.run.stages.write_chosen_pairs", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, pairs=pairs, **QUICK)
+    assert read_status(out).complete == (change == "none")
+    match_collection(photos, out, pairs=pairs, **QUICK)
+    assert read_status(out).complete
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_name_that_is_no_text_is_left_out_and_all_else_goes_on(photos: Path, out: Path):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    try:
+        shutil.copy(photos / "view 1.png", photos / name)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    for number in (1, 2, 3, 4):
+        (photos / f"view {number}.png").rename(photos / f"{number}.png")  # COLMAP's text files take no spaces
+    report = match_collection(photos, out, **QUICK)
+    assert (report.photographs, report.images, report.pairs) == (5, 4, 6)
+    (problem,) = report.problems
+    assert repr(name) in problem
+    assert problem.endswith("; rename it")
+    collection = open_collection(out)
+    assert all(export_as(collection, form).exists() for form in EXPORTS)
+    assert reconstruct(collection).images == 4
+    assert write_view(collection).is_file()
+    assert read_status(out).complete
+
+
+def test_without_verification(photos: Path, out: Path):
+    report = match_collection(photos, out, verify=False, **QUICK)
+    assert report.new == {"features": 4, "matches": 6}
+    assert all(open_collection(out).verified(*pair) is None for pair in open_collection(out).pairs())
+
+
+@pytest.mark.parametrize(
+    "name", ["ü ö/ä-ß 日本.png", "a | b@0123456789abcdef.png", 'tab\there "q".png', "a-b/c.png"]
+)
+def test_any_name(photos: Path, out: Path, name: str):
+    target = photos / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(photos / "view 4.png", target)
+    (photos / "a").mkdir()
+    shutil.move(photos / "view 3.png", photos / "a" / "b-c.png")
+    report = match_collection(photos, out, **QUICK)
+    assert report.success
+    collection = open_collection(out)
+    assert {photograph.name for photograph in collection.photographs} >= {name, "a/b-c.png"}
+    assert sum(name in pair for pair in collection.pairs()) == 3
+
+
+def test_corrupt_files_are_named_and_the_rest_is_done(photos: Path, out: Path):
+    (photos / "empty.png").touch()
+    (photos / "page.jpg").write_text("<html>")
+    content = (photos / "view 2.png").read_bytes()
+    (photos / "view 1b.png").write_bytes(content[: len(content) // 2])  # its header is fine
+    report = match_collection(photos, out, **QUICK)
+    assert (report.photographs, report.images, report.pairs) == (7, 4, 6)
+    assert len(report.problems) == 3
+    assert all(
+        any(name in line for line in report.problems) for name in ("empty.png", "page.jpg", "view 1b.png")
+    )
+    assert "view 1b.png" not in [photograph.name for photograph in open_collection(out).photographs]
+
+
+def test_equal_contents_are_both_kept_and_named(photos: Path, out: Path):
+    shutil.copy(photos / "view 1.png", photos / "twin.png")
+    report = match_collection(photos, out, **QUICK)
+    (problem,) = report.problems
+    assert problem.startswith("twin.png and view 1.png have the same content")
+    assert problem.endswith("; remove all but one")
+    assert (report.photographs, report.images, report.pairs) == (5, 5, 10)
+    assert len(open_collection(out).photographs) == 5
+
+
+def test_one_photograph_makes_no_pair(tmp_path: Path, out: Path):
+    report = match_collection(write_photographs(tmp_path / "one", 1), out, **QUICK)
+    assert (report.images, report.pairs) == (1, 0)
+    assert len(report.problems) == 1
+    assert "no pairs" in report.problems[0]
+
+
+def test_a_list_with_unknown_names(photos: Path, out: Path, tmp_path: Path):
+    listed = tmp_path / "pairs.txt"
+    listed.write_text("view 1.png\tview 2.png\nview 1.png\tview 9.png\n")
+    report = match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
+    assert report.pairs == 1
+    assert any("view 9.png" in problem and ":2:" in problem for problem in report.problems)
+
+
+def test_a_list_is_found_again_from_elsewhere(
+    photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "l.txt").write_text("view 1.png\tview 2.png\n")
+    monkeypatch.chdir(tmp_path)
+    assert match_collection(photos, out, pairs="list:l.txt", until="match", **QUICK).pairs == 1
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert continue_collection(out, until="verify").pairs == 1
+    assert open_collection(out).settings["pairs"] == f"list:{tmp_path / 'l.txt'}"
+    assert read_status(out).complete
+
+
+def test_a_list_that_has_changed_is_another_choice(
+    photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed = tmp_path / "l.txt"
+    listed.write_text("view 1.png\tview 2.png\n")
+    match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
+    listed.write_text("view 1.png\tview 2.png\nview 1.png\tview 3.png\n")
+    assert read_status(out).complete  # the last run had another list
+    with monkeypatch.context() as patch:
+        patch.setattr("tiepoint.collection.run.stages.write_chosen_pairs", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
+    status = read_status(out)
+    assert not status.pairs_chosen
+    assert not status.complete
+    match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
+    listed.unlink()
+    assert read_status(out).complete
+    again = match_collection(photos, out, until="extract", **QUICK)
+    assert again.options["pairs"] == f"list:{listed}"
+    assert read_status(out).complete
+
+
+def test_a_run_that_fails_leaves_no_report_of_another(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    match_collection(photos, out, **QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("tiepoint.collection.run.stages.write_chosen_pairs", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, **QUICK)
+    assert not (out / "report.json").exists()
+    assert not (out / "report.html").exists()
+    match_collection(photos, out, **QUICK)
+    assert (out / "report.json").is_file()
+
+
+def test_options_that_cannot_be_leave_the_report(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    with pytest.raises(InvalidInput, match="max_error_px"):
+        match_collection(photos, out, max_error_px=0, **QUICK)
+    assert (out / "report.json").is_file()
+
+
+def test_retrieval_without_faiss_is_named_before_the_work(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingDependency, match="pip install faiss-cpu"):
+        match_collection(photos, out, pairs="retrieval:2", **QUICK)
+    assert not out.exists()
+
+
+def test_a_name_with_a_line_break_leaves_a_list_that_can_be_read(photos: Path, out: Path):
+    shutil.copy(photos / "view 1.png", photos / "line\nbreak.png")
+    report = match_collection(photos, out, **QUICK)
+    assert (report.images, report.pairs) == (4, 6)
+    assert any(r"'line\nbreak.png': the name holds a line break" in problem for problem in report.problems)
+    again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
+    assert (again.chosen, len(again.problems)) == (6, 1)
+
+
+def test_the_chosen_pairs_are_a_list(photos: Path, out: Path):
+    (photos / "view 1.png").rename(photos / "#1.png")
+    match_collection(photos, out, **QUICK)
+    again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
+    assert (again.chosen, again.success) == (6, True)
+    assert read_status(out).complete
+
+
+def test_a_damaged_shard_is_made_again(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    whole = out.with_name("whole")
+    shutil.copytree(out, whole)
+    for kind in ("features", "matches", "verified"):
+        path = sorted(out.glob(f"stores/{kind}-*/{kind}/*.h5"))[0]
+        path.write_bytes(path.read_bytes()[:-100])
+    report = match_collection(photos, out, **QUICK)
+    assert report.new["features"] >= 1
+    assert report.new["matches"] >= 1
+    assert report.new["verified"] >= 1
+    assert len([note for note in report.notes if "damaged" in note]) == 3
+    assert_same_collections(open_collection(out), open_collection(whole))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pairs": "everything"}, "everything"),
+        ({"pairs": "list:nowhere.txt"}, "nowhere.txt"),
+        ({"preset": "sift"}, "sift"),
+        ({"executor": "threads:3"}, "threads:3"),
+        ({"executor": "processes:0"}, "processes:0"),
+        ({"rotations": "auto"}, "rotations"),
+        ({"max_error_px": 0}, "max_error_px"),
+        ({"max_error_px": float("nan")}, "max_error_px"),
+    ],
+    ids=["pairs", "list", "preset", "executor", "count", "rotations", "zero", "nan"],
+)
+def test_options_are_checked_before_the_work(photos: Path, out: Path, options: dict, message: str):
+    with pytest.raises(InvalidInput, match=message):
+        match_collection(photos, out, **options)
+    assert not out.exists()
+
+
+def test_an_empty_folder(tmp_path: Path, out: Path):
+    with pytest.raises(InvalidInput, match="photographs"):
+        match_collection(tmp_path, out, **QUICK)
+
+
+def test_nothing_but_corrupt_files(tmp_path: Path, out: Path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    with pytest.raises(InvalidInput, match=r"a\.jpg"):
+        match_collection(tmp_path / "photos", out, **QUICK)
+
+
+def test_a_folder_of_something_else_is_refused(photos: Path, tmp_path: Path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InvalidInput, match="no collection"):
+        match_collection(photos, tmp_path, **QUICK)
+
+
+def test_a_folder_of_another_version_is_refused(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    path = out / "collection.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(StoreError, match="format 2"):
+        match_collection(photos, out, **QUICK)
+
+
+def test_a_folder_in_place_of_which_there_is_a_file(photos: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInput, match="file"):
+        match_collection(photos, tmp_path / "file", **QUICK)
+
+
+def test_object_storage(photos: Path, out: Path):
+    import fsspec
+
+    url = f"memory://{out.name}-{id(out)}"
+    there = match_collection(photos, out, stores=url, **QUICK)
+    assert there.new == {"features": 4, "matches": 6, "verified": 6}
+    assert fsspec.filesystem("memory").find(url)
+    assert not (out / "stores").exists()
+    local = out.with_name("local")
+    match_collection(photos, local, **QUICK)
+    assert_same_collections(open_collection(out), open_collection(local))
+    assert match_collection(photos, out, stores=url, **QUICK).new == {}
+
+
+def test_without_its_record_an_output_folder_is_taken_up_again(photos: Path, out: Path):
+    match_collection(photos, out, **QUICK)
+    (out / "collection.json").unlink()
+    assert match_collection(photos, out, **QUICK).new == {}

@@ -1,0 +1,94 @@
+"""Stages: what they look up, plan and count of all pairs is in memory a block at a time."""
+
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiepoint.collection.images import Photograph
+from tiepoint.collection.pairs import selection
+from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
+from tiepoint.collection.progress import no_progress
+from tiepoint.collection.run.stages import Diary, Stages
+from tiepoint.collection.run.tasks import Outcome, Task
+from tiepoint.collection.stores import KINDS, Stores
+from tiepoint.feature_store import Store
+from tiepoint.feature_store.keys import pair_key
+
+PHOTOGRAPHS, NEIGHBOURS, BLOCK = 1000, 100, 1000
+
+
+class Idle:
+    """An executor that does nothing, and counts pairs."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.pairs = 0
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        for task in tasks:
+            self.pairs += len(task.pairs)
+            yield Outcome(kind="matches", shard="", keys=(), size=len(task.pairs))
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> ChosenPairs:
+    monkeypatch.setattr(selection, "BLOCK", BLOCK)
+    photographs = [
+        Photograph(name=f"{n:04d}.jpg", path=Path("a.jpg"), digest=f"{n:016x}", image_size=(8, 6))
+        for n in range(PHOTOGRAPHS)
+    ]
+    return choose_pairs(read_pair_choice(f"sequential:{NEIGHBOURS}"), photographs)
+
+
+@pytest.fixture
+def stores(tmp_path: Path, chosen: ChosenPairs) -> Stores:
+    """Records of the first pair, and of one that isn't chosen."""
+    made = Stores(*(Store(tmp_path / kind, {"of": kind}) for kind in KINDS))
+    keys = [photograph.key for photograph in chosen.photographs]
+    for pair in ((keys[0], keys[1]), (keys[0], keys[-1])):
+        made.matches.write("matches", {pair_key(pair): {"num_matches": 7}})
+    return made
+
+
+def grown_bytes(work: Callable[[], Any]) -> int:
+    """How much more memory is in use at worst than before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_of_planning_doesnt_grow_with_the_pairs(chosen: ChosenPairs, stores: Stores):
+    workers = Idle()
+    stages = Stages(chosen.photographs, stores, workers, Diary(no_progress))
+    assert grown_bytes(lambda: stages.match(chosen)) < 16 * len(chosen)  # a digest of every pair
+    assert workers.pairs == len(chosen) - 1
+
+
+def test_memory_of_counting_doesnt_grow_with_the_pairs(chosen: ChosenPairs, stores: Stores):
+    stages = Stages(chosen.photographs, stores, Idle(), Diary(no_progress))
+    stages.check()
+    counts = []
+    assert grown_bytes(lambda: counts.append(stages.count(chosen))) < 8 * len(chosen)
+    assert counts == [{"pairs": 1, "matches": 7, "verified": 0, "inliers": 0}]
+
+
+def test_every_shard_is_read_once_to_count(
+    chosen: ChosenPairs, stores: Stores, monkeypatch: pytest.MonkeyPatch
+):
+    keys = [photograph.key for photograph in chosen.photographs]
+    for first in range(2, 40, 2):
+        some = [pair_key((keys[first], keys[first + step])) for step in (1, 2, 3)]
+        stores.matches.write("matches", {key: {"num_matches": first} for key in some})
+    read, asked = Store.records, []
+    monkeypatch.setattr(
+        Store, "records", lambda self, kind, shard: asked.append(shard) or read(self, kind, shard)
+    )
+    counts = Stages(chosen.photographs, stores, Idle(), Diary(no_progress)).count(chosen)
+    assert counts["matches"] == 7 + 3 * sum(range(2, 40, 2))
+    assert len(asked) == len(set(asked)) == 20

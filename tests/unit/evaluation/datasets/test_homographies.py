@@ -1,0 +1,185 @@
+"""HPatches, Oxford affine and lists of one's own: small trees in the exact layouts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluation.datasets import READERS, read_dataset
+from tiepoint.evaluation.ground_truth import HomographyTruth
+
+SHIFT = np.array([[1.0, 0, 7], [0, 1, -3], [0, 0, 1]])
+
+
+def write_image(path: Path, size: tuple[int, int] = (64, 48)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size).save(path)
+
+
+def write_sequence(scene: Path, image_name: str, matrix_name: str) -> None:
+    """Images 1 to 6, homographies from 1 to each of 2 to 6; that to k shifts by k px."""
+    for index in range(1, 7):
+        write_image(scene / image_name.format(index))
+    for index in range(2, 7):
+        rows = [f"1.0 0 {index} ", f" 0  1 {-index}.0", "0 0 1", ""]  # spaces as the release has them
+        (scene / matrix_name.format(index)).write_text("\n".join(rows))
+
+
+@pytest.fixture
+def hpatches(tmp_path: Path) -> Path:
+    for name in ("i_ajuntament", "v_wall", "v_talent"):
+        write_sequence(tmp_path / name, "{}.ppm", "H_1_{}")
+    (tmp_path / "README").write_text("not a sequence")
+    return tmp_path
+
+
+@pytest.fixture
+def oxford(tmp_path: Path) -> Path:
+    write_sequence(tmp_path / "graf", "img{}.ppm", "H1to{}p")
+    write_sequence(tmp_path / "bark", "img{}.ppm", "H1to{}p")
+    return tmp_path
+
+
+class TestHPatches:
+    def test_five_pairs_a_sequence_without_the_large_ones(self, hpatches: Path) -> None:
+        dataset = read_dataset("hpatches", hpatches)
+        assert dataset.problems == ()
+        assert len(dataset) == 10
+        pair = dataset.pairs[7]
+        assert pair.name == "v_wall/1-4"
+        assert pair.scene == "v_wall"
+        assert pair.image0 == hpatches / "v_wall" / "1.ppm"
+        assert pair.image1 == hpatches / "v_wall" / "4.ppm"
+        assert pair.tags == {"change": "viewpoint", "index": 4}
+        assert pair.truth.homography.tolist() == [[1, 0, 4], [0, 1, -4], [0, 0, 1]]
+
+    @pytest.mark.parametrize(("part", "count"), [("i", 5), ("v", 5), ("all", 15)])
+    def test_parts(self, hpatches: Path, part: str, count: int) -> None:
+        dataset = read_dataset("hpatches", f"{hpatches}#{part}")
+        assert len(dataset) == count
+        assert dataset.name == f"hpatches#{part}"
+
+    def test_an_unknown_part(self, hpatches: Path) -> None:
+        with pytest.raises(InvalidInput, match="#i, #v and #all"):
+            read_dataset("hpatches", f"{hpatches}#x")
+
+    def test_missing_and_broken_files_are_named_and_the_rest_is_read(self, hpatches: Path) -> None:
+        scene = hpatches / "v_wall"
+        (scene / "3.ppm").unlink()
+        (scene / "H_1_4").unlink()
+        (scene / "H_1_5").write_text("1 0 0\n0 1 zero\n0 0 1\n")
+        (scene / "6.ppm").write_text("no image")
+        dataset = read_dataset("hpatches", f"{hpatches}#v")
+        assert [pair.name for pair in dataset.pairs] == ["v_wall/1-2"]
+        expected = ["3.ppm is missing", "No such file", "must be 9 numbers", "is no image"]
+        assert len(dataset.problems) == len(expected)
+        for problem, text in zip(dataset.problems, expected, strict=True):
+            assert text in problem
+            assert str(scene) in problem
+            assert "\n" not in problem
+
+
+class TestOxfordAffine:
+    def test_scenes(self, oxford: Path) -> None:
+        dataset = read_dataset("oxford-affine", oxford)
+        assert dataset.problems == ()
+        assert [pair.name for pair in dataset.pairs][:2] == ["bark/img1-img2", "bark/img1-img3"]
+        assert len(dataset) == 10
+
+    def test_one_scene(self, oxford: Path) -> None:
+        dataset = read_dataset("oxford-affine", oxford / "graf")
+        assert {pair.scene for pair in dataset.pairs} == {"graf"}
+        assert [pair.tags["index"] for pair in dataset.pairs] == [2, 3, 4, 5, 6]
+
+    def test_a_matrix_that_cannot_be_inverted(self, oxford: Path) -> None:
+        (oxford / "graf" / "H1to2p").write_text("1 0 0 0 1 0 1 1 0")
+        dataset = read_dataset("oxford-affine", oxford / "graf")
+        assert len(dataset) == 4
+        assert "can't be inverted" in dataset.problems[0]
+
+
+class TestHomographyFolder:
+    def test_a_list(self, tmp_path: Path) -> None:
+        for name in ("a.jpg", "b.jpg", "wall/1.png", "wall/2.png"):
+            write_image(tmp_path / name)
+        numbers = " ".join(str(value) for value in SHIFT.ravel())
+        lines = ["# my pairs", f"a.jpg b.jpg {numbers}", "", f"wall/1.png wall/2.png {numbers}"]
+        (tmp_path / "pairs.txt").write_text("\n".join(lines))
+        for path in (tmp_path, tmp_path / "pairs.txt"):
+            dataset = read_dataset("homography-folder", path)
+            assert dataset.problems == ()
+            assert [pair.name for pair in dataset.pairs] == [f"{tmp_path.name}/a-b", "wall/1-2"]
+            assert dataset.pairs[0].truth.homography.tolist() == SHIFT.tolist()
+
+    def test_problems_have_line_numbers(self, tmp_path: Path) -> None:
+        write_image(tmp_path / "a.jpg")
+        write_image(tmp_path / "b.jpg")
+        identity = "1 0 0 0 1 0 0 0 1"
+        lines = [
+            "# 1",
+            "a.jpg b.jpg 1 0 0 0 1 0 0 0",
+            f"a.jpg c.jpg {identity}",
+            f"a.jpg b.jpg {identity}",
+            f"a.jpg b.jpg {identity}",
+            "a.jpg b.jpg 1 0 0 0 1 0 0 0 nan",
+            "a.jpg",
+        ]
+        listing = tmp_path / "pairs.txt"
+        listing.write_text("\n".join(lines))
+        dataset = read_dataset("homography-folder", listing)
+        assert len(dataset) == 1
+        starts = [f"{listing}:{number}: " for number in (2, 3, 5, 6, 7)]
+        assert [
+            problem[: len(start)] for problem, start in zip(dataset.problems, starts, strict=True)
+        ] == starts
+        assert "8 came" in dataset.problems[0]
+        assert "c.jpg is missing" in dataset.problems[1]
+        assert "listed twice" in dataset.problems[2]
+        assert "finite" in dataset.problems[3]
+
+    def test_a_binary_list(self, tmp_path: Path) -> None:
+        (tmp_path / "pairs.txt").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(InvalidInput, match="not a text file"):
+            read_dataset("homography-folder", tmp_path)
+
+
+EXPECTED_FILES = {
+    "hpatches": "H_1_6",
+    "megadepth1500": r"pairs_calibrated\.txt",
+    "scannet1500": r"test\.npz",
+    "oxford-affine": "H1to2p",
+    "homography-folder": r"pairs\.txt",
+    "superglue-pairs": "K0 .9. K1 .9. T .16.",
+    "strecha": "gt_dense_cameras",
+    "colmap": r"images\.bin",
+    "pairs-jsonl": r"pairs\.jsonl",
+}
+
+
+def test_every_reader_has_a_row_here() -> None:
+    assert set(EXPECTED_FILES) == set(READERS)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("folder", ["empty", "missing"])
+def test_other_folders_are_refused_with_the_files_that_were_expected(
+    name: str, folder: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidInput, match=EXPECTED_FILES[name]) as caught:
+        read_dataset(name, tmp_path / folder)
+    assert str(tmp_path / folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_data_set() -> None:
+    with pytest.raises(InvalidInput, match="there is no data set 'imagenet'; there are hpatches, "):
+        read_dataset("imagenet", "somewhere")
+
+
+def test_a_home_directory_is_found(hpatches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(hpatches.parent))
+    assert len(read_dataset("hpatches", f"~/{hpatches.name}")) == 10
+    assert isinstance(read_dataset("hpatches", hpatches).pairs[0].truth, HomographyTruth)

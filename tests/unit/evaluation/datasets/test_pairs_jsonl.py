@@ -1,0 +1,135 @@
+"""pairs.jsonl: one line of every type, and every way in which a line can be wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluation.datasets import read_dataset, read_disparity
+from tiepoint.evaluation.ground_truth import DisparityTruth, HomographyTruth, PointsTruth, PoseTruth
+
+K = [70.0, 0, 31, 0, 72, 24, 0, 0, 1]
+T = [1.0, 0, 0, -1, 0, 0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1]  # a quarter turn about x
+IDENTITY = [1.0, 0, 0, 0, 1, 0, 0, 0, 1]
+
+
+def row(kind: str, **values: Any) -> dict[str, Any]:
+    return {"set": kind.lower(), "scene": "s", "a": "a.png", "b": "b.png", "type": kind} | values
+
+
+ROWS = {
+    "H": row("H", H=[1.0, 0, 2, 0, 1, 3, 0, 0, 1]),
+    "pose": row("pose", K0=K, K1=K, T=T, dist=[-0.03, 0, 0, 0], gap=2, rot_deg=90),
+    "corr": row("corr", pts=[[1, 2, 3, 4], [5, 6, 7, 8.5]], labels=[1, 2]),
+    "disp": row("disp", disp="d.png", scale=4.0),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (64, 48)).save(tmp_path / name)
+    disparity = np.zeros((48, 64), dtype=np.uint8)
+    disparity[1, 2] = 10
+    Image.fromarray(disparity).save(tmp_path / "d.png")
+    write(tmp_path, *ROWS.values())
+    return tmp_path
+
+
+def write(folder: Path, *rows: dict[str, Any] | str) -> Path:
+    lines = [line if isinstance(line, str) else json.dumps(line) for line in rows]
+    (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
+    return folder / "pairs.jsonl"
+
+
+def test_every_type(folder: Path) -> None:
+    dataset = read_dataset("pairs-jsonl", folder)
+    assert dataset.problems == ()
+    assert [pair.name for pair in dataset.pairs] == ["h/s/a-b", "pose/s/a-b", "corr/s/a-b", "disp/s/a-b"]
+    homography, pose, points, disparity = (pair.truth for pair in dataset.pairs)
+    assert isinstance(homography, HomographyTruth)
+    assert homography.homography.tolist() == [[1, 0, 2], [0, 1, 3], [0, 0, 1]]
+    assert isinstance(pose, PoseTruth)
+    assert pose.camera0.distortion == (-0.03, 0, 0, 0)
+    assert pose.cam1_from_cam0.tolist() == np.reshape(T, (4, 4))[:3].tolist()
+    assert dataset.pairs[1].tags == {"rot_deg": 90.0, "gap": 2}
+    assert isinstance(points, PointsTruth)
+    assert (points.points0.tolist(), points.points1.tolist()) == ([[1, 2], [5, 6]], [[3, 4], [7, 8.5]])
+    assert points.motions == 2
+    assert isinstance(disparity, DisparityTruth)
+
+
+def test_one_set(folder: Path) -> None:
+    for path in (f"{folder}#corr", f"{folder / 'pairs.jsonl'}#corr", Path(f"{folder}#corr")):
+        dataset = read_dataset("pairs-jsonl", path)
+        assert [pair.name for pair in dataset.pairs] == ["s/a-b"]
+        assert dataset.name == "pairs-jsonl#corr"
+
+
+def test_a_set_that_is_not_there(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="no rows of the set 'x'; it has corr, disp, h, pose"):
+        read_dataset("pairs-jsonl", f"{folder}#x")
+
+
+def test_disparities_in_px(folder: Path) -> None:
+    truth = read_dataset("pairs-jsonl", f"{folder}#disp").pairs[0].truth
+    assert isinstance(truth, DisparityTruth)
+    disparity = read_disparity(truth)
+    assert disparity.shape == (48, 64)
+    assert disparity[1, 2] == 2.5
+    assert np.isnan(disparity).sum() == 48 * 64 - 1
+
+
+def test_disparities_that_cannot_be_read(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="must be a grey image"):
+        read_disparity(DisparityTruth(path=folder / "a.png", scale=1))
+    with pytest.raises(InvalidInput, match=r"can't be read from .*pairs\.jsonl"):
+        read_disparity(DisparityTruth(path=folder / "pairs.jsonl", scale=1))
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('{"set": "h", "scene":', "not JSON"),
+        ("[1, 2]", "must hold a JSON object, but holds list"),
+        (ROWS["H"] | {"scene": 3}, "scene must be a text, but is 3"),
+        ({"set": "h"}, "scene must be a text, but is None"),
+        (row("F", F=IDENTITY), "type must be one of H, pose, corr, disp, but is 'F'"),
+        (row("H"), "a row of type H needs H"),
+        (row("H", H=IDENTITY[:8]), "H must be 9 finite numbers, but 8 came"),
+        (row("H", H=3), "H must be 9 numbers"),
+        (row("H", H=[0] * 9), "can't be inverted"),
+        (ROWS["H"] | {"a": "c.png"}, "c.png is missing"),
+        (ROWS["pose"] | {"K0": IDENTITY}, "principal point"),
+        (ROWS["pose"] | {"K1": [0] * 9}, "singular"),
+        (ROWS["pose"] | {"T": T[:12]}, "T must be 16 finite numbers, but 12 came"),
+        (ROWS["pose"] | {"T": IDENTITY + [0] * 7}, "last row of a pose"),
+        (ROWS["pose"] | {"dist": [0.1] * 5}, "distortion must be (k1, k2, p1, p2)"),
+        (ROWS["pose"] | {"dist": 0.1}, "dist must be a list"),
+        (ROWS["corr"] | {"pts": []}, "pts must be a list of rows"),
+        (ROWS["corr"] | {"pts": [[1, 2, 3]]}, "a row of pts must be 4 finite numbers, but 3 came"),
+        (ROWS["corr"] | {"pts": [3]}, "a row of pts must be 4 numbers"),
+        (ROWS["corr"] | {"labels": [1]}, "labels must be a list of 2"),
+        (ROWS["disp"] | {"scale": 0}, "scale must be above 0"),
+        (ROWS["disp"] | {"disp": "e.png"}, "e.png is missing"),
+        (ROWS["disp"] | {"disp": ["d.png"]}, "disp must be a text"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and " " in value and "{" not in value else "line",
+)
+def test_a_broken_line_is_named_and_the_rest_is_read(folder: Path, line: Any, text: str) -> None:
+    file = write(folder, ROWS["H"], line, ROWS["corr"])
+    dataset = read_dataset("pairs-jsonl", folder)
+    assert len(dataset) == 2
+    assert len(dataset.problems) == 1
+    assert dataset.problems[0].startswith(f"{file}:2: ")
+    assert text in dataset.problems[0]
+    assert "\n" not in dataset.problems[0]
+
+
+def test_a_disparity_of_another_size(folder: Path) -> None:
+    Image.new("L", (10, 10)).save(folder / "d.png")
+    assert "as large as" in read_dataset("pairs-jsonl", folder).problems[0]

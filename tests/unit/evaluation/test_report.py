@@ -1,0 +1,100 @@
+"""Reports: figures by hand and by a second computation, JSON and back."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tiepoint.errors import InvalidInput
+from tiepoint.evaluation.protocols import PROTOCOLS
+from tiepoint.evaluation.report import FIGURES, Report, Row, read_report
+
+
+def rows_of(truth: str, **columns: list[float]) -> list[Row]:
+    count = len(next(iter(columns.values())))
+    return [
+        Row(
+            pair=f"p{i}", scene="s", truth=truth, values={name: values[i] for name, values in columns.items()}
+        )
+        for i in range(count)
+    ]
+
+
+def report_of(rows: list[Row]) -> Report:
+    from dataclasses import asdict
+
+    return Report(
+        predictor="x", dataset="d", protocol=asdict(PROTOCOLS["tiepoint"]), rows=rows, problems=["one"]
+    )
+
+
+def second_auc(errors: list[float], limit: float) -> float:
+    """The area by sampling the curve of recall finely: no formula is shared with the library."""
+    finite = sorted(error for error in errors if error < limit)
+    recalls = [0.0] + [(i + 1) / len(errors) for i in range(len(finite))]
+    curve = np.interp(np.linspace(0, limit, 200_001), [0.0, *finite], recalls)
+    return float(curve.mean())
+
+
+def test_auc_by_hand():
+    """Errors 1, 3 and a failure at 2 px: a triangle to (1, 1/3), then flat: (1/6 + 1/3) / 2."""
+    figures = report_of(rows_of("homography", corner_error_px=[1.0, 3.0, math.inf])).figures()
+    assert figures["corner_auc_3px"].value == pytest.approx((1 / 6 + 2 / 3) / 3)
+    assert figures["corner_auc_1px"].value == 0
+    figures = report_of(rows_of("pose", pose_error_deg=[5.0, math.inf])).figures()
+    assert figures["pose_auc_10deg"].value == pytest.approx((1.25 + 2.5) / 10)
+
+
+def test_auc_by_a_second_computation():
+    errors = [*np.random.default_rng(0).exponential(6, 60).tolist(), math.inf, math.inf]
+    figures = report_of(rows_of("pose", pose_error_deg=errors)).figures()
+    for limit in (5, 10, 20):
+        assert figures[f"pose_auc_{limit}deg"].value == pytest.approx(second_auc(errors, limit), abs=1e-4)
+
+
+def test_means_and_medians():
+    rows = rows_of("homography", precision_3px=[0.5, 1.0, 0.0], num_matches=[10.0, 20.0, 1000.0])
+    figures = report_of(rows).figures()
+    assert figures["precision_3px"].value == 0.5
+    assert figures["num_matches"].value == 20
+    assert figures["precision_3px"].low <= 0.5 <= figures["precision_3px"].high
+
+
+def test_a_figure_takes_only_rows_of_its_truth():
+    rows = rows_of("homography", corner_error_px=[1.0]) + rows_of("pose", pose_error_deg=[1.0])
+    figures = report_of(rows).figures()
+    assert {"corner_auc_3px", "pose_auc_5deg"} <= set(figures)
+    assert "marked_maa" not in figures
+
+
+def test_names_of_figures_are_unique():
+    assert len({figure.key for figure in FIGURES}) == len(FIGURES)
+
+
+def test_json_and_back(tmp_path: Path):
+    report = report_of(rows_of("pose", pose_error_deg=[1.5, math.inf, 0.0], num_matches=[1.0, 2.0, 3.0]))
+    report.save(tmp_path / "report.json")
+    text = (tmp_path / "report.json").read_text()
+    assert "Infinity" not in text
+    assert json.loads(text)["rows"][1]["values"]["pose_error_deg"] is None
+    again = read_report(tmp_path / "report.json")
+    assert again.rows == report.rows or [row.values for row in again.rows] == [
+        row.values for row in report.rows
+    ]
+    assert again.figures() == report.figures()
+    assert again.protocol["name"] == "tiepoint"
+    assert again.problems == ["one"]
+    assert json.loads(text)["figures"]["pose_auc_5deg"]["value"] == report.figures()["pose_auc_5deg"].value
+    assert json.loads(text)["versions"]["tiepoint"]
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"rows": 5}', '{"rows": [{"pair": "a"}]}'])
+def test_a_file_that_is_no_report(tmp_path: Path, text: str | None):
+    path = tmp_path / "report.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InvalidInput, match=r"report\.json") as caught:
+        read_report(path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,239 @@
+"""Any detector network as an extractor: what it is shown, what becomes of its answer, and what tells settings apart."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.helpers.fake_networks import Echo
+from torch import Tensor, nn
+
+from tiepoint.errors import WeightsError
+from tiepoint.extraction import extractor as extractor_module
+from tiepoint.extraction import tile_grid
+from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
+from tiepoint.extraction.tile_grid import tiles_of
+from tiepoint.image import Image, read_image
+from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
+from tiepoint.models.keypoints import Detection
+from tiepoint.types import Features
+
+SETTINGS = ExtractionSettings(kind="corners@0123", max_keypoints=9, resize=40)
+
+
+class Corners(nn.Module):
+    """Finds the centres of the four corner pixels, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(
+        self, images: Tensor, *, max_keypoints: int | None, detection_threshold: float
+    ) -> list[Detection]:
+        self.seen, self.asked = images, (max_keypoints, detection_threshold)
+        right, bottom = images.shape[3] - 1.0, images.shape[2] - 1.0
+        keypoints = torch.tensor([[0, 0], [right, 0], [0, bottom], [right, bottom]])
+        scores = torch.tensor([0.9, 0.8, 0.7, 0.6]) * self.weight
+        return [Detection(keypoints, scores, torch.eye(4))]
+
+
+def image_of(width: int, height: int) -> Image:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return replace(read_image(pixels), source="wall.jpg", exif_orientation=6)
+
+
+def test_the_network_sees_the_resized_image_in_the_unit_range() -> None:
+    network = Corners()
+    NeuralExtractor(network, SETTINGS).extract(image_of(80, 60))
+    assert network.seen.shape == (1, 3, 30, 40)
+    assert network.seen.dtype == torch.float32
+    assert 0 <= network.seen.min() < 0.5 < network.seen.max() <= 1
+    assert network.asked == (9, 0.0)
+
+
+@pytest.mark.parametrize(("resize", "seen"), [(None, (60, 80)), (160, (120, 160)), (80, (60, 80))])
+def test_images_are_enlarged_too_or_left_alone(resize: int | None, seen: tuple[int, int]) -> None:
+    network = Corners()
+    NeuralExtractor(network, replace(SETTINGS, resize=resize)).extract(image_of(80, 60))
+    assert network.seen.shape[2:] == seen
+
+
+def test_keypoints_come_back_to_the_original_image() -> None:
+    """Half as large: the centre of the first small pixel is the middle of the first 2 x 2 pixels."""
+    features = NeuralExtractor(Corners(), SETTINGS).extract(image_of(80, 60))
+    expected = torch.tensor([[0.5, 0.5], [78.5, 0.5], [0.5, 58.5], [78.5, 58.5]])
+    torch.testing.assert_close(features.keypoints, expected)
+
+
+def test_enlarged_images_keep_their_corner_keypoints() -> None:
+    """Four times as large: the centre of a corner pixel lies 3/8 px outside the first centre, which is allowed."""
+    features = NeuralExtractor(Corners(), replace(SETTINGS, resize=320)).extract(image_of(80, 60))
+    torch.testing.assert_close(features.keypoints[0], torch.tensor([-0.375, -0.375]))
+    torch.testing.assert_close(features.keypoints[3], torch.tensor([79.375, 59.375]))
+
+
+def test_features_know_where_they_come_from() -> None:
+    extractor = NeuralExtractor(Corners(), SETTINGS)
+    features = extractor.extract(image_of(80, 60))
+    assert features.image_size == (80, 60)
+    assert (features.source, features.exif_orientation) == ("wall.jpg", 6)
+    assert (features.kind, features.fingerprint) == ("corners@0123", extractor.fingerprint)
+    assert features.scores.tolist() == pytest.approx([0.9, 0.8, 0.7, 0.6])
+    assert features.device == extractor.device == torch.device("cpu")
+
+
+def test_features_carry_no_gradient() -> None:
+    features = NeuralExtractor(Corners(), SETTINGS).extract(image_of(80, 60))
+    assert not features.scores.requires_grad
+    assert torch.is_grad_enabled()
+
+
+def test_features_can_be_used_in_training() -> None:
+    """Not tensors of torch's inference mode: those may never take part in a computation with gradients."""
+    features = NeuralExtractor(Corners(), SETTINGS).extract(image_of(80, 60))
+    (features.descriptors @ torch.ones(4, requires_grad=True)).sum().backward()
+
+
+def test_every_setting_changes_the_fingerprint_and_nothing_else_does() -> None:
+    changed = [
+        replace(SETTINGS, kind="corners@4567"),
+        replace(SETTINGS, max_keypoints=None),
+        replace(SETTINGS, max_keypoints=10),
+        replace(SETTINGS, resize=None),
+        replace(SETTINGS, resize=41),
+        replace(SETTINGS, detection_threshold=0.1),
+        replace(SETTINGS, border=1),
+        replace(SETTINGS, tile="auto"),
+        replace(SETTINGS, tile=512),
+    ]
+    prints = [NeuralExtractor(Corners(), settings).fingerprint for settings in (SETTINGS, *changed)]
+    assert len(set(prints)) == len(prints)
+    assert NeuralExtractor(Corners(), replace(SETTINGS)).fingerprint == prints[0]
+
+
+class TestMask:
+    """With a network that finds the maxima of a small red image; the image is 64 x 48 px, the network sees half."""
+
+    IMAGE = read_image(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8))
+    SETTINGS = ExtractionSettings(kind="echo@0", max_keypoints=None, resize=32)
+
+    def extract(self, mask: Tensor | None = None, **settings: Any) -> Features:
+        return NeuralExtractor(Echo(), replace(self.SETTINGS, **settings)).extract(self.IMAGE, mask)
+
+    def test_keypoints_lie_inside_only_and_the_budget_is_spent_there(self) -> None:
+        mask = torch.zeros(48, 64, dtype=torch.bool)
+        mask[7:40, 5:24] = True
+        features = self.extract(mask, max_keypoints=8)
+        assert len(features) == 8
+        columns, rows = features.keypoints.round().long().unbind(dim=1)
+        assert bool(mask[rows, columns].all())
+        assert bool((features.scores[:-1] >= features.scores[1:]).all())
+
+    def test_everything_allowed_is_as_without_a_mask(self) -> None:
+        masked, plain = self.extract(torch.ones(48, 64, dtype=torch.bool)), self.extract()
+        assert torch.equal(masked.keypoints, plain.keypoints)
+        assert torch.equal(masked.descriptors, plain.descriptors)
+
+    def test_nothing_allowed_is_no_keypoints_and_said(self, caplog: pytest.LogCaptureFixture) -> None:
+        features = self.extract(torch.zeros(48, 64, dtype=torch.bool))
+        assert (features.keypoints.shape, features.descriptors.shape) == ((0, 2), (0, 2))
+        assert caplog.messages == ["mask and border leave no pixel of the image: no keypoints"]
+
+    @pytest.mark.parametrize("tile", [None, 24])
+    def test_the_border_is_that_of_the_original_image(self, tile: int | None, monkeypatch) -> None:
+        monkeypatch.setattr(extractor_module, "tiles_of", partial(tiles_of, overlap=8))
+        keypoints = self.extract(border=13, tile=tile).keypoints
+        assert len(keypoints) > 0
+        assert bool((keypoints.round() >= 13).all())
+        assert bool((keypoints.round() < torch.tensor([64 - 13, 48 - 13])).all())
+        assert len(self.extract(border=24, tile=tile)) == 0
+
+    def test_the_mask_is_in_the_fingerprint(self) -> None:
+        masks = torch.ones(2, 48, 64, dtype=torch.bool)
+        masks[1, 0, 0] = False
+        extractor = NeuralExtractor(Echo(), self.SETTINGS)
+        prints = [extractor.extract(self.IMAGE, mask).fingerprint for mask in (None, *masks)]
+        assert prints[0] == extractor.fingerprint
+        assert len(set(prints)) == 3
+        assert [extractor.fingerprint_with(mask) for mask in (None, *masks)] == prints
+        assert (
+            NeuralExtractor(Echo(), replace(self.SETTINGS, border=2)).fingerprint_with(masks[0]) not in prints
+        )
+
+
+class TestTiles:
+    IMAGE = read_image(np.random.default_rng(1).integers(0, 256, (150, 200, 3), dtype=np.uint8))
+
+    def extract(self, resize: int | None, tile: Any) -> tuple[Features, Echo]:
+        network = Echo()
+        settings = ExtractionSettings(kind="echo@0", max_keypoints=300, resize=resize, tile=tile)
+        return NeuralExtractor(network, settings).extract(self.IMAGE), network
+
+    @pytest.mark.parametrize("resize", [None, 150, 320])
+    def test_tiles_give_what_the_whole_gives(
+        self, resize: int | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(extractor_module, "tiles_of", partial(tiles_of, overlap=16))
+        (tiled, network), (plain, _) = self.extract(resize, 96), self.extract(resize, None)
+        assert len(network.seen) > 2
+        assert torch.equal(tiled.keypoints, plain.keypoints)
+        torch.testing.assert_close(tiled.scores, plain.scores)
+
+    @pytest.mark.parametrize("tile", [200, 5000, "auto"])
+    def test_an_image_that_fits_is_seen_as_a_whole(self, tile: Any) -> None:
+        features, network = self.extract(None, tile)
+        assert network.seen == [None]
+        assert torch.equal(features.keypoints, self.extract(None, None)[0].keypoints)
+
+    def test_auto_goes_by_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tile_grid, "MEMORY_BYTES", Echo.bytes_per_pixel * 100 * 100)
+        monkeypatch.setattr(extractor_module, "tiles_of", partial(tiles_of, overlap=16))
+        _, network = self.extract(None, "auto")
+        assert len(network.seen) > 2
+        _, network = self.extract(100, "auto")
+        assert network.seen == [None]
+
+
+def test_the_network_is_put_into_evaluation_mode() -> None:
+    assert not NeuralExtractor(Corners().train(), SETTINGS).network.training
+
+
+class TestBuildNetwork:
+    """Filling is strict; shown on the smallest network."""
+
+    @pytest.fixture
+    def state(self) -> dict[str, Tensor]:
+        return {name: tensor + 0.5 for name, tensor in ALIKED(ALIKED_VARIANTS["t16"]).state_dict().items()}
+
+    def test_it_holds_the_tensors_it_was_given(self, state: dict[str, Tensor]) -> None:
+        network = build_network("aliked-t16", state)
+        assert not network.training
+        assert set(network.state_dict()) == set(state)
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(tensor, state[name])
+            assert tensor.device.type == "cpu"
+
+    def test_a_missing_tensor_is_an_error(self, state: dict[str, Tensor]) -> None:
+        name = next(iter(state))
+        del state[name]
+        with pytest.raises(WeightsError, match=f"aliked-t16.*missing {name}") as error:
+            build_network("aliked-t16", state)
+        assert "\n" not in str(error.value)
+
+    def test_an_unexpected_tensor_is_an_error(self, state: dict[str, Tensor]) -> None:
+        with pytest.raises(WeightsError, match=r"aliked-t16.*unexpected fc\.weight"):
+            build_network("aliked-t16", {**state, "fc.weight": torch.zeros(2)})
+
+    def test_another_variant_is_an_error(self, state: dict[str, Tensor]) -> None:
+        with pytest.raises(WeightsError, match=r"must have shape .*, but has .*another variant") as error:
+            build_network("aliked-n16", state)
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("name", NETWORKS)
+    def test_every_network_refuses_a_stranger(self, name: str) -> None:
+        with pytest.raises(WeightsError) as error:
+            build_network(name, {"fc.weight": torch.zeros(2)})
+        assert "\n" not in str(error.value)

@@ -1,0 +1,44 @@
+"""Sets of keys."""
+
+import numpy as np
+
+from tiepoint.feature_store.keys import KeySet, digests, pair_key
+
+KEYS = ["a@1", "b@2", "a@1 | b@2", "", "ö", "caf\udce9.jpg", "x" * 10_000]
+
+
+def test_what_is_in_a_set_and_what_is_not():
+    known = KeySet(KEYS[::2])
+    assert known.holds(KEYS).tolist() == [True, False, True, False, True, False, True]
+    assert "a@1" in known
+    assert "b@2" not in known
+
+
+def test_an_empty_set():
+    assert len(KeySet()) == 0
+    assert KeySet().holds(KEYS).tolist() == [False] * len(KEYS)
+    assert KeySet(KEYS).holds([]).tolist() == []
+
+
+def test_twice_is_once():
+    assert len(KeySet(KEYS * 2)) == len(KEYS)
+
+
+def test_sets_can_be_joined():
+    joined = KeySet(KEYS[:4]) | KeySet(KEYS[2:])
+    assert len(joined) == len(KEYS)
+    assert joined.holds(KEYS).all()
+
+
+def test_of_digests_in_any_order():
+    assert KeySet.of_digests(digests(KEYS)[::-1]).holds(KEYS).all()
+
+
+def test_digests_take_16_bytes_and_stand_in_order():
+    found = digests(KEYS)
+    assert found.nbytes == 16 * len(KEYS)
+    assert np.array_equal(found[::-1], digests(KEYS[::-1]))
+
+
+def test_a_pair_has_another_key_the_other_way_round():
+    assert pair_key(("a@1", "b@2")) != pair_key(("b@2", "a@1"))

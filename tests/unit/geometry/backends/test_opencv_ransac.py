@@ -1,0 +1,84 @@
+"""glue-factory's RANSAC: right on clean points with outliers, no model where there is none."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tiepoint.geometry.backends import opencv_ransac
+from tiepoint.geometry.backends.base import Problem
+from tiepoint.geometry.metrics import pose_error_deg
+from tiepoint.geometry.multiview import sampson_distances, warp_points
+from tiepoint.types import Camera
+
+K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
+POSE = np.array(
+    [[math.cos(0.2), 0, math.sin(0.2), 1.0], [0, 1, 0, 0.2], [-math.sin(0.2), 0, math.cos(0.2), 0.1]]
+)
+H = np.array([[1.1, 0.1, 5], [-0.05, 0.9, 7], [1e-4, 2e-4, 1]])
+
+
+def problem(points0: np.ndarray, points1: np.ndarray, max_error_px: float = 0.5) -> Problem:
+    camera = Camera.from_intrinsics(K, (640, 480))
+    return Problem(
+        points0=points0,
+        points1=points1,
+        weights=np.ones(len(points0)),
+        max_error_px=max_error_px,
+        seed=0,
+        cameras=(camera, camera),
+    )
+
+
+def with_outliers(points1: np.ndarray) -> np.ndarray:
+    """A third of the points somewhere else."""
+    changed = points1.copy()
+    changed[::3] = np.random.default_rng(5).uniform(0, 480, changed[::3].shape)
+    return changed
+
+
+@pytest.fixture
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    space = np.random.default_rng(2).uniform((-2, -2, 4), (2, 2, 9), (150, 3))
+    seen = [space @ K.T, (space @ POSE[:, :3].T + POSE[:, 3]) @ K.T]
+    return seen[0][:, :2] / seen[0][:, 2:], seen[1][:, :2] / seen[1][:, 2:]
+
+
+def test_homography():
+    points0 = np.random.default_rng(1).uniform(0, 480, (90, 2))
+    found = opencv_ransac.homography(problem(points0, with_outliers(warp_points(points0, H))))
+    assert found is not None
+    np.testing.assert_allclose(found.matrix / found.matrix[2, 2], H, atol=1e-3)
+
+
+def test_pose(scene: tuple[np.ndarray, np.ndarray]):
+    found = opencv_ransac.pose(problem(scene[0], with_outliers(scene[1])))
+    assert found is not None
+    assert pose_error_deg(found.cam1_from_cam0, POSE) < 0.5
+
+
+def test_the_threshold_of_a_pose_is_in_px(scene: tuple[np.ndarray, np.ndarray]):
+    """Photographs ten times as large, and ten times the threshold: the same pose; with the old threshold another."""
+    noisy = scene[1] + np.random.default_rng(3).normal(0, 1, scene[1].shape)
+    camera = Camera.from_intrinsics(np.diag([10.0, 10, 1]) @ K, None)
+    poses = []
+    for px in (2.0, 20.0):
+        large = replace(problem(10 * scene[0], 10 * noisy, px), cameras=(camera, camera))
+        poses.append(opencv_ransac.pose(large).cam1_from_cam0)
+    small = opencv_ransac.pose(problem(scene[0], noisy, 2.0)).cam1_from_cam0
+    np.testing.assert_allclose(poses[1], small, atol=1e-6)
+    assert np.abs(poses[0] - small).max() > 1e-4
+
+
+def test_fundamental(scene: tuple[np.ndarray, np.ndarray]):
+    changed = with_outliers(scene[1])
+    found = opencv_ransac.fundamental(problem(scene[0], changed))
+    assert found is not None
+    kept = np.arange(len(changed)) % 3 != 0
+    assert np.median(sampson_distances(scene[0], scene[1], found.matrix)[kept]) < 0.1
+
+
+def test_no_model():
+    points = np.random.default_rng(1).uniform(0, 480, (5, 2))
+    assert opencv_ransac.fundamental(problem(points, points)) is None

@@ -1,0 +1,259 @@
+"""The verdict: what makes it yes or no, the reason in words, where it stands, and the exit code."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.helpers.synthetic_scenes import SIZE0, SIZE1, Scene, plane_scene, space_scene
+from typer.testing import CliRunner
+
+from tiepoint import api
+from tiepoint.cli import app
+from tiepoint.geometry import pair_verification
+from tiepoint.geometry.estimate import estimate_homography
+from tiepoint.geometry.pair_verification import MODELS, Evidence, gather, judge, verdict_of
+from tiepoint.result import MatchResult
+from tiepoint.stitching.panorama import stitch_to_files
+from tiepoint.types import Features, TwoViewEstimate
+
+RECORD = Path(__file__).resolve().parents[2] / "benchmarks" / "records" / "verdict.json"
+KEYPOINTS = 500
+STRONG = Evidence(
+    matcher="lightglue",
+    num_keypoints=2000,
+    num_matches=800,
+    mean_score=0.9,
+    num_fundamental=760,
+    num_homography=400,
+    coverage=0.6,
+    turn_deg=4.0,
+)
+WEAK = replace(STRONG, num_matches=150, mean_score=0.3, num_fundamental=9, num_homography=7)
+
+
+def features_at(points: np.ndarray, size: tuple[int, int], count: int = KEYPOINTS) -> Features:
+    """The points, and keypoints in a corner that nothing matches."""
+    keypoints = torch.zeros(max(count, len(points)), 2)
+    keypoints[: len(points)] = torch.from_numpy(points).float()
+    return Features(
+        keypoints=keypoints,
+        scores=torch.ones(len(keypoints)),
+        descriptors=torch.ones(len(keypoints), 4) / 2,
+        image_size=size,
+    )
+
+
+def result_at(
+    points0: np.ndarray,
+    points1: np.ndarray,
+    *,
+    size0: tuple[int, int] = SIZE0,
+    size1: tuple[int, int] = SIZE1,
+    score: float = 0.8,
+    keypoints: int = KEYPOINTS,
+    layers_run: int = 9,
+) -> MatchResult:
+    none = np.zeros(0, dtype=np.int64)
+    return MatchResult(
+        matches=np.repeat(np.arange(len(points0))[:, None], 2, axis=1),
+        scores=np.full(len(points0), score, dtype=np.float32),
+        features0=features_at(points0, size0, keypoints),
+        features1=features_at(points1, size1, keypoints),
+        layers_run=layers_run,
+        survived0=none,
+        survived1=none,
+    )
+
+
+def result_of(scene: Scene, **options: Any) -> MatchResult:
+    inside = np.ones(len(scene.points0), dtype=bool)
+    for points, size in ((scene.points0, SIZE0), (scene.points1, SIZE1)):
+        inside &= ((points >= 0) & (points <= np.array(size) - 1)).all(axis=1)
+    return result_at(scene.points0[inside], scene.points1[inside], **options)
+
+
+def random_result(count: int, seed: int = 0) -> MatchResult:
+    rng = np.random.default_rng(seed)
+    points0, points1 = (rng.uniform((0, 0), np.array(size) - 1, (count, 2)) for size in (SIZE0, SIZE1))
+    return result_at(points0, points1, score=0.3)
+
+
+@pytest.mark.parametrize("scene", [plane_scene, space_scene])
+@pytest.mark.parametrize("layers_run", [0, 9])
+def test_matches_that_agree_show_the_same_place(scene: Any, layers_run: int) -> None:
+    result = result_of(scene(outlier_share=0.2), layers_run=layers_run)
+    said = verdict_of(result)
+    assert said.same_place
+    assert said.probability > 0.9
+    assert said.num_inliers > 0.6 * len(result)
+    assert said.reason == f"{said.num_inliers} of {len(result)} matches agree on one geometry"
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 30, 200])
+def test_matches_at_random_dont(count: int) -> None:
+    said = verdict_of(random_result(count))
+    assert not said.same_place
+    assert "few inliers" in said.reason or "low matchability" in said.reason
+    assert f" {count} " in said.reason
+
+
+@pytest.mark.parametrize(("keypoints", "reason"), [(0, "no keypoints"), (KEYPOINTS, "no matches among 500")])
+@pytest.mark.parametrize("layers_run", [0, 9])
+def test_nothing_is_probability_0_with_the_reason(keypoints: int, reason: str, layers_run: int) -> None:
+    result = result_at(np.zeros((0, 2)), np.zeros((0, 2)), keypoints=keypoints, layers_run=layers_run)
+    said = verdict_of(result)
+    assert (said.probability, said.same_place, said.num_inliers) == (0.0, False, 0)
+    assert reason in said.reason
+
+
+def test_matches_all_at_one_point_dont_crash() -> None:
+    said = verdict_of(result_at(np.full((50, 2), 9.0), np.full((50, 2), 9.0)))
+    assert (said.same_place, said.num_inliers) == (False, 0)
+
+
+@pytest.mark.parametrize("factor", [0.25, 3])
+def test_the_resolution_of_the_photographs_doesnt_matter(factor: float) -> None:
+    result = result_of(space_scene(outlier_share=0.6))
+    sizes = [tuple(int(side * factor) for side in size) for size in (SIZE0, SIZE1)]
+    scaled = result_at(result.points0 * factor, result.points1 * factor, size0=sizes[0], size1=sizes[1])
+    assert verdict_of(scaled).num_inliers == pytest.approx(verdict_of(result).num_inliers, abs=3)
+
+
+def test_all_matches_are_counted_though_only_the_strongest_are_estimated_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = result_of(plane_scene(outlier_share=0.0))
+    monkeypatch.setattr(pair_verification, "STRONGEST", 50)
+    assert gather(result).num_homography > 0.95 * len(result)
+
+
+@pytest.mark.parametrize("matcher", list(MODELS))
+def test_more_that_agrees_is_never_less_probable(matcher: str) -> None:
+    weak = replace(WEAK, matcher=matcher, num_homography=0)
+    said = [judge(replace(weak, num_fundamental=count)).probability for count in range(0, 151, 5)]
+    assert said == sorted(set(said))
+    planar = [
+        judge(replace(weak, num_homography=count, num_fundamental=150)).probability
+        for count in range(0, 151, 5)
+    ]
+    assert planar == sorted(set(planar))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, "few inliers: 9 of 150 matches agree on one geometry"),
+        ({"num_keypoints": 60, "num_matches": 20}, "few keypoints: 60, of which 20 match and 9 agree"),
+        ({"num_matches": 40}, "low matchability: only 40 of 2000 keypoints match, 9 of them agree"),
+        ({"coverage": 0.004}, "these cover only 0.4 % of an image"),
+        ({"turn_deg": 92.0}, "few inliers: 9 of 150 matches agree on one geometry"),
+        (
+            {"turn_deg": 92.0, "num_matches": 20},
+            "one image is turned by 92 degrees: if that may be so, try rotations='auto'",
+        ),
+    ],
+)
+def test_the_reason_is_what_speaks_most_against_it(change: dict[str, Any], reason: str) -> None:
+    said = judge(replace(WEAK, **change))
+    assert not said.same_place
+    assert reason in said.reason
+
+
+@pytest.mark.parametrize(("rotation1", "beyond"), [(0, 90.0), (90, 0.0), (270, 180.0)])
+def test_the_turn_is_what_matches_show_beyond_the_one_that_was_made(rotation1: int, beyond: float) -> None:
+    points0 = plane_scene(outlier_share=0.0).points0 * 0.5
+    points1 = np.stack([SIZE0[1] / 2 - points0[:, 1], points0[:, 0]], axis=1)  # clockwise by 90 degrees
+    result = result_at(points0, points1, size0=SIZE0, size1=SIZE0)
+    assert gather(replace(result, rotation1=rotation1)).turn_deg == pytest.approx(beyond, abs=1e-3)
+
+
+def test_a_result_has_one_verdict_also_of_its_inliers(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = result_of(plane_scene(outlier_share=0.5))
+    said = result.verdict
+    monkeypatch.setattr("tiepoint.result.verdict_of", lambda pair: pytest.fail("it is known"))
+    assert result.verdict is said
+    assert result.inliers(estimate_homography(result)).verdict is said
+    assert replace(result, seconds={"verify": 1.0}).verdict is said
+
+
+def test_saved_results_hold_it(tmp_path: Path) -> None:
+    result = result_of(plane_scene())
+    saved = json.loads(result.save(tmp_path / "matches.json").read_text())["verdict"]
+    assert saved == {
+        "probability": result.verdict.probability,
+        "same_place": True,
+        "reason": result.verdict.reason,
+        "num_inliers": result.verdict.num_inliers,
+    }
+    with np.load(result.save(tmp_path / "matches.npz")) as arrays:
+        assert arrays["verdict_probability"] == result.verdict.probability
+
+
+def test_the_table_is_the_one_that_was_fitted() -> None:
+    models = json.loads(RECORD.read_text())["models"]
+    assert {matcher: tuple(model) for matcher, model in models.items()} == MODELS
+
+
+class Work:
+    """Stands in for `match_to_files`."""
+
+    def __init__(self, result: MatchResult) -> None:
+        self.result = result
+
+    def __call__(self, *images: object, verify: Any = None, **options: Any) -> Any:
+        return self.result, TwoViewEstimate(
+            kind="homography",
+            matrix=None,
+            inliers=np.zeros(len(self.result), dtype=bool),
+            method="poselib",
+            max_error_px=3.0,
+            reason="nothing agrees",
+        )
+
+
+@pytest.fixture(params=["same", "different"])
+def pair(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MatchResult:
+    result = result_of(plane_scene()) if request.param == "same" else random_result(80)
+    monkeypatch.setattr(api, "match_to_files", Work(result))
+    monkeypatch.setattr("tiepoint.stitching.panorama.match_to_files", Work(result))
+    return result
+
+
+def run(command: str, *options: str) -> tuple[int, str]:
+    outcome = CliRunner().invoke(app, [command, "a.jpg", "b.jpg", *options])
+    return outcome.exit_code, outcome.output
+
+
+def test_match_says_it_and_fails_where_asked_to(pair: MatchResult) -> None:
+    said = pair.verdict
+    line = (
+        f"same place: {'yes' if said.same_place else 'no'}, probability {said.probability:.2f}; {said.reason}"
+    )
+    assert run("match")[0] == 0
+    code, text = run("match", "--fail-on-no-match")
+    assert code == (0 if said.same_place else 3)
+    assert line in text
+
+
+@pytest.mark.parametrize("command", ["pose", "stitch"])
+def test_where_geometry_fails_too_different_places_come_first(
+    command: str, pair: MatchResult, tmp_path: Path
+) -> None:
+    files = ["-o", str(tmp_path / "panorama.png")] if command == "stitch" else []
+    assert run(command, *files)[0] == 1
+    code, text = run(command, *files, "--fail-on-no-match")
+    assert code == (1 if pair.verdict.same_place else 3)
+    assert ("same place: no" in text) == (not pair.verdict.same_place)
+
+
+def test_stitching_writes_nothing_of_different_places(pair: MatchResult, tmp_path: Path) -> None:
+    if pair.verdict.same_place:
+        with pytest.raises(ValueError, match="nothing agrees"):
+            stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_place=True)
+    else:
+        stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_place=True)
+    assert not list(tmp_path.iterdir())

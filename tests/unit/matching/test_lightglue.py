@@ -1,0 +1,202 @@
+"""LightGlue over Features: which numbers reach the network, in which packs, and what comes back.
+
+The network itself is checked in tests/unit/networks; here it is small, random, and taken as the truth.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from tiepoint.errors import InvalidInput
+from tiepoint.matching import lightglue
+from tiepoint.matching.lightglue import LightGlueMatcher
+from tiepoint.models.lightglue.assignment import mutual_matches
+from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, normalize_keypoints
+from tiepoint.types import Features, Matches
+
+SHAPE = LightGlueShape(input_dim=16, dim=32, layers=2, heads=2)
+EXACT = Adaptivity(depth_confidence=-1.0, width_confidence=-1.0)
+SIZE = (640, 480)
+
+
+def random_network(shape: LightGlueShape = SHAPE) -> LightGlue:
+    """Random weights; keypoints count as matchable and similarities are large, so that scores aren't all tiny."""
+    generator = torch.Generator().manual_seed(0)
+    network = LightGlue(shape).eval().requires_grad_(False)
+    for name, parameter in network.named_parameters():
+        parameter.copy_(torch.randn(parameter.shape, generator=generator) / parameter.shape[-1] ** 0.5)
+        if name.endswith("final_proj.weight"):
+            parameter.mul_(4.0)
+        if name.endswith("matchability.bias"):
+            parameter.fill_(4.0)
+    return network
+
+
+def random_features(
+    count: int, seed: int, *, columns: int = 16, kind: str = "", frame: bool = False
+) -> Features:
+    generator = torch.Generator().manual_seed(seed)
+    return Features(
+        keypoints=torch.rand(count, 2, generator=generator) * torch.tensor(SIZE),
+        scores=torch.rand(count, generator=generator),
+        descriptors=normalize(torch.randn(count, columns, generator=generator), dim=1),
+        image_size=SIZE,
+        scales=torch.rand(count, generator=generator) if frame else None,
+        orientations=torch.rand(count, generator=generator) if frame else None,
+        kind=kind,
+    )
+
+
+def seen_again(features: Features, order: list[int]) -> Features:
+    """The same keypoints in another order, a little displaced."""
+    moved = (features.keypoints[order] + torch.tensor([3.0, -2.0])).clamp(min=0)
+    return replace(
+        features,
+        **{name: getattr(features, name)[order] for name in ("scores", "descriptors")},
+        keypoints=torch.minimum(moved, torch.tensor(SIZE) - 1),
+    )
+
+
+def the_same(found: Matches, expected: Matches) -> None:
+    assert torch.equal(found.matches, expected.matches)
+    torch.testing.assert_close(found.scores, expected.scores, rtol=0, atol=1e-5)
+    assert torch.equal(found.survived0, expected.survived0)
+    assert torch.equal(found.survived1, expected.survived1)
+    assert found.layers_run == expected.layers_run
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1])
+def test_without_adaptivity_it_is_the_dense_network(threshold: float) -> None:
+    network, a = random_network(), random_features(30, 1)
+    b = seen_again(a, order=list(reversed(range(5, 30))))
+    (found,) = LightGlueMatcher(network, adaptivity=EXACT, filter_threshold=threshold).match([(a, b)])
+    size = torch.tensor([SIZE]).float()
+    positions = [normalize_keypoints(features.keypoints[None], size) for features in (a, b)]
+    log_scores = network(positions[0], a.descriptors[None], positions[1], b.descriptors[None])
+    expected = mutual_matches(log_scores, threshold)
+    matched = (expected.matches0[0] >= 0).nonzero().squeeze(1)
+    assert len(matched) > 3
+    assert found.matches.tolist() == [[i, expected.matches0[0, i].item()] for i in matched.tolist()]
+    torch.testing.assert_close(found.scores, expected.matching_scores0[0, matched], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.matching_scores0, expected.matching_scores0[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.matching_scores1, expected.matching_scores1[0], rtol=0, atol=1e-5)
+    assert (found.scores > threshold).all()
+    assert found.layers_run == 2
+    assert found.survived0.tolist() == [2] * 30
+
+
+@pytest.mark.parametrize(
+    "limit", [{"batch_size": 1}, {"batch_size": 3}, {"memory_budget": 17 << 20}, {}], ids=str
+)
+def test_the_size_of_a_pack_changes_nothing(limit: dict) -> None:
+    network = random_network()
+    alone = LightGlueMatcher(network, filter_threshold=0.0, batch_size=1)
+    images = [random_features(count, seed=count) for count in (30, 0, 12, 1)]
+    pairs = [(a, b) for a in images for b in images]
+    together = LightGlueMatcher(network, filter_threshold=0.0, **limit)
+    for found, pair in zip(together.match(pairs), pairs, strict=True):
+        the_same(found, alone.match([pair])[0])
+
+
+def test_packs_are_computed_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def spy(network, positions, descriptors, counts, **options):
+        sizes.append((len(positions), len(counts)))
+        return match_packed(network, positions, descriptors, counts, **options)
+
+    match_packed = lightglue.match_packed
+    monkeypatch.setattr(lightglue, "match_packed", spy)
+    small = random_features(25, 1)
+    LightGlueMatcher(random_network(), batch_size=2).match([(small, small)] * 3)
+    assert sizes == [(100, 2), (50, 1)]
+
+
+def test_types_may_be_mixed_in_a_batch() -> None:
+    matcher = LightGlueMatcher(random_network(), filter_threshold=0.0)
+    single = random_features(20, 1), random_features(15, 2)
+    half = tuple(replace(features, descriptors=features.descriptors.half()) for features in single)
+    expected = [matcher.match([pair])[0] for pair in (single, half)]
+    for found, alone in zip(matcher.match([single, half]), expected, strict=True):
+        the_same(found, alone)
+
+
+@pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])
+def test_no_keypoints_give_no_matches(m: int, n: int) -> None:
+    (found,) = LightGlueMatcher(random_network()).match([(random_features(m, 1), random_features(n, 2))])
+    assert (found.matches.shape, found.scores.shape, found.layers_run) == ((0, 2), (0,), 0)
+    assert (len(found.survived0), len(found.survived1)) == (m, n)
+
+
+def test_no_pairs_no_results() -> None:
+    assert LightGlueMatcher(random_network()).match([]) == []
+
+
+def test_matches_carry_no_gradient_and_leave_no_mode_behind() -> None:
+    features = random_features(20, 1)
+    network = random_network().requires_grad_(True)
+    (found,) = LightGlueMatcher(network, filter_threshold=0.0).match([(features, features)])
+    assert not found.scores.requires_grad
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_the_network_is_put_into_evaluation_mode() -> None:
+    assert not LightGlueMatcher(random_network().train()).network.training
+
+
+def test_stored_half_precision_descriptors_are_taken() -> None:
+    features = random_features(20, 1)
+    half = Features(
+        keypoints=features.keypoints,
+        scores=features.scores,
+        descriptors=features.descriptors.half(),
+        image_size=SIZE,
+    )
+    matcher = LightGlueMatcher(random_network(), adaptivity=EXACT, filter_threshold=0.0)
+    (found,), (expected,) = matcher.match([(half, half)]), matcher.match([(features, features)])
+    torch.testing.assert_close(found.matching_scores0, expected.matching_scores0, rtol=0, atol=0.02)
+
+
+class TestScalesAndOrientations:
+    shape = LightGlueShape(input_dim=16, dim=32, layers=2, heads=2, position_dim=4)
+
+    def test_they_reach_the_network_behind_the_position(self) -> None:
+        network, (a, b) = random_network(self.shape), (random_features(20, k, frame=True) for k in (1, 2))
+        matcher = LightGlueMatcher(network, adaptivity=EXACT, filter_threshold=0.0)
+        (found,) = matcher.match([(a, b)])
+        inputs = []
+        for features in (a, b):
+            xy = normalize_keypoints(features.keypoints[None], torch.tensor([SIZE]).float())
+            frame = torch.stack((features.scales, features.orientations), dim=1)[None]
+            inputs += [torch.cat((xy, frame), dim=2), features.descriptors[None]]
+        expected = mutual_matches(network(*inputs), 0.0)
+        torch.testing.assert_close(found.matching_scores0, expected.matching_scores0[0], rtol=0, atol=1e-5)
+
+    def test_features_without_them_are_an_error(self) -> None:
+        features = random_features(5, 1)
+        with pytest.raises(InvalidInput, match="need keypoint scales and orientations"):
+            LightGlueMatcher(random_network(self.shape)).match([(features, features)])
+
+
+class TestWrongFeatures:
+    def test_of_another_extractor(self) -> None:
+        matcher = LightGlueMatcher(random_network(), kind="aliked@1")
+        good, wrong = random_features(5, 1, kind="aliked@1"), random_features(5, 1, kind="disk@2")
+        for pair in ((wrong, good), (good, wrong), (wrong, wrong)):
+            with pytest.raises(InvalidInput, match="made by 'disk@2', but 'aliked@1' is expected"):
+                matcher.match([(good, good), pair])
+
+    def test_of_another_dimension(self) -> None:
+        features = random_features(5, 1, columns=24)
+        with pytest.raises(
+            InvalidInput, match=r"descriptors have 24 columns, but 16 are expected.*another preset"
+        ):
+            LightGlueMatcher(random_network()).match([(features, features)])
+
+    def test_the_users_own_kind_passes(self) -> None:
+        features = random_features(5, 1, kind="")
+        assert len(LightGlueMatcher(random_network(), kind="aliked@1").match([(features, features)])) == 1

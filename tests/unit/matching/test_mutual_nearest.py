@@ -1,0 +1,128 @@
+"""Mutual nearest neighbours against the definition, written down as loops over the cosines."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from tiepoint.errors import InvalidInput
+from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.types import Features
+
+
+def features_of(descriptors: Tensor, kind: str = "") -> Features:
+    count = len(descriptors)
+    return Features(
+        keypoints=torch.zeros(count, 2),
+        scores=torch.ones(count),
+        descriptors=descriptors,
+        image_size=(10, 10),
+        kind=kind,
+    )
+
+
+def random_features(count: int, seed: int, columns: int = 8) -> Features:
+    vectors = torch.randn(count, columns, generator=torch.Generator().manual_seed(seed))
+    return features_of(normalize(vectors, dim=1))
+
+
+def mutual_by_hand(features0: Features, features1: Features) -> dict[tuple[int, int], float]:
+    cosines = (features0.descriptors.double() @ features1.descriptors.double().T).tolist()
+    found = {}
+    for i, row in enumerate(cosines):
+        j = max(range(len(row)), key=row.__getitem__)
+        if i == max(range(len(cosines)), key=lambda k: cosines[k][j]):
+            found[i, j] = row[j]
+    return found
+
+
+@pytest.mark.parametrize(("m", "n"), [(30, 40), (40, 7), (1, 5), (1, 1)])
+@pytest.mark.parametrize("threshold", [-1.0, 0.3, 0.7])
+def test_matches_are_mutual_and_scored_by_their_cosine(m: int, n: int, threshold: float) -> None:
+    pair = random_features(m, seed=m), random_features(n, seed=100 + n)
+    (found,) = NearestMatcher(filter_threshold=threshold).match([pair])
+    expected = {match: cosine for match, cosine in mutual_by_hand(*pair).items() if cosine >= threshold}
+    assert [tuple(match) for match in found.matches.tolist()] == sorted(expected)
+    torch.testing.assert_close(found.scores.tolist(), [expected[match] for match in sorted(expected)])
+
+
+def test_the_definition_finds_something() -> None:
+    assert len(mutual_by_hand(random_features(30, seed=30), random_features(40, seed=140))) > 5
+
+
+def test_scores_per_keypoint_know_those_below_the_threshold_too() -> None:
+    pair = random_features(30, seed=1), random_features(40, seed=2)
+    expected = mutual_by_hand(*pair)
+    (found,) = NearestMatcher(filter_threshold=0.99).match([pair])
+    assert len(found.matches) == 0
+    assert found.matching_scores0.nonzero().squeeze(1).tolist() == sorted(i for i, _ in expected)
+    assert found.matching_scores1.nonzero().squeeze(1).tolist() == sorted(j for _, j in expected)
+    for (i, j), cosine in expected.items():
+        assert found.matching_scores0[i] == found.matching_scores1[j] == pytest.approx(cosine, abs=1e-6)
+
+
+def test_a_photograph_matches_itself() -> None:
+    features = random_features(50, seed=3)
+    (found,) = NearestMatcher(filter_threshold=0.9).match([(features, features)])
+    assert found.matches.tolist() == [[k, k] for k in range(50)]
+    torch.testing.assert_close(found.scores, torch.ones(50))
+
+
+def test_the_length_of_descriptors_does_not_matter() -> None:
+    features0, features1 = random_features(20, seed=4), random_features(20, seed=5)
+    longer = features_of(features1.descriptors * 7)
+    (short,), (long,) = (NearestMatcher().match([(features0, other)]) for other in (features1, longer))
+    assert torch.equal(short.matches, long.matches)
+    torch.testing.assert_close(short.scores, long.scores)
+
+
+def test_a_descriptor_of_zeros_has_the_cosine_zero() -> None:
+    (found,) = NearestMatcher(filter_threshold=0.1).match(
+        [(features_of(torch.zeros(3, 8)), random_features(4, 6))]
+    )
+    assert len(found.matches) == 0
+    assert torch.isfinite(found.matching_scores0).all()
+
+
+@pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])
+def test_no_keypoints_give_no_matches(m: int, n: int) -> None:
+    (found,) = NearestMatcher().match([(random_features(m, 1), random_features(n, 2))])
+    assert (found.matches.shape, found.scores.shape) == ((0, 2), (0,))
+    assert (len(found.matching_scores0), len(found.matching_scores1)) == (m, n)
+    assert (len(found.survived0), len(found.survived1), found.layers_run) == (m, n, 0)
+
+
+def test_half_precision_descriptors_match_single_precision_ones() -> None:
+    features0 = random_features(20, seed=7)
+    stored = features_of(features0.descriptors.half())
+    (found,) = NearestMatcher(filter_threshold=0.9).match([(stored, features0)])
+    assert len(found.matches) == 20
+
+
+def test_results_come_in_the_order_of_the_pairs() -> None:
+    images = [random_features(count, seed=count) for count in (5, 9, 0, 12)]
+    pairs = [(images[i], images[j]) for i in range(4) for j in range(4)]
+    together = NearestMatcher().match(pairs)
+    assert [(len(found.survived0), len(found.survived1)) for found in together] == [
+        (len(a), len(b)) for a, b in pairs
+    ]
+    for pair, found in zip(pairs, together, strict=True):
+        (alone,) = NearestMatcher().match([pair])
+        assert torch.equal(found.matches, alone.matches)
+
+
+def test_no_pairs_no_results() -> None:
+    assert NearestMatcher().match([]) == []
+
+
+def test_features_of_two_extractors_are_an_error() -> None:
+    pair = features_of(torch.eye(3), kind="aliked@1"), features_of(torch.eye(3), kind="disk@2")
+    with pytest.raises(InvalidInput, match="'disk@2', but 'aliked@1' is expected"):
+        NearestMatcher().match([pair])
+    with pytest.raises(InvalidInput, match="'aliked@1', but 'xfeat@3' is expected"):
+        NearestMatcher(kind="xfeat@3").match([pair])
+
+
+def test_descriptors_of_two_lengths_are_an_error() -> None:
+    with pytest.raises(InvalidInput, match="have 64 columns, but 128 are expected"):
+        NearestMatcher().match([(random_features(3, 1, columns=128), random_features(3, 1, columns=64))])

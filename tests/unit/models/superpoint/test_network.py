@@ -1,0 +1,272 @@
+"""SuperPoint with small random weights: sizes, borders, batches, grey, its shortcuts; and the names of its tensors."""
+
+from collections import OrderedDict
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.models.checkpoint import load_strictly
+from tiepoint.models.superpoint.checkpoint import (
+    DETECTOR_PREFIX,
+    build,
+    detector_of,
+    family_of,
+    from_original,
+    shape_of,
+    to_original,
+)
+from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape, _halve_in_strips, to_grey
+
+WIDTHS = (4, 4, 6, 6)
+TINY = SuperPointShape(widths=WIDTHS, head_width=8, dim=12)
+TINY_OPEN = SuperPointShape(widths=WIDTHS, head_width=8, dim=12, batch_norm=True)
+
+
+def tiny(shape: SuperPointShape) -> SuperPoint:
+    """Random weights and, where there are batch norms, random statistics."""
+    torch.manual_seed(0)
+    network = SuperPoint(shape)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for tensor in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+                nn.init.uniform_(tensor, 0.5, 1.5)
+    return network.eval()
+
+
+@pytest.fixture(scope="module", params=[TINY, TINY_OPEN], ids=["original", "open"])
+def network(request: pytest.FixtureRequest) -> SuperPoint:
+    return tiny(request.param)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (7, 40), (40, 7), (8, 8), (17, 200), (31, 33), (48, 64)])
+@torch.inference_mode()
+def test_images_of_any_size(network, size, channels):
+    torch.manual_seed(1)
+    keypoints, scores, descriptors = network(torch.rand(1, channels, *size))[0]
+    count = len(keypoints)
+    assert (keypoints.shape, scores.shape, descriptors.shape) == ((count, 2), (count,), (count, 12))
+    assert keypoints.dtype == scores.dtype == descriptors.dtype == torch.float32
+    height, width = (side // 8 * 8 for side in size)
+    assert (count > 0) == (min(size) >= 16)
+    assert bool((keypoints >= 4).all())
+    assert bool((keypoints <= torch.tensor([width - 5, height - 5])).all())
+    assert bool((scores[:-1] >= scores[1:]).all())
+    assert bool((scores > 0.005).all())
+    torch.testing.assert_close(descriptors.norm(dim=1), torch.ones(count))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@torch.inference_mode()
+def test_a_blank_image_has_no_keypoints(network, value):
+    images = torch.full((1, 3, 64, 96), value)
+    for threshold in (0.005, 0.0, -1.0):
+        keypoints, scores, descriptors = network(images, detection_threshold=threshold)[0]
+        assert (keypoints.shape, scores.shape, descriptors.shape) == ((0, 2), (0,), (0, 12))
+
+
+@torch.inference_mode()
+def test_a_batch_gives_what_each_image_gives_alone(network):
+    images = torch.rand(3, 3, 70, 50)
+    images[1] = 0.3
+    together = network(images)
+    assert [len(detection.keypoints) > 10 for detection in together] == [True, False, True]
+    for detection, image in zip(together, images, strict=True):
+        torch.testing.assert_close(detection, network(image[None])[0], atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_max_keypoints_and_threshold_cut_the_list_of_all(network):
+    images = torch.rand(1, 1, 64, 64)
+    every, some = network(images)[0], network(images, max_keypoints=7)[0]
+    assert len(every.keypoints) > 12
+    assert torch.equal(some.keypoints, every.keypoints[:7])
+    assert len(network(images, max_keypoints=0)[0].keypoints) == 0
+    above = network(images, detection_threshold=every.scores[10].item())[0]
+    assert torch.equal(above.keypoints, every.keypoints[:10])
+
+
+@torch.inference_mode()
+def test_equal_scores_fall_to_the_lower_index():
+    scores = torch.zeros(48, 64)
+    for row, column in [(30, 40), (10, 50), (10, 20), (30, 7)]:
+        scores[row, column] = 0.5
+    scores[20, 60] = scores[40, 10] = 0.75  # the first lies within the border
+    descriptors = F.normalize(torch.rand(12, 6, 8), dim=0)
+    found = tiny(TINY).detect(scores, descriptors, max_keypoints=3)
+    assert found.keypoints.tolist() == [[10, 40], [20, 10], [50, 10]]
+    found = tiny(TINY).detect(scores, descriptors, max_keypoints=3, strict_border=False)
+    assert found.keypoints.tolist() == [[60, 20], [10, 40], [20, 10]]
+
+
+@torch.inference_mode()
+def test_no_strict_border_adds_keypoints_at_right_and_bottom_only(network):
+    images = torch.rand(1, 1, 48, 64)
+    strict, loose = network(images)[0], network(images, strict_border=False)[0]
+    x, y = loose.keypoints.unbind(1)
+    inside = (x < 60) & (y < 44)
+    assert 0 < int(inside.sum()) < len(x)
+    assert bool((loose.keypoints >= 4).all())
+    torch.testing.assert_close(tuple(column[inside] for column in loose), tuple(strict))
+
+
+@torch.inference_mode()
+def test_radius_and_border_are_obeyed(network):
+    images = torch.rand(1, 1, 48, 64)
+    keypoints = network(images, nms_radius=7, border=0)[0].keypoints
+    distances = (keypoints[:, None] - keypoints).abs().amax(dim=2).fill_diagonal_(99)
+    assert int(distances.min()) > 7
+    assert bool((keypoints < 4).any(dim=1).any())
+    assert len(network(images, nms_radius=0, border=0, detection_threshold=0)[0].keypoints) == 48 * 64
+    assert len(network(images, border=24)[0].keypoints) == 0
+
+
+@pytest.mark.parametrize("setting", ["max_keypoints", "nms_radius", "border"])
+def test_negative_settings_are_refused(network, setting):
+    with pytest.raises(InvalidInput, match=f"{setting} must be 0 "):
+        network(torch.rand(1, 1, 16, 16), **{setting: -1})
+
+
+def test_images_are_grey_or_rgb(network):
+    with pytest.raises(InvalidInput, match=r"1 or 3 channels.*got \(1, 4, 16, 16\)"):
+        network(torch.rand(1, 4, 16, 16))
+
+
+def test_grey_is_luma_and_exact_for_equal_channels():
+    images = torch.rand(2, 3, 5, 7)
+    luma = (images * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    torch.testing.assert_close(to_grey(images), luma)
+    grey = torch.rand(2, 1, 50, 70)
+    assert torch.equal(to_grey(grey.expand(2, 3, 50, 70)), grey)
+    assert to_grey(grey) is grey
+
+
+@pytest.mark.parametrize("size", [(8, 8), (51, 20), (150, 40), (151, 41)])
+@torch.inference_mode()
+def test_strips_are_the_whole(network, size, monkeypatch):
+    monkeypatch.setattr("tiepoint.models.superpoint.network.STRIP_PIXELS", 400)
+    images = torch.rand(1, 1, *size)
+    torch.testing.assert_close(_halve_in_strips(network._halve, images), network._halve(images))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@torch.inference_mode()
+def test_half_precision_keeps_whole_pixels(dtype):
+    found = tiny(TINY).to(dtype)(torch.rand(1, 1, 16, 2400))[0]
+    assert found.keypoints.dtype == found.scores.dtype == found.descriptors.dtype == torch.float32
+    assert 2300 < float(found.keypoints.max()) < 2396
+    assert bool((found.keypoints[:, 0] % 2 == 1).any())
+
+
+@pytest.mark.parametrize("shape", [TINY, TINY_OPEN], ids=["original", "open"])
+def test_the_whole_network_can_be_trained(shape):
+    network = tiny(shape).train()
+    detection = network(torch.rand(2, 3, 48, 48), max_keypoints=20)[0]
+    (detection.scores.sum() + detection.descriptors[:, 0].sum()).backward()
+    assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
+
+
+class OpenBlock(nn.Sequential):
+    """One layer of SuperPoint-Open, written down again."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, *, relu: bool = True) -> None:
+        parts = [
+            ("conv", nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)),
+            ("activation", nn.ReLU() if relu else nn.Identity()),
+            ("bn", nn.BatchNorm2d(channels_out, eps=0.001)),
+        ]
+        super().__init__(OrderedDict(parts))
+
+
+def open_reference() -> nn.ModuleDict:
+    stages, channels = [], 1
+    for stage, width in enumerate(WIDTHS):
+        pool = [nn.MaxPool2d(2, 2)] if stage < 3 else []
+        stages.append(nn.Sequential(OpenBlock(channels, width, 3), OpenBlock(width, width, 3), *pool))
+        channels = width
+    heads = {
+        name: nn.Sequential(OpenBlock(channels, 8, 3), OpenBlock(8, outputs, 1, relu=False))
+        for name, outputs in (("detector", 65), ("descriptor", 12))
+    }
+    return nn.ModuleDict({"backbone": nn.Sequential(*stages), **heads})
+
+
+@torch.inference_mode()
+def test_superpoint_open_is_a_plain_chain_of_its_layers():
+    reference = open_reference()
+    reference.load_state_dict(from_original(tiny(TINY_OPEN).state_dict(), "open"))
+    network = build(reference.eval().state_dict())
+    images = torch.rand(2, 1, 49, 66)
+    features = reference["backbone"](images)
+    logits = reference["detector"](features).softmax(dim=1)
+    coarse = F.normalize(reference["descriptor"](features), dim=1)
+    scores, descriptors = network.dense_maps(images)
+    for row, column in [(0, 0), (5, 62), (33, 17), (47, 63)]:
+        expected = logits[:, row % 8 * 8 + column % 8, row // 8, column // 8]
+        torch.testing.assert_close(scores[:, row, column], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(descriptors, coarse, atol=1e-5, rtol=0)
+    keypoints = network(images, border=0)[1].keypoints
+    grid = ((keypoints + 0.5) / torch.tensor([64, 48]) * 2 - 1)[None, None]
+    expected = F.grid_sample(coarse[1:], grid, align_corners=False)[0, :, 0].T
+    torch.testing.assert_close(
+        network.describe(descriptors[1], keypoints), F.normalize(expected, dim=1), atol=1e-5, rtol=0
+    )
+
+
+def test_batch_norm_learns_from_whole_images(monkeypatch):
+    monkeypatch.setattr("tiepoint.models.superpoint.network.STRIP_PIXELS", 400)
+    network, images = tiny(TINY_OPEN).train(), torch.rand(2, 1, 48, 64)
+    network.conv1a.bn.reset_running_stats()
+    network(images)
+    maps = F.relu(F.conv2d(images, network.conv1a.weight, network.conv1a.bias, padding=1))
+    torch.testing.assert_close(network.conv1a.bn.running_mean, 0.1 * maps.mean(dim=(0, 2, 3)))
+
+
+@pytest.mark.parametrize("shape", [TINY, TINY_OPEN], ids=["original", "open"])
+@pytest.mark.parametrize("prefix", ["", DETECTOR_PREFIX])
+def test_names_go_both_ways(shape, prefix):
+    original = dict(tiny(shape).state_dict())
+    family = "open" if shape.batch_norm else "huggingface"
+    theirs = from_original(original, family, prefix)
+    assert family_of({name.removeprefix(prefix) for name in theirs}) == family
+    assert family_of(original) == "original"
+    for state in (original, theirs, from_original(original, "original")):
+        back = to_original(state)
+        assert back.keys() == original.keys()
+        assert all(back[name] is tensor for name, tensor in original.items())
+    assert shape_of(original) == build(theirs).shape == shape
+    load_strictly(SuperPoint(shape), original, "SuperPoint")
+
+
+def test_the_detector_is_taken_out_of_a_lightglue():
+    inside = from_original(tiny(TINY).state_dict(), "huggingface", DETECTOR_PREFIX)
+    state = {**inside, "transformer_layers.0.self_mlp.fc1.weight": torch.rand(2, 2)}
+    assert build(detector_of(state)).shape == TINY
+
+
+def test_counters_of_batch_norms_may_be_missing():
+    state = from_original(tiny(TINY_OPEN).state_dict(), "open")
+    network = build({name: tensor for name, tensor in state.items() if "num_batches" not in name})
+    assert int(network.conv1a.bn.num_batches_tracked) == 0
+    assert {tensor.device.type for tensor in network.state_dict().values()} == {"cpu"}
+
+
+@pytest.mark.parametrize("family", ["original", "huggingface", "open"])
+def test_missing_and_unexpected_tensors_are_named(family):
+    state = from_original(tiny(TINY_OPEN if family == "open" else TINY).state_dict(), family)
+    dropped = next(name for name in state if name.endswith("weight"))
+    with pytest.raises(WeightsError, match=f"missing {dropped}"):
+        build({name: tensor for name, tensor in state.items() if name != dropped})
+    with pytest.raises(WeightsError, match="unexpected extra"):
+        build({**state, "extra": torch.rand(1)})
+    with pytest.raises(WeightsError, match="must have shape"):
+        build({**state, dropped: torch.rand(3, 3)})
+
+
+@pytest.mark.parametrize(("shape", "family"), [(TINY, "open"), (TINY_OPEN, "huggingface")])
+def test_a_family_without_this_form_is_refused(shape, family):
+    with pytest.raises(WeightsError, match=f"{family} names have no place"):
+        from_original(tiny(shape).state_dict(), family)

@@ -1,0 +1,148 @@
+"""What each detector does with masks, and with a part of an image: small random networks, sizes off every grid."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.helpers.random_networks import draw_superpoint
+from torch import Tensor, nn
+
+from tiepoint.extraction.tile_grid import tiles_of
+from tiepoint.extraction.tiled_detector import TiledDetector
+from tiepoint.image import Image
+from tiepoint.models.aliked.network import ALIKED, ALIKEDConfig
+from tiepoint.models.disk import DISK, DISKConfig
+from tiepoint.models.keypoints import Detection
+from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
+from tiepoint.models.tile import Window
+
+SUPERPOINT = SuperPointShape(widths=(8, 8, 16, 16), head_width=32, dim=24)
+
+
+def aliked() -> nn.Module:
+    """Its coarsest level looks far, as that of the published networks does."""
+    network = ALIKED(ALIKEDConfig(widths=(4, 4, 8, 8), dim=16, positions=4))
+    nn.init.normal_(network.block4.conv1.offset_conv.bias, std=3)
+    nn.init.normal_(network.block4.conv2.offset_conv.bias, std=3)
+    return network
+
+
+def superpoint(shape: SuperPointShape = SUPERPOINT) -> nn.Module:
+    network = SuperPoint(shape)
+    draw_superpoint(network, torch.rand(1, 96, 128))
+    return network
+
+
+NETWORKS = {
+    "aliked": aliked,
+    "disk": lambda: DISK(DISKConfig(down=(4, 4, 6, 6, 8), up=(6, 6, 4), dim=12)),
+    "superpoint": superpoint,
+    "superpoint-open": lambda: superpoint(replace(SUPERPOINT, batch_norm=True)),
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    return NETWORKS[request.param]().eval()
+
+
+@pytest.fixture(scope="module", params=[name for name in NETWORKS if name != "disk"])
+def local_network(request: pytest.FixtureRequest) -> nn.Module:
+    """DISK's instance norm sees the whole image."""
+    torch.manual_seed(0)
+    return NETWORKS[request.param]().eval()
+
+
+def picture(height: int, width: int) -> Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def inside(mask: Tensor, keypoints: Tensor) -> Tensor:
+    columns, rows = keypoints.round().long().unbind(dim=1)
+    return mask[rows, columns]
+
+
+@torch.inference_mode()
+def test_each_image_of_a_batch_obeys_its_mask(network: nn.Module) -> None:
+    images = torch.cat([picture(70, 90), picture(70, 90).flip(2)])
+    masks = torch.rand(2, 9, 10, generator=torch.Generator().manual_seed(2)) < 0.5
+    masks = masks.repeat_interleave(8, dim=1).repeat_interleave(9, dim=2)[:, :70]
+    for mask, found in zip(masks, network(images, max_keypoints=None, masks=masks), strict=True):
+        assert len(found.keypoints) > 0
+        assert bool(inside(mask, found.keypoints).all())
+
+
+@torch.inference_mode()
+def test_far_from_the_edge_of_the_mask_nothing_changes(network: nn.Module) -> None:
+    images, mask = picture(96, 128), torch.zeros(96, 128, dtype=torch.bool)
+    mask[20:90, 10:70] = True
+    plain, masked = (network(images, max_keypoints=None, masks=m)[0] for m in (None, mask[None]))
+    reach = 5 * network.nms_radius  # of suppression, in three passes
+
+    def core(found: Detection) -> list[Tensor]:
+        x, y = found.keypoints.unbind(dim=1)
+        far = (x > 10 + reach) & (x < 69 - reach) & (y > 20 + reach) & (y < 89 - reach)
+        return [column[far] for column in found]
+
+    assert len(core(plain)[0]) > 0
+    for expected, column in zip(core(plain), core(masked), strict=True):
+        torch.testing.assert_close(column, expected, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_the_whole_budget_goes_to_the_allowed_area(network: nn.Module) -> None:
+    images, mask = picture(96, 128), torch.zeros(1, 96, 128, dtype=torch.bool)
+    mask[..., 64:] = True
+    every = network(images, max_keypoints=None, masks=mask)[0]
+    some = network(images, max_keypoints=15, masks=mask)[0]
+    assert len(some.keypoints) == 15
+    torch.testing.assert_close(some.keypoints, every.keypoints[:15])
+
+
+@torch.inference_mode()
+def test_a_mask_that_forbids_everything(network: nn.Module) -> None:
+    (found,) = network(picture(64, 80), masks=torch.zeros(1, 64, 80, dtype=torch.bool))
+    assert found.keypoints.shape == (0, 2)
+    assert found.descriptors.shape == (0, network.descriptor_dim)
+
+
+@torch.inference_mode()
+def test_a_window_on_everything_is_no_window(network: nn.Module) -> None:
+    images = picture(70, 90)
+    plain, windowed = network.dense_maps(images), network.dense_maps(images, Window.whole(images))
+    torch.testing.assert_close(plain[0], windowed[0])
+    pixels = torch.arange(4000, 4100)
+    expected = network.keypoints_at(pixels, plain[0][0], plain[1][0])
+    found = network.keypoints_at(pixels, windowed[0][0], windowed[1][0], window=Window.whole(images))
+    torch.testing.assert_close(tuple(found), tuple(expected))
+
+
+@pytest.mark.parametrize("size", [(330, 410), (257, 640)])
+@torch.inference_mode()
+def test_tiles_give_what_the_whole_gives(local_network: nn.Module, size: tuple[int, int]) -> None:
+    network, images = local_network, picture(*size)
+    (expected,) = network(images, max_keypoints=500, detection_threshold=0.0)
+    grid = {"stride": network.stride, "origin": network.grid_origin(size[::-1])}
+    tiles = tiles_of(size[::-1], 352, **grid, overlap=128)
+    detector = TiledDetector(network, device=torch.device("cpu"), max_keypoints=500, detection_threshold=0.0)
+    found = detector.detect(Image(pixels=images[0]), tiles)
+    assert len(tiles) > 1
+    distances, partners = torch.cdist(found.keypoints.double(), expected.keypoints.double()).min(dim=1)
+    same = distances < 0.01
+    assert float(same.float().mean()) > 0.99
+    assert float((found.scores - expected.scores[partners])[same].abs().max()) < 1e-4
+    assert float((found.descriptors * expected.descriptors[partners]).sum(dim=1)[same].min()) > 0.9999
+
+
+@torch.inference_mode()
+def test_tiles_of_disk_give_what_their_statistics_allow() -> None:
+    """Every keypoint lies in the core it belongs to; a blank tile of an image that is not blank stays finite."""
+    torch.manual_seed(0)
+    network, images = NETWORKS["disk"]().eval(), picture(200, 420)
+    images[..., 210:] = 0.5
+    tiles = tiles_of((420, 200), 208, stride=16, origin=(0, 0), overlap=64)
+    detector = TiledDetector(network, device=torch.device("cpu"), max_keypoints=None, detection_threshold=0.0)
+    found = detector.detect(Image(pixels=images[0]), tiles)
+    assert len(found.keypoints) > 100
+    assert bool(found.descriptors.isfinite().all())

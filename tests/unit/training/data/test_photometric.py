@@ -1,0 +1,84 @@
+"""Every augmentation keeps an image an image, does what it says, and is decided by the generator."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tiepoint.errors import InvalidInput
+from tiepoint.training.data.photometric import (
+    AUGMENTATIONS,
+    Augmentation,
+    augment,
+    blur,
+    fade,
+    shade,
+    stretch,
+)
+
+STANDARD = AUGMENTATIONS["standard"]
+
+
+@pytest.fixture
+def pixels() -> Tensor:
+    return torch.rand(3, 40, 56, generator=torch.Generator().manual_seed(0))
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("row", STANDARD, ids=lambda row: row.apply.__name__)
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_shape_and_type_stay(row: Augmentation, end: str, pixels: Tensor):
+    before = pixels.clone()
+    changed = row.apply(pixels, getattr(row, end), rng())
+    assert changed.shape == pixels.shape
+    assert changed.dtype == torch.float32
+    assert bool(changed.isfinite().all())
+    torch.testing.assert_close(pixels, before)
+
+
+@pytest.mark.parametrize("row", STANDARD, ids=lambda row: row.apply.__name__)
+def test_strength_matters(row: Augmentation, pixels: Tensor):
+    low, high = (row.apply(pixels, strength, rng()) for strength in (row.low, row.high))
+    assert float((low - high).abs().mean()) > 1e-3
+
+
+def test_blur_keeps_flat_images_and_lowers_contrast(pixels: Tensor):
+    flat = torch.full((3, 20, 20), 0.4)
+    torch.testing.assert_close(blur(flat, 1.5, rng()), flat)
+    assert float(blur(pixels, 1.5, rng()).std()) < 0.5 * float(pixels.std())
+
+
+def test_blur_is_no_wider_than_a_tiny_image():
+    assert blur(torch.rand(3, 2, 9), 1.5, rng()).shape == (3, 2, 9)
+
+
+def test_no_saturation_is_grey_and_no_contrast_is_flat(pixels: Tensor):
+    grey = fade(pixels, 0.0, rng())
+    torch.testing.assert_close(grey[0], grey[2])
+    assert float(stretch(pixels, 0.0, rng()).std()) < 1e-6
+
+
+def test_shade_never_brightens_and_goes_to_its_strength_at_most():
+    shaded = shade(torch.ones(3, 30, 30), 0.6, rng(4))
+    assert 0.4 - 1e-6 <= float(shaded.min()) < 0.6
+    assert 0.85 < float(shaded.max()) <= 1 + 1e-6
+
+
+def test_augment_is_decided_by_the_generator(pixels: Tensor):
+    first, again, other = (augment(pixels, "standard", rng(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert float(first.min()) >= 0
+    assert float(first.max()) <= 1
+
+
+def test_none_changes_nothing(pixels: Tensor):
+    assert torch.equal(augment(pixels, "none", rng()), pixels)
+
+
+def test_an_unknown_name_is_refused(pixels: Tensor):
+    with pytest.raises(InvalidInput, match="there is no augmentation 'dark'; there are none, standard"):
+        augment(pixels, "dark", rng())
