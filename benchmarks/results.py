@@ -21,17 +21,18 @@ from time import perf_counter
 from typing import Any
 
 from rich.console import Console
-from tiepoint.evaluation.evaluation import Make, evaluate, limited
-from tiepoint.evaluation.pairs import Dataset
 
 from accuracy_record import condense, joined, read_record, write_record
 from peers_accuracy import PEERS
 from tiepoint.bench import describe_machine
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_dataset
+from tiepoint.evaluation.evaluate import Make, evaluate, limited
+from tiepoint.evaluation.ground_truth import Dataset
 from tiepoint.evaluation.predictors import PresetPredictor
 from tiepoint.evaluation.protocols import PROTOCOLS, Protocol, Setup
-from tiepoint.evaluation.report import Report, installed_versions, read_report
+from tiepoint.evaluation.report import Report, read_report
+from tiepoint.io.versions import installed_versions
 from tiepoint.presets import PRESETS
 from tiepoint.weights import WEIGHTS
 from tiepoint.weights.resolution import local_places

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tiepoint.bench import Seconds, describe_machine
 from tiepoint.bench.timing import seconds_of
-from tiepoint.evaluation.report import installed_versions
+from tiepoint.io.versions import installed_versions
 
 RECORDS = Path(__file__).resolve().parent / "records"
 OURS = "tiepoint"

@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/verdict.py --quick    # few pairs of the quickest preset: does it still work?
 
 One half of the places is fitted, the other half tested (verdict_pairs.py). The coefficients that are printed belong into
-`MODELS` of src/tiepoint/verdict.py; a test compares them with the record. Features and matches stay in --store.
+`MODELS` of src/tiepoint/geometry/pair_verification.py; a test compares them with the record. Features and matches stay in --store.
 """
 
 import argparse
@@ -20,8 +20,8 @@ import numpy as np
 from rich.progress import track
 
 from tiepoint.bench import describe_machine
-from tiepoint.evaluation.report import installed_versions
 from tiepoint.geometry.pair_verification import columns
+from tiepoint.io.versions import installed_versions
 from tiepoint.presets import PRESETS
 from verdict_evidence import Observation, observe
 from verdict_fit import balanced, fit_logistic

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.bootstrap import Figures, Interval, Statistic, bootstrap_interval, mean
 from tiepoint.geometry.metrics import auc
 from tiepoint.io.atomic import replacing
+from tiepoint.io.versions import installed_versions
 
 FORMAT = 1
-PACKAGES = ("tiepoint", "torch", "numpy", "poselib", "opencv-python-headless", "pycolmap")
-"""Whose versions stand in a report, where they are installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -136,7 +134,7 @@ class Report:
     dataset: str
     protocol: Mapping[str, Any]
     rows: Sequence[Row]
-    versions: Mapping[str, str] = field(default_factory=lambda: installed_versions())
+    versions: Mapping[str, str] = field(default_factory=installed_versions)
     problems: Sequence[str] = ()
 
     def figures(self, *, samples: int = 2000) -> dict[str, Interval]:
@@ -196,17 +194,6 @@ def read_report(path: str | os.PathLike[str]) -> Report:
         raise InvalidInput(
             f"{path} isn't a report that `tiepoint eval --json` wrote; make it again"
         ) from error
-
-
-def installed_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Name -> version of those packages that are installed; by default of those that figures depend on."""
-    found = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _without_infinity(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -1,21 +1,92 @@
-"""Work that takes long may be watched: what is worked through goes by someone who shows how far it is."""
+"""Progress of long-running work: the callback that library functions take, and the bars that the command line shows.
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+A library function takes `progress: ProgressCallback = no_progress`; it prints nothing by itself.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+T = TypeVar("T")
+
+Advance: TypeAlias = Callable[[int], None]
+"""Reports that N more units are done."""
+
+ProgressCallback: TypeAlias = Callable[[str, int | None], AbstractContextManager[Advance]]
+"""Called with a description and the total number of units (None if unknown); entered for the duration of the work."""
+
+
+@contextmanager
+def no_progress(description: str, total: int | None) -> Iterator[Advance]:
+    """Show no progress; the default `ProgressCallback` of library functions."""
+    yield lambda _: None
+
+
+@contextmanager
+def progress_bar(description: str, total: int | None) -> Iterator[Advance]:
+    """Show a progress bar with rate and remaining time on stderr."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    with _bar(description, total, BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn()) as advance:
+        yield advance
+
+
+@contextmanager
+def download_bar(description: str, total: int | None) -> Iterator[Advance]:
+    """Show a progress bar in bytes, with the transfer speed, on stderr."""
+    from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
+
+    with _bar(description, total, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as advance:
+        yield advance
+
+
+def track(
+    items: Iterable[T], description: str, progress: ProgressCallback, *, total: int | None = None
+) -> Iterator[T]:
+    """Yield the items and advance the progress by one after each.
+
+    Args:
+        items: Items to iterate over.
+        description: Text shown next to the bar.
+        progress: Callback that shows the progress.
+        total: Number of items; by default `len(items)` where the items have a length.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with progress(description, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def _bar(description: str, total: int | None, *columns: "ProgressColumn") -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+
+    text = TextColumn("{task.description}", markup=False)
+    with Progress(text, *columns, console=Console(stderr=True), disable=total == 0) as bar:
+        task = bar.add_task(description, total=total, rate="")
+
+        def advance(count: int) -> None:
+            bar.advance(task, count)
+            speed = bar.tasks[task].finished_speed or bar.tasks[task].speed
+            bar.update(task, rate=f"{speed:.2f}/s" if speed else "")
+
+        yield advance
+
 
 Watch: TypeAlias = Callable[[Iterable[Any], int | None], Iterable[Any]]
-"""Passes items through and shows how far it is; the number says how many there are, None that nobody knows."""
+Track: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 def unwatched(items: Iterable[Any], count: int | None) -> Iterable[Any]:
-    """The `Watch` that shows nothing."""
     return items
 
 
-Track: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
-"""The same for work of several parts: passes a sequence through; the text says which part is being done."""
-
-
 def untracked(items: Sequence[Any], text: str) -> Iterable[Any]:
-    """The `Track` that shows nothing."""
     return items

@@ -37,6 +37,27 @@ def write_contents(contents: dict[str, Any], path: str | os.PathLike[str]) -> Pa
     return path
 
 
+def write_json(
+    value: Any, path: str | os.PathLike[str], *, indent: int | None = 1, allow_nan: bool = False
+) -> Path:
+    """Write a value as JSON, atomically; NumPy arrays become lists.
+
+    Args:
+        value: Value of dicts, lists, arrays, numbers, texts; other objects are written as their `str`.
+        path: Output path.
+        indent: Spaces per level; None writes one line.
+        allow_nan: Write NaN and infinity, which are not standard JSON.
+
+    Raises:
+        InvalidInput: If the file cannot be written.
+        ValueError: If the value holds NaN or infinity and `allow_nan` is False.
+    """
+    text = json.dumps(plain(value), indent=indent, default=str, allow_nan=allow_nan)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return Path(path)
+
+
 def check_format(path: str | os.PathLike[str], *suffixes: str) -> Path:
     """Find out before the work whether matches can be saved under this name.
 

@@ -1,6 +1,6 @@
 """What is done when training has ended: the trained matcher is compared with others, and everything is written."""
 
-from tiepoint.evaluation.report import installed_versions
+from tiepoint.io.versions import installed_versions
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.training.data.dataset import TrainingData
 from tiepoint.training.initialization import Published, Start

@@ -1,0 +1,28 @@
+"""Parts of error messages that every package needs."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: object, known: Iterable[str], *, max_suggestions: int = 1) -> str:
+    """Return `"; did you mean 'x'?"` for the known names closest to `name`, or an empty string."""
+    close = difflib.get_close_matches(str(name), list(known), n=max_suggestions)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """Return the message for a name that is not in a table.
+
+    Args:
+        kind: What the name stands for, for example `"preset"`.
+        name: The name that was given.
+        known: Names that are available.
+    """
+    names = list(known)
+    return f"unknown {kind} {name!r}; available: {', '.join(names)}{did_you_mean(name, names)}"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its class name if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
