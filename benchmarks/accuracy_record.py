@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tiepoint.evaluation.report import Report, Row
+from tiepoint.evaluation.report import PairResult, Report
 
 NAME = "accuracy.json"
 KEPT = (
@@ -95,7 +95,7 @@ def pooled(reports: Iterable[Report], truth: str) -> Report | None:
     """All pairs of one kind of truth as one report; None where there are none."""
     chosen = list(reports)
     rows = [
-        Row(
+        PairResult(
             pair=f"{report.dataset}/{row.pair}",
             scene=row.scene,
             truth=truth,
@@ -113,7 +113,7 @@ def pooled(reports: Iterable[Report], truth: str) -> Report | None:
     )
 
 
-def _set_of(rows: Sequence[Row]) -> dict[str, Any]:
+def _set_of(rows: Sequence[PairResult]) -> dict[str, Any]:
     return {
         "truth": rows[0].truth,
         "pairs": [row.pair for row in rows],
@@ -122,7 +122,7 @@ def _set_of(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[PairResult]) -> dict[str, list[Any]]:
     names = [name for name in KEPT if any(name in row.values for row in rows)]
     return {name: [_cell(row.values.get(name)) for row in rows] for name in names}
 
@@ -133,9 +133,9 @@ def _cell(value: float | None) -> float | str | None:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _rows(known: Mapping[str, Any], columns: Mapping[str, Any]) -> list[Row]:
+def _rows(known: Mapping[str, Any], columns: Mapping[str, Any]) -> list[PairResult]:
     return [
-        Row(
+        PairResult(
             pair=known["pairs"][index],
             scene=known["scenes"][index],
             truth=known["truth"],

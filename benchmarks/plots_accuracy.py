@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from accuracy_record import Reports, pooled
-from tiepoint.evaluation.report import Report, Row
+from tiepoint.evaluation.report import PairResult, Report
 
 COLOURS = {
     "aliked+lightglue": "#0b5cad",
@@ -103,7 +103,7 @@ def viewpoint(reports: Reports) -> Figure:
 
 
 def draw_line(
-    axes: Axes, method: str, rows: Iterable[Row], place: Callable[[Row], float], precision: str
+    axes: Axes, method: str, rows: Iterable[PairResult], place: Callable[[PairResult], float], precision: str
 ) -> None:
     """Mean of matches times precision, at each place."""
     groups: dict[float, list[float]] = {}
@@ -121,12 +121,12 @@ def add_legend(figure: Figure) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize="small")
 
 
-def image_index(row: Row) -> float:
+def image_index(row: PairResult) -> float:
     """6 of "graf/img1-img6"."""
     return float(re.findall(r"\d+", row.pair)[-1])
 
 
-def angle_bin(row: Row) -> float:
+def angle_bin(row: PairResult) -> float:
     """The middle of the bin of `rot_deg`; the last bin has no end."""
     return (min(float(row.tags["rot_deg"]), LAST_BIN_DEG) // BIN_DEG + 0.5) * BIN_DEG
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from accuracy_record import Record, Reports, expand, pooled, read_record
 from pages import parse, render, table
 from tiepoint.evaluation.compare import FEWEST_PAIRS, Comparison, Difference, compare
-from tiepoint.evaluation.report import FIGURES, Report
+from tiepoint.evaluation.report import METRICS, Report
 
 MAIN = {
     "homography": "corner_auc_5px",
@@ -295,7 +295,7 @@ def value_of(report: Report, key: str) -> float:
     """A figure without its interval."""
     import numpy as np
 
-    figure = next(figure for figure in FIGURES if figure.key == key)
+    figure = next(figure for figure in METRICS if figure.key == key)
     return float(figure.statistic(np.array(list(figure.values(report.rows).values()))))
 
 

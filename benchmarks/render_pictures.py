@@ -16,7 +16,7 @@ from skimage import data
 import tiepoint
 from tiepoint.image import Image, read_image
 from tiepoint.video.overlay import TrailDrawer
-from tiepoint.visualization import save_picture
+from tiepoint.visualization import save_image
 from tiepoint.visualization.contact_sheet import Cell, contact_sheet
 from tiepoint.visualization.warping import WarpedImage, checked_homography
 
@@ -141,7 +141,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 def save(name: str, picture: PIL.Image.Image) -> None:
     """As JPEG, not wider than a page needs."""
     picture.thumbnail((WIDEST, WIDEST))
-    path = save_picture(picture, PICTURES / f"{name}.jpg")
+    path = save_image(picture, PICTURES / f"{name}.jpg")
     print(
         f"{path.relative_to(PICTURES.parents[1])}: {picture.width} x {picture.height}, {path.stat().st_size:,} bytes"
     )

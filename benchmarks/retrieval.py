@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 
 from tiepoint import Matcher, estimate_fundamental, load
-from tiepoint.collection.images import Photograph, read_photograph
+from tiepoint.collection.images import ImageRecord, read_photograph
 from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
@@ -99,7 +99,7 @@ class Work:
     def __init__(self, matcher: Matcher, store: Store, data: Path) -> None:
         self.matcher, self.store, self.data = matcher, store, data
 
-    def extracted(self, names: set[str]) -> tuple[Photograph, ...]:
+    def extracted(self, names: set[str]) -> tuple[ImageRecord, ...]:
         """Photographs by name, with features in the store."""
         photographs = tuple(read_photograph(self.data / name, name) for name in sorted(names))
         by_key = {photograph.key: photograph for photograph in photographs}
@@ -110,7 +110,7 @@ class Work:
             console.print(f"{start + len(some)} of {len(missing)} photographs extracted")
         return photographs
 
-    def features(self, photograph: Photograph) -> Features:
+    def features(self, photograph: ImageRecord) -> Features:
         """As the store has them."""
         return features_from_record(self.store.read("features", photograph.key))
 
@@ -129,7 +129,7 @@ class Work:
         )
         return Truth(name, "verified matches", true)
 
-    def _count_inliers(self, pairs: dict[str, tuple[Photograph, Photograph]]) -> None:
+    def _count_inliers(self, pairs: dict[str, tuple[ImageRecord, ImageRecord]]) -> None:
         features = {p.key: self.features(p) for pair in pairs.values() for p in pair}
         results = self.matcher.match_features(
             [(features[p0.key], features[p1.key]) for p0, p1 in pairs.values()]
@@ -153,7 +153,7 @@ def ordered(name0: str, name1: str) -> tuple[str, str]:
 
 
 def evaluated(
-    count: int, photographs: tuple[Photograph, ...], truths: Sequence[Truth], work: Work
+    count: int, photographs: tuple[ImageRecord, ...], truths: Sequence[Truth], work: Work
 ) -> Iterator[dict[str, Any]]:
     """Recall of every set among the pairs that retrieval chooses."""
     start = perf_counter()

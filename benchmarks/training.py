@@ -31,7 +31,7 @@ import torch
 
 from tiepoint.bench import describe_machine
 from tiepoint.image.listing import find_images
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 from tiepoint.presets import TRAINING
 from tiepoint.training.checkpoints import CHECKPOINT
 from training_measures import (
@@ -155,7 +155,7 @@ def read(arguments: argparse.Namespace) -> dict[str, Any]:
 def write(measured: dict[str, Any], arguments: argparse.Namespace) -> None:
     """Put what was measured into the record; all else stays as it is."""
     record = read(arguments) | {"about": about(arguments)} | measured
-    with replacing(arguments.record) as temporary:
+    with atomic_write(arguments.record) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
 
 

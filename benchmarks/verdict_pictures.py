@@ -12,7 +12,7 @@ from skimage import data
 
 import tiepoint
 from tiepoint.image import Image, read_image
-from tiepoint.visualization import save_picture
+from tiepoint.visualization import save_image
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "images" / "verdict-examples.jpg"
 WIDTH = 1000  # px
@@ -28,7 +28,7 @@ def main() -> None:
     matcher = tiepoint.load("aliked+lightglue")
     pairs = [(read_image(left), read_image(right)), (read_image(left), read_image(data.coffee()))]
     FILE.parent.mkdir(parents=True, exist_ok=True)
-    save_picture(stacked([judged(matcher, *pair) for pair in pairs]), FILE)
+    save_image(stacked([judged(matcher, *pair) for pair in pairs]), FILE)
 
 
 def judged(matcher: tiepoint.Matcher, image0: Image, image1: Image) -> PIL.Image.Image:

@@ -14,7 +14,7 @@ import PIL.Image
 from skimage.data import stereo_motorcycle
 
 import tiepoint
-from tiepoint.collection.report.html_view import write_view
+from tiepoint.collection.report.html_view import write_html_view
 
 
 def gather(folder: Path, files: list[str]) -> Path:
@@ -49,4 +49,4 @@ if model.success:
     print(f"mean reprojection error {model.mean_reprojection_error_px:.2f} px")
 else:
     print("no model:", model.reason)
-print("page:", write_view(collection))
+print("page:", write_html_view(collection))

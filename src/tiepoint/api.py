@@ -18,20 +18,19 @@ from tiepoint.extraction.masks import MaskSource
 from tiepoint.extraction.tile_grid import Tiling, check_tile
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
-from tiepoint.io.serialization import check_format
+from tiepoint.io.serialization import check_output_path
 from tiepoint.matcher import Matcher
 from tiepoint.matching.batching import BatchSize
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.matching.view_search import Rotations, check_rotations
-from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX
-from tiepoint.models.lightglue.checkpoint import build as build_lightglue
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, build as build_lightglue
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import DEFAULT_PRESET, MODEL, Preset, find_preset
 from tiepoint.result import MatchResult
 from tiepoint.types import TwoViewEstimate
-from tiepoint.visualization import check_picture, save_picture
+from tiepoint.visualization import check_image_path, save_image
 from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
 
 Adaptive = bool | Literal["depth", "width"]
@@ -111,7 +110,7 @@ def load(
     matcher = LightGlueMatcher(
         network,
         kind=kind,
-        adaptivity=Adaptivity.named(adaptive, pruning_min_keypoints),
+        adaptivity=AdaptiveInference.named(adaptive, pruning_min_keypoints),
         filter_threshold=filter_threshold,
         weights=_digest_of(matcher_weights or row.matcher_weights or ""),
         batch_size=batch_size,
@@ -183,16 +182,18 @@ def match_to_files(
         WeightsError: as for `match`.
     """
     if picture is not None:
-        check_picture(picture)
+        check_image_path(picture)
     data = [
-        check_format(path, suffix) for path, suffix in ((json, ".json"), (npz, ".npz")) if path is not None
+        check_output_path(path, suffix)
+        for path, suffix in ((json, ".json"), (npz, ".npz"))
+        if path is not None
     ]
     result, estimate = _verified(match(image0, image1, **options), verify)
     for path in data:
         result.save(path, estimate)
     if picture is not None:
         drawn = result.draw if estimate is None else partial(result.draw_inliers, estimate)
-        save_picture(drawn(**(draw or {})), picture)
+        save_image(drawn(**(draw or {})), picture)
     return result, estimate
 
 

@@ -10,7 +10,7 @@ from tiepoint.api import load
 from tiepoint.errors import MissingDependency
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
-from tiepoint.visualization import check_picture, save_picture
+from tiepoint.visualization import check_image_path, save_image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +50,10 @@ def match_motorcycle(
         MissingDependency: scikit-image isn't installed.
         InvalidInput: the picture can't be written.
     """
-    check_picture(picture)
+    check_image_path(picture)
     left, right, disparity = motorcycle()
     result = load(preset, progress=progress).match(left, right)
-    save_picture(result.draw(left, right), picture)
+    save_image(result.draw(left, right), picture)
     errors = disparity_errors(result, disparity)
     return DemoReport(
         matches=len(result),

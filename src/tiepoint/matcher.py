@@ -12,9 +12,9 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.extraction.masks import MaskSource, read_mask
-from tiepoint.extraction.rotation import turn_features_back, turn_image, turn_mask
+from tiepoint.extraction.rotation import rotate_image, rotate_mask, unrotate_features
 from tiepoint.image import Image, ImageSource, read_image
-from tiepoint.matching.compatibility import Pair
+from tiepoint.matching.compatibility import FeaturePair
 from tiepoint.matching.view_search import (
     ImageAndMask,
     Rotations,
@@ -24,7 +24,7 @@ from tiepoint.matching.view_search import (
     may_be_turned,
 )
 from tiepoint.result import MatchResult
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 ONE_TO_MANY_GROUP = 8
 """Images that `match_one_to_many` extracts before it matches them together."""
@@ -36,7 +36,7 @@ class PairMatcher(Protocol):
 
     fingerprint: str
 
-    def match(self, pairs: Sequence[Pair]) -> list[Matches]:
+    def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features, each as if it were alone."""
         ...
 
@@ -80,7 +80,7 @@ class Matcher:
         """
         return self.extractor.extract(*_read(image, mask, "mask"))
 
-    def match_features(self, pairs: Sequence[Pair]) -> list[MatchResult]:
+    def match_features(self, pairs: Sequence[FeaturePair]) -> list[MatchResult]:
         """Match any number of pairs of features; each gives what it gives alone.
 
         Args:
@@ -224,9 +224,9 @@ class Matcher:
     def _match_at(
         self, upright: MatchResult, image1: Image, mask1: torch.Tensor | None, turn: int
     ) -> MatchResult:
-        features1 = self.extractor.extract(turn_image(image1, turn), turn_mask(mask1, turn))
+        features1 = self.extractor.extract(rotate_image(image1, turn), rotate_mask(mask1, turn))
         (found,) = self.matcher.match([(upright.features0, features1)])
-        back = turn_features_back(features1, turn, image1.image_size)
+        back = unrotate_features(features1, turn, image1.image_size)
         return replace(MatchResult.of(upright.features0, back, found), rotation1=turn)
 
 
@@ -250,7 +250,7 @@ def _same_image(source: ImageSource | Image, features: Features) -> Image:
     return image
 
 
-def _as_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+def _as_pairs(pairs: Sequence[FeaturePair]) -> list[FeaturePair]:
     listed = [] if isinstance(pairs, Features) else list(pairs)
     if isinstance(pairs, Features) or any(isinstance(item, Features) for item in listed):
         raise InvalidInput("match_features takes a list of pairs: match_features([(features0, features1)])")

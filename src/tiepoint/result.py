@@ -9,17 +9,17 @@ import numpy as np
 import PIL.Image
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.pair_verification import Verdict, verdict_of
+from tiepoint.geometry.pair_verification import PairVerification, verify_pair
 from tiepoint.image import Image, ImageSource, read_image
-from tiepoint.io.serialization import plain, write_contents
-from tiepoint.types import Features, Matches, TwoViewEstimate
+from tiepoint.io.serialization import to_plain, write_arrays
+from tiepoint.types import Assignment, Features, TwoViewEstimate
 from tiepoint.visualization import (
     OverlayMode,
     draw_epipolar_lines,
     draw_inliers,
     draw_matches,
-    overlay,
-    panorama,
+    draw_overlay,
+    draw_panorama,
 )
 
 
@@ -50,14 +50,14 @@ class MatchResult:
     survived1: np.ndarray
     seconds: dict[str, float] = field(default_factory=dict)
     rotation1: int = 0
-    _verdict: Verdict | None = field(default=None, repr=False)  # made when it is asked for
+    _verdict: PairVerification | None = field(default=None, repr=False)  # made when it is asked for
 
     @classmethod
     def of(
         cls,
         features0: Features,
         features1: Features,
-        matches: Matches,
+        matches: Assignment,
         seconds: dict[str, float] | None = None,
     ) -> "MatchResult":
         """Join the features of a pair with what a matcher says of them."""
@@ -86,13 +86,13 @@ class MatchResult:
         return _array(self.features1.keypoints)[self.matches[:, 1]]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> PairVerification:
         """Whether the two images show the same place: probability and reason, from all matches of the pair.
 
         Computed once, when it is first asked for; what `inliers` picks has the verdict of the whole.
         """
         if self._verdict is None:
-            object.__setattr__(self, "_verdict", verdict_of(self))
+            object.__setattr__(self, "_verdict", verify_pair(self))
         assert self._verdict is not None, "it was just made"
         return self._verdict
 
@@ -218,7 +218,7 @@ class MatchResult:
             InvalidInput: as for `draw`; or an estimate that failed or is no homography.
         """
         matrix = _model(estimate, "an overlay", ("homography",))
-        return overlay(*self._pictures(image0, image1), matrix, mode=mode, alpha=alpha)
+        return draw_overlay(*self._pictures(image0, image1), matrix, mode=mode, alpha=alpha)
 
     def panorama(
         self,
@@ -238,7 +238,7 @@ class MatchResult:
                 of image 0 through the horizon, or stretches it beyond reason.
         """
         matrix = _model(estimate, "a panorama", ("homography",))
-        return panorama(*self._pictures(image0, image1), matrix)
+        return draw_panorama(*self._pictures(image0, image1), matrix)
 
     def _pictures(
         self, image0: ImageSource | Image | None, image1: ImageSource | Image | None
@@ -255,7 +255,7 @@ class MatchResult:
 
     def to_dict(self, estimate: TwoViewEstimate | None = None) -> dict[str, Any]:
         """Everything but the descriptors, in plain lists and numbers; with an estimate, that too."""
-        return plain(self._contents(estimate))
+        return to_plain(self._contents(estimate))
 
     def save(self, path: str | os.PathLike[str], estimate: TwoViewEstimate | None = None) -> Path:
         """Write everything but the descriptors to a file; it appears whole or not at all.
@@ -270,7 +270,7 @@ class MatchResult:
         Raises:
             InvalidInput: another ending, or the file can't be written.
         """
-        return write_contents(self._contents(estimate), path)
+        return write_arrays(self._contents(estimate), path)
 
     def _contents(self, estimate: TwoViewEstimate | None) -> dict[str, Any]:
         contents: dict[str, Any] = {} if estimate is None else {"estimate": _described(estimate)}

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from tiepoint.models.keypoints import Detection, masked, positions_of, simple_nms, strongest
-from tiepoint.models.tile import Window
+from tiepoint.models.tile import Tile
 
 
 class Echo(nn.Module):
@@ -19,7 +19,7 @@ class Echo(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))
-        self.seen: list[Window | None] = []
+        self.seen: list[Tile | None] = []
 
     def forward(
         self,
@@ -44,7 +44,7 @@ class Echo(nn.Module):
     def context_of(self, parts: object) -> None:
         """Nothing."""
 
-    def dense_maps(self, images: Tensor, window: Window | None = None) -> tuple[Tensor, list[None]]:
+    def dense_maps(self, images: Tensor, window: Tile | None = None) -> tuple[Tensor, list[None]]:
         """The red channel."""
         self.seen.append(window)
         return images[:, 0], [None]
@@ -60,7 +60,7 @@ class Echo(nn.Module):
         features: None,
         *,
         mask: Tensor | None = None,
-        window: Window | None = None,
+        window: Tile | None = None,
     ) -> Detection:
         """Positions are whole pixels."""
         keypoints = positions_of(pixels, scores.shape[1]).float()
@@ -72,7 +72,7 @@ class Echo(nn.Module):
 class Moody(Echo):
     """Sees each tile in another light."""
 
-    def dense_maps(self, images: Tensor, window: Window | None = None) -> tuple[Tensor, list[None]]:
+    def dense_maps(self, images: Tensor, window: Tile | None = None) -> tuple[Tensor, list[None]]:
         """The red channel, and noise that is another one for each tile."""
         generator = torch.Generator().manual_seed(sum(window[:2]) if window else 0)
         noise = torch.rand(images.shape[-2:], generator=generator)

@@ -10,7 +10,7 @@ import PIL.Image
 import torch
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.images import Photograph, find_photographs
+from tiepoint.collection.images import ImageRecord, find_photographs
 from tiepoint.collection.state import State, source_of_pairs, write_chosen_pairs, write_state
 from tiepoint.collection.stores import Stores, estimate_to_record
 from tiepoint.feature_store.keys import pair_key
@@ -136,7 +136,11 @@ def _write_photographs(folder: Path, names: Sequence[str]) -> None:
 
 
 def _write_pair(
-    stores: Stores, pair: tuple[Photograph, Photograph], features: dict[Photograph, Features], *, verify: bool
+    stores: Stores,
+    pair: tuple[ImageRecord, ImageRecord],
+    features: dict[ImageRecord, Features],
+    *,
+    verify: bool,
 ) -> None:
     key = pair_key((pair[0].key, pair[1].key))
     matches = with_wrong_ones(true_matches(pair[0].name, pair[1].name))

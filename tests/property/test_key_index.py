@@ -1,8 +1,7 @@
 """The compact index says of each key what a dict would say."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tiepoint.feature_store import key_index
 from tiepoint.feature_store.key_index import Index

@@ -9,23 +9,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch.nn.functional import normalize
 
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 SIZE = (640, 480)
 COLUMNS = 16
 COUNTS = st.integers(0, 30)
 SEEDS = st.integers(0, 1 << 32)
 ADAPTIVITY = {
-    "full": Adaptivity.named(False),
-    "adaptive": Adaptivity(depth_confidence=0.6, width_confidence=0.6),
+    "full": AdaptiveInference.named(False),
+    "adaptive": AdaptiveInference(depth_confidence=0.6, width_confidence=0.6),
 }
 
 
@@ -91,7 +90,7 @@ def reordered(features: Features, order: torch.Tensor) -> Features:
     return replace(features, **columns)
 
 
-def scored(found: Matches) -> dict[tuple[int, int], float]:
+def scored(found: Assignment) -> dict[tuple[int, int], float]:
     return {
         (i, j): score for (i, j), score in zip(found.matches.tolist(), found.scores.tolist(), strict=True)
     }

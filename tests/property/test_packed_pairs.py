@@ -9,13 +9,12 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from tiepoint.models.lightglue.assignment import log_assignment_matrix, mutual_matches, streamed_matches
-from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
@@ -50,7 +49,7 @@ def random_pair(m: int, n: int, seed: int) -> Pair:
     return positions[:m], normalize(scene[:m], dim=1), positions[order] + 0.05, normalize(again, dim=1)
 
 
-def run(network: LightGlue, pairs: list[Pair], adaptivity: Adaptivity) -> list[PairAssignment]:
+def run(network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference) -> list[PairAssignment]:
     positions = torch.cat([part for pair in pairs for part in pair[0::2]])
     descriptors = torch.cat([part for pair in pairs for part in pair[1::2]])
     counts = [(len(pair[0]), len(pair[2])) for pair in pairs]
@@ -76,7 +75,7 @@ networks = st.integers(0, 5).map(random_network)
 pairs = st.builds(random_pair, st.sampled_from(COUNTS), st.sampled_from(COUNTS), seeds)
 full_pairs = st.builds(random_pair, st.integers(1, 60), st.integers(1, 60), seeds)
 adaptivities = st.builds(
-    Adaptivity,
+    AdaptiveInference,
     depth_confidence=st.sampled_from([-1.0, 0.5, 0.7, 0.9]),
     width_confidence=st.sampled_from([-1.0, 0.6, 0.8, 0.95]),
     pruning_min_keypoints=st.sampled_from([None, 0, 4, 100]),
@@ -92,7 +91,7 @@ class TestBatches:
         adaptivity=adaptivities,
     )
     def test_a_pair_in_a_batch_gives_what_it_gives_alone(
-        self, network: LightGlue, batch: list[Pair], adaptivity: Adaptivity
+        self, network: LightGlue, batch: list[Pair], adaptivity: AdaptiveInference
     ):
         together = run(network, batch, adaptivity)
         assert len(together) == len(batch)
@@ -103,7 +102,9 @@ class TestBatches:
         """Pairs really stop after different layers, lose keypoints and keep matches."""
         batch = [random_pair(m, n, seed) for seed in range(3) for m, n in [(60, 60), (300, 5), (5, 5)]]
         results = [
-            result for seed in range(6) for result in run(random_network(seed), batch, Adaptivity(0.7, 0.6))
+            result
+            for seed in range(6)
+            for result in run(random_network(seed), batch, AdaptiveInference(0.7, 0.6))
         ]
         assert {result.layers_run for result in results} == {1, 2, 3, 4}
         assert sum(len(set(result.survived0.tolist())) > 1 for result in results) >= 10
@@ -112,10 +113,10 @@ class TestBatches:
     def test_the_comparison_notices_a_stop_of_the_whole_batch(self):
         """A network whose pairs stop together, as in others' code, differs from pairs that stop alone."""
         batch = [random_pair(60, 60, seed) for seed in range(8)]
-        alone = [run(random_network(2), [pair], Adaptivity(0.7, -1.0))[0] for pair in batch]
+        alone = [run(random_network(2), [pair], AdaptiveInference(0.7, -1.0))[0] for pair in batch]
         last = max(result.layers_run for result in alone)
         assert min(result.layers_run for result in alone) < last
-        all_layers = run(random_network(2), batch, Adaptivity.named(False))
+        all_layers = run(random_network(2), batch, AdaptiveInference.named(False))
         first = min(range(len(batch)), key=lambda k: alone[k].layers_run)
         with pytest.raises(AssertionError):
             assert_same(all_layers[first], alone[first])
@@ -147,7 +148,7 @@ class TestBatches:
 class TestSymmetry:
     @quick
     @given(network=networks, pair=full_pairs, adaptivity=adaptivities)
-    def test_swapped_images_give_transposed_matches(self, network, pair: Pair, adaptivity: Adaptivity):
+    def test_swapped_images_give_transposed_matches(self, network, pair: Pair, adaptivity: AdaptiveInference):
         (straight,), (turned,) = (run(network, [one], adaptivity) for one in (pair, swapped(pair)))
         matches0, matches1, scores0, scores1 = turned.assignment
         back = type(turned.assignment)(matches1, matches0, scores1, scores0)
@@ -169,7 +170,7 @@ class TestSymmetry:
     @quick
     @given(network=networks, pair=full_pairs, adaptivity=adaptivities)
     def test_matches_are_one_to_one_and_above_the_threshold(
-        self, network, pair: Pair, adaptivity: Adaptivity
+        self, network, pair: Pair, adaptivity: AdaptiveInference
     ):
         (result,) = run(network, [pair], adaptivity)
         matches0, matches1, scores0, scores1 = result.assignment
@@ -243,7 +244,7 @@ def test_forty_thousand_keypoints():
     positions = 2 * torch.rand(40_000, 2, generator=generator) - 1
     descriptors = normalize(torch.randn(40_000, SHAPE.input_dim, generator=generator), dim=1)
     pair = positions, descriptors, positions[-300:], descriptors[-300:]
-    (result,) = run(network, [pair], Adaptivity.named(False))
+    (result,) = run(network, [pair], AdaptiveInference.named(False))
     matches0, matches1, *_ = result.assignment
     assert len(matches0) == 40_000
     matched = torch.nonzero(matches1 >= 0)[:, 0]

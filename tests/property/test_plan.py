@@ -7,14 +7,13 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
 from tiepoint.collection.run.planning import plan_extraction, plan_matching
 from tiepoint.feature_store.keys import KeySet, pair_key
-from tiepoint.image.exif import Position
+from tiepoint.image.exif import GPSPosition
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "planning.py"
 
@@ -22,15 +21,15 @@ names = st.lists(st.text(st.characters(exclude_characters="\0\r\n")), unique=Tru
 
 
 @st.composite
-def collections(draw: st.DrawFn) -> list[Photograph]:
+def collections(draw: st.DrawFn) -> list[ImageRecord]:
     """Any names, some contents more than once, some without a position."""
     return [
-        Photograph(
+        ImageRecord(
             name=name,
             path=Path("a.jpg"),
             digest=f"{draw(st.integers(0, 20)):016x}",
             image_size=(8, 6),
-            position=draw(st.none() | st.builds(Position, st.floats(-90, 90), st.floats(-180, 180))),
+            position=draw(st.none() | st.builds(GPSPosition, st.floats(-90, 90), st.floats(-180, 180))),
         )
         for name in sorted(draw(names))
     ]
@@ -42,7 +41,7 @@ choices = st.sampled_from(["exhaustive", "sequential:1", "sequential:4", "spatia
 
 
 @given(photographs=collections(), choice=choices)
-def test_every_pair_once_and_in_order(photographs: list[Photograph], choice: PairChoice):
+def test_every_pair_once_and_in_order(photographs: list[ImageRecord], choice: PairChoice):
     pairs = choose_pairs(choice, photographs)
     order = {photograph.name: index for index, photograph in enumerate(photographs)}
     found = list(pairs)
@@ -54,7 +53,7 @@ def test_every_pair_once_and_in_order(photographs: list[Photograph], choice: Pai
 
 
 @given(photographs=collections(), size=st.integers(1, 9), data=st.data())
-def test_extraction_is_what_is_missing(photographs: list[Photograph], size: int, data: st.DataObject):
+def test_extraction_is_what_is_missing(photographs: list[ImageRecord], size: int, data: st.DataObject):
     done = data.draw(st.sets(st.sampled_from(photographs))) if photographs else set()
     planned = list(plan_extraction(photographs, KeySet(photograph.key for photograph in done), size=size))
     found = [photograph.key for unit in planned for photograph in unit.photographs]
@@ -64,7 +63,9 @@ def test_extraction_is_what_is_missing(photographs: list[Photograph], size: int,
 
 
 @given(photographs=collections(), choice=choices, size=st.integers(1, 40), seed=st.integers(0, 99))
-def test_matching_is_what_is_missing(photographs: list[Photograph], choice: PairChoice, size: int, seed: int):
+def test_matching_is_what_is_missing(
+    photographs: list[ImageRecord], choice: PairChoice, size: int, seed: int
+):
     pairs = choose_pairs(choice, photographs)
     everything = [pair_key(pair) for unit in plan_matching(pairs, size=size) for pair in unit.pairs]
     by_name = {photograph.name: photograph.key for photograph in photographs}

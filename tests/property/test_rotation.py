@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import Tensor
 
-from tiepoint.extraction.rotation import TURNS, turn_back, turn_features_back, turn_image, turn_mask
+from tiepoint.extraction.rotation import ROTATIONS, rotate_image, rotate_mask, turn_back, unrotate_features
 from tiepoint.image import Image
 from tiepoint.types import Features
 
@@ -34,10 +33,10 @@ def values_at(image: Image, keypoints: Tensor) -> Tensor:
     return image.pixels[0, y, x]
 
 
-@given(size=SIZES, turn=st.sampled_from(TURNS), grey=st.booleans())
+@given(size=SIZES, turn=st.sampled_from(ROTATIONS), grey=st.booleans())
 def test_every_pixel_comes_back_to_where_it_was(size: tuple[int, int], turn: int, grey: bool) -> None:
     upright = numbered(size, grey=grey)
-    turned = turn_image(upright, turn)
+    turned = rotate_image(upright, turn)
     places = every_pixel(turned.image_size)
     back = turn_back(places, turn, size)
     assert torch.equal(values_at(turned, places), values_at(upright, back))
@@ -56,7 +55,7 @@ FORWARD: dict[int, Callable[[float, float, int, int], tuple[float, float]]] = {
 
 @given(
     size=st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)),
-    turn=st.sampled_from(TURNS),
+    turn=st.sampled_from(ROTATIONS),
     share=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
 def test_half_pixels_come_back_to_the_last_bit(
@@ -67,16 +66,16 @@ def test_half_pixels_come_back_to_the_last_bit(
     assert turn_back(turned, turn, size).tolist() == [[x, y]]
 
 
-@given(size=SIZES, turn=st.sampled_from(TURNS), seed=st.integers(0, 99))
+@given(size=SIZES, turn=st.sampled_from(ROTATIONS), seed=st.integers(0, 99))
 def test_a_mask_turns_with_its_image(size: tuple[int, int], turn: int, seed: int) -> None:
     allowed = torch.rand(size[1], size[0], generator=torch.Generator().manual_seed(seed)) < 0.5
     image = Image(pixels=allowed.float().repeat(3, 1, 1))
-    turned = turn_mask(allowed, turn)
+    turned = rotate_mask(allowed, turn)
     assert turned is not None
-    assert torch.equal(turned, turn_image(image, turn).pixels[0] > 0)
+    assert torch.equal(turned, rotate_image(image, turn).pixels[0] > 0)
 
 
-@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("turn", ROTATIONS)
 @given(angle=st.floats(-3, 3))
 def test_orientations_point_at_the_same_thing(turn: int, angle: float) -> None:
     """From one keypoint to another in the turned image, and back."""
@@ -92,7 +91,7 @@ def test_orientations_point_at_the_same_thing(turn: int, angle: float) -> None:
         image_size=turned_size,
         fingerprint="f",
     )
-    back = turn_features_back(features, turn, size)
+    back = unrotate_features(features, turn, size)
     step = turn_back(there, turn, size) - back.keypoints
     assert back.orientations is not None
     direction = torch.stack((back.orientations.cos(), back.orientations.sin()), dim=1)
@@ -102,4 +101,4 @@ def test_orientations_point_at_the_same_thing(turn: int, angle: float) -> None:
 
 
 def test_no_mask_stays_no_mask() -> None:
-    assert turn_mask(None, 90) is None
+    assert rotate_mask(None, 90) is None

@@ -1,8 +1,7 @@
 """Tiles of any size over images of any size give what the whole image gives."""
 
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.helpers.fake_networks import Echo, Moody
 
 from tiepoint.extraction.tile_grid import tiles_of

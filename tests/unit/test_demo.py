@@ -12,7 +12,7 @@ from tiepoint import demo
 from tiepoint.demo import DemoReport, disparity_errors, match_motorcycle
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.result import MatchResult
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 HEIGHT, WIDTH = 20, 30
 
@@ -30,7 +30,7 @@ def matched(points0: list[tuple[float, float]], points1: list[tuple[float, float
         for points in (points0, points1)
     ]
     numbers = torch.arange(count)
-    matches = Matches(
+    matches = Assignment(
         matches=torch.stack((numbers, numbers), dim=1),
         scores=torch.ones(count),
         matching_scores0=torch.ones(count),

@@ -39,11 +39,11 @@ CONTRACT = HUGGING_FACE | {
     "InvalidInput",
     "MatchResult",
     "Matcher",
-    "Matches",
+    "Assignment",
     "MissingDependency",
     "TiepointError",
     "TwoViewEstimate",
-    "Verdict",
+    "PairVerification",
     "WeightsError",
     "__version__",
     "estimate_essential",
@@ -96,7 +96,7 @@ def test_a_star_import_brings_all_of_them() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error_that_names_it() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'mach'"):
+    with pytest.raises(AttributeError, match="mach"):
         tiepoint.mach  # noqa: B018
     assert not hasattr(tiepoint, "mach")
 

@@ -15,9 +15,9 @@ import torch
 from tiepoint import visualization
 from tiepoint.errors import InvalidInput
 from tiepoint.image import read_image
-from tiepoint.io.serialization import check_format
+from tiepoint.io.serialization import check_output_path
 from tiepoint.result import MatchResult
-from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
+from tiepoint.types import Assignment, Camera, Features, TwoViewEstimate
 
 SIZE0, SIZE1 = (40, 30), (50, 20)
 MATCHES = [[0, 3], [2, 0], [4, 1]]
@@ -58,8 +58,8 @@ def some_features(count: int, size: tuple[int, int], source: str | None = None) 
     )
 
 
-def some_matches(m: int, n: int, matches: list[list[int]], scores: list[float]) -> Matches:
-    return Matches(
+def some_matches(m: int, n: int, matches: list[list[int]], scores: list[float]) -> Assignment:
+    return Assignment(
         matches=torch.tensor(matches, dtype=torch.int64).reshape(-1, 2),
         scores=torch.tensor(scores),
         matching_scores0=torch.zeros(m),
@@ -264,13 +264,13 @@ class TestGeometry:
     @pytest.mark.parametrize("mode", ["blend", "checkerboard"])
     def test_an_overlay_has_the_size_of_image_1(self, result: MatchResult, images, mode: str) -> None:
         seen = result.overlay(self.FOUND, *images, mode=mode, alpha=0.3)
-        expected = visualization.overlay(*map(read_image, images), HOMOGRAPHY, mode=mode, alpha=0.3)
+        expected = visualization.draw_overlay(*map(read_image, images), HOMOGRAPHY, mode=mode, alpha=0.3)
         np.testing.assert_array_equal(seen, expected)
         assert seen.size == SIZE1
 
     def test_a_panorama_holds_both(self, result: MatchResult, images) -> None:
         seen = result.panorama(self.FOUND, *images)
-        np.testing.assert_array_equal(seen, visualization.panorama(*map(read_image, images), HOMOGRAPHY))
+        np.testing.assert_array_equal(seen, visualization.draw_panorama(*map(read_image, images), HOMOGRAPHY))
         assert seen.size == (50, 33)
 
     @pytest.mark.parametrize("picture", ["overlay", "panorama", "draw_epipolar_lines"])
@@ -423,7 +423,7 @@ class TestSave:
     def test_another_ending_is_an_error_before_anything_is_written(
         self, result: MatchResult, tmp_path: Path, name: str
     ) -> None:
-        for attempt in (result.save, check_format):
+        for attempt in (result.save, check_output_path):
             with pytest.raises(InvalidInput, match=r"\.npz or \.json") as error:
                 attempt(tmp_path / name)
             assert "\n" not in str(error.value)

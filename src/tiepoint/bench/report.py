@@ -11,7 +11,7 @@ from tiepoint.bench.stages import PairReport, measure_pair
 from tiepoint.bench.timing import check_runs, torch_threads
 from tiepoint.bench.tuning import Tuning, prunes, tune_pruning, tune_threads
 from tiepoint.image import Image, read_image
-from tiepoint.io.atomic import check_writable, replacing
+from tiepoint.io.atomic import atomic_write, check_writable
 from tiepoint.matcher import Matcher
 from tiepoint.presets import DEFAULT_PRESET
 
@@ -72,7 +72,7 @@ def bench(
         tunings = _tunings(matcher, (images[0], images[1]), runs) if tune else ()
     report = BenchReport(pair=pair, tunings=tunings)
     if json is not None:
-        with replacing(json) as temporary:
+        with atomic_write(json) as temporary:
             temporary.write_text(json_format.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
     return report
 

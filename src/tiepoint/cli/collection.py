@@ -238,11 +238,11 @@ def status(out: EarlierArgument) -> None:
 
 
 def _continue(out: Path, until: Literal["pairs", "match", "verify"], quiet: bool, **changes: Any) -> None:
-    from tiepoint.collection.run.runner import continue_collection
+    from tiepoint.collection.run.runner import resume_collection
 
     set_up_logging(quiet=quiet)
     with _resumable():
-        report = continue_collection(out, until=until, progress=_progress(quiet), **changes)
+        report = resume_collection(out, until=until, progress=_progress(quiet), **changes)
     _print_report(report, quiet)
     finish(report.problems)
 

@@ -86,10 +86,10 @@ def view(
     Example: tiepoint collection view out/
     """
     from tiepoint.collection.collection import open_collection
-    from tiepoint.collection.report.html_view import write_view
+    from tiepoint.collection.report.html_view import write_html_view
 
     set_up_logging(quiet=quiet)
     with finishing() as problems:
-        path = write_view(open_collection(out, tell=problems.append), output)
+        path = write_html_view(open_collection(out, tell=problems.append), output)
         if not quiet:
             typer.echo(f"page: {path}")

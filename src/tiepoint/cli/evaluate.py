@@ -127,7 +127,7 @@ def compare(report0: ReportArgument, report1: ReportArgument, json_file: JsonOpt
 
 def _print_report(report: "Report") -> None:
     from tiepoint.cli.tables import print_table
-    from tiepoint.evaluation.report import FIGURES
+    from tiepoint.evaluation.report import METRICS
 
     typer.echo(
         f"{report.predictor} on {report.dataset}, {len(report.rows)} pairs, protocol {report.protocol['name']}\n"
@@ -137,7 +137,7 @@ def _print_report(report: "Report") -> None:
         ("figure", "value", "95 % interval"),
         [
             (figure.label, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}")
-            for figure in FIGURES
+            for figure in METRICS
             if (found := figures.get(figure.key))
         ],
     )

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.state import State, read_chosen_pairs, read_state, remedy_of, stores_of
 from tiepoint.collection.stores import Stores, estimate_from_record
 from tiepoint.errors import InvalidInput
@@ -51,7 +51,7 @@ class Collection:
     tell: Tell = log
 
     @property
-    def photographs(self) -> tuple[Photograph, ...]:
+    def photographs(self) -> tuple[ImageRecord, ...]:
         """Those that have features, in the order in which people count: "2.jpg" before "10.jpg"."""
         return tuple(photograph for photograph in self.state.photographs if self._has_features(photograph))
 
@@ -128,13 +128,13 @@ class Collection:
         return Stores.open(location, self.state.settings, remedy=remedy_of(self.folder, self.state))
 
     @cached_property
-    def _by_name(self) -> dict[str, Photograph]:
+    def _by_name(self) -> dict[str, ImageRecord]:
         return {photograph.name: photograph for photograph in self.state.photographs}
 
-    def _has_features(self, photograph: Photograph) -> bool:
+    def _has_features(self, photograph: ImageRecord) -> bool:
         return self._stores.features.has("features", photograph.key)
 
-    def _named(self, name: str) -> Photograph:
+    def _named(self, name: str) -> ImageRecord:
         if name not in self._by_name:
             raise InvalidInput(
                 f"{self.folder} has no photograph {name!r}; those it has are in its `photographs`"

@@ -13,7 +13,7 @@ from PIL.ExifTags import Base as ExifTag
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image.decoding import open_pillow
-from tiepoint.image.exif import Position, read_position
+from tiepoint.image.exif import GPSPosition, read_position
 from tiepoint.image.listing import find_images
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Photograph:
+class ImageRecord:
     """One photograph of a collection.
 
     Attributes:
@@ -42,7 +42,7 @@ class Photograph:
     digest: str
     image_size: tuple[int, int]
     exif_orientation: int = 1
-    position: Position | None = None
+    position: GPSPosition | None = None
     size_bytes: int = 0
     modified_ns: int = 0
 
@@ -53,8 +53,8 @@ class Photograph:
 
 
 def find_photographs(
-    folder: str | os.PathLike[str], remembered: Iterable[Photograph] = ()
-) -> tuple[tuple[Photograph, ...], tuple[str, ...]]:
+    folder: str | os.PathLike[str], remembered: Iterable[ImageRecord] = ()
+) -> tuple[tuple[ImageRecord, ...], tuple[str, ...]]:
     """Read contents and headers of all photographs of a folder and its sub-folders.
 
     Args:
@@ -80,7 +80,7 @@ def find_photographs(
     return tuple(photographs), tuple(problems)
 
 
-def read_photograph(path: Path, name: str) -> Photograph:
+def read_photograph(path: Path, name: str) -> ImageRecord:
     """Read content and header of one file.
 
     Raises:
@@ -91,7 +91,7 @@ def read_photograph(path: Path, name: str) -> Photograph:
         status = os.fstat(stream.fileno())
         digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
         image_size, orientation = _read_header(stream, path)
-    return Photograph(
+    return ImageRecord(
         name=name,
         path=path,
         digest=digest,
@@ -103,9 +103,9 @@ def read_photograph(path: Path, name: str) -> Photograph:
     )
 
 
-def by_content(photographs: Iterable[Photograph]) -> tuple[tuple[Photograph, ...], ...]:
+def by_content(photographs: Iterable[ImageRecord]) -> tuple[tuple[ImageRecord, ...], ...]:
     """Groups of photographs of the same content, in the order of their first ones; most are groups of one."""
-    groups: dict[str, list[Photograph]] = {}
+    groups: dict[str, list[ImageRecord]] = {}
     for photograph in photographs:
         groups.setdefault(photograph.digest, []).append(photograph)
     return tuple(map(tuple, groups.values()))
@@ -116,22 +116,22 @@ def name_of(key: str) -> str:
     return key.rpartition("@")[0]
 
 
-def photograph_to_record(photograph: Photograph) -> dict[str, Any]:
+def photograph_to_record(photograph: ImageRecord) -> dict[str, Any]:
     """What JSON can hold; the folder isn't part of it, so that photographs may move."""
     values = asdict(photograph)
     del values["path"]
     return values
 
 
-def photograph_from_record(record: Mapping[str, Any], folder: str | os.PathLike[str]) -> Photograph:
+def photograph_from_record(record: Mapping[str, Any], folder: str | os.PathLike[str]) -> ImageRecord:
     """The inverse of `photograph_to_record`, for photographs that now are in `folder`."""
     position = record["position"]
     typed = {
         "path": Path(folder) / record["name"],
         "image_size": tuple(record["image_size"]),
-        "position": None if position is None else Position(*position),
+        "position": None if position is None else GPSPosition(*position),
     }
-    return Photograph(**{**record, **typed})
+    return ImageRecord(**{**record, **typed})
 
 
 def _check_name(name: str) -> None:
@@ -147,7 +147,7 @@ def _check_name(name: str) -> None:
         )
 
 
-def _unchanged(known: Photograph | None, path: Path) -> Photograph | None:
+def _unchanged(known: ImageRecord | None, path: Path) -> ImageRecord | None:
     if known is None or known.path != path:
         return None
     status = path.stat()

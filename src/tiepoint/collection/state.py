@@ -11,11 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tiepoint.collection.images import Photograph, photograph_from_record, photograph_to_record
+from tiepoint.collection.images import ImageRecord, photograph_from_record, photograph_to_record
 from tiepoint.collection.pairs.selection import read_pair_choice
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.feature_store.store import digest_of
-from tiepoint.io.atomic import check_writable, replacing
+from tiepoint.io.atomic import atomic_write, check_writable
 
 FORMAT = 1
 COLLECTION = "collection.json"
@@ -46,7 +46,7 @@ class State:
     """
 
     photos: Path
-    photographs: tuple[Photograph, ...]
+    photographs: tuple[ImageRecord, ...]
     options: dict[str, Any]
     stores: str
     settings: dict[str, dict[str, Any]]
@@ -136,13 +136,13 @@ def write_state(folder: Path, state: State) -> None:
         "list_digest": state.list_digest,
         "photographs": [photograph_to_record(photograph) for photograph in state.photographs],
     }
-    with replacing(folder / COLLECTION) as temporary:
+    with atomic_write(folder / COLLECTION) as temporary:
         temporary.write_text(json.dumps(contents, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def source_of_pairs(
     choice: str,
-    photographs: Iterable[Photograph],
+    photographs: Iterable[ImageRecord],
     features: Mapping[str, Any],
     list_digest: str | None = None,
 ) -> str:
@@ -179,7 +179,7 @@ def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: s
         InvalidInput: they can't be written.
     """
     with (
-        replacing(folder / PAIRS) as temporary,
+        atomic_write(folder / PAIRS) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         file.write(f"{COMMENT}{source}\n")
@@ -214,7 +214,7 @@ def read_source_of_pairs(folder: Path) -> str:
     return first.removeprefix(COMMENT) if first.startswith(COMMENT) else ""
 
 
-def were_chosen(folder: Path, state: State, photographs: Iterable[Photograph]) -> bool:
+def were_chosen(folder: Path, state: State, photographs: Iterable[ImageRecord]) -> bool:
     """Whether the pairs that are written down are the choice of the last run among these photographs."""
     options, features = state.options, state.settings["features"]
     asked = source_of_pairs(options["pairs"], photographs, features, state.list_digest)

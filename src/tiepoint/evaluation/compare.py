@@ -9,9 +9,9 @@ import numpy as np
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.bootstrap import Interval, paired_bootstrap
-from tiepoint.evaluation.report import FIGURES, Figure, Report, read_report
+from tiepoint.evaluation.report import METRICS, Metric, Report, read_report
 from tiepoint.feature_store import differences
-from tiepoint.io.atomic import check_writable, replacing
+from tiepoint.io.atomic import atomic_write, check_writable
 
 FEWEST_PAIRS = 6
 """With fewer, even differences of one sign throughout come about by chance too often: five do in 1 of 16 cases."""
@@ -31,7 +31,7 @@ class Difference:
         pairs: how many both have.
     """
 
-    figure: Figure
+    figure: Metric
     value0: float
     value1: float
     interval: Interval
@@ -108,7 +108,7 @@ def compare(report0: Report, report1: Report, *, samples: int = 10_000) -> Compa
         InvalidInput: another data set, another protocol, or no pair that both have.
     """
     _check_comparable(report0, report1)
-    found = [_difference(figure, report0, report1, samples) for figure in FIGURES]
+    found = [_difference(figure, report0, report1, samples) for figure in METRICS]
     pairs0, pairs1 = ({row.pair for row in report.rows} for report in (report0, report1))
     if not pairs0 & pairs1:
         raise InvalidInput("the two reports have no pair in common; evaluate both on the same pairs")
@@ -142,12 +142,12 @@ def compare_files(
         check_writable(json)
     comparison = compare(read_report(path0), read_report(path1))
     if json is not None:
-        with replacing(json) as temporary:
+        with atomic_write(json) as temporary:
             temporary.write_text(dumps(comparison.to_dict(), indent=1) + "\n", encoding="utf-8")
     return comparison
 
 
-def _difference(figure: Figure, report0: Report, report1: Report, samples: int) -> Difference | None:
+def _difference(figure: Metric, report0: Report, report1: Report, samples: int) -> Difference | None:
     by_pair0, by_pair1 = figure.values(report0.rows), figure.values(report1.rows)
     shared = [pair for pair in by_pair0 if pair in by_pair1]
     if not shared:

@@ -15,7 +15,7 @@ from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair
 from tiepoint.evaluation.predict import predict
 from tiepoint.evaluation.predictors import Predictor, PresetPredictor, describe
 from tiepoint.evaluation.protocols import DEFAULT_PROTOCOL, Family, Prediction, Protocol, find_protocol
-from tiepoint.evaluation.report import Report, Row
+from tiepoint.evaluation.report import PairResult, Report
 from tiepoint.evaluation.score import score
 from tiepoint.feature_store import Store
 from tiepoint.io.atomic import check_writable
@@ -52,7 +52,7 @@ def evaluate(
         why = f": {dataset.problems[0]}" if dataset.problems else ""
         raise InvalidInput(f"data set {dataset.name!r} has no pair to evaluate{why}")
     names: set[str] = set()
-    rows: list[Row] = []
+    rows: list[PairResult] = []
     problems = list(dataset.problems)
     with _folder(store) as folder:
         for family, pairs in _families(dataset, protocol).items():

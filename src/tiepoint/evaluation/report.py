@@ -14,14 +14,14 @@ import numpy as np
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.bootstrap import Figures, Interval, Statistic, bootstrap_interval, mean
 from tiepoint.geometry.metrics import auc
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 from tiepoint.io.versions import installed_versions
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Row:
+class PairResult:
     """One pair.
 
     Attributes:
@@ -40,7 +40,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Metric:
     """How one number follows from many pairs.
 
     Attributes:
@@ -59,7 +59,7 @@ class Figure:
     statistic: Statistic = mean
     unit: str = ""
 
-    def values(self, rows: Sequence[Row]) -> dict[str, float]:
+    def values(self, rows: Sequence[PairResult]) -> dict[str, float]:
         """Name of a pair -> its value, for the rows that have one."""
         return {
             row.pair: row.values[self.value]
@@ -78,9 +78,9 @@ def median(values: np.ndarray) -> Figures:
     return np.median(values, axis=-1)
 
 
-def _auc(name: str, label: str, truth: str, value: str, thresholds: Sequence[int], unit: str) -> list[Figure]:
+def _auc(name: str, label: str, truth: str, value: str, thresholds: Sequence[int], unit: str) -> list[Metric]:
     return [
-        Figure(
+        Metric(
             key=f"{name}_{limit}{unit}",
             label=f"{label} AUC@{limit}{unit}",
             truth=truth,
@@ -91,15 +91,15 @@ def _auc(name: str, label: str, truth: str, value: str, thresholds: Sequence[int
     ]
 
 
-def _share(key: str, label: str, truth: str) -> Figure:
-    return Figure(key=key, label=label, truth=truth, value=key)
+def _share(key: str, label: str, truth: str) -> Metric:
+    return Metric(key=key, label=label, truth=truth, value=key)
 
 
-def _median(key: str, label: str, unit: str) -> Figure:
-    return Figure(key=key, label=f"median {label}", truth=None, value=key, statistic=median, unit=unit)
+def _median(key: str, label: str, unit: str) -> Metric:
+    return Metric(key=key, label=f"median {label}", truth=None, value=key, statistic=median, unit=unit)
 
 
-FIGURES: tuple[Figure, ...] = (
+METRICS: tuple[Metric, ...] = (
     *_auc("corner_auc", "corner error", "homography", "corner_error_px", (1, 3, 5, 10), "px"),
     *_auc("corner_dlt_auc", "corner error (DLT)", "homography", "corner_error_dlt_px", (1, 3, 5), "px"),
     *(_share(f"precision_{px}px", f"matches within {px}px", "homography") for px in (1, 3, 5)),
@@ -133,7 +133,7 @@ class Report:
     predictor: str
     dataset: str
     protocol: Mapping[str, Any]
-    rows: Sequence[Row]
+    rows: Sequence[PairResult]
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     problems: Sequence[str] = ()
 
@@ -147,7 +147,7 @@ class Report:
             figure.key: bootstrap_interval(
                 np.array(list(values.values())), statistic=figure.statistic, samples=samples
             )
-            for figure in FIGURES
+            for figure in METRICS
             if (values := figure.values(self.rows))
         }
 
@@ -171,7 +171,7 @@ class Report:
         Raises:
             InvalidInput: it can't be written.
         """
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(
                 json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
             )
@@ -185,7 +185,7 @@ def read_report(path: str | os.PathLike[str]) -> Report:
     """
     try:
         contents = json.loads(Path(path).read_text(encoding="utf-8"))
-        rows = [Row(**row | {"values": _with_infinity(row["values"])}) for row in contents["rows"]]
+        rows = [PairResult(**row | {"values": _with_infinity(row["values"])}) for row in contents["rows"]]
         names = ("predictor", "dataset", "protocol", "versions", "problems")
         return Report(rows=rows, **{name: contents[name] for name in names})
     except OSError as error:

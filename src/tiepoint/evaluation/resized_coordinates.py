@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.ground_truth import HomographyTruth, PointsTruth, PoseTruth, Truth
 from tiepoint.evaluation.protocols import Prediction
-from tiepoint.geometry.correspondences import Side
+from tiepoint.geometry.correspondences import ImageInfo
 from tiepoint.image import ImageTransform
 from tiepoint.types import Camera
 
@@ -48,14 +48,14 @@ class MatchedPair:
         return self.keypoints1[self.matches[:, 1]]
 
     @property
-    def features0(self) -> Side:
+    def features0(self) -> ImageInfo:
         """What estimation compares intrinsics with: they may be of another image size."""
-        return Side(self.image_size0)
+        return ImageInfo(self.image_size0)
 
     @property
-    def features1(self) -> Side:
+    def features1(self) -> ImageInfo:
         """Likewise of image 1."""
-        return Side(self.image_size1)
+        return ImageInfo(self.image_size1)
 
 
 def resized(matched: MatchedPair, truth: Truth, prediction: Prediction) -> tuple[MatchedPair, Truth]:

@@ -18,7 +18,7 @@ from tiepoint.evaluation.ground_truth import (
 )
 from tiepoint.evaluation.predict import Predictions
 from tiepoint.evaluation.protocols import Scoring, Setup
-from tiepoint.evaluation.report import Row
+from tiepoint.evaluation.report import PairResult
 from tiepoint.evaluation.resized_coordinates import MatchedPair, resized
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.geometry import metrics
@@ -39,7 +39,7 @@ def score(
     setup: Setup,
     *,
     track: Track = untracked,
-) -> tuple[list[Row], list[str]]:
+) -> tuple[list[PairResult], list[str]]:
     """Score what was predicted.
 
     Args:
@@ -55,7 +55,7 @@ def score(
         StoreError: the store is damaged.
         MissingDependency: the protocol's estimator isn't installed.
     """
-    rows: list[Row] = []
+    rows: list[PairResult] = []
     problems: list[str] = []
     known = [pair for pair in pairs if pair.name in predictions.images]
     for pair in track(known, f"score {len(known)} pairs"):
@@ -86,7 +86,7 @@ def read_matched(predictions: Predictions, name: str) -> MatchedPair:
     )
 
 
-def score_pair(pair: EvaluationPair, matched: MatchedPair, setup: Setup) -> Row:
+def score_pair(pair: EvaluationPair, matched: MatchedPair, setup: Setup) -> PairResult:
     """One row.
 
     Args:
@@ -109,7 +109,7 @@ def score_pair(pair: EvaluationPair, matched: MatchedPair, setup: Setup) -> Row:
         **scorer(truth, matched, setup.scoring),
     }
     known = {key: float(value) for key, value in values.items() if not np.isnan(value)}
-    return Row(pair=pair.name, scene=pair.scene, truth=name, tags=dict(pair.tags), values=known)
+    return PairResult(pair=pair.name, scene=pair.scene, truth=name, tags=dict(pair.tags), values=known)
 
 
 def score_planar(truth: HomographyTruth, matched: MatchedPair, scoring: Scoring) -> Values:

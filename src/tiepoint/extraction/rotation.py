@@ -14,18 +14,18 @@ from torch import Tensor
 from tiepoint.image import Image
 from tiepoint.types import Features
 
-TURNS = (0, 90, 180, 270)
+ROTATIONS = (0, 90, 180, 270)
 """Degrees, counter-clockwise."""
 
 
-def turn_image(image: Image, degrees: int) -> Image:
+def rotate_image(image: Image, degrees: int) -> Image:
     """The image turned counter-clockwise; grey images stay one channel in memory."""
     grey = image.pixels.stride(0) == 0
     pixels = torch.rot90(image.pixels[:1] if grey else image.pixels, degrees // 90, (1, 2))
     return replace(image, pixels=pixels.expand(3, -1, -1))
 
 
-def turn_mask(mask: Bool[Tensor, "h w"] | None, degrees: int) -> Bool[Tensor, "H W"] | None:
+def rotate_mask(mask: Bool[Tensor, "h w"] | None, degrees: int) -> Bool[Tensor, "H W"] | None:
     """The mask of the turned image; None stays None."""
     return None if mask is None else torch.rot90(mask, degrees // 90, (0, 1))
 
@@ -46,7 +46,7 @@ def turn_back(
     return torch.stack(upright[degrees], dim=1)
 
 
-def turn_features_back(features: Features, degrees: int, image_size: tuple[int, int]) -> Features:
+def unrotate_features(features: Features, degrees: int, image_size: tuple[int, int]) -> Features:
     """Features of the turned image, with positions and orientations of the upright one.
 
     Descriptors and scores are those of the turned image, which the fingerprint says too.

@@ -37,7 +37,7 @@ class Box(NamedTuple):
         return Box(self.left - left, self.top - top, self.right - left, self.bottom - top)
 
 
-class Tile(NamedTuple):
+class GridTile(NamedTuple):
     """What the network is shown, and the part of it whose keypoints are taken.
 
     Attributes:
@@ -66,7 +66,7 @@ def tile_side(tile: Tiling, image_size: tuple[int, int], bytes_per_pixel: int) -
 
 def tiles_of(
     image_size: tuple[int, int], side: int, *, stride: int, origin: tuple[int, int], overlap: int = OVERLAP
-) -> list[Tile]:
+) -> list[GridTile]:
     """The tiles of an image, row by row; their cores are about equally large.
 
     Args:
@@ -81,7 +81,7 @@ def tiles_of(
         for length, start in zip(image_size, origin, strict=True)
     )
     return [
-        Tile(
+        GridTile(
             Box(x.shown[0], y.shown[0], x.shown[1], y.shown[1]),
             Box(x.core[0], y.core[0], x.core[1], y.core[1]),
         )

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
-from tiepoint.extraction.tile_grid import Box, Tile
+from tiepoint.extraction.tile_grid import Box, GridTile
 from tiepoint.image import Image, ImageTransform
 from tiepoint.models.keypoints import Detection, has_contrast, masked, positions_of, strongest
-from tiepoint.models.tile import Window
+from tiepoint.models.tile import Tile
 
 ROW = 1 << 32  # more than any image is wide
 
@@ -42,11 +42,11 @@ class TileNetwork(Protocol):
         """(x, y) in px where the grid of an image of this (width, height) begins."""
         ...
 
-    def context_of(self, parts: Iterable[tuple[Tensor, Window]]) -> Tensor | None:
+    def context_of(self, parts: Iterable[tuple[Tensor, Tile]]) -> Tensor | None:
         """What each part must know of the whole, from all (images (1, 3, h, w), window); None: nothing."""
         ...
 
-    def dense_maps(self, images: Tensor, window: Window | None = None) -> tuple[Tensor, Any]:
+    def dense_maps(self, images: Tensor, window: Tile | None = None) -> tuple[Tensor, Any]:
         """Score maps (b, h, w), and what descriptors are made of, one each image."""
         ...
 
@@ -61,7 +61,7 @@ class TileNetwork(Protocol):
         features: Any,
         *,
         mask: Tensor | None = None,
-        window: Window | None = None,
+        window: Tile | None = None,
     ) -> Detection:
         """Refine and describe pixels given by raster index."""
         ...
@@ -108,7 +108,9 @@ class TiledDetector:
         self.max_keypoints = max_keypoints
         self.detection_threshold = detection_threshold
 
-    def detect(self, image: Image, tiles: list[Tile], mask: Bool[Tensor, "h w"] | None = None) -> Detection:
+    def detect(
+        self, image: Image, tiles: list[GridTile], mask: Bool[Tensor, "h w"] | None = None
+    ) -> Detection:
         """Find and describe the keypoints of an image.
 
         Args:
@@ -129,7 +131,7 @@ class TiledDetector:
                 found = self._merge(found, new, tile.core)
         return Detection(*found[2:])
 
-    def _parts(self, image: Image, tiles: list[Tile]) -> Iterator[tuple[Tensor, Window]]:
+    def _parts(self, image: Image, tiles: list[GridTile]) -> Iterator[tuple[Tensor, Tile]]:
         for tile in tiles:
             yield self._show(image, tile.shown), _window(tile, image)
 
@@ -139,7 +141,7 @@ class TiledDetector:
         return ImageTransform.fit(part.image_size, None).apply(part)[None].to(self.device)
 
     def _look_at(
-        self, image: Image, tile: Tile, mask: Tensor | None, context: Tensor | None, found: Candidates
+        self, image: Image, tile: GridTile, mask: Tensor | None, context: Tensor | None, found: Candidates
     ) -> Candidates:
         """The strongest keypoints of the core of one tile."""
         shown, window = tile.shown, _window(tile, image)._replace(context=context)
@@ -199,8 +201,8 @@ def _inside(pixels: Tensor, box: Box, margin: int) -> Tensor:
     return ((pixels >= low) & (pixels < high)).all(dim=1)
 
 
-def _window(tile: Tile, image: Image) -> Window:
-    return Window(tile.shown.left, tile.shown.top, image.image_size, tile.core)
+def _window(tile: GridTile, image: Image) -> Tile:
+    return Tile(tile.shown.left, tile.shown.top, image.image_size, tile.core)
 
 
 def _none(descriptor_dim: int, device: torch.device) -> Candidates:

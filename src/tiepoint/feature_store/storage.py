@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.feature_store.disk_cache import Cache
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 Location: TypeAlias = str | os.PathLike[str]
 """A folder, or the URL of one: "s3://bucket/folder"."""
@@ -25,7 +25,7 @@ CACHE_BYTES = 4 << 30
 
 
 @runtime_checkable
-class Place(Protocol):
+class Storage(Protocol):
     """A folder with one level of sub-folders, one a kind of record."""
 
     def files(self) -> list[str]:
@@ -69,7 +69,7 @@ class Place(Protocol):
         ...
 
 
-def open_place(location: Location) -> Place:
+def open_storage(location: Location) -> Storage:
     """The place at a path or URL; made where it doesn't exist.
 
     Raises:
@@ -78,14 +78,14 @@ def open_place(location: Location) -> Place:
     """
     text = os.fspath(location)
     if "://" not in text:
-        return LocalPlace(Path(text))
+        return LocalStorage(Path(text))
     filesystem, root = _filesystem(text)
     if "file" in _protocols(filesystem):
-        return LocalPlace(Path(root))
-    return RemotePlace(filesystem, root, text)
+        return LocalStorage(Path(root))
+    return RemoteStorage(filesystem, root, text)
 
 
-class LocalPlace:
+class LocalStorage:
     """A folder of this machine, or one that is mounted here.
 
     Args:
@@ -99,7 +99,7 @@ class LocalPlace:
         return str(self.folder)
 
     def files(self) -> list[str]:
-        """See `Place`."""
+        """See `Storage`."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             return [path.name for path in self.folder.iterdir() if not path.name.startswith(".tiepoint-")]
@@ -107,49 +107,49 @@ class LocalPlace:
             raise _unusable(self, error) from error
 
     def read_text(self, name: str) -> str:
-        """See `Place`."""
+        """See `Storage`."""
         return (self.folder / name).read_text(encoding="utf-8")
 
     def write_text(self, name: str, text: str) -> None:
-        """See `Place`."""
-        with replacing(self.folder / name, durable=True) as temporary:
+        """See `Storage`."""
+        with atomic_write(self.folder / name, durable=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     def shards(self, kind: str) -> list[str]:
-        """See `Place`."""
+        """See `Storage`."""
         return sorted(filter(_is_shard, self._names(kind)))
 
     def fetch(self, kind: str, name: str) -> Path:
-        """See `Place`."""
+        """See `Storage`."""
         return self.folder / kind / name
 
     def fetch_head(self, kind: str, name: str) -> Path:
-        """See `Place`."""
+        """See `Storage`."""
         return self.fetch(kind, name)
 
     @contextmanager
     def adding(self, kind: str, name: str) -> Iterator[Path]:
-        """See `Place`."""
+        """See `Storage`."""
         folder = self.folder / kind
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise _unusable(folder, error) from error
-        with replacing(folder / name) as temporary:
+        with atomic_write(folder / name) as temporary:
             yield temporary
 
     def set_aside(self, kind: str, name: str, ending: str) -> None:
-        """See `Place`."""
+        """See `Storage`."""
         path = self.folder / kind / name
         with suppress(OSError):  # a store may be read where it can't be written
             path.replace(path.with_name(path.name + ending))
 
     def has_set_aside(self, kind: str) -> bool:
-        """See `Place`."""
+        """See `Storage`."""
         return any(map(_is_set_aside, self._names(kind)))
 
     def path(self, kind: str, name: str) -> str:
-        """See `Place`."""
+        """See `Storage`."""
         return str(self.folder / kind / name)
 
     def _names(self, kind: str) -> list[str]:
@@ -160,7 +160,7 @@ class LocalPlace:
             return [entry.name for entry in entries]
 
 
-class RemotePlace:
+class RemoteStorage:
     """Object storage: a shard is written to the local disk and uploaded as one object, and read through a cache.
 
     Args:
@@ -180,33 +180,33 @@ class RemotePlace:
         return self._url
 
     def files(self) -> list[str]:
-        """See `Place`."""
+        """See `Storage`."""
         return self._list(self._root)
 
     def read_text(self, name: str) -> str:
-        """See `Place`."""
+        """See `Storage`."""
         return self._filesystem.cat_file(f"{self._root}/{name}").decode()
 
     def write_text(self, name: str, text: str) -> None:
-        """See `Place`."""
+        """See `Storage`."""
         with self._talking():
             self._filesystem.pipe_file(f"{self._root}/{name}", text.encode())
 
     def shards(self, kind: str) -> list[str]:
-        """See `Place`."""
+        """See `Storage`."""
         return sorted(filter(_is_shard, self._list(f"{self._root}/{kind}")))
 
     def fetch(self, kind: str, name: str) -> Path:
-        """See `Place`."""
+        """See `Storage`."""
         local = self._cache.path(kind, name)
         if not self._cache.holds(local):
-            with replacing(local) as temporary, self._talking():
+            with atomic_write(local) as temporary, self._talking():
                 self._filesystem.get_file(f"{self._root}/{kind}/{name}", str(temporary))
             self._cache.keep(local, local.stat().st_size)
         return local
 
     def fetch_head(self, kind: str, name: str) -> Path:
-        """See `Place`; a small object is fetched whole."""
+        """See `Storage`; a small object is fetched whole."""
         head, path = self._head(kind, name), f"{self._root}/{kind}/{name}"
         if self._cache.holds(self._cache.path(kind, name)):
             return self.fetch(kind, name)
@@ -223,9 +223,9 @@ class RemotePlace:
 
     @contextmanager
     def adding(self, kind: str, name: str) -> Iterator[Path]:
-        """See `Place`."""
+        """See `Storage`."""
         local = self._cache.path(kind, name)
-        with replacing(local) as temporary:
+        with atomic_write(local) as temporary:
             yield temporary
             with self._talking():
                 self._filesystem.put_file(str(temporary), f"{self._root}/{kind}/{name}")
@@ -233,7 +233,7 @@ class RemotePlace:
         self._cache.keep(local, local.stat().st_size)
 
     def set_aside(self, kind: str, name: str, ending: str) -> None:
-        """See `Place`."""
+        """See `Storage`."""
         for local in (self._cache.path(kind, name), self._head(kind, name)):
             self._cache.drop(local)
         path = f"{self._root}/{kind}/{name}"
@@ -241,11 +241,11 @@ class RemotePlace:
             self._filesystem.mv(path, path + ending)
 
     def has_set_aside(self, kind: str) -> bool:
-        """See `Place`."""
+        """See `Storage`."""
         return any(map(_is_set_aside, self._list(f"{self._root}/{kind}")))
 
     def path(self, kind: str, name: str) -> str:
-        """See `Place`."""
+        """See `Storage`."""
         return f"{self._url}/{kind}/{name}"
 
     def _list(self, folder: str) -> list[str]:
@@ -264,7 +264,7 @@ class RemotePlace:
 
     def _keep_head(self, head: Path, content: bytes, size: int) -> None:
         """HDF5 opens no file that is shorter than it was; the rest is a hole, which takes no room."""
-        with replacing(head) as temporary:
+        with atomic_write(head) as temporary:
             temporary.write_bytes(content)
             os.truncate(temporary, size)
         self._cache.keep(head, len(content))

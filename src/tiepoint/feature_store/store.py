@@ -22,7 +22,7 @@ from tiepoint.feature_store.hdf5_shard import (
 )
 from tiepoint.feature_store.key_index import Index
 from tiepoint.feature_store.keys import KeySet
-from tiepoint.feature_store.storage import DAMAGED, STALE, SUFFIX, Location, Place, open_place
+from tiepoint.feature_store.storage import DAMAGED, STALE, SUFFIX, Location, Storage, open_storage
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Store:
         self, folder: Location, settings: Mapping[str, Plain], *, check: Check = "bytes", remedy: str = ""
     ) -> None:
         h5py()
-        self.place = open_place(folder)
+        self.place = open_storage(folder)
         self.folder = getattr(self.place, "folder", str(folder))
         self.settings = dict(settings)
         self.fingerprint = digest_of(self.settings)
@@ -261,7 +261,7 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _open(place: Place, settings: Mapping[str, Plain]) -> None:
+def _open(place: Storage, settings: Mapping[str, Plain]) -> None:
     strangers = place.files()
     if not strangers:
         place.write_text(SETTINGS, json.dumps({"format": FORMAT, "settings": settings}, indent=1) + "\n")
@@ -273,7 +273,7 @@ def _open(place: Place, settings: Mapping[str, Plain]) -> None:
         _compare_settings(place, settings)
 
 
-def _compare_settings(place: Place, settings: Mapping[str, Plain]) -> None:
+def _compare_settings(place: Storage, settings: Mapping[str, Plain]) -> None:
     try:
         found = json.loads(place.read_text(SETTINGS))
         made, version = dict(found["settings"]), found["format"]

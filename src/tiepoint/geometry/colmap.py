@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.errors import MissingDependency
 from tiepoint.geometry.intrinsics import GUESSED_FOCAL
 from tiepoint.image.exif import read_focal_length_px
@@ -100,7 +100,7 @@ def upright_points(points: Float[np.ndarray, "n 2"], features: Features) -> Floa
     return from_raster(points - HALF_PIXEL, features.image_size, features.exif_orientation)
 
 
-def identity(photograph: Photograph, features: Features) -> Identity:
+def identity(photograph: ImageRecord, features: Features) -> Identity:
     """What tells the camera of a photograph from others, as far as the file says."""
     focal = read_focal_length_px(photograph.path, features.image_size)
     size = raster_size(features.image_size, features.exif_orientation)

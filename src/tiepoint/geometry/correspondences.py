@@ -11,7 +11,7 @@ from tiepoint.types import describe
 
 
 @runtime_checkable
-class Matched(Protocol):
+class HasMatches(Protocol):
     """Matches of a pair: a MatchResult, or anything with its names.
 
     Where it also has `features0` and `features1`, their `image_size` and `source` say what cameras there were.
@@ -33,7 +33,7 @@ class Matched(Protocol):
         ...
 
 
-class Side(NamedTuple):
+class ImageInfo(NamedTuple):
     """What is known of one image: (width, height) in px, and the file that it is from."""
 
     image_size: tuple[int, int] | None = None
@@ -54,7 +54,7 @@ class Correspondences:
     points0: Float[np.ndarray, "k 2"]
     points1: Float[np.ndarray, "k 2"]
     weights: Float[np.ndarray, "k"]
-    sides: tuple[Side, Side] = (Side(), Side())
+    sides: tuple[ImageInfo, ImageInfo] = (ImageInfo(), ImageInfo())
 
     def __len__(self) -> int:
         return len(self.points0)
@@ -66,7 +66,7 @@ class Correspondences:
         Raises:
             InvalidInput: no matches and no points, shapes that differ, or values that are not finite.
         """
-        if isinstance(matches, Matched) and points1 is None:
+        if isinstance(matches, HasMatches) and points1 is None:
             sides = (_side(matches, "features0"), _side(matches, "features1"))
             return cls._checked(matches.points0, matches.points1, matches.scores, sides)
         if points1 is None:
@@ -74,10 +74,12 @@ class Correspondences:
                 f"expected a MatchResult, or two arrays of points, but {describe(matches)} came alone; "
                 "pass points0 and points1"
             )
-        return cls._checked(matches, points1, None, (Side(), Side()))
+        return cls._checked(matches, points1, None, (ImageInfo(), ImageInfo()))
 
     @classmethod
-    def _checked(cls, points0: Any, points1: Any, scores: Any, sides: tuple[Side, Side]) -> "Correspondences":
+    def _checked(
+        cls, points0: Any, points1: Any, scores: Any, sides: tuple[ImageInfo, ImageInfo]
+    ) -> "Correspondences":
         first, second = _points("points0", points0), _points("points1", points1)
         if len(first) != len(second):
             raise InvalidInput(
@@ -88,9 +90,9 @@ class Correspondences:
         return cls(points0=first, points1=second, weights=weights, sides=sides)
 
 
-def _side(matches: Any, name: str) -> Side:
+def _side(matches: Any, name: str) -> ImageInfo:
     features = getattr(matches, name, None)
-    return Side(getattr(features, "image_size", None), getattr(features, "source", None))
+    return ImageInfo(getattr(features, "image_size", None), getattr(features, "source", None))
 
 
 def _points(name: str, value: Any) -> Float[np.ndarray, "k 2"]:

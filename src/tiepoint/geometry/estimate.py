@@ -15,7 +15,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.backends import dlt, opencv, opencv_ransac, poselib, pycolmap
 from tiepoint.geometry.backends.base import Estimator, Model, Problem
 from tiepoint.geometry.backends.poselib import undistort
-from tiepoint.geometry.correspondences import Correspondences, Matched
+from tiepoint.geometry.correspondences import Correspondences, HasMatches
 from tiepoint.geometry.inliers import INLIERS, NAMES, why_degenerate, why_insufficient
 from tiepoint.geometry.intrinsics import camera_for
 from tiepoint.geometry.multiview import essential_from_pose
@@ -50,7 +50,7 @@ MAX_SEED = 2**31 - 1
 
 
 def estimate_homography(
-    matches: Matched | Any,
+    matches: HasMatches | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -83,7 +83,7 @@ def estimate_homography(
 
 
 def estimate_fundamental(
-    matches: Matched | Any,
+    matches: HasMatches | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -111,7 +111,7 @@ def estimate_fundamental(
 
 
 def estimate_essential(
-    matches: Matched | Any,
+    matches: HasMatches | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -146,7 +146,7 @@ def estimate_essential(
 
 
 def estimate_relative_pose(
-    matches: Matched | Any,
+    matches: HasMatches | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",

@@ -11,7 +11,7 @@ BLOCK = 1024
 """Keypoints of image 0 whose distances to all those of image 1 are in memory at a time."""
 
 
-def true_matches(
+def ground_truth_matches(
     keypoints0: Float[np.ndarray, "m 2"],
     keypoints1: Float[np.ndarray, "n 2"],
     homography: Float[np.ndarray, "3 3"],

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.correspondences import Side
+from tiepoint.geometry.correspondences import ImageInfo
 from tiepoint.image.exif import read_focal_length_px
 from tiepoint.types import Camera, CameraSource, describe
 
@@ -25,7 +25,7 @@ MAX_RESCALED = 0.1
 
 
 def camera_for(
-    given: Float[np.ndarray, "3 3"] | Camera | None, side: Side, *, name: str = "camera0"
+    given: Float[np.ndarray, "3 3"] | Camera | None, side: ImageInfo, *, name: str = "camera0"
 ) -> Camera:
     """The camera of one image.
 

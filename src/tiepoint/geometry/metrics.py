@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.ground_truth import true_matches
+from tiepoint.geometry.ground_truth import ground_truth_matches
 from tiepoint.geometry.multiview import (
     epipolar_distances,
     essential_from_pose,
@@ -130,9 +130,9 @@ def homography_recall(
         keypoints0: all that were detected, (x, y) in px.
         keypoints1: likewise, of image 1.
         homography: the truth, p1 ~ H p0.
-        max_error_px: see `true_matches`.
+        max_error_px: see `ground_truth_matches`.
     """
-    possible = true_matches(keypoints0, keypoints1, homography, max_error_px=max_error_px)
+    possible = ground_truth_matches(keypoints0, keypoints1, homography, max_error_px=max_error_px)
     if len(possible) == 0:
         return float("nan")
     found = {(int(i), int(j)) for i, j in matches}

@@ -109,7 +109,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class PairVerification:
     """Whether two photographs show the same place.
 
     Attributes:
@@ -132,7 +132,7 @@ MODELS: dict[str, tuple[float, ...]] = {
 """Kind of matcher -> bias, and the weights of `columns`."""
 
 
-def verdict_of(pair: Pair) -> Verdict:
+def verify_pair(pair: Pair) -> PairVerification:
     """Judge a pair; the same matches give the same verdict.
 
     Args:
@@ -158,11 +158,11 @@ def gather(pair: Pair) -> Evidence:
     )
 
 
-def judge(evidence: Evidence) -> Verdict:
+def judge(evidence: Evidence) -> PairVerification:
     """The probability by the logistic model, and the reason."""
     probability = _probability(evidence) if evidence.num_matches else 0.0
     same_place = probability >= SAME_PLACE
-    return Verdict(
+    return PairVerification(
         probability=probability,
         same_place=same_place,
         reason=_agreement(evidence) if same_place else _doubt(evidence),

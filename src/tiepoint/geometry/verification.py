@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.correspondences import Matched
+from tiepoint.geometry.correspondences import HasMatches
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
 from tiepoint.geometry.intrinsics import parse_intrinsics
 from tiepoint.geometry.metrics import epipolar_errors_px, homography_errors_px
@@ -49,7 +49,7 @@ def make_verifier(kind: str, *, max_error_px: float = 3.0, intrinsics: str | Non
     return partial(VERIFIERS[kind], max_error_px=max_error_px, camera0=K, camera1=K)
 
 
-def median_error_px(matches: Matched, estimate: TwoViewEstimate) -> float:
+def median_error_px(matches: HasMatches, estimate: TwoViewEstimate) -> float:
     """The median error of the inliers, in px; NaN where there are none.
 
     A match's error is the mean of its distances in both images from where a homography puts it; otherwise the larger

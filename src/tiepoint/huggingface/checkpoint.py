@@ -19,7 +19,7 @@ from tiepoint.huggingface.configuration import (
 )
 from tiepoint.huggingface.detectors import DETECTORS
 from tiepoint.huggingface.hub import fetch
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 from tiepoint.models.checkpoint import load_strictly
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, to_official
 from tiepoint.presets import PRESETS, Preset
@@ -88,7 +88,7 @@ def save_checkpoint(model: "LightGlueForKeypointMatching", folder: str | os.Path
     model.config.dtype = str(model.dtype).removeprefix("torch.")
     model.config.architectures = ["LightGlueForKeypointMatching"]
     model.config.save_pretrained(folder)
-    with replacing(Path(folder).expanduser() / SAFETENSORS) as temporary:
+    with atomic_write(Path(folder).expanduser() / SAFETENSORS) as temporary:
         save_file(hub_state(model), temporary, metadata=METADATA)
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, TypeVar
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.hub import fetch, push_folder
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 Own = TypeVar("Own", bound="Settings")
 
@@ -135,7 +135,7 @@ class Settings:
             raise InvalidInput(
                 f"can't make the folder {target.parent}: {error.strerror}; choose another"
             ) from error
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             temporary.write_text(self.to_json_string(), encoding="utf-8")
         return target
 

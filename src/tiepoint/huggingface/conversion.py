@@ -45,8 +45,7 @@ def to_transformers(model: LightGlueForKeypointMatching) -> Any:
     if kind != "superpoint":
         raise InvalidInput(f"transformers' LightGlue holds SuperPoint only, but this model holds {kind!r}")
     try:
-        from transformers import LightGlueConfig as TheirConfig
-        from transformers import LightGlueForKeypointMatching as TheirModel
+        from transformers import LightGlueConfig as TheirConfig, LightGlueForKeypointMatching as TheirModel
     except ImportError as error:
         raise MissingDependency(
             "transformers isn't installed; run: python -m pip install transformers"

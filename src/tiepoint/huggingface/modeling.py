@@ -19,7 +19,7 @@ from tiepoint.huggingface.hub import push_folder
 from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
 from tiepoint.matching.batching import choose_limits, packs
 from tiepoint.models.lightglue.assignment import mutual_matches
-from tiepoint.models.lightglue.inference import Adaptivity, PairAssignment, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, normalize_keypoints
 
 Size = tuple[int, int]
@@ -222,7 +222,7 @@ class LightGlueForKeypointMatching(nn.Module):
             torch.cat([image.positions() for image in images]),
             torch.cat([image.descriptors for image in images]),
             [(len(first.keypoints), len(second.keypoints)) for first, second in pairs],
-            adaptivity=Adaptivity(self.config.depth_confidence, self.config.width_confidence),
+            adaptivity=AdaptiveInference(self.config.depth_confidence, self.config.width_confidence),
             filter_threshold=self.config.filter_threshold,
         )
 

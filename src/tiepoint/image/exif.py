@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL.ExifTags import GPS, IFD
-from PIL.ExifTags import Base as ExifTag
+from PIL.ExifTags import GPS, IFD, Base as ExifTag
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image.decoding import open_pillow
@@ -25,7 +24,7 @@ MAX_ASPECT_CHANGE = 0.02
 """Photographs that were cropped since they were taken have another aspect, and the sensor's pitch is of no use."""
 
 
-class Position(NamedTuple):
+class GPSPosition(NamedTuple):
     """A place on the Earth, in degrees of WGS 84."""
 
     latitude_deg: float
@@ -50,7 +49,7 @@ def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, in
     return focal if focal is not None and math.isfinite(focal) else None
 
 
-def read_position(path: str | os.PathLike[str]) -> Position | None:
+def read_position(path: str | os.PathLike[str]) -> GPSPosition | None:
     """Where a photograph was taken, by the GPS data in its EXIF data.
 
     Args:
@@ -64,7 +63,7 @@ def read_position(path: str | os.PathLike[str]) -> Position | None:
     longitude = _degrees(tags.get(GPS.GPSLongitude), tags.get(GPS.GPSLongitudeRef), "W")
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
         return None
-    return None if latitude == longitude == 0 else Position(latitude, longitude)
+    return None if latitude == longitude == 0 else GPSPosition(latitude, longitude)
 
 
 def _read_tags(path: str | os.PathLike[str], directory: IFD = IFD.Exif) -> Mapping[int, Any]:

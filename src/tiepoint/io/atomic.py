@@ -10,7 +10,7 @@ from tiepoint.errors import InvalidInput
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, durable: bool = False) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str], *, durable: bool = False) -> Iterator[Path]:
     """Hand out a temporary path beside `path`; when the block ends well, it takes the name of `path` at once.
 
     Args:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.io.atomic import check_writable, replacing
+from tiepoint.io.atomic import atomic_write, check_writable
 
 FORMATS = (".npz", ".json")
 
 
-def write_contents(contents: dict[str, Any], path: str | os.PathLike[str]) -> Path:
+def write_arrays(contents: dict[str, Any], path: str | os.PathLike[str]) -> Path:
     """Write a file that appears whole or not at all.
 
     Args:
@@ -26,10 +26,10 @@ def write_contents(contents: dict[str, Any], path: str | os.PathLike[str]) -> Pa
     Raises:
         InvalidInput: another ending, or the file can't be written.
     """
-    path = check_format(path)
-    with replacing(path) as temporary:
+    path = check_output_path(path)
+    with atomic_write(path) as temporary:
         if path.suffix.lower() == ".json":
-            temporary.write_text(json.dumps(plain(contents), allow_nan=False), encoding="utf-8")
+            temporary.write_text(json.dumps(to_plain(contents), allow_nan=False), encoding="utf-8")
         else:
             arrays: dict[str, Any] = {name: np.asarray(value) for name, value in _flat(contents).items()}
             with temporary.open("wb") as file:
@@ -52,13 +52,13 @@ def write_json(
         InvalidInput: If the file cannot be written.
         ValueError: If the value holds NaN or infinity and `allow_nan` is False.
     """
-    text = json.dumps(plain(value), indent=indent, default=str, allow_nan=allow_nan)
-    with replacing(path) as temporary:
+    text = json.dumps(to_plain(value), indent=indent, default=str, allow_nan=allow_nan)
+    with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return Path(path)
 
 
-def check_format(path: str | os.PathLike[str], *suffixes: str) -> Path:
+def check_output_path(path: str | os.PathLike[str], *suffixes: str) -> Path:
     """Find out before the work whether matches can be saved under this name.
 
     Args:
@@ -77,10 +77,10 @@ def check_format(path: str | os.PathLike[str], *suffixes: str) -> Path:
     return target
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """What JSON can hold."""
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        return {name: to_plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
         return list(value)
     return value.tolist() if isinstance(value, np.ndarray) else value

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from tiepoint.errors import InvalidInput
 from tiepoint.types import Features
 
-Pair = tuple[Features, Features]
+FeaturePair = tuple[Features, Features]
 
 
-def check_pairs(pairs: Sequence[Pair], *, kind: str = "", descriptor_dim: int | None = None) -> None:
+def check_pairs(pairs: Sequence[FeaturePair], *, kind: str = "", descriptor_dim: int | None = None) -> None:
     """Check that every pair can be matched.
 
     Args:

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tiepoint.models.lightglue.assignment import Assignment
+from tiepoint.models.lightglue.assignment import AssignmentTensors
 from tiepoint.models.lightglue.network import normalize_keypoints
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 
 def as_positions(features: Features, *, oriented: bool) -> Float[Tensor, "n p"]:
@@ -21,13 +21,13 @@ def as_positions(features: Features, *, oriented: bool) -> Float[Tensor, "n p"]:
 
 
 def as_matches(
-    assignment: Assignment, survived0: Int[Tensor, "m"], survived1: Int[Tensor, "n"], layers_run: int
-) -> Matches:
+    assignment: AssignmentTensors, survived0: Int[Tensor, "m"], survived1: Int[Tensor, "n"], layers_run: int
+) -> Assignment:
     """List the matches by rising index of image 0, and bring everything to the CPU."""
     matches0 = assignment.matches0.cpu()
     scores0, scores1 = assignment.matching_scores0.cpu(), assignment.matching_scores1.cpu()
     matched = (matches0 >= 0).nonzero().squeeze(1)
-    return Matches(
+    return Assignment(
         matches=torch.stack((matched, matches0[matched]), dim=1),
         scores=scores0[matched],
         matching_scores0=scores0,

@@ -10,12 +10,12 @@ from torch import Tensor
 from tiepoint.errors import InvalidInput
 from tiepoint.io.config import fingerprint
 from tiepoint.matching.batching import BatchSize, choose_limits, packs
-from tiepoint.matching.compatibility import Pair, check_pairs
+from tiepoint.matching.compatibility import FeaturePair, check_pairs
 from tiepoint.matching.inputs import as_matches, as_positions
-from tiepoint.models.lightglue.inference import Adaptivity, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, match_packed
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.models.upload import upload
-from tiepoint.types import Features, Matches
+from tiepoint.models.upload import to_device
+from tiepoint.types import Assignment, Features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class LightGlueSettings:
 
     kind: str = ""
     weights: str = ""
-    adaptivity: Adaptivity
+    adaptivity: AdaptiveInference
     filter_threshold: float = 0.1
     dtype: str = "float32"
 
@@ -58,7 +58,7 @@ class LightGlueMatcher:
         network: LightGlue,
         *,
         kind: str = "",
-        adaptivity: Adaptivity | None = None,
+        adaptivity: AdaptiveInference | None = None,
         filter_threshold: float = 0.1,
         weights: str = "",
         batch_size: BatchSize = "auto",
@@ -68,7 +68,7 @@ class LightGlueMatcher:
         self.settings = LightGlueSettings(
             kind=kind,
             weights=weights,
-            adaptivity=(adaptivity or Adaptivity()).on(self.device),
+            adaptivity=(adaptivity or AdaptiveInference()).on(self.device),
             filter_threshold=filter_threshold,
             dtype=str(network.dtype).removeprefix("torch."),
         )
@@ -80,7 +80,7 @@ class LightGlueMatcher:
         """Where the network runs; features are brought there."""
         return self.network.posenc.Wr.weight.device
 
-    def match(self, pairs: Sequence[Pair]) -> list[Matches]:
+    def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features.
 
         Args:
@@ -98,7 +98,7 @@ class LightGlueMatcher:
         return [matches for pack in packs(sizes, self.limits) for matches in self._match_pack(pairs[pack])]
 
     @torch.inference_mode()
-    def _match_pack(self, pairs: Sequence[Pair]) -> list[Matches]:
+    def _match_pack(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         images = [features for pair in pairs for features in pair]
         found = match_packed(
             self.network,
@@ -113,7 +113,7 @@ class LightGlueMatcher:
     def _together(self, parts: list[Tensor]) -> Tensor:
         """One tensor on the network's device, uploaded at once where all parts lie on the CPU."""
         if all(part.device.type == "cpu" for part in parts):
-            return upload(torch.cat(parts), self.device)
+            return to_device(torch.cat(parts), self.device)
         return torch.cat([part.to(self.device) for part in parts])
 
     def _positions(self, features: Features) -> Float[Tensor, "n p"]:

@@ -8,16 +8,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiepoint.io.config import fingerprint
-from tiepoint.matching.compatibility import Pair, check_pairs
+from tiepoint.matching.compatibility import FeaturePair, check_pairs
 from tiepoint.matching.inputs import as_matches
 from tiepoint.models.lightglue.assignment import (
-    Assignment,
+    AssignmentTensors,
     best_of_blocks,
     keep_mutual,
     no_matches,
     row_blocks,
 )
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class NearestMatcher:
         self.fingerprint = fingerprint(self.settings)
 
     @torch.inference_mode()
-    def match(self, pairs: Sequence[Pair]) -> list[Matches]:
+    def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features; the memory grows with m + n.
 
         Args:
@@ -53,14 +53,14 @@ class NearestMatcher:
         check_pairs(pairs, kind=self.settings.kind)
         return [self._match_pair(features0, features1) for features0, features1 in pairs]
 
-    def _match_pair(self, features0: Features, features1: Features) -> Matches:
+    def _match_pair(self, features0: Features, features1: Features) -> Assignment:
         vectors0, vectors1 = (F.normalize(features.descriptors, dim=1) for features in (features0, features1))
         assignment = _mutual_nearest(vectors0, vectors1.to(vectors0), self.settings.filter_threshold)
         survived = (torch.ones_like(matches) for matches in (assignment.matches0, assignment.matches1))
         return as_matches(assignment, *survived, layers_run=0)
 
 
-def _mutual_nearest(vectors0: Tensor, vectors1: Tensor, threshold: float) -> Assignment:
+def _mutual_nearest(vectors0: Tensor, vectors1: Tensor, threshold: float) -> AssignmentTensors:
     m, n = len(vectors0), len(vectors1)
     if m == 0 or n == 0:
         return no_matches((m,), (n,), vectors0)

@@ -17,21 +17,21 @@ from torch import Tensor
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.extraction.masks import resized_mask, with_border
-from tiepoint.extraction.rotation import TURNS, turn_image, turn_mask
+from tiepoint.extraction.rotation import ROTATIONS, rotate_image, rotate_mask
 from tiepoint.image import Image, ImageTransform
-from tiepoint.matching.compatibility import Pair
+from tiepoint.matching.compatibility import FeaturePair
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.checkpoint import build as build_lightglue
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.result import MatchResult
-from tiepoint.types import Matches
+from tiepoint.types import Assignment
 
 Rotations = Literal["auto"]
 """When image 1 is turned: "auto" (or None: never)."""
 
 ImageAndMask = tuple[Image, Tensor | None]
-Match = Callable[[Sequence[Pair]], list[Matches]]
+Match = Callable[[Sequence[FeaturePair]], list[Assignment]]
 
 SURE = 0.9
 """Upright matches of a verdict from here on are taken as they are, unless they are turned themselves."""
@@ -128,13 +128,15 @@ class TurnProbe:
         """The turn of image 1 that gives by far the most inliers; 0 where none does."""
         features0 = self.extractor.extract(*self._shrunk(*image0))
         small, mask = self._shrunk(*image1)
-        turned = [self.extractor.extract(turn_image(small, turn), turn_mask(mask, turn)) for turn in TURNS]
+        turned = [
+            self.extractor.extract(rotate_image(small, turn), rotate_mask(mask, turn)) for turn in ROTATIONS
+        ]
         pairs = [(features0, features1) for features1 in turned]
         results = [
             MatchResult.of(*pair, matches) for pair, matches in zip(pairs, self.match(pairs), strict=True)
         ]
-        inliers = {turn: result.verdict.num_inliers for turn, result in zip(TURNS, results, strict=True)}
-        best = max(TURNS, key=inliers.__getitem__)
+        inliers = {turn: result.verdict.num_inliers for turn, result in zip(ROTATIONS, results, strict=True)}
+        best = max(ROTATIONS, key=inliers.__getitem__)
         return best if inliers[best] >= max(FEWEST_INLIERS, TIMES_UPRIGHT * inliers[0]) else 0
 
     def _shrunk(self, image: Image, mask: Tensor | None) -> ImageAndMask:
@@ -146,7 +148,7 @@ class TurnProbe:
 
 def _early(matcher: LightGlueMatcher) -> LightGlueMatcher:
     """A matcher of the first layers of the same network."""
-    never = Adaptivity(depth_confidence=-1.0, width_confidence=-1.0)
+    never = AdaptiveInference(depth_confidence=-1.0, width_confidence=-1.0)
     return LightGlueMatcher(first_layers(matcher.network, PROBE_LAYERS), adaptivity=never)
 
 

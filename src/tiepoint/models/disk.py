@@ -30,7 +30,7 @@ from tiepoint.models.keypoints import (
     window_indices,
 )
 from tiepoint.models.row_chunks import in_strips
-from tiepoint.models.tile import Window
+from tiepoint.models.tile import Tile
 
 KERNEL = 5
 """Side of all convolutions, in px."""
@@ -113,12 +113,12 @@ class DISK(nn.Module):
         """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
         return 0, 0
 
-    def context_of(self, parts: Iterable[tuple[Tensor, Window]]) -> None:
+    def context_of(self, parts: Iterable[tuple[Tensor, Tile]]) -> None:
         """None: the statistics of the whole image would take a pass for each norm."""
         return
 
     def dense_maps(
-        self, images: Float[Tensor, "b 3 h w"], window: Window | None = None
+        self, images: Float[Tensor, "b 3 h w"], window: Tile | None = None
     ) -> tuple[Float[Tensor, "b h w"], list["DescriptorMap"]]:
         """What `detect` works on: the map of logits and the descriptor map, both of the images' size.
 
@@ -160,7 +160,7 @@ class DISK(nn.Module):
         descriptors: "DescriptorMap",
         *,
         mask: Bool[Tensor, "h w"] | None = None,
-        window: Window | None = None,
+        window: Tile | None = None,
     ) -> Detection:
         """What is known of these pixels, given by raster index; mask and window change nothing here."""
         keypoints = positions_of(pixels, scores.shape[-1]).to(scores.dtype)

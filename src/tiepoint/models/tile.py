@@ -5,7 +5,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 
-class Window(NamedTuple):
+class Tile(NamedTuple):
     """The part of an image that a network is shown.
 
     Attributes:
@@ -24,7 +24,7 @@ class Window(NamedTuple):
     context: Tensor | None = None
 
     @classmethod
-    def whole(cls, images: Tensor) -> "Window":
+    def whole(cls, images: Tensor) -> "Tile":
         """The window of a network that is shown everything: images (…, h, w)."""
         height, width = images.shape[-2:]
         return cls(0, 0, (width, height), (0, 0, width, height))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def upload(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """The tensor on `device`; from the CPU to a GPU through pinned memory, in the order of the GPU's own work.
 
     Args:

@@ -16,12 +16,12 @@ from tiepoint.extraction.masks import MaskSource
 from tiepoint.image import read_image
 from tiepoint.image.listing import find_images
 from tiepoint.io.progress import Watch, unwatched
-from tiepoint.io.serialization import check_format, write_contents
+from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
 from tiepoint.retrieval.feature_cache import FeatureCache
 from tiepoint.types import Features
-from tiepoint.visualization import check_picture, save_picture
+from tiepoint.visualization import check_image_path, save_image
 from tiepoint.visualization.contact_sheet import Cell, contact_sheet
 
 
@@ -137,14 +137,14 @@ def find_to_files(
         MissingDependency: as for `find`.
     """
     if picture is not None:
-        check_picture(picture)
+        check_image_path(picture)
     if json is not None:
-        check_format(json, ".json")
+        check_output_path(json, ".json")
     ranking = find(query, folder, **options)
     if json is not None:
-        write_contents(ranking.to_dict(), json)
+        write_arrays(ranking.to_dict(), json)
     if picture is not None:
-        save_picture(ranking.draw(), picture)
+        save_image(ranking.draw(), picture)
     return ranking
 
 

@@ -9,7 +9,7 @@ from tiepoint.geometry.verification import make_verifier
 from tiepoint.image import ImageSource
 from tiepoint.result import MatchResult
 from tiepoint.types import TwoViewEstimate
-from tiepoint.visualization import OverlayMode, check_picture, save_picture
+from tiepoint.visualization import OverlayMode, check_image_path, save_image
 
 
 def stitch_to_files(
@@ -43,7 +43,7 @@ def stitch_to_files(
     """
     for path in (panorama, overlay):
         if path is not None:
-            check_picture(path)
+            check_image_path(path)
     verify = make_verifier("homography", max_error_px=max_error_px)
     result, estimate = match_to_files(image0, image1, verify=verify, **options)
     assert estimate is not None, "a verifier was given"
@@ -52,6 +52,6 @@ def stitch_to_files(
     if only_same_place and not result.verdict.same_place:
         return result, estimate
     if overlay is not None:
-        save_picture(result.overlay(estimate, mode=mode), overlay)
-    save_picture(result.panorama(estimate), panorama)
+        save_image(result.overlay(estimate, mode=mode), overlay)
+    save_image(result.panorama(estimate), panorama)
     return result, estimate

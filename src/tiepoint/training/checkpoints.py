@@ -16,7 +16,7 @@ import torch
 
 from tiepoint.errors import StoreError
 from tiepoint.feature_store import Plain, differences
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 CHECKPOINT = "checkpoint.pt"
 FORMAT = 1
@@ -62,7 +62,7 @@ def save_whole(content: Any, path: Path) -> None:
     """
     buffer = io.BytesIO()  # torch's own writer tells of a full disk with an error that says nothing of disks
     torch.save(content, buffer)
-    with replacing(path, durable=True) as temporary:
+    with atomic_write(path, durable=True) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 

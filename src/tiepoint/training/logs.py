@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from tiepoint.errors import InvalidInput, MissingDependency
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 STEPS, VALIDATIONS = "steps.csv", "validation.csv"
 EVENTS = "tensorboard"
@@ -77,7 +77,7 @@ class CsvLog:
         lines = path.read_text().splitlines()[: kept + 1] if kept else []
         self._columns = lines[0].split(",") if lines else []
         if path.exists():
-            with replacing(path) as temporary:
+            with atomic_write(path) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines))
 
     def append(self, row: Row) -> None:

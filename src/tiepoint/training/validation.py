@@ -20,12 +20,12 @@ from tiepoint.io.progress import Track, untracked
 from tiepoint.matcher import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.training.data.homography_views import View, ViewSettings, cache_views
 from tiepoint.training.data.random_homography import WarpSettings
 from tiepoint.training.distributed import Owns, owns_all
-from tiepoint.types import Matches
+from tiepoint.types import Assignment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class HeldOutPair:
         """The truth, p1 ~ H p0."""
         return np.linalg.inv(self.view1.homography) @ self.view0.homography
 
-    def points(self, found: Matches) -> tuple[Float[np.ndarray, "k 2"], Float[np.ndarray, "k 2"]]:
+    def points(self, found: Assignment) -> tuple[Float[np.ndarray, "k 2"], Float[np.ndarray, "k 2"]]:
         """Where the matches lie in both views, (x, y) in px."""
         matches = found.matches.numpy()
         keypoints0, keypoints1 = (view.features.keypoints.numpy() for view in (self.view0, self.view1))
@@ -165,7 +165,7 @@ def network_matcher(
     The network may go on training afterwards; meanwhile it is in evaluation mode.
     """
     return LightGlueMatcher(
-        network, adaptivity=Adaptivity.named(adaptive), filter_threshold=protocol.filter_threshold
+        network, adaptivity=AdaptiveInference.named(adaptive), filter_threshold=protocol.filter_threshold
     )
 
 
@@ -180,7 +180,7 @@ def validate_network(
         network.train(training)
 
 
-def _score(pair: HeldOutPair, found: Matches, protocol: ValidationProtocol) -> tuple[float, ...]:
+def _score(pair: HeldOutPair, found: Assignment, protocol: ValidationProtocol) -> tuple[float, ...]:
     """Precision, recall, matches, layers, error of the corners in px."""
     features0, features1 = pair.view0.features, pair.view1.features
     points0, points1 = pair.points(found)

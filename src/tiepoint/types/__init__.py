@@ -9,17 +9,17 @@ the centre of the top-left pixel is (0, 0).
 """
 
 from tiepoint.types.camera import CAMERA_MODELS, Camera, CameraSource
-from tiepoint.types.features import MAX_OUTSIDE_PX, Features, Matches, describe
+from tiepoint.types.features import MAX_OUTSIDE_PX, Assignment, Features, describe
 from tiepoint.types.two_view import Kind, TwoViewEstimate
 
 __all__ = [
     "CAMERA_MODELS",
     "MAX_OUTSIDE_PX",
+    "Assignment",
     "Camera",
     "CameraSource",
     "Features",
     "Kind",
-    "Matches",
     "TwoViewEstimate",
     "describe",
 ]

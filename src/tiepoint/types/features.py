@@ -72,7 +72,7 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Matches:
+class Assignment:
     """What a matcher says of one pair; the tensors lie on the CPU.
 
     Attributes:

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from tiepoint.errors import InvalidInput
-from tiepoint.io.atomic import check_writable, replacing
+from tiepoint.io.atomic import atomic_write, check_writable
 from tiepoint.video.libav import pyav, reason
 
 VIDEO_FORMATS = (".mp4", ".mov", ".mkv", ".avi")
@@ -54,7 +54,7 @@ def video_writer(path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) ->
         MissingDependency: PyAV isn't installed.
     """
     target = check_video(path)
-    with replacing(target) as temporary:
+    with atomic_write(target) as temporary:
         try:
             with pyav().open(str(temporary), "w") as container:
                 encoder = _Encoder(container, rate)

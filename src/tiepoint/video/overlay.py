@@ -9,7 +9,7 @@ import torch
 
 from tiepoint.image import Image
 from tiepoint.video.tracks import Observations
-from tiepoint.visualization.tracks import draw_trails
+from tiepoint.visualization.tracks import draw_tracks
 
 LENGTH = 10
 """Points of a trail; older ones fade from the picture, and from memory."""
@@ -46,7 +46,7 @@ class TrailDrawer:
             for number in self._trails
             if self._missed[number] == 0
         }
-        self.write(draw_trails(image, seen, caption=f"{len(seen):,} tracks"))
+        self.write(draw_tracks(image, seen, caption=f"{len(seen):,} tracks"))
 
     def pass_over(self, problem: str) -> None:
         """Hold the place of a frame that can't be used, so that the others keep their times."""
@@ -57,7 +57,7 @@ class TrailDrawer:
 
     def _write_dark(self, size: tuple[int, int]) -> None:
         dark = Image(pixels=torch.zeros(3, size[1], size[0], dtype=torch.uint8))
-        self.write(draw_trails(dark, {}, caption="passed over"))
+        self.write(draw_tracks(dark, {}, caption="passed over"))
 
     def _extend(self, observations: Observations) -> None:
         self._missed = {number: missed + 1 for number, missed in self._missed.items() if missed < LENGTH}

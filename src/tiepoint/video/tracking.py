@@ -11,7 +11,7 @@ from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.io.progress import Watch, unwatched
-from tiepoint.io.serialization import check_format
+from tiepoint.io.serialization import check_output_path
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
 from tiepoint.video.frames import FrameSource, read_frames, sequence_length, sequence_rate
@@ -110,8 +110,8 @@ def track_to_files(
         raise InvalidInput(
             f"the overlay {video} would replace the video that is tracked; choose another name"
         )
-    outputs = [check_format(output)] if output is not None else []
-    outputs += [check_format(json, ".json")] if json is not None else []
+    outputs = [check_output_path(output)] if output is not None else []
+    outputs += [check_output_path(json, ".json")] if json is not None else []
     if video is None:
         tracks = track(frames, **options)
     else:

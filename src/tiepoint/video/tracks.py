@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
-from tiepoint.io.serialization import plain, write_contents
+from tiepoint.io.serialization import to_plain, write_arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,7 +113,7 @@ class Tracks:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain lists and numbers."""
-        return plain(self._contents())
+        return to_plain(self._contents())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write everything to a file; it appears whole or not at all.
@@ -124,7 +124,7 @@ class Tracks:
         Raises:
             InvalidInput: another ending, or the file can't be written.
         """
-        return write_contents(self._contents(), path)
+        return write_arrays(self._contents(), path)
 
     def _contents(self) -> dict[str, Any]:
         names = (

@@ -14,18 +14,18 @@ Points are pixels (x, y) of the original images; the centre of the top-left pixe
 from tiepoint.visualization.epipolar import draw_epipolar_lines
 from tiepoint.visualization.inliers import draw_inliers
 from tiepoint.visualization.matches import draw_matches
-from tiepoint.visualization.overlays import OverlayMode, overlay
-from tiepoint.visualization.panorama import panorama
-from tiepoint.visualization.saving import PICTURE_FORMATS, check_picture, save_picture
+from tiepoint.visualization.overlays import OverlayMode, draw_overlay
+from tiepoint.visualization.panorama import draw_panorama
+from tiepoint.visualization.saving import PICTURE_FORMATS, check_image_path, save_image
 
 __all__ = [
     "PICTURE_FORMATS",
     "OverlayMode",
-    "check_picture",
+    "check_image_path",
     "draw_epipolar_lines",
     "draw_inliers",
     "draw_matches",
-    "overlay",
-    "panorama",
-    "save_picture",
+    "draw_overlay",
+    "draw_panorama",
+    "save_image",
 ]

@@ -16,7 +16,7 @@ from tiepoint.visualization.warping import WarpedImage, checked_homography, stri
 OverlayMode: TypeAlias = Literal["blend", "checkerboard"]
 
 
-def overlay(
+def draw_overlay(
     image0: Image,
     image1: Image,
     homography: Values,

@@ -18,7 +18,7 @@ MAX_GROWTH = 50  # times the area of both images; more is no panorama, but a hom
 ROUNDING = 1e-6  # px; an identity must not add a row
 
 
-def panorama(
+def draw_panorama(
     image0: Image, image1: Image, homography: Values, *, max_megapixels: float = 300.0
 ) -> PIL.Image.Image:
     """Put two images onto one canvas, with a soft seam between them.

@@ -17,7 +17,7 @@ LINE_WIDTH = 1.5  # px of the picture
 DOT_RADIUS = 2.2
 
 
-def draw_trails(
+def draw_tracks(
     image: Image,
     trails: Mapping[int, Float[np.ndarray, "k 2"]],
     *,

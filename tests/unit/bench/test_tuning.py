@@ -11,7 +11,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.types import Features
 
@@ -40,7 +40,7 @@ class FoundMatcher(Matcher):
 def lightglue(**adaptivity: float) -> LightGlueMatcher:
     torch.manual_seed(0)
     network = LightGlue(LightGlueShape(input_dim=16, dim=16, layers=2, heads=1))
-    return LightGlueMatcher(network, adaptivity=Adaptivity(**adaptivity))
+    return LightGlueMatcher(network, adaptivity=AdaptiveInference(**adaptivity))
 
 
 def tuned(*totals: tuple[float, ...]) -> Tuning:

@@ -11,7 +11,7 @@ from tiepoint import retrieval
 from tiepoint.cli import app
 from tiepoint.result import MatchResult
 from tiepoint.retrieval import Ranking
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 
 def known_result(rotation: int) -> MatchResult:
@@ -24,7 +24,7 @@ def known_result(rotation: int) -> MatchResult:
         source=f"turned by {rotation}.jpg",
     )
     none = torch.zeros(0, dtype=torch.int64)
-    matches = Matches(
+    matches = Assignment(
         matches=torch.zeros(0, 2, dtype=torch.int64),
         scores=torch.zeros(0),
         matching_scores0=torch.zeros(0),

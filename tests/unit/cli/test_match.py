@@ -16,7 +16,7 @@ from tiepoint.cli.options import VerifyKind
 from tiepoint.errors import InvalidInput, TiepointError
 from tiepoint.geometry.verification import VERIFIERS
 from tiepoint.result import MatchResult
-from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
+from tiepoint.types import Assignment, Camera, Features, TwoViewEstimate
 
 SIZES = (640, 480), (1024, 731)
 
@@ -35,7 +35,7 @@ def known_result(*sources: str) -> MatchResult:
             (5, 4), SIZES, sources or ("photos/a.jpg", "photos/b.jpg"), strict=True
         )
     ]
-    matches = Matches(
+    matches = Assignment(
         matches=torch.tensor([[0, 0], [2, 1], [4, 3]]),
         scores=torch.tensor([0.5, 0.75, 1.0]),
         matching_scores0=torch.zeros(5),

@@ -14,7 +14,7 @@ from tiepoint.cli import app
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.estimate import estimate_relative_pose
 from tiepoint.result import MatchResult
-from tiepoint.types import Camera, Features, Matches, TwoViewEstimate
+from tiepoint.types import Assignment, Camera, Features, TwoViewEstimate
 
 CAMERA = Camera(model="SIMPLE_PINHOLE", image_size=(100, 80), params=(120.0, 49.5, 39.5), source="guess")
 
@@ -28,7 +28,7 @@ def known_result() -> MatchResult:
         image_size=(100, 80),
         source="photos/a.jpg",
     )
-    matches = Matches(
+    matches = Assignment(
         matches=torch.tensor([[0, 0], [1, 1]]),
         scores=torch.ones(2),
         matching_scores0=torch.ones(2),

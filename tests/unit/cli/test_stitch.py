@@ -13,7 +13,7 @@ from tiepoint.cli import app
 from tiepoint.errors import InvalidInput
 from tiepoint.result import MatchResult
 from tiepoint.stitching import panorama
-from tiepoint.types import Features, Matches, TwoViewEstimate
+from tiepoint.types import Assignment, Features, TwoViewEstimate
 
 
 def known_result() -> MatchResult:
@@ -22,7 +22,7 @@ def known_result() -> MatchResult:
         keypoints=torch.zeros(0, 2), scores=torch.zeros(0), descriptors=torch.zeros(0, 4), image_size=(9, 8)
     )
     none = torch.zeros(0, dtype=torch.int64)
-    matches = Matches(
+    matches = Assignment(
         matches=torch.zeros(0, 2, dtype=torch.int64),
         scores=torch.zeros(0),
         matching_scores0=torch.zeros(0),

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from tiepoint.collection.images import (
-    Photograph,
+    ImageRecord,
     by_content,
     find_photographs,
     name_of,
@@ -33,7 +33,7 @@ def photo(
     return path
 
 
-def names(photographs: tuple[Photograph, ...]) -> list[str]:
+def names(photographs: tuple[ImageRecord, ...]) -> list[str]:
     return [photograph.name for photograph in photographs]
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.compare import Difference, compare, compare_files
-from tiepoint.evaluation.report import Report, Row
+from tiepoint.evaluation.report import PairResult, Report
 
 
 def report_of(errors: Any, *, name: str = "x", protocol: dict | None = None, start: int = 0) -> Report:
     rows = [
-        Row(
+        PairResult(
             pair=f"p{start + i}",
             scene="s",
             truth="pose",

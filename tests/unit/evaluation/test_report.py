@@ -9,20 +9,20 @@ import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.protocols import PROTOCOLS
-from tiepoint.evaluation.report import FIGURES, Report, Row, read_report
+from tiepoint.evaluation.report import METRICS, PairResult, Report, read_report
 
 
-def rows_of(truth: str, **columns: list[float]) -> list[Row]:
+def rows_of(truth: str, **columns: list[float]) -> list[PairResult]:
     count = len(next(iter(columns.values())))
     return [
-        Row(
+        PairResult(
             pair=f"p{i}", scene="s", truth=truth, values={name: values[i] for name, values in columns.items()}
         )
         for i in range(count)
     ]
 
 
-def report_of(rows: list[Row]) -> Report:
+def report_of(rows: list[PairResult]) -> Report:
     from dataclasses import asdict
 
     return Report(
@@ -70,7 +70,7 @@ def test_a_figure_takes_only_rows_of_its_truth():
 
 
 def test_names_of_figures_are_unique():
-    assert len({figure.key for figure in FIGURES}) == len(FIGURES)
+    assert len({figure.key for figure in METRICS}) == len(METRICS)
 
 
 def test_json_and_back(tmp_path: Path):

@@ -11,8 +11,7 @@ from tests.helpers.fake_networks import Echo
 from torch import Tensor, nn
 
 from tiepoint.errors import WeightsError
-from tiepoint.extraction import extractor as extractor_module
-from tiepoint.extraction import tile_grid
+from tiepoint.extraction import extractor as extractor_module, tile_grid
 from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
 from tiepoint.extraction.tile_grid import tiles_of
 from tiepoint.image import Image, read_image

@@ -5,7 +5,7 @@ import torch
 from tests.helpers.fake_networks import Echo, Moody
 from torch import Tensor
 
-from tiepoint.extraction.tile_grid import Tile, tiles_of
+from tiepoint.extraction.tile_grid import GridTile, tiles_of
 from tiepoint.extraction.tiled_detector import TiledDetector
 from tiepoint.image import Image
 from tiepoint.models.keypoints import Detection
@@ -19,7 +19,7 @@ def noise(seed: int = 0, size: tuple[int, int] = SIZE) -> Image:
     return Image(pixels=pixels.to(torch.uint8))
 
 
-def tiles(size: tuple[int, int] = SIZE, side: int = 72) -> list[Tile]:
+def tiles(size: tuple[int, int] = SIZE, side: int = 72) -> list[GridTile]:
     return tiles_of(size, side, stride=8, origin=(-3, -5), overlap=16)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput, MissingDependency, StoreError
 from tiepoint.feature_store import Store
-from tiepoint.feature_store.storage import HEAD_BYTES, LocalPlace, RemotePlace, open_place
+from tiepoint.feature_store.storage import HEAD_BYTES, LocalStorage, RemoteStorage, open_storage
 
 SETTINGS = {"resize": 1024}
 RECORDS = {"a": {"points": np.arange(6, dtype=np.float32).reshape(3, 2), "n": 3}, "b/ü": {"n": 0}}
@@ -80,7 +80,7 @@ def test_the_cache_is_bounded(url: str):
     shards = [store.write("features", {str(number): {"n": number}}).name for number in range(5)]
     files = fsspec.filesystem("memory")
     size = files.size(f"{url}/features/{shards[0]}")
-    place = RemotePlace(files, url, url, cache_bytes=2 * size + 10)
+    place = RemoteStorage(files, url, url, cache_bytes=2 * size + 10)
     paths = [place.fetch("features", shard) for shard in shards]
     assert [path.exists() for path in paths] == [False, False, False, True, True]
     assert place.fetch("features", shards[3]) == paths[3]
@@ -235,18 +235,18 @@ def test_a_server_that_does_not_answer_is_named_in_one_line(url: str, monkeypatc
 
 
 def test_file_urls_are_folders(tmp_path: Path):
-    place = open_place(f"file://{tmp_path}/store")
-    assert isinstance(place, LocalPlace)
+    place = open_storage(f"file://{tmp_path}/store")
+    assert isinstance(place, LocalStorage)
     Store(f"file://{tmp_path}/store", SETTINGS).write("features", RECORDS)
     assert Store(tmp_path / "store", SETTINGS).keys("features") == set(RECORDS)
 
 
 def test_a_url_of_no_known_kind():
     with pytest.raises(InvalidInput, match="nonsense://"):
-        open_place("nonsense://bucket/folder")
+        open_storage("nonsense://bucket/folder")
 
 
 def test_fsspec_is_optional(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(MissingDependency, match="pip install fsspec"):
-        open_place("s3://bucket/folder")
+        open_storage("s3://bucket/folder")

@@ -9,7 +9,7 @@ from tests.helpers.synthetic_scenes import K0, K1, POSE, SIZE0, SIZE1, distort, 
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.backends.poselib import undistort
-from tiepoint.geometry.correspondences import Side
+from tiepoint.geometry.correspondences import ImageInfo
 from tiepoint.geometry.estimate import estimate_relative_pose
 from tiepoint.geometry.intrinsics import (
     camera_for,
@@ -66,7 +66,7 @@ class TestExif:
 
 class TestCameraFor:
     def test_prefers_what_is_given(self, tmp_path: Path):
-        side = Side(SIZE0, str(photograph(tmp_path / "a.jpg")))
+        side = ImageInfo(SIZE0, str(photograph(tmp_path / "a.jpg")))
         camera = Camera.from_intrinsics(K0, SIZE0)
         assert camera_for(camera, side) is camera
         assert camera_for(K0, side) == camera
@@ -74,24 +74,24 @@ class TestCameraFor:
 
     def test_then_exif_then_a_guess(self, tmp_path: Path):
         path = photograph(tmp_path / "a.jpg")
-        assert camera_for(None, Side((64, 48), str(path))).source == "exif"
+        assert camera_for(None, ImageInfo((64, 48), str(path))).source == "exif"
         path.unlink()
-        assert camera_for(None, Side((64, 48), str(path))).source == "guess"
-        assert camera_for(None, Side((64, 48), None)).source == "guess"
-        assert camera_for(None, Side((64, 48), "https://example.org/a.jpg")).source == "guess"
+        assert camera_for(None, ImageInfo((64, 48), str(path))).source == "guess"
+        assert camera_for(None, ImageInfo((64, 48), None)).source == "guess"
+        assert camera_for(None, ImageInfo((64, 48), "https://example.org/a.jpg")).source == "guess"
 
     def test_points_without_an_image_need_one(self):
-        assert "camera1 must be given" in refusal(camera_for, None, Side(), name="camera1")
-        assert camera_for(K0, Side()).image_size is None
+        assert "camera1 must be given" in refusal(camera_for, None, ImageInfo(), name="camera1")
+        assert camera_for(K0, ImageInfo()).image_size is None
 
     def test_a_camera_of_another_image_size(self):
-        message = refusal(camera_for, Camera.from_intrinsics(K0, SIZE0), Side((800, 600)))
+        message = refusal(camera_for, Camera.from_intrinsics(K0, SIZE0), ImageInfo((800, 600)))
         assert "camera0 is of a 1600 x 1200 image, but 800 x 600 px were matched" in message
         assert "by 0.5" in message
 
     def test_a_camera_without_an_image_size_is_trusted(self):
         camera = Camera.from_intrinsics(K0, None)
-        assert camera_for(camera, Side((1600, 1200))) is camera
+        assert camera_for(camera, ImageInfo((1600, 1200))) is camera
 
 
 class TestAnotherImageSize:
@@ -117,7 +117,7 @@ class TestAnotherImageSize:
 
     def test_a_crop_is_passed_as_a_camera(self):
         K = K0 * np.array([[0.6], [0.6], [1.0]])
-        assert camera_for(Camera.from_intrinsics(K, SIZE0), Side(SIZE0)).intrinsics == pytest.approx(K)
+        assert camera_for(Camera.from_intrinsics(K, SIZE0), ImageInfo(SIZE0)).intrinsics == pytest.approx(K)
 
     def test_without_a_size_there_is_nothing_to_compare(self):
         assert camera_from_matrix(K0 * 2, None).intrinsics == pytest.approx(K0)

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry import ground_truth, metrics
@@ -97,16 +96,16 @@ class TestRecall:
     KEYPOINTS1 = np.array([[10.5, 0], [1, 0], [0, 2], [24, 0]])
 
     def test_true_matches_are_mutual_and_near(self) -> None:
-        found = ground_truth.true_matches(self.KEYPOINTS0, self.KEYPOINTS1, np.eye(3), max_error_px=3)
+        found = ground_truth.ground_truth_matches(self.KEYPOINTS0, self.KEYPOINTS1, np.eye(3), max_error_px=3)
         assert found.tolist() == [[0, 1], [1, 0]]  # (0, 2) is farther off, 20 to 24 is more than 3 px
 
     def test_the_distance_is_the_larger_one_of_the_two_images(self) -> None:
         half = np.diag([0.5, 0.5, 1])
         points0, points1 = np.array([[0.0, 0]]), np.array([[2.0, 0]])
         assert (
-            len(ground_truth.true_matches(points0, points1, half, max_error_px=3)) == 0
+            len(ground_truth.ground_truth_matches(points0, points1, half, max_error_px=3)) == 0
         )  # 2 px, and 4 px back
-        assert len(ground_truth.true_matches(points0, points1, half, max_error_px=4.5)) == 1
+        assert len(ground_truth.ground_truth_matches(points0, points1, half, max_error_px=4.5)) == 1
 
     def test_recall_is_the_share_of_true_matches_that_were_found(self) -> None:
         arguments = (self.KEYPOINTS0, self.KEYPOINTS1, np.eye(3))
@@ -127,14 +126,14 @@ class TestRecall:
         keypoints0 = generator.uniform(0, 60, (50, 2)).astype(np.float32)
         keypoints1 = generator.uniform(0, 60, (40, 2)).astype(np.float32)
         H = np.array([[1.1, 0.1, -4], [-0.05, 0.9, 3], [1e-4, 2e-4, 1]])
-        found = ground_truth.true_matches(keypoints0, keypoints1, H, max_error_px=5)
+        found = ground_truth.ground_truth_matches(keypoints0, keypoints1, H, max_error_px=5)
         assert found.tolist() == _true_matches_again(keypoints0, keypoints1, H, 5)
         assert len(found) > 5
 
     def test_ties_go_to_the_lower_index_across_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ground_truth, "BLOCK", 1)
         same = np.zeros((3, 2))
-        assert ground_truth.true_matches(same, same, np.eye(3)).tolist() == [[0, 0]]
+        assert ground_truth.ground_truth_matches(same, same, np.eye(3)).tolist() == [[0, 0]]
 
 
 class TestEpipolar:

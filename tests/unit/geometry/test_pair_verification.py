@@ -15,7 +15,7 @@ from tiepoint import api
 from tiepoint.cli import app
 from tiepoint.geometry import pair_verification
 from tiepoint.geometry.estimate import estimate_homography
-from tiepoint.geometry.pair_verification import MODELS, Evidence, gather, judge, verdict_of
+from tiepoint.geometry.pair_verification import MODELS, Evidence, gather, judge, verify_pair
 from tiepoint.result import MatchResult
 from tiepoint.stitching.panorama import stitch_to_files
 from tiepoint.types import Features, TwoViewEstimate
@@ -86,7 +86,7 @@ def random_result(count: int, seed: int = 0) -> MatchResult:
 @pytest.mark.parametrize("layers_run", [0, 9])
 def test_matches_that_agree_show_the_same_place(scene: Any, layers_run: int) -> None:
     result = result_of(scene(outlier_share=0.2), layers_run=layers_run)
-    said = verdict_of(result)
+    said = verify_pair(result)
     assert said.same_place
     assert said.probability > 0.9
     assert said.num_inliers > 0.6 * len(result)
@@ -95,7 +95,7 @@ def test_matches_that_agree_show_the_same_place(scene: Any, layers_run: int) -> 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 30, 200])
 def test_matches_at_random_dont(count: int) -> None:
-    said = verdict_of(random_result(count))
+    said = verify_pair(random_result(count))
     assert not said.same_place
     assert "few inliers" in said.reason or "low matchability" in said.reason
     assert f" {count} " in said.reason
@@ -105,13 +105,13 @@ def test_matches_at_random_dont(count: int) -> None:
 @pytest.mark.parametrize("layers_run", [0, 9])
 def test_nothing_is_probability_0_with_the_reason(keypoints: int, reason: str, layers_run: int) -> None:
     result = result_at(np.zeros((0, 2)), np.zeros((0, 2)), keypoints=keypoints, layers_run=layers_run)
-    said = verdict_of(result)
+    said = verify_pair(result)
     assert (said.probability, said.same_place, said.num_inliers) == (0.0, False, 0)
     assert reason in said.reason
 
 
 def test_matches_all_at_one_point_dont_crash() -> None:
-    said = verdict_of(result_at(np.full((50, 2), 9.0), np.full((50, 2), 9.0)))
+    said = verify_pair(result_at(np.full((50, 2), 9.0), np.full((50, 2), 9.0)))
     assert (said.same_place, said.num_inliers) == (False, 0)
 
 
@@ -120,7 +120,7 @@ def test_the_resolution_of_the_photographs_doesnt_matter(factor: float) -> None:
     result = result_of(space_scene(outlier_share=0.6))
     sizes = [tuple(int(side * factor) for side in size) for size in (SIZE0, SIZE1)]
     scaled = result_at(result.points0 * factor, result.points1 * factor, size0=sizes[0], size1=sizes[1])
-    assert verdict_of(scaled).num_inliers == pytest.approx(verdict_of(result).num_inliers, abs=3)
+    assert verify_pair(scaled).num_inliers == pytest.approx(verify_pair(result).num_inliers, abs=3)
 
 
 def test_all_matches_are_counted_though_only_the_strongest_are_estimated_from(
@@ -174,7 +174,7 @@ def test_the_turn_is_what_matches_show_beyond_the_one_that_was_made(rotation1: i
 def test_a_result_has_one_verdict_also_of_its_inliers(monkeypatch: pytest.MonkeyPatch) -> None:
     result = result_of(plane_scene(outlier_share=0.5))
     said = result.verdict
-    monkeypatch.setattr("tiepoint.result.verdict_of", lambda pair: pytest.fail("it is known"))
+    monkeypatch.setattr("tiepoint.result.verify_pair", lambda pair: pytest.fail("it is known"))
     assert result.verdict is said
     assert result.inliers(estimate_homography(result)).verdict is said
     assert replace(result, seconds={"verify": 1.0}).verdict is said

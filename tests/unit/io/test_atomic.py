@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.io.atomic import check_writable, replacing
+from tiepoint.io.atomic import atomic_write, check_writable
 
 NOBODY = 65534
 
@@ -38,7 +38,7 @@ def public_folder() -> Iterator[Path]:
 
 
 def write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text)
 
 
@@ -57,7 +57,7 @@ def test_the_file_appears_with_its_content_and_nothing_beside_it(tmp_path: Path)
 def test_while_it_is_written_a_reader_sees_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "out.txt"
     target.write_text("old")
-    with replacing(target) as temporary:
+    with atomic_write(target) as temporary:
         temporary.write_text("half of the n")
         assert target.read_text() == "old"
         assert temporary.parent == target.parent  # another file system couldn't replace at once
@@ -66,7 +66,7 @@ def test_while_it_is_written_a_reader_sees_the_old_file(tmp_path: Path) -> None:
 
 
 def test_the_temporary_name_ends_like_the_target(tmp_path: Path) -> None:
-    with replacing(tmp_path / "out.webp") as temporary:
+    with atomic_write(tmp_path / "out.webp") as temporary:
         assert temporary.suffix == ".webp"
         temporary.touch()
 
@@ -77,7 +77,7 @@ def test_a_failed_writer_leaves_everything_as_it_was(tmp_path: Path, error: Base
     target.write_text("old")
 
     def fail() -> None:
-        with replacing(target) as temporary:
+        with atomic_write(target) as temporary:
             temporary.write_text("half of the n")
             raise error
 
@@ -89,7 +89,7 @@ def test_a_failed_writer_leaves_everything_as_it_was(tmp_path: Path, error: Base
 
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(InvalidInput, match="No space left") as error, replacing(tmp_path / "out.txt"):
+    with pytest.raises(InvalidInput, match="No space left") as error, atomic_write(tmp_path / "out.txt"):
         raise full
     assert str(tmp_path / "out.txt") in one_line(error)
 
@@ -98,7 +98,7 @@ class TestDurable:
     """What a power cut can't take: the file is on the disk before it has its name, and then the name is."""
 
     def write(self, path: Path) -> None:
-        with replacing(path, durable=True) as temporary:
+        with atomic_write(path, durable=True) as temporary:
             temporary.write_text("new")
 
     def test_the_file_is_forced_to_the_disk_before_its_name_and_the_folder_after(

@@ -3,11 +3,11 @@
 import torch
 
 from tiepoint.matching.inputs import as_matches
-from tiepoint.models.lightglue.assignment import Assignment
+from tiepoint.models.lightglue.assignment import AssignmentTensors
 
 
 def test_matches_are_listed_by_rising_index_of_image_0() -> None:
-    assignment = Assignment(
+    assignment = AssignmentTensors(
         matches0=torch.tensor([2, -1, 0, 1]),
         matches1=torch.tensor([2, 3, 0]),
         matching_scores0=torch.tensor([0.5, 0.05, 0.75, 0.25]),
@@ -25,7 +25,7 @@ def test_matches_are_listed_by_rising_index_of_image_0() -> None:
 
 
 def test_nothing_matched_is_an_empty_list() -> None:
-    nobody = Assignment(
+    nobody = AssignmentTensors(
         torch.full((3,), -1), torch.empty(0, dtype=torch.long), torch.zeros(3), torch.zeros(0)
     )
     found = as_matches(nobody, torch.ones(3, dtype=torch.long), torch.ones(0, dtype=torch.long), layers_run=0)

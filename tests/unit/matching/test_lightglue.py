@@ -13,12 +13,12 @@ from tiepoint.errors import InvalidInput
 from tiepoint.matching import lightglue
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.assignment import mutual_matches
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, normalize_keypoints
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 SHAPE = LightGlueShape(input_dim=16, dim=32, layers=2, heads=2)
-EXACT = Adaptivity(depth_confidence=-1.0, width_confidence=-1.0)
+EXACT = AdaptiveInference(depth_confidence=-1.0, width_confidence=-1.0)
 SIZE = (640, 480)
 
 
@@ -60,7 +60,7 @@ def seen_again(features: Features, order: list[int]) -> Features:
     )
 
 
-def the_same(found: Matches, expected: Matches) -> None:
+def the_same(found: Assignment, expected: Assignment) -> None:
     assert torch.equal(found.matches, expected.matches)
     torch.testing.assert_close(found.scores, expected.scores, rtol=0, atol=1e-5)
     assert torch.equal(found.survived0, expected.survived0)

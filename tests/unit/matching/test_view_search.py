@@ -23,7 +23,7 @@ from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.matching.view_search import TurnProbe, apparent_turn, find_turn, first_layers
 from tiepoint.models.keypoints import Detection
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
@@ -278,7 +278,7 @@ class TestProbe:
 
     def test_it_runs_the_first_layers_of_lightglue_only(self) -> None:
         network = tiny_network()
-        matcher = LightGlueMatcher(network, adaptivity=Adaptivity())
+        matcher = LightGlueMatcher(network, adaptivity=AdaptiveInference())
         layers = [
             m.layers_run for m in TurnProbe.of(make_matcher().extractor, matcher).match([pair_of_features()])
         ]
@@ -310,7 +310,7 @@ def test_the_first_layers_compute_what_they_compute_in_the_whole() -> None:
     """A whole network that isn't asked for more stops there with the same scores."""
     whole = tiny_network()
     pair = pair_of_features()
-    stopping = Adaptivity(depth_confidence=1e-9, width_confidence=-1)
+    stopping = AdaptiveInference(depth_confidence=1e-9, width_confidence=-1)
     with torch.no_grad():
         for confidence in whole.token_confidence:
             confidence.token[0].bias.fill_(30)  # sure after one layer
@@ -373,7 +373,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, result: MatchResult) -> dict[str, 
 
     monkeypatch.setattr(api, "match_to_files", work)
     monkeypatch.setattr(panorama, "match_to_files", work)
-    monkeypatch.setattr(panorama, "save_picture", lambda *given: None)
+    monkeypatch.setattr(panorama, "save_image", lambda *given: None)
     monkeypatch.setattr(MatchResult, "panorama", lambda *given: None)
     return asked
 

@@ -14,7 +14,7 @@ from tiepoint.models.aliked.network import ALIKED, ALIKEDConfig
 from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
-from tiepoint.models.tile import Window
+from tiepoint.models.tile import Tile
 
 SUPERPOINT = SuperPointShape(widths=(8, 8, 16, 16), head_width=32, dim=24)
 
@@ -110,11 +110,11 @@ def test_a_mask_that_forbids_everything(network: nn.Module) -> None:
 @torch.inference_mode()
 def test_a_window_on_everything_is_no_window(network: nn.Module) -> None:
     images = picture(70, 90)
-    plain, windowed = network.dense_maps(images), network.dense_maps(images, Window.whole(images))
+    plain, windowed = network.dense_maps(images), network.dense_maps(images, Tile.whole(images))
     torch.testing.assert_close(plain[0], windowed[0])
     pixels = torch.arange(4000, 4100)
     expected = network.keypoints_at(pixels, plain[0][0], plain[1][0])
-    found = network.keypoints_at(pixels, windowed[0][0], windowed[1][0], window=Window.whole(images))
+    found = network.keypoints_at(pixels, windowed[0][0], windowed[1][0], window=Tile.whole(images))
     torch.testing.assert_close(tuple(found), tuple(expected))
 
 

@@ -12,7 +12,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.multiview import warp_points
 from tiepoint.result import MatchResult
 from tiepoint.stitching.panorama import stitch_to_files
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 SHIFT = np.array([[1.0, 0, 30], [0, 1, 0], [0, 0, 1]])
 HORIZON = np.array([[1.0, 0, 0], [0, 1, 0], [-0.02, 0, 1]])
@@ -32,7 +32,7 @@ def matched(homography: np.ndarray, sources: list[Path], *, count: int = 20) -> 
         )
         for points, source in zip((points0, warp_points(points0, homography)), sources, strict=True)
     ]
-    matches = Matches(
+    matches = Assignment(
         matches=torch.arange(count)[:, None].expand(-1, 2),
         scores=torch.ones(count),
         matching_scores0=torch.ones(count),

@@ -17,7 +17,7 @@ from tiepoint.training.validation import (
     validate,
     validate_network,
 )
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 PROTOCOL = VALIDATION["homography-512"]
 
@@ -30,11 +30,11 @@ class Fixed:
     def __init__(self, matches: list[tuple[int, int]]) -> None:
         self.matches = torch.tensor(matches, dtype=torch.long).reshape(-1, 2)
 
-    def match(self, pairs: Sequence[tuple[Features, Features]]) -> list[Matches]:
+    def match(self, pairs: Sequence[tuple[Features, Features]]) -> list[Assignment]:
         count = len(self.matches)
         zeros = torch.zeros(40)
         return [
-            Matches(
+            Assignment(
                 matches=self.matches,
                 scores=torch.ones(count),
                 matching_scores0=zeros,

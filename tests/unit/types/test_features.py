@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.types import MAX_OUTSIDE_PX, Features, Matches, describe
+from tiepoint.types import MAX_OUTSIDE_PX, Assignment, Features, describe
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -205,7 +205,7 @@ class TestRefusals:
 
 class TestMatches:
     def test_hold_what_they_are_given(self):
-        matches = Matches(
+        matches = Assignment(
             matches=torch.tensor([[0, 1]]),
             scores=torch.tensor([0.5]),
             matching_scores0=torch.tensor([0.5, 0.0]),

@@ -6,14 +6,14 @@ import torch
 from tiepoint.image import Image
 from tiepoint.visualization.colors import color_of, red_to_green
 from tiepoint.visualization.contact_sheet import Cell, contact_sheet
-from tiepoint.visualization.tracks import draw_trails
+from tiepoint.visualization.tracks import draw_tracks
 
 GREY = Image(pixels=torch.full((3, 120, 160), 90, dtype=torch.uint8))
 
 
 def test_a_trail_ends_at_its_point_in_the_colour_of_its_number():
     trails = {7: np.array([[20.0, 100.0], [100.0, 40.0]]), 8: np.array([[140.0, 100.0]])}
-    picture = np.asarray(draw_trails(GREY, trails)).astype(int)
+    picture = np.asarray(draw_tracks(GREY, trails)).astype(int)
     assert np.abs(picture[40, 100] - color_of(7)).max() < 20
     assert np.abs(picture[100, 140] - color_of(8)).max() < 20
     assert np.abs(picture[70, 60] - 90).max() > 30, "the line between"
@@ -21,8 +21,8 @@ def test_a_trail_ends_at_its_point_in_the_colour_of_its_number():
 
 
 def test_no_trails_are_the_frame_itself_and_large_frames_are_reduced():
-    assert (np.asarray(draw_trails(GREY, {})) == 90).all()
-    assert draw_trails(GREY, {0: np.array([[1.0, 1.0]])}, max_side=80).size == (80, 60)
+    assert (np.asarray(draw_tracks(GREY, {})) == 90).all()
+    assert draw_tracks(GREY, {0: np.array([[1.0, 1.0]])}, max_side=80).size == (80, 60)
 
 
 def test_neighbouring_numbers_look_different():

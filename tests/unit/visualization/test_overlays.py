@@ -5,7 +5,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, read_image
-from tiepoint.visualization import overlay, warping
+from tiepoint.visualization import draw_overlay, warping
 
 HALF = np.array([[1.0, 0, 40], [0, 1, 0], [0, 0, 1]])
 """Moves image 0 to the right half of an image 80 px wide."""
@@ -16,7 +16,7 @@ def flat(value: int, width: int = 80, height: int = 60) -> Image:
 
 
 def pixels(*arguments, **options) -> np.ndarray:
-    return np.asarray(overlay(*arguments, **options)).astype(int)
+    return np.asarray(draw_overlay(*arguments, **options)).astype(int)
 
 
 def noise(width: int = 80, height: int = 60) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_a_blend_mixes_by_alpha(alpha: float) -> None:
 
 
 def test_the_picture_has_the_size_of_image_1() -> None:
-    assert overlay(flat(0, 30, 20), flat(0, 50, 70), np.eye(3)).size == (50, 70)
+    assert draw_overlay(flat(0, 30, 20), flat(0, 50, 70), np.eye(3)).size == (50, 70)
 
 
 def test_a_checkerboard_shows_both_in_turn() -> None:
@@ -66,12 +66,12 @@ def test_an_image_beyond_the_horizon_is_shown_as_far_as_it_goes() -> None:
     tilted = np.array(
         [[1.0, 0, 0], [0, 1, 0], [0.02, 0, 1]]
     )  # the right half of image 0 shrinks towards x = 50
-    assert overlay(flat(200), flat(100), np.linalg.inv(tilted)).size == (80, 60)
+    assert draw_overlay(flat(200), flat(100), np.linalg.inv(tilted)).size == (80, 60)
 
 
 def test_image_1_stays_as_it_was() -> None:
     image = flat(100)
-    overlay(flat(200), image, np.eye(3))
+    draw_overlay(flat(200), image, np.eye(3))
     assert (image.pixels == 100).all()
 
 

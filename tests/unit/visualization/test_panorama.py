@@ -5,7 +5,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, read_image
-from tiepoint.visualization import panorama, warping
+from tiepoint.visualization import draw_panorama, warping
 
 
 def shift(x: float, y: float) -> np.ndarray:
@@ -21,7 +21,7 @@ def noise(width: int, height: int) -> np.ndarray:
 
 
 def pixels(*arguments, **options) -> np.ndarray:
-    return np.asarray(panorama(*arguments, **options)).astype(int)
+    return np.asarray(draw_panorama(*arguments, **options)).astype(int)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def pixels(*arguments, **options) -> np.ndarray:
     ids=["same", "right", "left and down", "apart", "a quarter", "a quarter back", "twice", "scaled"],
 )
 def test_the_canvas_holds_both_and_no_more(homography: np.ndarray, size: tuple[int, int]) -> None:
-    assert panorama(flat(10), flat(20), homography).size == size
+    assert draw_panorama(flat(10), flat(20), homography).size == size
 
 
 def test_two_crops_become_the_whole_again() -> None:
@@ -106,7 +106,7 @@ def test_it_is_the_same_each_time_and_in_strips(monkeypatch: pytest.MonkeyPatch)
 )
 def test_a_horizon_within_image_0_is_an_error(homography: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="sends part of image 0 through the horizon"):
-        panorama(flat(1), flat(2), homography)
+        draw_panorama(flat(1), flat(2), homography)
 
 
 def test_a_canvas_beyond_reason_is_an_error_before_it_is_made() -> None:
@@ -116,13 +116,13 @@ def test_a_canvas_beyond_reason_is_an_error_before_it_is_made() -> None:
     with pytest.raises(
         InvalidInput, match=r"the panorama would have [\d,]+ x [\d,]+ px, more than the 0.5 mega"
     ):
-        panorama(flat(1), flat(2), nearly)
+        draw_panorama(flat(1), flat(2), nearly)
     with pytest.raises(
         InvalidInput, match=r"130 x 60 px, more than the 0.0 megapixels .*max_megapixels = 0.005"
     ):
-        panorama(flat(1), flat(2), shift(50, 0), max_megapixels=0.005)
+        draw_panorama(flat(1), flat(2), shift(50, 0), max_megapixels=0.005)
 
 
 def test_a_homography_that_is_none_is_an_error() -> None:
     with pytest.raises(InvalidInput, match="can't be inverted"):
-        panorama(flat(1), flat(2), np.diag([1.0, 0, 1]))
+        draw_panorama(flat(1), flat(2), np.diag([1.0, 0, 1]))

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.visualization import PICTURE_FORMATS, check_picture, save_picture
+from tiepoint.visualization import PICTURE_FORMATS, check_image_path, save_image
 
 
 def noise(width: int = 60, height: int = 40) -> PIL.Image.Image:
@@ -17,7 +17,7 @@ def noise(width: int = 60, height: int = 40) -> PIL.Image.Image:
 
 @pytest.mark.parametrize("suffix", [*PICTURE_FORMATS, ".JPG", ".PNG"])
 def test_every_format_comes_back(suffix: str, tmp_path: Path) -> None:
-    path = save_picture(noise(), tmp_path / f"p{suffix}")
+    path = save_image(noise(), tmp_path / f"p{suffix}")
     with PIL.Image.open(path) as read:
         assert read.size == (60, 40)
         assert np.abs(np.asarray(read).astype(int) - np.asarray(noise())).mean() < 4
@@ -26,7 +26,7 @@ def test_every_format_comes_back(suffix: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["p.gif", "p", "p.png.txt"])
 def test_another_ending_is_an_error(name: str, tmp_path: Path) -> None:
-    for attempt in (check_picture, lambda path: save_picture(noise(), path)):
+    for attempt in (check_image_path, lambda path: save_image(noise(), path)):
         with pytest.raises(InvalidInput, match=r"use a name that ends in \.png"):
             attempt(tmp_path / name)
 
@@ -37,6 +37,6 @@ def test_a_side_that_the_format_cannot_hold_is_an_error(suffix: str, limit: str,
     with pytest.raises(
         InvalidInput, match=f"65,501 x 1 px, and {suffix} holds at most {limit} a side; .*png"
     ):
-        save_picture(long, tmp_path / f"p{suffix}")
+        save_image(long, tmp_path / f"p{suffix}")
     assert list(tmp_path.iterdir()) == []
-    save_picture(long, tmp_path / "p.png")
+    save_image(long, tmp_path / "p.png")

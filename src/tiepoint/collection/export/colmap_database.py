@@ -19,7 +19,7 @@ from tiepoint.geometry.colmap import (
     quiet_pycolmap,
     require_pycolmap,
 )
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 CameraSharing = Literal["shared", "each"]
 """Whether photographs of one folder with the same size and EXIF focal length have one camera, or each its own."""
@@ -79,8 +79,8 @@ def check_sharing(cameras: str) -> None:
 
 @contextmanager
 def _replacing_database(path: Path) -> Iterator[Path]:
-    """As `replacing`, also of what a program that was killed left beside the former database."""
-    with replacing(path) as temporary:
+    """As `atomic_write`, also of what a program that was killed left beside the former database."""
+    with atomic_write(path) as temporary:
         try:
             yield temporary
             _remove_companions(path)

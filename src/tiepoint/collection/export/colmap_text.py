@@ -22,7 +22,7 @@ from tiepoint.collection.export.targets import inlier_matches, make_folder
 from tiepoint.collection.run.completeness import tell_gaps
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 from tiepoint.types import Features
 
 SIFT_BYTES = 128
@@ -70,14 +70,14 @@ def _write_features(path: Path, features: Features) -> None:
     scales = np.ones(len(features)) if features.scales is None else features.scales.cpu().numpy()
     turns = np.zeros(len(features)) if features.orientations is None else features.orientations.cpu().numpy()
     descriptor = " 0" * SIFT_BYTES
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(f"{len(features)} {SIFT_BYTES}\n")
         for (x, y), scale, turn in zip(colmap_keypoints(features), scales, turns, strict=True):
             file.write(f"{x:.9g} {y:.9g} {scale:.9g} {turn:.9g}{descriptor}\n")  # 9 digits bring float32 back
 
 
 def _write_matches(path: Path, collection: Collection, chosen: Callable[[str, str], np.ndarray]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for name0, name1 in collection.pairs():
             lines = "".join(f"{i} {j}\n" for i, j in chosen(name0, name1).tolist())
             file.write(f"{name0} {name1}\n{lines}\n")

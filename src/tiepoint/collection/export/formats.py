@@ -21,8 +21,8 @@ from tiepoint.collection.export.hloc import export_hloc
 from tiepoint.collection.export.targets import make_folder, place_file
 from tiepoint.collection.run.completeness import tell_gaps
 from tiepoint.errors import InvalidInput, MissingDependency
-from tiepoint.io.atomic import replacing
-from tiepoint.io.serialization import write_contents
+from tiepoint.io.atomic import atomic_write
+from tiepoint.io.serialization import write_arrays
 
 Exporter: TypeAlias = Callable[..., Path]
 """(collection, destination or None) -> what was written."""
@@ -55,12 +55,12 @@ def export_npz(collection: Collection, folder: str | os.PathLike[str] | None = N
     tell_gaps(collection)
     target = make_folder(folder, collection.folder / "exports" / "npz")
     numbers = {photograph.name: place for place, photograph in enumerate(collection.photographs, start=1)}
-    with replacing(target / INDEX) as temporary, temporary.open("w", encoding="utf-8") as index:
+    with atomic_write(target / INDEX) as temporary, temporary.open("w", encoding="utf-8") as index:
         for contents in _pairs(collection):
             name0, name1 = contents["image0"], contents["image1"]
             file = f"{numbers[name0]}/{numbers[name1]}.npz"
             make_folder(None, (target / file).parent)
-            write_contents(contents, target / file)
+            write_arrays(contents, target / file)
             line = {"file": file, "image0": name0, "image1": name1, "matches": len(contents["matches"])}
             index.write(json.dumps(line, ensure_ascii=False) + "\n")
     return target
@@ -85,7 +85,7 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
     path = place_file(file, collection.folder / "exports" / "matches.parquet")
     schema = _schema(pa)
     with (
-        replacing(path) as temporary,
+        atomic_write(path) as temporary,
         temporary.open("wb") as stream,  # pyarrow takes only names that are UTF-8
         pa.parquet.ParquetWriter(stream, schema) as writer,
     ):

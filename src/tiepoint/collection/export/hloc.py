@@ -23,7 +23,7 @@ from tiepoint.collection.export.targets import make_folder
 from tiepoint.collection.run.completeness import tell_gaps
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.geometry.colmap import raster_size, to_raster
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 from tiepoint.types import Features
 
 FEATURES, MATCHES = "features.h5", "matches.h5"
@@ -48,12 +48,12 @@ def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = 
     tell_gaps(collection)
     target = make_folder(folder, collection.folder / "exports" / "hloc")
     counts: dict[str, int] = {}
-    with replacing(target / FEATURES) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(target / FEATURES) as temporary, h5py.File(temporary, "w") as file:
         for photograph in collection.photographs:
             features = collection.features(photograph.name)
             counts[photograph.name] = len(features)
             _write_features(file.create_group(photograph.name), features)
-    with replacing(target / MATCHES) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(target / MATCHES) as temporary, h5py.File(temporary, "w") as file:
         for name0, name1 in collection.pairs():
             group = file.create_group(pair_group(name0, name1))
             _write_matches(group, counts[name0], *collection.matches(name0, name1))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.pair_list import digest_pair_list, read_pair_list
 from tiepoint.collection.pairs.retrieval import nearest_images
 from tiepoint.collection.pairs.spatial import nearest_positions
@@ -71,7 +71,7 @@ class ChosenPairs:
         problems: a line for everything that could not be used.
     """
 
-    photographs: tuple[Photograph, ...]
+    photographs: tuple[ImageRecord, ...]
     blocks: Callable[[], Blocks]
     count: int
     problems: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ def read_pair_choice(text: str) -> PairChoice:
 
 
 def choose_pairs(
-    choice: PairChoice, photographs: Sequence[Photograph], *, features_of: FeaturesOf | None = None
+    choice: PairChoice, photographs: Sequence[ImageRecord], *, features_of: FeaturesOf | None = None
 ) -> ChosenPairs:
     """Choose pairs of photographs.
 
@@ -123,15 +123,19 @@ def choose_pairs(
     return METHODS[choice.method](choice, tuple(photographs), features_of)
 
 
-def _exhaustive(choice: PairChoice, photographs: tuple[Photograph, ...], _: FeaturesOf | None) -> ChosenPairs:
+def _exhaustive(
+    choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None
+) -> ChosenPairs:
     return _within(photographs, len(photographs))
 
 
-def _sequential(choice: PairChoice, photographs: tuple[Photograph, ...], _: FeaturesOf | None) -> ChosenPairs:
+def _sequential(
+    choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None
+) -> ChosenPairs:
     return _within(photographs, choice.count)
 
 
-def _within(photographs: tuple[Photograph, ...], reach: int) -> ChosenPairs:
+def _within(photographs: tuple[ImageRecord, ...], reach: int) -> ChosenPairs:
     """Every photograph with those up to `reach` places behind it; never more than a block in memory."""
     total = len(photographs)
     reach = min(reach, max(total - 1, 0))
@@ -150,12 +154,12 @@ def _within(photographs: tuple[Photograph, ...], reach: int) -> ChosenPairs:
     return ChosenPairs(photographs=photographs, blocks=blocks, count=count)
 
 
-def _listed(choice: PairChoice, photographs: tuple[Photograph, ...], _: FeaturesOf | None) -> ChosenPairs:
+def _listed(choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None) -> ChosenPairs:
     pairs, problems = read_pair_list(choice.argument, [photograph.name for photograph in photographs])
     return _kept(photographs, pairs, problems)
 
 
-def _spatial(choice: PairChoice, photographs: tuple[Photograph, ...], _: FeaturesOf | None) -> ChosenPairs:
+def _spatial(choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None) -> ChosenPairs:
     placed = np.array([i for i, photograph in enumerate(photographs) if photograph.position], np.int32)
     positions = [photograph.position for photograph in photographs if photograph.position]
     neighbours = nearest_positions(positions, choice.count)
@@ -168,7 +172,7 @@ def _spatial(choice: PairChoice, photographs: tuple[Photograph, ...], _: Feature
 
 
 def _retrieved(
-    choice: PairChoice, photographs: tuple[Photograph, ...], features_of: FeaturesOf | None
+    choice: PairChoice, photographs: tuple[ImageRecord, ...], features_of: FeaturesOf | None
 ) -> ChosenPairs:
     if features_of is None:
         raise InvalidInput("retrieval compares features: extract them first, and pass features_of")
@@ -192,7 +196,7 @@ def _with_neighbours(neighbours: Int32[np.ndarray, "n k"]) -> Int32[np.ndarray, 
 
 
 def _kept(
-    photographs: tuple[Photograph, ...], pairs: Int32[np.ndarray, "p 2"], problems: Sequence[str]
+    photographs: tuple[ImageRecord, ...], pairs: Int32[np.ndarray, "p 2"], problems: Sequence[str]
 ) -> ChosenPairs:
     """Pairs in either order and any number of times -> each once, kept in 8 bytes."""
     total = len(photographs)
@@ -212,7 +216,7 @@ def _decoded(codes: Int64[np.ndarray, "k"], total: int) -> Int32[np.ndarray, "k 
     return np.stack(np.divmod(codes, total), axis=1).astype(np.int32)
 
 
-METHODS: dict[str, Callable[[PairChoice, tuple[Photograph, ...], FeaturesOf | None], ChosenPairs]] = {
+METHODS: dict[str, Callable[[PairChoice, tuple[ImageRecord, ...], FeaturesOf | None], ChosenPairs]] = {
     "exhaustive": _exhaustive,
     "sequential": _sequential,
     "retrieval": _retrieved,

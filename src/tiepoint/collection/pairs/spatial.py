@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64, Int32
 
-from tiepoint.image.exif import Position
+from tiepoint.image.exif import GPSPosition
 
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius of the Earth (IUGG)."""
@@ -13,7 +13,7 @@ EARTH_RADIUS_M = 6_371_008.8
 ENTRIES = 4_000_000  # distances that are looked at together
 
 
-def distance_m(position0: Position, position1: Position) -> float:
+def distance_m(position0: GPSPosition, position1: GPSPosition) -> float:
     """The shortest way over a spherical Earth, in m; within 0.6 % of the true way.
 
     Source: the haversine formula; R. W. Sinnott, Sky and Telescope 68 (1984).
@@ -23,7 +23,7 @@ def distance_m(position0: Position, position1: Position) -> float:
     return float(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(min(1.0, haversine))))
 
 
-def nearest_positions(positions: Sequence[Position], count: int) -> Int32[np.ndarray, "n k"]:
+def nearest_positions(positions: Sequence[GPSPosition], count: int) -> Int32[np.ndarray, "n k"]:
     """For every position the indices of the `count` nearest others, the nearest first.
 
     Chords through the Earth, which haversines measure, are in the order of the ways over it. Memory grows with the
@@ -45,7 +45,7 @@ def nearest_positions(positions: Sequence[Position], count: int) -> Int32[np.nda
     return found
 
 
-def _on_sphere(positions: Sequence[Position]) -> Float64[np.ndarray, "n 3"]:
+def _on_sphere(positions: Sequence[GPSPosition]) -> Float64[np.ndarray, "n 3"]:
     latitude, longitude = np.radians(np.array(positions, float).reshape(-1, 2)).T
     level = np.cos(latitude)
     return np.stack([level * np.cos(longitude), level * np.sin(longitude), np.sin(latitude)], axis=1)

@@ -15,7 +15,7 @@ from tiepoint.collection.report.statistics import Edge, PhotographStatistics, co
 from tiepoint.collection.run.completeness import tell_gaps
 from tiepoint.collection.sfm.matches_2d3d import check_keypoints
 from tiepoint.collection.sfm.reconstruction import SPARSE, read_model
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 VIEW = "view.html"
 PAGE = """<!doctype html>
@@ -29,7 +29,7 @@ th:first-child, td:first-child {{ text-align: left }} tr:nth-child(even) {{ back
 """
 
 
-def write_view(
+def write_html_view(
     collection: Collection | str | os.PathLike[str], file: str | os.PathLike[str] | None = None
 ) -> Path:
     """Write a page with cameras and points in 3-D, the match graph, and statistics of every photograph.
@@ -55,7 +55,7 @@ def write_view(
     model = _read_model(opened) if (opened.folder / FOLDER / SPARSE / "0").is_dir() else None
     statistics, edges = count_photographs(opened, model)
     path = place_file(file, opened.folder / VIEW)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         page = _page(opened, missing, model, statistics, edges)
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tiepoint.errors import InvalidInput
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 JSON = "report.json"
 PAGE = "report.html"
@@ -88,9 +88,9 @@ class RunReport:
 
     def save(self, folder: Path) -> None:
         """Write `report.json` and `report.html`. Raises InvalidInput where they can't be written."""
-        with replacing(folder / JSON) as temporary:
+        with atomic_write(folder / JSON) as temporary:
             temporary.write_text(json.dumps(self.to_dict(), indent=1, default=str) + "\n", encoding="utf-8")
-        with replacing(folder / PAGE) as temporary:
+        with atomic_write(folder / PAGE) as temporary:
             temporary.write_text(_page(self), encoding="utf-8", errors="backslashreplace")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int32
 
-from tiepoint.collection.images import Photograph, by_content
+from tiepoint.collection.images import ImageRecord, by_content
 from tiepoint.collection.pairs.selection import Blocks, ChosenPairs
 from tiepoint.feature_store.keys import KeySet, pair_key
 
@@ -25,7 +25,7 @@ TILE = 64
 class ExtractUnit:
     """Photographs whose features become one shard; those of equal content stand together, to be extracted once."""
 
-    photographs: tuple[Photograph, ...]
+    photographs: tuple[ImageRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class MatchUnit:
 
 
 def plan_extraction(
-    photographs: Sequence[Photograph], done: KeySet | None = None, *, size: int = IMAGES_PER_UNIT
+    photographs: Sequence[ImageRecord], done: KeySet | None = None, *, size: int = IMAGES_PER_UNIT
 ) -> Iterator[ExtractUnit]:
     """Units of all photographs whose key isn't done.
 
@@ -75,9 +75,9 @@ def plan_matching(
             yield MatchUnit(missing)
 
 
-def _filled(groups: Sequence[Sequence[Photograph]], size: int) -> Iterator[list[Photograph]]:
+def _filled(groups: Sequence[Sequence[ImageRecord]], size: int) -> Iterator[list[ImageRecord]]:
     """Join groups until they hold `size` photographs."""
-    unit: list[Photograph] = []
+    unit: list[ImageRecord] = []
     for group in groups:
         if unit and len(unit) + len(group) > size:
             yield unit

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tiepoint.collection.images import Photograph, by_content, find_photographs
+from tiepoint.collection.images import ImageRecord, by_content, find_photographs
 from tiepoint.collection.pairs.pair_list import check_pair_list
 from tiepoint.collection.pairs.retrieval import require_faiss
 from tiepoint.collection.pairs.selection import read_pair_choice
@@ -130,7 +130,7 @@ def match_collection(
     return report
 
 
-def continue_collection(
+def resume_collection(
     out: str | os.PathLike[str],
     *,
     until: Stage,
@@ -167,7 +167,7 @@ def continue_collection(
     )
 
 
-def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) -> tuple[Photograph, ...]:
+def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) -> tuple[ImageRecord, ...]:
     with diary.timed("find"):
         photographs, problems = find_photographs(photos, before.photographs if before else ())
     if not photographs:
@@ -178,7 +178,7 @@ def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) ->
     return photographs
 
 
-def _twins(photographs: tuple[Photograph, ...]) -> list[str]:
+def _twins(photographs: tuple[ImageRecord, ...]) -> list[str]:
     groups = (group for group in by_content(photographs) if len(group) > 1)
     return [
         f"{' and '.join(photograph.name for photograph in group)} have the same content: a pair of them shows nothing "

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
 from tiepoint.collection.progress import Progress
 from tiepoint.collection.run.executors.registry import Executor
@@ -94,7 +94,7 @@ class Stages:
     """
 
     def __init__(
-        self, photographs: tuple[Photograph, ...], stores: Stores, workers: Executor, diary: Diary
+        self, photographs: tuple[ImageRecord, ...], stores: Stores, workers: Executor, diary: Diary
     ) -> None:
         self.photographs = photographs
         self._stores = stores
@@ -117,7 +117,7 @@ class Stages:
         self._do("features", "extract", total, (Extract(unit.photographs) for unit in units))
         self._set_stale_aside("matches", "features")
 
-    def usable(self) -> tuple[Photograph, ...]:
+    def usable(self) -> tuple[ImageRecord, ...]:
         """Photographs that have features."""
         done = self._stores.features.done("features")
         there = done.holds([photograph.key for photograph in self.photographs])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tiepoint.api import load
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.run.memory import release_free_memory
 from tiepoint.collection.run.provenance import keypoints_digest, matches_digest, pair_origin
 from tiepoint.collection.stores import Stores, estimate_to_record
@@ -57,7 +57,7 @@ class Job:
 class Extract:
     """Photographs whose features become one shard."""
 
-    photographs: tuple[Photograph, ...]
+    photographs: tuple[ImageRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Worker:
         watch.lap("extract")
         return self._written("features", records, task.photographs, watch, tuple(problems))
 
-    def _features_of(self, photograph: Photograph) -> Features:
+    def _features_of(self, photograph: ImageRecord) -> Features:
         check_unchanged(photograph)
         features = self._matcher.extract(photograph.path)
         check_unchanged(photograph)
@@ -281,7 +281,7 @@ def _matches_record(result: MatchResult, made_of: str) -> dict[str, Any]:
     }
 
 
-def check_unchanged(photograph: Photograph) -> None:
+def check_unchanged(photograph: ImageRecord) -> None:
     """Raise InvalidInput where a file isn't any more what it was when the run began: its key would be wrong."""
     status = photograph.path.stat()
     if (status.st_size, status.st_mtime_ns) != (photograph.size_bytes, photograph.modified_ns):

@@ -21,10 +21,10 @@ from tiepoint.collection.sfm.absolute_pose import (
 from tiepoint.collection.sfm.matches_2d3d import Sightings, find_sightings, seen_points
 from tiepoint.collection.sfm.reconstruction import read_model
 from tiepoint.image import Image, ImageSource, read_image
-from tiepoint.io.serialization import check_format, write_contents
+from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.matcher import Matcher
 from tiepoint.types import Features
-from tiepoint.visualization import check_picture, draw_inliers, save_picture
+from tiepoint.visualization import check_image_path, draw_inliers, save_image
 
 SEED = 0
 
@@ -237,14 +237,14 @@ def localize_to_files(
         MissingDependency: as for `localize`.
     """
     if picture is not None:
-        check_picture(picture)
+        check_image_path(picture)
     if json is not None:
-        check_format(json, ".json")
+        check_output_path(json, ".json")
     opened = open_collection(collection) if isinstance(collection, str | os.PathLike) else collection
     found = localize(query, opened, **options)
     if json is not None:
-        write_contents(found.to_dict(), json)
+        write_arrays(found.to_dict(), json)
     if picture is not None and found.neighbour:
         path = next(each.path for each in opened.photographs if each.name == found.neighbour)
-        save_picture(found.draw(query, neighbour=path), picture)
+        save_image(found.draw(query, neighbour=path), picture)
     return found

@@ -15,7 +15,7 @@ from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.colmap_database import FOLDER, CameraSharing, export_colmap
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import quiet_pycolmap, require_pycolmap
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 
 SPARSE, SUMMARY = "sparse", "reconstruction.json"
 """In COLMAP's folder: models, the largest one in `sparse/0`; and what is known of that."""
@@ -128,7 +128,7 @@ def read_model(collection: Collection) -> Any:
 def write_summary(found: Reconstruction, path: Path) -> None:
     """As JSON, whole or not at all."""
     values = asdict(found) | {"folder": None if found.folder is None else str(found.folder)}
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from tiepoint.models.keypoints import (
     sample_bilinear,
     weighted_rows,
 )
-from tiepoint.models.tile import Window
+from tiepoint.models.tile import Tile
 
 STRIDE = 32
 """Images are padded to multiples of this, the pixel size of the coarsest level."""
@@ -48,9 +48,9 @@ class Frame(NamedTuple):
     image_size: tuple[int, int]
 
     @classmethod
-    def of(cls, images: Tensor, window: Window | None) -> "Frame":
+    def of(cls, images: Tensor, window: Tile | None) -> "Frame":
         """The frame of images (b, 3, h, w); None: they are whole."""
-        left, top, image_size, *_ = window or Window.whole(images)
+        left, top, image_size, *_ = window or Tile.whole(images)
         size = (images.shape[-1], images.shape[-2])
         places = (
             _along(*axis) for axis in zip((left, top), size, image_size, grid_origin(image_size), strict=True)

@@ -32,7 +32,7 @@ from tiepoint.models.keypoints import (
     window_indices,
 )
 from tiepoint.models.row_chunks import in_strips
-from tiepoint.models.tile import Window
+from tiepoint.models.tile import Tile
 
 RADIUS = 2
 """Of suppression, of refinement, and of the border without keypoints, in px."""
@@ -129,7 +129,7 @@ class ALIKED(nn.Module):
         """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
         return grid_origin(image_size)
 
-    def context_of(self, parts: Iterable[tuple[Float[Tensor, "1 3 h w"], Window]]) -> Tensor:
+    def context_of(self, parts: Iterable[tuple[Float[Tensor, "1 3 h w"], Tile]]) -> Tensor:
         """The coarsest level of a whole image, from its parts.
 
         Its deformable convolutions look up to a quarter of the image away; all else sees 96 px.
@@ -145,7 +145,7 @@ class ALIKED(nn.Module):
         return self._coarsest(whole.contiguous(memory_format=torch.channels_last))
 
     def dense_maps(
-        self, images: Float[Tensor, "b 3 h w"], window: Window | None = None
+        self, images: Float[Tensor, "b 3 h w"], window: Tile | None = None
     ) -> tuple[Float[Tensor, "b h w"], list[FeatureMap]]:
         """What `detect` works on: the score map in [0, 1] and the feature map, both of the images' size.
 
@@ -188,7 +188,7 @@ class ALIKED(nn.Module):
         features: FeatureMap,
         *,
         mask: Bool[Tensor, "h w"] | None = None,
-        window: Window | None = None,
+        window: Tile | None = None,
     ) -> Detection:
         """Refine and describe these pixels, given by raster index; `features` know the window already."""
         keypoints = soft_argmax(scores, pixels, RADIUS, TEMPERATURE)

@@ -24,7 +24,7 @@ BITS = math.log2(math.e)
 """Logarithms to the base 2 of a quantity, divided by its natural one."""
 
 
-class Assignment(NamedTuple):
+class AssignmentTensors(NamedTuple):
     """Who matches whom, seen from both images of a pair.
 
     `matches0[i]` is the index in image 1 of the match of keypoint i, or -1. `matching_scores0[i]` is the score of
@@ -73,7 +73,7 @@ def _real_pairs(similarity: Tensor, mask0: Tensor | None, mask1: Tensor | None) 
     return real if mask1 is None else real & mask1[:, None, :]
 
 
-def mutual_matches(log_scores: Float[Tensor, "b rows columns"], threshold: float) -> Assignment:
+def mutual_matches(log_scores: Float[Tensor, "b rows columns"], threshold: float) -> AssignmentTensors:
     """Keep the pairs that are the best of their row and of their column, with a score above `threshold`.
 
     Args:
@@ -97,7 +97,7 @@ def streamed_matches(
     threshold: float,
     *,
     block_elements: int = BLOCK_ELEMENTS,
-) -> Assignment:
+) -> AssignmentTensors:
     """`mutual_matches(log_assignment_matrix(…))` of one pair, without ever holding the m x n matrix.
 
     The first pass gathers the normalisers (log-sum-exp) of rows and columns; they and the matchabilities are one
@@ -187,7 +187,7 @@ def keep_mutual(
     best0: Int[Tensor, "*b m"],
     best1: Int[Tensor, "*b n"],
     good_enough: Bool[Tensor, "*b m"],
-) -> Assignment:
+) -> AssignmentTensors:
     """Keep the pairs that are best from both sides and good enough.
 
     Args:
@@ -204,11 +204,11 @@ def keep_mutual(
     scores1 = torch.where(mutual1, scores0.gather(-1, best1), 0)
     matches0 = torch.where(mutual0 & good_enough, best0, -1)
     matches1 = torch.where(mutual1 & good_enough.gather(-1, best1), best1, -1)
-    return Assignment(matches0, matches1, scores0, scores1)
+    return AssignmentTensors(matches0, matches1, scores0, scores1)
 
 
-def no_matches(shape0: tuple[int, ...], shape1: tuple[int, ...], like: Tensor) -> Assignment:
+def no_matches(shape0: tuple[int, ...], shape1: tuple[int, ...], like: Tensor) -> AssignmentTensors:
     """The empty assignment: no keypoint has a match."""
     nobody = (torch.full(shape, -1, dtype=torch.long, device=like.device) for shape in (shape0, shape1))
     zeros = (torch.zeros(shape, dtype=torch.float32, device=like.device) for shape in (shape0, shape1))
-    return Assignment(*nobody, *zeros)
+    return AssignmentTensors(*nobody, *zeros)

@@ -18,18 +18,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiepoint.models.lightglue.assignment import Assignment, no_matches, streamed_matches
+from tiepoint.models.lightglue.assignment import AssignmentTensors, no_matches, streamed_matches
 from tiepoint.models.lightglue.attention import PackedAttention
 from tiepoint.models.lightglue.fused_layers import folded_layers
 from tiepoint.models.lightglue.network import LightGlue, Rotation
-from tiepoint.models.upload import upload
+from tiepoint.models.upload import to_device
 
 PRUNING_MIN_KEYPOINTS = {"cpu": 0, "mps": 0, "cuda": 1536}
 """Pruning costs a gather: an image is pruned only above this number of keypoints (the official table)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Adaptivity:
+class AdaptiveInference:
     """When to stop, and which keypoints to drop; the defaults are the published ones.
 
     Attributes:
@@ -45,7 +45,7 @@ class Adaptivity:
     @classmethod
     def named(
         cls, adaptive: bool | Literal["depth", "width"], pruning_min_keypoints: int | None = None
-    ) -> "Adaptivity":
+    ) -> "AdaptiveInference":
         """All of the published adaptivity, or a part: True, False, "depth" or "width"."""
         published = cls()
         return cls(
@@ -60,7 +60,7 @@ class Adaptivity:
             return self.pruning_min_keypoints
         return PRUNING_MIN_KEYPOINTS.get(device.type, 0)
 
-    def on(self, device: torch.device) -> "Adaptivity":
+    def on(self, device: torch.device) -> "AdaptiveInference":
         """The same with nothing left to the device."""
         return replace(self, pruning_min_keypoints=self.prunes_above(device))
 
@@ -72,7 +72,7 @@ class PairAssignment(NamedTuple):
     `layers_run`: 0 when an image had no keypoints.
     """
 
-    assignment: Assignment
+    assignment: AssignmentTensors
     survived0: Int[Tensor, "m"]
     survived1: Int[Tensor, "n"]
     layers_run: int
@@ -90,7 +90,7 @@ def match_packed(
     descriptors: Float[Tensor, "t i"],
     counts: Sequence[tuple[int, int]],
     *,
-    adaptivity: Adaptivity,
+    adaptivity: AdaptiveInference,
     filter_threshold: float,
 ) -> list[PairAssignment]:
     """Match any number of pairs, each exactly as if it were alone.
@@ -137,8 +137,8 @@ class _Pack:
 
     def spread(self, flags: list[bool]) -> Bool[Tensor, "t"]:
         """One flag an image -> one flag a token."""
-        lengths = upload(torch.tensor(self.sizes, dtype=torch.long), self.index.device)
-        flagged = upload(torch.tensor(flags, dtype=torch.bool), self.index.device)
+        lengths = to_device(torch.tensor(self.sizes, dtype=torch.long), self.index.device)
+        flagged = to_device(torch.tensor(flags, dtype=torch.bool), self.index.device)
         return flagged.repeat_interleave(lengths, output_size=len(self.index))
 
     def select(self, keep: Bool[Tensor, "t"], pairs: list[int], sizes: list[int]) -> "_Pack":
@@ -167,7 +167,7 @@ class _Run:
         positions: Tensor,
         descriptors: Tensor,
         counts: Sequence[tuple[int, int]],
-        adaptivity: Adaptivity,
+        adaptivity: AdaptiveInference,
         filter_threshold: float,
     ) -> None:
         tokens, rotation = network.embed(positions, descriptors)
@@ -184,7 +184,7 @@ class _Run:
         self.counts = list(counts)
         self.starts = [0, *accumulate(sizes)]
         self.survived = torch.full_like(index, 1 if self.adapts_width else network.shape.layers)
-        self.done: dict[int, tuple[Assignment, int]] = {}
+        self.done: dict[int, tuple[AssignmentTensors, int]] = {}
 
     def exchange_messages(self, layer: int) -> None:
         attention = PackedAttention(self.pack.sizes)
@@ -226,7 +226,7 @@ class _Run:
         """Keypoints pruned before count as confident."""
         threshold = confidence_threshold(layer, self.network.shape.layers)
         unsure = _count_per_image(confidence < threshold, self.pack.sizes).view(-1, 2).sum(1)
-        totals = upload(torch.tensor([sum(self.counts[pair]) for pair in self.pack.pairs]), unsure.device)
+        totals = to_device(torch.tensor([sum(self.counts[pair]) for pair in self.pack.pairs]), unsure.device)
         return (1.0 - unsure.float() / totals) > self.adaptivity.depth_confidence
 
     def assign(self, stopped: list[bool], layer: int) -> None:
@@ -275,11 +275,13 @@ class _Run:
 def _count_per_image(flags: Bool[Tensor, "t"], sizes: list[int]) -> Int[Tensor, "images"]:
     """How many of each image's tokens are flagged, with a single pass over the pack."""
     counted = F.pad(flags.cumsum(0), (1, 0))
-    edges = upload(torch.tensor([0, *accumulate(sizes)]), flags.device)
+    edges = to_device(torch.tensor([0, *accumulate(sizes)]), flags.device)
     return counted.index_select(0, edges).diff()
 
 
-def _unpruned(found: Assignment, indices0: Tensor, indices1: Tensor, counts: tuple[int, int]) -> Assignment:
+def _unpruned(
+    found: AssignmentTensors, indices0: Tensor, indices1: Tensor, counts: tuple[int, int]
+) -> AssignmentTensors:
     """Undo pruning: indices of the tokens that were left become indices of all keypoints."""
     m, n = counts
     full = no_matches((m,), (n,), found.matching_scores0)

@@ -31,7 +31,7 @@ from tiepoint.models.keypoints import (
     strongest,
 )
 from tiepoint.models.row_chunks import STRIP_PIXELS
-from tiepoint.models.tile import Window
+from tiepoint.models.tile import Tile
 
 CELL = 8
 """Side of the square of pixels that one place of the coarse maps stands for, in px."""
@@ -139,12 +139,12 @@ class SuperPoint(nn.Module):
         """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
         return 0, 0
 
-    def context_of(self, parts: Iterable[tuple[Tensor, Window]]) -> None:
+    def context_of(self, parts: Iterable[tuple[Tensor, Tile]]) -> None:
         """A pixel depends on its neighbourhood alone."""
         return
 
     def dense_maps(
-        self, images: Float[Tensor, "b c h w"], window: Window | None = None
+        self, images: Float[Tensor, "b c h w"], window: Tile | None = None
     ) -> tuple[Float[Tensor, "b H W"], Float[Tensor, "b d y x"]]:
         """What `detect` works on: scores in [0, 1], and unit descriptors of cells of 8 x 8 px.
 
@@ -205,7 +205,7 @@ class SuperPoint(nn.Module):
         descriptors: Float[Tensor, "d y x"],
         *,
         mask: Bool[Tensor, "h w"] | None = None,
-        window: Window | None = None,
+        window: Tile | None = None,
     ) -> Detection:
         """What is known of these pixels, given by raster index; the mask changes nothing here."""
         keypoints = positions_of(pixels, scores.shape[-1]).to(scores.dtype)
@@ -228,7 +228,7 @@ class SuperPoint(nn.Module):
         self,
         descriptors: Float[Tensor, "d y x"],
         keypoints: Float[Tensor, "n 2"],
-        window: Window | None = None,
+        window: Tile | None = None,
     ) -> Float[Tensor, "n d"]:
         """Unit descriptors of keypoints (x, y) in px, interpolated between those of the cells.
 

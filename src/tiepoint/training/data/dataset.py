@@ -1,8 +1,7 @@
 """What a training is fed: pairs to learn from, and photographs held out to validate on."""
 
 import hashlib
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple

@@ -13,7 +13,7 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import LightGlueConfig, LightGlueForKeypointMatching, SuperPointConfig
 from tiepoint.huggingface.configuration import ALIKEDDetectorConfig, DetectorConfig, DISKDetectorConfig
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import TRAINING
 from tiepoint.training.initialization import Published
@@ -54,6 +54,6 @@ def detector_config(published: Published) -> DetectorConfig:
 def save_record(folder: Path, record: dict[str, Any]) -> Path:
     """Write training.json."""
     path = folder / TRAINING
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return path

@@ -12,7 +12,7 @@ import PIL.Image
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.metrics import homography_errors_px
 from tiepoint.image import Image, read_image
-from tiepoint.io.atomic import replacing
+from tiepoint.io.atomic import atomic_write
 from tiepoint.matcher import PairMatcher
 from tiepoint.training.data.homography_views import View, warp_image
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
@@ -49,7 +49,7 @@ def write_page(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
     )
     path = report.folder / PAGE
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("\n".join([text, f"<h1>{title}</h1>", *parts]) + "\n", encoding="utf-8")
     return path
 

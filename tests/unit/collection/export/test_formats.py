@@ -14,7 +14,7 @@ from tests.helpers.synthetic_collections import NAMES, PLAIN_NAMES, make_collect
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
 from tiepoint.collection.export.hloc import export_hloc, pair_group
-from tiepoint.collection.report.html_view import write_view
+from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.errors import InvalidInput, MissingDependency
 
@@ -138,7 +138,7 @@ def test_a_folder_whose_name_is_no_text(collection: Collection, tmp_path: Path) 
     assert json.loads((folder / "colmap" / "reconstruction.json").read_text())["folder"].startswith(
         str(folder)
     )
-    assert write_view(opened).is_file()
+    assert write_html_view(opened).is_file()
 
 
 @pytest.mark.parametrize("form", ["colmap", "colmap-text", "hloc", "npz", "parquet"])

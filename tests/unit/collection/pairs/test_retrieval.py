@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs import retrieval
 from tiepoint.collection.pairs.retrieval import nearest_images, nearest_to, train_centroids, vlad
 from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
@@ -149,7 +149,7 @@ def test_few_descriptors_make_few_centroids(count: int, centroids: int):
 
 def test_pairs_go_by_names(descriptors: list[np.ndarray]):
     photographs = [
-        Photograph(name=f"{index}", path=Path("a.jpg"), digest="0" * 16, image_size=(8, 6))
+        ImageRecord(name=f"{index}", path=Path("a.jpg"), digest="0" * 16, image_size=(8, 6))
         for index in range(6)
     ]
     found = choose_pairs(PairChoice("retrieval", "1"), photographs, features_of=features_of(descriptors))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import (
     METHODS,
     ChosenPairs,
@@ -15,12 +15,12 @@ from tiepoint.collection.pairs.selection import (
     read_pair_choice,
 )
 from tiepoint.errors import InvalidInput
-from tiepoint.image.exif import Position
+from tiepoint.image.exif import GPSPosition
 
 
-def collection(*names: str) -> list[Photograph]:
+def collection(*names: str) -> list[ImageRecord]:
     return [
-        Photograph(name=name, path=Path(name), digest=f"{index:016x}", image_size=(8, 6))
+        ImageRecord(name=name, path=Path(name), digest=f"{index:016x}", image_size=(8, 6))
         for index, name in enumerate(names)
     ]
 
@@ -28,7 +28,7 @@ def collection(*names: str) -> list[Photograph]:
 LETTERS = collection(*"abcde")
 
 
-def chosen(text: str, photographs: list[Photograph] = LETTERS) -> ChosenPairs:
+def chosen(text: str, photographs: list[ImageRecord] = LETTERS) -> ChosenPairs:
     return choose_pairs(read_pair_choice(text), photographs)
 
 
@@ -232,14 +232,14 @@ def test_a_list_that_cannot_be_read(tmp_path: Path, place: str):
         choose_pairs(PairChoice("list", str(tmp_path / place)), LETTERS)
 
 
-def placed(*longitudes: float | None) -> list[Photograph]:
+def placed(*longitudes: float | None) -> list[ImageRecord]:
     return [
-        Photograph(
+        ImageRecord(
             name=f"{index}",
             path=Path("a.jpg"),
             digest="0" * 16,
             image_size=(8, 6),
-            position=None if longitude is None else Position(48.0, longitude),
+            position=None if longitude is None else GPSPosition(48.0, longitude),
         )
         for index, longitude in enumerate(longitudes)
     ]

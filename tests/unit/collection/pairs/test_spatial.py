@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from tiepoint.collection.pairs.spatial import distance_m, nearest_positions
-from tiepoint.image.exif import Position
+from tiepoint.image.exif import GPSPosition
 
-PARIS, LONDON, SYDNEY = Position(48.8566, 2.3522), Position(51.5074, -0.1278), Position(-33.8688, 151.2093)
+PARIS, LONDON, SYDNEY = (
+    GPSPosition(48.8566, 2.3522),
+    GPSPosition(51.5074, -0.1278),
+    GPSPosition(-33.8688, 151.2093),
+)
 
 
 @pytest.mark.parametrize(
@@ -14,35 +18,35 @@ PARIS, LONDON, SYDNEY = Position(48.8566, 2.3522), Position(51.5074, -0.1278), P
     [
         (PARIS, LONDON, 343.6),  # by the geodesic on WGS 84: 343.9
         (PARIS, SYDNEY, 16_960),
-        (Position(0, 0), Position(0, 180), 20_015.1),
-        (Position(90, 0), Position(90, 77), 0),
+        (GPSPosition(0, 0), GPSPosition(0, 180), 20_015.1),
+        (GPSPosition(90, 0), GPSPosition(90, 77), 0),
     ],
     ids=["paris-london", "paris-sydney", "half-way-round", "pole"],
 )
-def test_known_distances(place0: Position, place1: Position, kilometres: float):
+def test_known_distances(place0: GPSPosition, place1: GPSPosition, kilometres: float):
     assert distance_m(place0, place1) / 1000 == pytest.approx(kilometres, rel=1e-3, abs=1e-6)
     assert distance_m(place0, place1) == distance_m(place1, place0)
 
 
 def test_millimetres_can_be_told_apart():
     step = 1e-3 / 6_371_008.8 * 180 / np.pi
-    assert distance_m(Position(48, 2), Position(48 + step, 2)) == pytest.approx(1e-3, rel=1e-3)
+    assert distance_m(GPSPosition(48, 2), GPSPosition(48 + step, 2)) == pytest.approx(1e-3, rel=1e-3)
     positions = [
-        Position(48, 2),
-        Position(48 + 3 * step, 2),
-        Position(48 + step, 2),
-        Position(48 - 1.5 * step, 2),
+        GPSPosition(48, 2),
+        GPSPosition(48 + 3 * step, 2),
+        GPSPosition(48 + step, 2),
+        GPSPosition(48 - 1.5 * step, 2),
     ]
     assert nearest_positions(positions, 3)[0].tolist() == [2, 3, 1]
 
 
 def test_across_the_date_line_and_the_pole():
     positions = [
-        Position(0, 179.9),
-        Position(0, -179.9),
-        Position(0, 179),
-        Position(89.9, 0),
-        Position(89.9, 180),
+        GPSPosition(0, 179.9),
+        GPSPosition(0, -179.9),
+        GPSPosition(0, 179),
+        GPSPosition(89.9, 0),
+        GPSPosition(89.9, 180),
     ]
     found = nearest_positions(positions, 1)[:, 0].tolist()
     assert found == [1, 0, 0, 4, 3]
@@ -52,7 +56,7 @@ def test_across_the_date_line_and_the_pole():
 def test_the_order_is_that_of_the_distances(entries: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tiepoint.collection.pairs.spatial.ENTRIES", entries)
     random = np.random.default_rng(1)
-    positions = [Position(*place) for place in random.uniform((-90, -180), (90, 180), (60, 2))]
+    positions = [GPSPosition(*place) for place in random.uniform((-90, -180), (90, 180), (60, 2))]
     expected = [
         sorted((j for j in range(60) if j != i), key=lambda j, i=i: distance_m(positions[i], positions[j]))[
             :7

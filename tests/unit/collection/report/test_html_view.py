@@ -11,7 +11,7 @@ from tests.helpers.synthetic_collections import NAMES, PLAIN_NAMES, Scene, make_
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.report import statistics
-from tiepoint.collection.report.html_view import write_view
+from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.report.plots import frustum_line, graph_figure, scene_extent, scene_figure
 from tiepoint.collection.report.statistics import Edge, count_photographs
 from tiepoint.collection.sfm.reconstruction import read_model, reconstruct
@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
 
 
 def test_the_page_has_everything_and_loads_nothing(made: tuple[Collection, Scene]) -> None:
-    page = write_view(made[0].folder).read_text(encoding="utf-8")
+    page = write_html_view(made[0].folder).read_text(encoding="utf-8")
     for heading in ("Reconstruction", "Match graph", "Photographs"):
         assert f"<h2>{heading}</h2>" in page
     for name in NAMES:
@@ -96,7 +96,7 @@ def test_broader_lines_are_pairs_with_more_matches() -> None:
 
 def test_without_a_model_the_page_shows_the_rest(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES[:2])
-    page = write_view(collection, tmp_path / "page.html").read_text(encoding="utf-8")
+    page = write_html_view(collection, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "not reconstructed" in page
     assert "<h2>Match graph</h2>" in page
     assert "<h2>Reconstruction</h2>" not in page
@@ -115,30 +115,30 @@ def test_a_model_of_other_features_is_refused(
 
     monkeypatch.setattr(Collection, "features", turned)
     with pytest.raises(InvalidInput, match="it was made of other features; reconstruct again"):
-        write_view(made[0])
+        write_html_view(made[0])
 
 
 def test_a_registered_photograph_that_has_gone_since_is_left_out(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES)
     reconstruct(collection)
     kept = replace(collection.state, photographs=collection.state.photographs[1:])
-    page = write_view(replace(collection, state=kept)).read_text(encoding="utf-8")
+    page = write_html_view(replace(collection, state=kept)).read_text(encoding="utf-8")
     assert page.count("<td>640 × 480</td>") == len(PLAIN_NAMES) - 1
 
 
 def test_one_photograph_and_no_pair_is_a_page_too(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, ["<b>&.jpg"])
-    page = write_view(collection).read_text(encoding="utf-8")
+    page = write_html_view(collection).read_text(encoding="utf-8")
     assert "<td>&lt;b&gt;&amp;.jpg</td>" in page
     assert "<b>&" not in page
 
 
 def test_a_page_that_cant_be_written_is_refused(made: tuple[Collection, Scene], tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="it is a folder"):
-        write_view(made[0], tmp_path)
+        write_html_view(made[0], tmp_path)
 
 
 def test_a_missing_library_is_named(made: tuple[Collection, Scene], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
     with pytest.raises(MissingDependency, match="pip install"):
-        write_view(made[0])
+        write_html_view(made[0])

@@ -12,7 +12,7 @@ from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
-from tiepoint.collection.report.html_view import write_view
+from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.report.statistics import count_photographs
 from tiepoint.collection.run.completeness import find_gaps
 from tiepoint.collection.sfm.reconstruction import reconstruct
@@ -23,7 +23,7 @@ from tiepoint.errors import StoreError
 WRITERS: dict[str, Callable[[Collection], object]] = {
     **{form: lambda collection, form=form: export_as(collection, form) for form in EXPORTS},
     "reconstruct": reconstruct,
-    "view": write_view,
+    "view": write_html_view,
 }
 
 
@@ -119,7 +119,7 @@ def test_the_log_is_told_where_nobody_else_wants_to_be(
 
 def test_the_page_says_what_it_lacks(collection: Collection):
     damage(collection.folder, "matches")
-    page = write_view(collection).read_text(encoding="utf-8")
+    page = write_html_view(collection).read_text(encoding="utf-8")
     assert '<p class="missing">' in page
     assert "1 of 15 chosen pairs without matches or features" in page
 

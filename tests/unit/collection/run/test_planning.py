@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
 from tiepoint.collection.run.planning import TILE, MatchUnit, plan_extraction, plan_matching
 from tiepoint.feature_store.keys import KeySet, pair_key
 
 
-def collection(count: int, contents: str = "") -> list[Photograph]:
+def collection(count: int, contents: str = "") -> list[ImageRecord]:
     """Photographs of different contents, or of those that letters stand for."""
     digests = [f"{ord(letter):016x}" for letter in contents] or [f"{index:016x}" for index in range(count)]
     return [
-        Photograph(name=f"{index:05d}.jpg", path=Path("a.jpg"), digest=digest, image_size=(8, 6))
+        ImageRecord(name=f"{index:05d}.jpg", path=Path("a.jpg"), digest=digest, image_size=(8, 6))
         for index, digest in enumerate(digests)
     ]
 
@@ -23,7 +23,7 @@ def exhaustive(count: int) -> ChosenPairs:
     return choose_pairs(read_pair_choice("exhaustive"), collection(count))
 
 
-def keys(photographs: list[Photograph]) -> list[str]:
+def keys(photographs: list[ImageRecord]) -> list[str]:
     return [photograph.key for photograph in photographs]
 
 

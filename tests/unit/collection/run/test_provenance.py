@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.small_collections import QUICK, assert_same_collections, write_photographs
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.run import stages, tasks
 from tiepoint.collection.run.provenance import keypoints_digest
 from tiepoint.collection.run.runner import match_collection
@@ -56,7 +56,7 @@ def another_order(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first run one photograph's features come out the other way round, as on another device they may."""
     extract = tasks.Worker._features_of
 
-    def turned(worker: tasks.Worker, photograph: Photograph) -> Features:
+    def turned(worker: tasks.Worker, photograph: ImageRecord) -> Features:
         found = extract(worker, photograph)
         if photograph.name != REDONE:
             return found

@@ -12,8 +12,8 @@ from tests.helpers.small_collections import QUICK, assert_same_collections, writ
 
 from tiepoint.collection.collection import open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
-from tiepoint.collection.report.html_view import write_view
-from tiepoint.collection.run.runner import continue_collection, match_collection
+from tiepoint.collection.report.html_view import write_html_view
+from tiepoint.collection.run.runner import match_collection, resume_collection
 from tiepoint.collection.run.status import read_status
 from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.errors import InvalidInput, MissingDependency, StoreError
@@ -124,11 +124,11 @@ def test_the_output_folder_may_move(photos: Path, out: Path):
 def test_step_by_step_is_the_same(photos: Path, out: Path):
     match_collection(photos, out, until="extract", **QUICK)
     assert list(open_collection(out).pairs()) == []
-    assert continue_collection(out, until="pairs", pairs="sequential:2").chosen == 5
-    assert continue_collection(out, until="match").new == {"matches": 5}
+    assert resume_collection(out, until="pairs", pairs="sequential:2").chosen == 5
+    assert resume_collection(out, until="match").new == {"matches": 5}
     first = next(open_collection(out).pairs())
     assert open_collection(out).verified(*first) is None
-    assert continue_collection(out, until="verify").new == {"verified": 5}
+    assert resume_collection(out, until="verify").new == {"verified": 5}
     whole = out.with_name("whole")
     match_collection(photos, whole, pairs="sequential:2", **QUICK)
     assert_same_collections(open_collection(out), open_collection(whole))
@@ -140,7 +140,7 @@ def test_extracting_again_keeps_what_was_chosen_for_the_later_stages(photos: Pat
     again = match_collection(photos, out, until="extract", **QUICK)
     kept = {"pairs": "sequential:1", "max_error_px": 2.0, "verify": False}
     assert again.options | kept == again.options
-    assert continue_collection(out, until="match").new == {"matches": 1}
+    assert resume_collection(out, until="match").new == {"matches": 1}
     assert read_status(out).complete
 
 
@@ -148,7 +148,7 @@ def test_threads_are_kept(photos: Path, out: Path, monkeypatch: pytest.MonkeyPat
     asked = []
     monkeypatch.setattr("torch.set_num_threads", asked.append)
     match_collection(photos, out, until="extract", threads=3, **QUICK)
-    report = continue_collection(out, until="pairs")
+    report = resume_collection(out, until="pairs")
     assert asked == [3, 3]
     assert report.options["threads"] == 3
 
@@ -190,7 +190,7 @@ def test_a_name_that_is_no_text_is_left_out_and_all_else_goes_on(photos: Path, o
     collection = open_collection(out)
     assert all(export_as(collection, form).exists() for form in EXPORTS)
     assert reconstruct(collection).images == 4
-    assert write_view(collection).is_file()
+    assert write_html_view(collection).is_file()
     assert read_status(out).complete
 
 
@@ -263,7 +263,7 @@ def test_a_list_is_found_again_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     assert match_collection(photos, out, pairs="list:l.txt", until="match", **QUICK).pairs == 1
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert continue_collection(out, until="verify").pairs == 1
+    assert resume_collection(out, until="verify").pairs == 1
     assert open_collection(out).settings["pairs"] == f"list:{tmp_path / 'l.txt'}"
     assert read_status(out).complete
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tiepoint.collection.images import Photograph
+from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs import selection
 from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
 from tiepoint.collection.progress import no_progress
@@ -37,7 +37,7 @@ class Idle:
 def chosen(monkeypatch: pytest.MonkeyPatch) -> ChosenPairs:
     monkeypatch.setattr(selection, "BLOCK", BLOCK)
     photographs = [
-        Photograph(name=f"{n:04d}.jpg", path=Path("a.jpg"), digest=f"{n:016x}", image_size=(8, 6))
+        ImageRecord(name=f"{n:04d}.jpg", path=Path("a.jpg"), digest=f"{n:016x}", image_size=(8, 6))
         for n in range(PHOTOGRAPHS)
     ]
     return choose_pairs(read_pair_choice(f"sequential:{NEIGHBOURS}"), photographs)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.helpers.small_collections import QUICK, write_photographs
 
-from tiepoint.collection.images import Photograph, find_photographs
+from tiepoint.collection.images import ImageRecord, find_photographs
 from tiepoint.collection.run import tasks
 from tiepoint.collection.run.tasks import Extract, Job, Match, Verify, Worker
 from tiepoint.collection.stores import Stores
@@ -21,7 +21,7 @@ OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
 
 
 @pytest.fixture
-def photographs(tmp_path: Path) -> tuple[Photograph, ...]:
+def photographs(tmp_path: Path) -> tuple[ImageRecord, ...]:
     found, problems = find_photographs(write_photographs(tmp_path / "photos", 3))
     assert not problems
     return found
@@ -38,7 +38,7 @@ def stores_of(worker: Worker) -> Stores:
     return Stores.open(worker.job.stores, worker.settings)
 
 
-def test_three_tasks_after_another(worker: Worker, photographs: tuple[Photograph, ...]):
+def test_three_tasks_after_another(worker: Worker, photographs: tuple[ImageRecord, ...]):
     extracted = worker.do(Extract(photographs))
     assert extracted.keys == tuple(photograph.key for photograph in photographs)
     assert (extracted.size, extracted.problems) == (3, ())
@@ -65,7 +65,7 @@ def test_three_tasks_after_another(worker: Worker, photographs: tuple[Photograph
 
 
 def test_equal_contents_are_extracted_once(
-    worker: Worker, photographs: tuple[Photograph, ...], monkeypatch: pytest.MonkeyPatch
+    worker: Worker, photographs: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
 ):
     twin = photographs[0].path.with_name("twin.png")
     shutil.copy2(photographs[0].path, twin)
@@ -80,7 +80,7 @@ def test_equal_contents_are_extracted_once(
 
 
 def test_a_photograph_that_changed_in_the_meantime_is_left_out(
-    worker: Worker, photographs: tuple[Photograph, ...]
+    worker: Worker, photographs: tuple[ImageRecord, ...]
 ):
     os.utime(photographs[1].path, ns=(0, 0))
     outcome = worker.do(Extract(photographs))
@@ -89,14 +89,14 @@ def test_a_photograph_that_changed_in_the_meantime_is_left_out(
     assert "changed" in outcome.problems[0]
 
 
-def test_a_photograph_that_is_gone_is_left_out(worker: Worker, photographs: tuple[Photograph, ...]):
+def test_a_photograph_that_is_gone_is_left_out(worker: Worker, photographs: tuple[ImageRecord, ...]):
     for photograph in photographs:
         photograph.path.unlink()
     outcome = worker.do(Extract(photographs))
     assert (outcome.shard, outcome.keys, len(outcome.problems)) == ("", (), 3)
 
 
-def test_damaged_features_are_an_error_and_set_aside(worker: Worker, photographs: tuple[Photograph, ...]):
+def test_damaged_features_are_an_error_and_set_aside(worker: Worker, photographs: tuple[ImageRecord, ...]):
     outcome = worker.do(Extract(photographs))
     (path,) = Path(worker.job.stores).rglob(outcome.shard)
     path.write_bytes(path.read_bytes()[:-50])
@@ -106,7 +106,7 @@ def test_damaged_features_are_an_error_and_set_aside(worker: Worker, photographs
 
 
 def test_features_in_memory_are_bounded(
-    worker: Worker, photographs: tuple[Photograph, ...], monkeypatch: pytest.MonkeyPatch
+    worker: Worker, photographs: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(tasks, "KEPT", 2)
     outcome = worker.do(Extract(photographs))

@@ -30,7 +30,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.matcher import Matcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.result import MatchResult
-from tiepoint.types import Features, Matches
+from tiepoint.types import Assignment, Features
 
 QUERY = "sub/d.jpg"
 Made = tuple[Collection, Scene]
@@ -151,7 +151,7 @@ def pair(matches: int, *, on_a_plane: bool) -> MatchResult:
         for points in (points0, points1)
     ]
     some = torch.arange(matches)
-    found = Matches(
+    found = Assignment(
         matches=torch.stack([some, some], dim=1),
         scores=torch.ones(matches),
         matching_scores0=torch.ones(matches),

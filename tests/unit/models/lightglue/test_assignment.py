@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tiepoint.models.lightglue.assignment import (
-    Assignment,
+    AssignmentTensors,
     log_assignment_matrix,
     mutual_matches,
     no_matches,
@@ -44,13 +44,13 @@ def log_scores_by_hand(vectors0: Tensor, vectors1: Tensor, logits0: Tensor, logi
     return scores
 
 
-def matches_by_hand(log_scores: Tensor, threshold: float) -> Assignment:
+def matches_by_hand(log_scores: Tensor, threshold: float) -> AssignmentTensors:
     """The match filter for one pair of images; ties go to the lower index, as `list.index` does."""
     rows = log_scores[:-1, :-1].tolist()
     columns = log_scores[:-1, :-1].T.tolist()
     best0 = [row.index(max(row)) for row in rows]
     best1 = [column.index(max(column)) for column in columns]
-    found = Assignment(
+    found = AssignmentTensors(
         *(torch.full((len(best),), -1) for best in (best0, best1)),
         *map(torch.zeros, (len(best0), len(best1))),
     )
@@ -64,7 +64,7 @@ def matches_by_hand(log_scores: Tensor, threshold: float) -> Assignment:
     return found
 
 
-def assert_same(actual: Assignment, expected: Assignment) -> None:
+def assert_same(actual: AssignmentTensors, expected: AssignmentTensors) -> None:
     assert actual.matches0.tolist() == expected.matches0.tolist()
     assert actual.matches1.tolist() == expected.matches1.tolist()
     torch.testing.assert_close(actual.matching_scores0, expected.matching_scores0, check_dtype=False)
@@ -136,7 +136,7 @@ class TestMutualMatches:
     @pytest.mark.parametrize("seed", range(5))
     def test_are_the_best_of_row_and_column(self, seed: int):
         log_scores = log_assignment_matrix(*(value[None] for value in random_inputs(9, 7, seed=seed)))
-        actual = Assignment(*(part[0] for part in mutual_matches(log_scores, 0.02)))
+        actual = AssignmentTensors(*(part[0] for part in mutual_matches(log_scores, 0.02)))
         assert_same(actual, matches_by_hand(log_scores[0], 0.02))
         assert 0 < int((actual.matches0 >= 0).sum()) < 7
 
@@ -144,7 +144,7 @@ class TestMutualMatches:
     def test_ties_go_to_the_lower_index(self, seed: int):
         generator = torch.Generator().manual_seed(seed)
         log_scores = -torch.randint(0, 3, (8, 9), generator=generator).double()
-        actual = Assignment(*(part[0] for part in mutual_matches(log_scores[None], 0.5)))
+        actual = AssignmentTensors(*(part[0] for part in mutual_matches(log_scores[None], 0.5)))
         assert_same(actual, matches_by_hand(log_scores, 0.5))
 
     def test_the_threshold_itself_is_no_match_but_keeps_its_score(self):
@@ -175,7 +175,7 @@ class TestStreamedMatches:
         inputs = random_inputs(m, n, seed=m + n)
         whole = mutual_matches(log_assignment_matrix(*(value[None] for value in inputs)), 0.01)
         streamed = streamed_matches(*inputs, 0.01, block_elements=block_elements)
-        assert_same(streamed, Assignment(*(part[0] for part in whole)))
+        assert_same(streamed, AssignmentTensors(*(part[0] for part in whole)))
 
     def test_equal_keypoints_match_at_the_lowest_index(self):
         everything_equal = [torch.zeros(4, 8), torch.zeros(5, 8), torch.zeros(4), torch.zeros(5)]

@@ -5,8 +5,7 @@ from importlib.resources import files
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from tiepoint.errors import WeightsError

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tiepoint.models.lightglue.assignment import log_assignment_matrix, mutual_matches
 from tiepoint.models.lightglue.attention import PackedAttention
 from tiepoint.models.lightglue.inference import (
-    Adaptivity,
+    AdaptiveInference,
     PairAssignment,
     confidence_threshold,
     match_packed,
@@ -25,13 +25,15 @@ from tiepoint.models.lightglue.network import DenseAttention, LightGlue, LightGl
 SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
 GAINS = {"input_proj": 4.0, "final_proj": 0.8, "token.0": 3.0, "matchability": 2.0}
 THRESHOLD = 0.1
-ADAPTIVE = Adaptivity(depth_confidence=0.7, width_confidence=0.7)
+ADAPTIVE = AdaptiveInference(depth_confidence=0.7, width_confidence=0.7)
 MODES = {
     "both": ADAPTIVE,
-    "depth": Adaptivity(depth_confidence=0.7, width_confidence=-1.0),
-    "width": Adaptivity(depth_confidence=-1.0, width_confidence=0.7),
-    "zero switches off too": Adaptivity(depth_confidence=0.0, width_confidence=0.0),
-    "large images only": Adaptivity(depth_confidence=0.7, width_confidence=0.7, pruning_min_keypoints=40),
+    "depth": AdaptiveInference(depth_confidence=0.7, width_confidence=-1.0),
+    "width": AdaptiveInference(depth_confidence=-1.0, width_confidence=0.7),
+    "zero switches off too": AdaptiveInference(depth_confidence=0.0, width_confidence=0.0),
+    "large images only": AdaptiveInference(
+        depth_confidence=0.7, width_confidence=0.7, pruning_min_keypoints=40
+    ),
 }
 SIZES = [(60, 60), (90, 40), (5, 60), (41, 40), (1, 1), (7, 3)]
 
@@ -62,7 +64,7 @@ def random_pair(m: int, n: int, seed: int = 0) -> Pair:
     return positions[:m], normalize(scene[:m], dim=1), positions[order] + 0.05, normalize(again, dim=1)
 
 
-def run(network: LightGlue, pairs: list[Pair], adaptivity: Adaptivity) -> list[PairAssignment]:
+def run(network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference) -> list[PairAssignment]:
     positions = torch.cat([part for pair in pairs for part in pair[0::2]])
     descriptors = torch.cat([part for pair in pairs for part in pair[1::2]])
     counts = [(len(pair[0]), len(pair[2])) for pair in pairs]
@@ -77,7 +79,7 @@ def probability(network: LightGlue, name: str, x: Tensor) -> list[float]:
 
 
 def match_by_hand(
-    network: LightGlue, pair: Pair, adaptivity: Adaptivity, min_keypoints: int = 0
+    network: LightGlue, pair: Pair, adaptivity: AdaptiveInference, min_keypoints: int = 0
 ) -> PairAssignment:
     """The loop of the paper's section 3.3 for one pair."""
     positions, descriptors = pair[0::2], pair[1::2]
@@ -209,7 +211,7 @@ class TestOnePair:
         hopeless = random_network()
         for layer in range(SHAPE.layers):
             hopeless.get_parameter(f"log_assignment.{layer}.matchability.bias").fill_(-1e3)
-        adaptivity = Adaptivity(depth_confidence=-1.0, width_confidence=0.99)
+        adaptivity = AdaptiveInference(depth_confidence=-1.0, width_confidence=0.99)
         (result,) = run(hopeless, [random_pair(6, 4)], adaptivity)
         assert result.layers_run == 1
         assert result.survived0.tolist() == [1] * 6
@@ -254,7 +256,7 @@ class TestPackedAndDense:
     @pytest.mark.parametrize(("m", "n"), [(1, 1), (30, 20), (5, 60)])
     def test_agree_without_adaptivity(self, network: LightGlue, m: int, n: int):
         pair = random_pair(m, n)
-        (packed,) = run(network, [pair], Adaptivity.named(False))
+        (packed,) = run(network, [pair], AdaptiveInference.named(False))
         dense = mutual_matches(network(*(part[None] for part in pair)), THRESHOLD)
         assert packed.layers_run == SHAPE.layers
         assert packed.assignment.matches0.tolist() == dense.matches0[0].tolist()
@@ -274,7 +276,7 @@ class TestPackedAndDense:
             for k in (0, 2)
         ]
         dense = mutual_matches(network(*stacked, *masks), THRESHOLD)
-        for k, packed in enumerate(run(network, pairs, Adaptivity.named(False))):
+        for k, packed in enumerate(run(network, pairs, AdaptiveInference.named(False))):
             m, n = len(pairs[k][0]), len(pairs[k][2])
             assert dense.matches0[k].tolist() == [*packed.assignment.matches0.tolist(), *[-1] * (30 - m)]
             assert dense.matches1[k].tolist() == [*packed.assignment.matches1.tolist(), *[-1] * (25 - n)]
@@ -297,8 +299,8 @@ class TestAdaptivity:
         assert [confidence_threshold(layer, 9) for layer in range(8)] == pytest.approx(expected, abs=5e-5)
 
     def test_names(self):
-        assert Adaptivity.named(True) == Adaptivity() == Adaptivity(0.95, 0.99, None)
-        off, depth, width = (Adaptivity.named(name) for name in (False, "depth", "width"))
+        assert AdaptiveInference.named(True) == AdaptiveInference() == AdaptiveInference(0.95, 0.99, None)
+        off, depth, width = (AdaptiveInference.named(name) for name in (False, "depth", "width"))
         assert off.depth_confidence <= 0
         assert off.width_confidence <= 0
         assert depth.depth_confidence == 0.95
@@ -307,10 +309,10 @@ class TestAdaptivity:
         assert width.width_confidence == 0.99
 
     def test_small_images_are_pruned_where_it_is_cheap(self):
-        above = Adaptivity().prunes_above
+        above = AdaptiveInference().prunes_above
         assert [above(torch.device(name)) for name in ("cpu", "mps", "cuda", "cuda:1")] == [0, 0, 1536, 1536]
-        assert Adaptivity(pruning_min_keypoints=7).prunes_above(torch.device("cuda")) == 7
-        assert Adaptivity(pruning_min_keypoints=0).prunes_above(torch.device("cuda")) == 0
+        assert AdaptiveInference(pruning_min_keypoints=7).prunes_above(torch.device("cuda")) == 7
+        assert AdaptiveInference(pruning_min_keypoints=0).prunes_above(torch.device("cuda")) == 0
 
 
 def test_two_calls_give_the_same_bits(network: LightGlue, pairs: list[Pair]):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tiepoint.geometry.ground_truth import true_matches
+from tiepoint.geometry.ground_truth import ground_truth_matches
 from tiepoint.training.data.ground_truth import (
     IGNORED,
     UNMATCHED,
@@ -67,7 +67,7 @@ def test_homography_labels_are_those_of_the_definition(homography: np.ndarray, s
 def test_positives_are_the_true_matches_of_the_metrics():
     keypoints0, keypoints1 = random_keypoints(1, 200).float(), random_keypoints(2, 200).float()
     truth = matches_from_homography(keypoints0, keypoints1, PERSPECTIVE)
-    expected = true_matches(keypoints0.numpy(), keypoints1.numpy(), PERSPECTIVE)
+    expected = ground_truth_matches(keypoints0.numpy(), keypoints1.numpy(), PERSPECTIVE)
     kept = torch.nonzero(truth.matches0 >= 0).squeeze(1)
     np.testing.assert_array_equal(torch.stack((kept, truth.matches0[kept]), 1).numpy(), expected)
 

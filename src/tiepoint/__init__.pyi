@@ -1,0 +1,62 @@
+# The public names: `__init__.py` resolves them lazily from this stub.
+from .api import (
+    load as load,
+    match as match,
+)
+from .collection.collection import (
+    Collection as Collection,
+    open_collection as open_collection,
+)
+from .collection.export.colmap_database import export_colmap as export_colmap
+from .collection.run.runner import match_collection as match_collection
+from .collection.sfm.localization import localize as localize
+from .collection.sfm.reconstruction import reconstruct as reconstruct
+from .errors import (
+    InvalidInput as InvalidInput,
+    MissingDependency as MissingDependency,
+    TiepointError as TiepointError,
+    WeightsError as WeightsError,
+)
+from .geometry.estimate import (
+    estimate_essential as estimate_essential,
+    estimate_fundamental as estimate_fundamental,
+    estimate_homography as estimate_homography,
+    estimate_relative_pose as estimate_relative_pose,
+)
+from .geometry.pair_verification import PairVerification as PairVerification
+from .huggingface import (
+    AutoImageProcessor as AutoImageProcessor,
+    AutoModelForKeypointMatching as AutoModelForKeypointMatching,
+    LightGlueConfig as LightGlueConfig,
+    LightGlueForKeypointMatching as LightGlueForKeypointMatching,
+    LightGlueImageProcessor as LightGlueImageProcessor,
+    LightGlueImageProcessorFast as LightGlueImageProcessorFast,
+    SuperPointConfig as SuperPointConfig,
+    pipeline as pipeline,
+)
+from .image import (
+    Image as Image,
+    read_image as read_image,
+)
+from .matcher import Matcher as Matcher
+from .presets import PRESETS as PRESETS
+from .result import MatchResult as MatchResult
+from .retrieval import (
+    Ranking as Ranking,
+    find as find,
+)
+from .training.train import train as train
+from .types import (
+    Assignment as Assignment,
+    Camera as Camera,
+    Features as Features,
+    TwoViewEstimate as TwoViewEstimate,
+)
+from .video import (
+    Tracker as Tracker,
+    Tracks as Tracks,
+    track as track,
+)
+
+__version__: str
+__all__: list[str]
