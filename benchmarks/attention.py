@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/attention.py
 
 "self": blocks of rows of the similarity, softmax, product with the values. "cross": both directions from blocks of one
-similarity; rows and columns are normalised each by maxima of their own, as similarities of real images span more
+similarity; rows and columns are normalized each by maxima of their own, as similarities of real images span more
 than float32's exponent. Four heads of 64 columns, random numbers. Nothing is recorded; docs/log.md tells what came out.
 """
 

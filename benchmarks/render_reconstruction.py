@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/render_reconstruction.py
 
-The model of the castle, its points in their colours, and its cameras.
+The model of the castle, its points in their colors, and its cameras.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def draw(model: Any, path: Path) -> None:
 
 
 def near_points(model: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Points, without the few that are far from all others, and their colours in [0, 1]."""
+    """Points, without the few that are far from all others, and their colors in [0, 1]."""
     points = list(model.points3D.values())
     xyz = np.array([point.xyz for point in points])
     distances = np.linalg.norm(xyz - np.median(xyz, axis=0), axis=1)

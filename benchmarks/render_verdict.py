@@ -127,11 +127,11 @@ def certainty(groups: Sequence[Said]) -> str:
 def at_most(count: int, total: int) -> float:
     """The upper end of Wilson's one-sided interval of 95 % for a share."""
     z, share = 1.645, count / total
-    centre, spread = (
+    center, spread = (
         share + z**2 / (2 * total),
         z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)),
     )
-    return float((centre + spread) / (1 + z**2 / total))
+    return float((center + spread) / (1 + z**2 / total))
 
 
 def number_of(name: str, group: Said) -> np.ndarray:

@@ -32,7 +32,7 @@ from timing import RECORDS, about
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-NEIGHBOURS = (5, 10, 20)
+NEIGHBORS = (5, 10, 20)
 VERIFIED_SETS = "sceaux_castle,opensfm_lund"
 MIN_INLIERS = 30
 MAX_ERROR_PX = 4.0
@@ -64,7 +64,7 @@ def main() -> None:
     )
     truths = [*listed(arguments.data), *(work.verified(name) for name in arguments.verified.split(","))]
     photographs = work.extracted({name for truth in truths for pair in truth.pairs for name in pair})
-    rows = [row for count in NEIGHBOURS for row in evaluated(count, photographs, truths, work)]
+    rows = [row for count in NEIGHBORS for row in evaluated(count, photographs, truths, work)]
     record = {
         "about": about(runs=1),
         "settings": settings | {"min_inliers": MIN_INLIERS, "max_error_px": MAX_ERROR_PX},
@@ -165,7 +165,7 @@ def evaluated(
     for truth in truths:
         found = len(truth.pairs & chosen)
         yield {
-            "neighbours": count,
+            "neighbors": count,
             "set": truth.name,
             "source": truth.source,
             "true_pairs": len(truth.pairs),
@@ -173,7 +173,7 @@ def evaluated(
             "chosen": len(chosen),
             "seconds": seconds,
         }
-        console.print(f"{count} neighbours, {truth.name}: {found} of {len(truth.pairs)}", highlight=False)
+        console.print(f"{count} neighbors, {truth.name}: {found} of {len(truth.pairs)}", highlight=False)
 
 
 if __name__ == "__main__":

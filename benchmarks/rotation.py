@@ -5,7 +5,7 @@
     .venv/bin/python benchmarks/rotation.py --quick --records build/bench
     .venv/bin/python benchmarks/render_rotation.py
 
-Image 1 of every pair is turned about its centre, onto a black canvas that holds all of it, by multiples of 15 degrees.
+Image 1 of every pair is turned about its center, onto a black canvas that holds all of it, by multiples of 15 degrees.
 Of Oxford affine's scenes the third image is matched with the first; a match is correct within 3 px of the true
 homography. Sacre Coeur has no ground truth: a match is correct within 3 px of the epipolar geometry that the upright
 pair gives with many keypoints, which a few wrong matches are by chance.
@@ -171,8 +171,8 @@ def turn(image: Image, angle_deg: int) -> tuple[Image, np.ndarray]:
     canvas = tuple(int(side) for side in np.ceil(sides - 1e-9))
     matrix = np.eye(3)
     matrix[:2, :2] = [[cosine, sine], [-sine, cosine]]  # y points down
-    centres = [(np.array(size) - 1) / 2 for size in ((width, height), canvas)]
-    matrix[:2, 2] = centres[1] - matrix[:2, :2] @ centres[0]
+    centers = [(np.array(size) - 1) / 2 for size in ((width, height), canvas)]
+    matrix[:2, 2] = centers[1] - matrix[:2, :2] @ centers[0]
     pixels = cv2.warpAffine(np.asarray(image.to_pil()), matrix[:2], canvas, flags=cv2.INTER_CUBIC)
     return read_image(pixels), matrix
 

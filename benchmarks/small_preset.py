@@ -28,7 +28,7 @@ NAME = "aliked_lightglue_small"
 SHARE = 0.25
 """Of the trained weights; the published ones have the rest. benchmarks/small_preset_share.py measures others."""
 
-METADATA = {"format": "pt", "licence": "Apache-2.0", "record": f"{NAME}.json"}
+METADATA = {"format": "pt", "license": "Apache-2.0", "record": f"{NAME}.json"}
 
 
 def main() -> None:

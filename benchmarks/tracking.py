@@ -113,10 +113,10 @@ def agreement(tracks: tiepoint.Tracks, truths: Fundamentals, gap: int) -> dict[s
 
 def optical_flow(paths: Sequence[Path]) -> tiepoint.Tracks:
     """Lucas and Kanade in a pyramid, checked by going back; lost points are replaced by new corners."""
-    grey = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
+    gray = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
     points, ids, count = np.zeros((0, 2), np.float32), np.zeros(0, np.int64), 0
     parts = []
-    for frame, (image, following) in enumerate(pairwise(grey)):
+    for frame, (image, following) in enumerate(pairwise(gray)):
         fresh = new_corners(image, points)
         ids = np.concatenate([ids, np.arange(count, count + len(fresh))])
         points, count = np.concatenate([points, fresh]), count + len(fresh)
@@ -130,7 +130,7 @@ def optical_flow(paths: Sequence[Path]) -> tiepoint.Tracks:
     numbered = Observations(
         track_ids=numbers.astype(np.int32), frames=joined.frames, points=joined.points, scores=joined.scores
     )
-    return tiepoint.Tracks.of(numbered, num_frames=len(paths), image_size=grey[0].shape[::-1])
+    return tiepoint.Tracks.of(numbered, num_frames=len(paths), image_size=gray[0].shape[::-1])
 
 
 def new_corners(image: np.ndarray, points: np.ndarray) -> np.ndarray:

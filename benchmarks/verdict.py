@@ -25,7 +25,7 @@ from tiepoint.io.versions import installed_versions
 from tiepoint.presets import PRESETS
 from verdict_evidence import Observation, observe
 from verdict_fit import balanced, fit_logistic
-from verdict_pairs import LabelledPair, labelled_pairs
+from verdict_pairs import LabeledPair, labeled_pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -49,7 +49,7 @@ DIGITS = 3
 def main() -> None:
     """Match, fit, write the record, print the coefficients."""
     arguments = parse()
-    pairs = labelled_pairs(arguments.data, DIFFERENT)
+    pairs = labeled_pairs(arguments.data, DIFFERENT)
     observations = list(observe_all(pairs, arguments.store, quick=arguments.quick))
     models = {PRESETS[preset].matcher: fit(observations, preset) for preset in FITTED}
     models = {matcher: model for matcher, model in models.items() if model}
@@ -73,14 +73,14 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def observe_all(pairs: Sequence[LabelledPair], store: Path, *, quick: bool) -> Iterable[Observation]:
+def observe_all(pairs: Sequence[LabeledPair], store: Path, *, quick: bool) -> Iterable[Observation]:
     """Both halves with the presets that are fitted, a part of the test half with the others."""
     if quick:
         yield from observe(FITTED[-1], pairs[:: len(pairs) // QUICK], store, show)
         return
     for preset in FITTED:
         yield from observe(preset, pairs, store, show)
-    test = [labelled for labelled in pairs if labelled.half == "test"][::EVERY]
+    test = [labeled for labeled in pairs if labeled.half == "test"][::EVERY]
     for preset in TESTED:
         yield from observe(preset, test, store, show)
 
@@ -93,9 +93,9 @@ def show(items: Sequence[Any], text: str) -> Iterable[Any]:
 def fit(observations: Iterable[Observation], preset: str) -> list[float]:
     """Coefficients of one row of `MODELS`; none without pairs of both kinds."""
     chosen = [
-        o for o in observations if o.preset == preset and o.labelled.half == "fit" and o.evidence.num_matches
+        o for o in observations if o.preset == preset and o.labeled.half == "fit" and o.evidence.num_matches
     ]
-    labels = np.array([o.labelled.same for o in chosen], dtype=bool)
+    labels = np.array([o.labeled.same for o in chosen], dtype=bool)
     if not labels.any() or labels.all():
         return []
     values = np.array([columns(o.evidence) for o in chosen])
@@ -104,16 +104,16 @@ def fit(observations: Iterable[Observation], preset: str) -> list[float]:
 
 def record_of(observations: Sequence[Observation], models: dict[str, list[float]]) -> dict[str, Any]:
     """Everything that the page is made of, in columns; the fit can be done again from it."""
-    names = list(dict.fromkeys(o.labelled.pair.name for o in observations))
-    labelled = {o.labelled.pair.name: o.labelled for o in observations}
+    names = list(dict.fromkeys(o.labeled.pair.name for o in observations))
+    labeled = {o.labeled.pair.name: o.labeled for o in observations}
     groups = dict.fromkeys((o.preset, o.keypoints) for o in observations)
     return {
         "about": about(),
         "models": models,
         "pairs": {
             "name": names,
-            "same": [labelled[name].same for name in names],
-            "half": [labelled[name].half for name in names],
+            "same": [labeled[name].same for name in names],
+            "half": [labeled[name].half for name in names],
         },
         "observations": [
             {"preset": preset, "keypoints": keypoints}
@@ -126,7 +126,7 @@ def record_of(observations: Sequence[Observation], models: dict[str, list[float]
 def columns_of(observations: Sequence[Observation], names: list[str]) -> dict[str, Any]:
     """Indices of pairs, and one list a number of the evidence."""
     rows = [asdict(o.evidence) for o in observations]
-    return {"pairs": [names.index(o.labelled.pair.name) for o in observations]} | {
+    return {"pairs": [names.index(o.labeled.pair.name) for o in observations]} | {
         name: [short(row[name]) for row in rows] for name in rows[0]
     }
 

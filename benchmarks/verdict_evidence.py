@@ -1,4 +1,4 @@
-"""What matching gives for labelled pairs; what the store holds already isn't done again."""
+"""What matching gives for labeled pairs; what the store holds already isn't done again."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tiepoint.geometry.pair_verification import Evidence, gather
 from tiepoint.io.progress import Track
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
-from verdict_pairs import LabelledPair
+from verdict_pairs import LabeledPair
 
 ALL = OURS.max_keypoints
 FEW = 512
@@ -30,21 +30,21 @@ class Observation:
 
     preset: str
     keypoints: int
-    labelled: LabelledPair
+    labeled: LabeledPair
     evidence: Evidence
 
 
-def observe(preset: str, pairs: Sequence[LabelledPair], folder: Path, track: Track) -> Iterator[Observation]:
+def observe(preset: str, pairs: Sequence[LabeledPair], folder: Path, track: Track) -> Iterator[Observation]:
     """Match with both budgets; features and matches stay in the folder."""
     predictor = PresetPredictor(preset, OURS)
     store = Store(folder / preset, describe(predictor, OURS))
-    predictions = predict([labelled.pair for labelled in pairs], predictor, store, track=track)
+    predictions = predict([labeled.pair for labeled in pairs], predictor, store, track=track)
     match_few(predictions, predictor, track)
-    for labelled in pairs:
-        images = predictions.images[labelled.pair.name]
+    for labeled in pairs:
+        images = predictions.images[labeled.pair.name]
         for keypoints, kind in ((ALL, "matches"), (FEW, f"matches-{FEW}")):
             evidence = gather(result_of(store, images, keypoints, kind))
-            yield Observation(preset=preset, keypoints=keypoints, labelled=labelled, evidence=evidence)
+            yield Observation(preset=preset, keypoints=keypoints, labeled=labeled, evidence=evidence)
 
 
 def match_few(predictions: Predictions, predictor: PresetPredictor, track: Track) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 RIDGE = 1.0
-"""Pull of each weight towards 0, in observations: without it, pairs that a line can tell apart have no best fit."""
+"""Pull of each weight toward 0, in observations: without it, pairs that a line can tell apart have no best fit."""
 
 STEPS = 25
 """Of Newton; the change is below 1e-12 after about ten."""

@@ -59,7 +59,7 @@ NO_TRUTH = PointsTruth(points0=np.zeros((0, 2)), points1=np.zeros((0, 2)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledPair:
+class LabeledPair:
     """Two photographs, and whether they show the same place."""
 
     pair: EvaluationPair
@@ -67,12 +67,12 @@ class LabelledPair:
     half: Half
 
 
-def labelled_pairs(data: Path, different: int) -> list[LabelledPair]:
+def labeled_pairs(data: Path, different: int) -> list[LabeledPair]:
     """All pairs of both halves, with so many different ones in all; fewer where there aren't more."""
     places = places_of(data)
     halves: dict[Half, list[str]] = {"fit": sorted(places)[::2], "test": sorted(places)[1::2]}
     return [
-        LabelledPair(pair=pair, same=same, half=half)
+        LabeledPair(pair=pair, same=same, half=half)
         for half, names in halves.items()
         for same, pairs in (
             (True, [pair for name in names for pair in spread(places[name], MOST_A_PLACE)]),
@@ -88,7 +88,7 @@ def places_of(data: Path) -> dict[str, list[EvaluationPair]]:
     known = sorted(read_dataset("pairs-jsonl", data).pairs, key=lambda pair: place_of(pair, merged))
     places = {place: list(pairs) for place, pairs in groupby(known, key=lambda pair: place_of(pair, merged))}
     return places | {
-        place: list(neighbours(place, data / folder, names)) for place, (folder, names) in MORE.items()
+        place: list(neighbors(place, data / folder, names)) for place, (folder, names) in MORE.items()
     }
 
 
@@ -97,7 +97,7 @@ def place_of(pair: EvaluationPair, merged: dict[str, str]) -> str:
     return merged.get(pair.scene, pair.scene)
 
 
-def neighbours(place: str, folder: Path, names: str) -> Iterator[EvaluationPair]:
+def neighbors(place: str, folder: Path, names: str) -> Iterator[EvaluationPair]:
     """Pairs of photographs that were taken one soon after the other."""
     for (i, first), (j, second) in combinations(enumerate(sorted(folder.glob(names))), 2):
         if j - i <= LONGEST_GAP:

@@ -18,8 +18,8 @@ FILE = Path(__file__).resolve().parents[1] / "docs" / "images" / "verdict-exampl
 WIDTH = 1000  # px
 STRIP = 30  # px of a line of text
 FONT_SIZE = 16
-COLOURS = {True: (20, 110, 50), False: (150, 30, 30)}
-GREY = (90, 90, 90)
+COLORS = {True: (20, 110, 50), False: (150, 30, 30)}
+GRAY = (90, 90, 90)
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def judged(matcher: tiepoint.Matcher, image0: Image, image1: Image) -> PIL.Image
     drawn = result.draw(image0, image1)
     drawn = drawn.resize((WIDTH, round(drawn.height * WIDTH / drawn.width)), PIL.Image.Resampling.LANCZOS)
     said = result.verdict
-    picture = PIL.Image.new("RGB", (WIDTH, drawn.height + STRIP), COLOURS[said.same_place])
+    picture = PIL.Image.new("RGB", (WIDTH, drawn.height + STRIP), COLORS[said.same_place])
     picture.paste(drawn, (0, STRIP))
     text = f"probability {said.probability:.3f}: {said.reason}"
     font = PIL.ImageFont.load_default(size=FONT_SIZE)
@@ -47,7 +47,7 @@ def judged(matcher: tiepoint.Matcher, image0: Image, image1: Image) -> PIL.Image
 
 def stacked(pictures: list[PIL.Image.Image]) -> PIL.Image.Image:
     """One above the other."""
-    sheet = PIL.Image.new("RGB", (WIDTH, sum(picture.height + 8 for picture in pictures) - 8), GREY)
+    sheet = PIL.Image.new("RGB", (WIDTH, sum(picture.height + 8 for picture in pictures) - 8), GRAY)
     top = 0
     for picture in pictures:
         sheet.paste(picture, (0, top))

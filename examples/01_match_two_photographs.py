@@ -3,7 +3,7 @@
     python examples/01_match_two_photographs.py A.jpg B.jpg
 
 Without arguments it takes scikit-image's stereo pair of a motorcycle. Prints the five surest matches and writes a
-picture of all, matches.png. Points are (x, y) in px; the centre of the top-left pixel is (0, 0).
+picture of all, matches.png. Points are (x, y) in px; the center of the top-left pixel is (0, 0).
 """
 
 import sys

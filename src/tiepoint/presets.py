@@ -21,7 +21,7 @@ class Preset:
 
     Attributes:
         extractor: key of `tiepoint.extraction.extractor.NETWORKS`, and of its row in `tiepoint.weights.WEIGHTS`.
-        matcher: "lightglue", or "nearest" (mutual nearest neighbours).
+        matcher: "lightglue", or "nearest" (mutual nearest neighbors).
         matcher_weights: name of the matcher's row in `WEIGHTS`; None where it has no weights.
         about: for whom this is, in one line.
         detection_threshold: a keypoint scores above this; 0 where the strongest are taken whatever they score.
@@ -78,7 +78,7 @@ PRESETS: dict[str, Preset] = {
     "aliked+nearest": Preset(
         extractor="aliked-n16",
         matcher="nearest",
-        about="mutual nearest neighbours: the baseline, and the quickest",
+        about="mutual nearest neighbors: the baseline, and the quickest",
     ),
     "aliked-t16+nearest": Preset(
         extractor="aliked-t16", matcher="nearest", about="the smallest extractor, without a matching network"
@@ -93,7 +93,7 @@ PRESETS: dict[str, Preset] = {
     "superpoint-open+nearest": Preset(
         extractor="superpoint-open",
         matcher="nearest",
-        about="SuperPoint trained again under a free licence",
+        about="SuperPoint trained again under a free license",
         detection_threshold=0.005,
     ),
 }

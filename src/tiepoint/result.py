@@ -77,7 +77,7 @@ class MatchResult:
 
     @property
     def points0(self) -> np.ndarray:
-        """(k, 2) float32: (x, y) in px of the original image 0, the centre of its top-left pixel = (0, 0)."""
+        """(k, 2) float32: (x, y) in px of the original image 0, the center of its top-left pixel = (0, 0)."""
         return _array(self.features0.keypoints)[self.matches[:, 0]]
 
     @property

@@ -13,7 +13,7 @@ TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 def table_rows() -> dict[str, str]:
-    """Preset -> licence, as the README's table says."""
+    """Preset -> license, as the README's table says."""
     rows = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if line.startswith("| `")]
     return {name: cells[-1] for cells in rows for name in re.findall(r"`(.+?)`", cells[0])}
 
@@ -23,9 +23,9 @@ def test_every_preset_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_its_licence_is_that_of_its_weights(name: str) -> None:
-    licences = dict.fromkeys(WEIGHTS[weights].licence for weights in PRESETS[name].weights)
-    assert table_rows()[name] == " + ".join(licences)
+def test_its_license_is_that_of_its_weights(name: str) -> None:
+    licenses = dict.fromkeys(WEIGHTS[weights].license for weights in PRESETS[name].weights)
+    assert table_rows()[name] == " + ".join(licenses)
 
 
 def test_every_target_of_make_that_it_names_exists() -> None:

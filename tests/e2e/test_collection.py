@@ -214,7 +214,7 @@ def test_damage_between_run_and_export(photos: Path, tmp_path: Path, command):
 
 
 def test_the_castle_is_one_scene(castle: Collection):
-    """Real photographs: every pair of neighbours has many inliers."""
+    """Real photographs: every pair of neighbors has many inliers."""
     names = [photograph.name for photograph in castle.photographs]
     assert len(names) == 11
     assert len(list(castle.pairs())) == 55

@@ -191,7 +191,7 @@ def photos(shared_data: Path) -> Files:
 
 @pytest.fixture(scope="module")
 def published(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository in a folder: full size, so willing that mutual nearest neighbours are matches."""
+    """The repository in a folder: full size, so willing that mutual nearest neighbors are matches."""
     photo = shared_data / "superglue_assets" / "phototourism_sample_images" / PHOTOS[0]
     pixels = LightGlueImageProcessor()([photo, photo], return_tensors="pt").pixel_values[0, 0]
     model = random_model(full_config(max_keypoints=512, depth_confidence=1.0), pixels, similarity=1000.0)

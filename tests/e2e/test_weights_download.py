@@ -122,7 +122,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch):
             name="tiny",
             filename="tiny.pth",
             sha256=hashlib.sha256(CONTENT).hexdigest(),
-            licence="MIT",
+            license="MIT",
             shape="1",
             sources=tuple(UrlFile(source) if isinstance(source, str) else source for source in sources),
         )
@@ -298,7 +298,7 @@ from tiepoint.weights import WEIGHTS, UrlFile, Weights, resolve
 logging.basicConfig(level="INFO")
 url, sha256 = sys.argv[1:]
 WEIGHTS["tiny"] = Weights(
-    name="tiny", filename="tiny.pth", sha256=sha256, licence="MIT", shape="1", sources=(UrlFile(url),)
+    name="tiny", filename="tiny.pth", sha256=sha256, license="MIT", shape="1", sources=(UrlFile(url),)
 )
 print(resolve("tiny"))
 """

@@ -48,7 +48,7 @@ def random_model(
 ) -> LightGlueForKeypointMatching:
     """SuperPoint and LightGlue with random weights, for images like `photo` (c, h, w); None: noise.
 
-    The greater the similarity of equal tokens, the more of the nearest neighbours become matches.
+    The greater the similarity of equal tokens, the more of the nearest neighbors become matches.
     """
     torch.manual_seed(seed)
     model = LightGlueForKeypointMatching(config)

@@ -18,7 +18,7 @@ COUNT = 30
 
 
 def write_photograph(path: Path, shift: int) -> Path:
-    """A grey image that says by how many px its points are shifted to the right."""
+    """A gray image that says by how many px its points are shifted to the right."""
     PIL.Image.new("RGB", SIZE, (shift, shift, shift)).save(path)
     return path
 

@@ -38,7 +38,7 @@ class Scene:
     cam_from_world: dict[str, np.ndarray]
     descriptors: np.ndarray
 
-    def centre(self, name: str) -> np.ndarray:
+    def center(self, name: str) -> np.ndarray:
         R, t = self.cam_from_world[name][:, :3], self.cam_from_world[name][:, 3]
         return -R.T @ t
 
@@ -47,8 +47,8 @@ class Scene:
         chosen = order(name)
         generator = np.random.default_rng([seed, *name.encode()])
         X = self.points[chosen] @ self.cam_from_world[name][:, :3].T + self.cam_from_world[name][:, 3]
-        centre = (np.array(SIZE) - 1) / 2
-        keypoints = FOCAL * X[:, :2] / X[:, 2:] + centre + generator.normal(0, 0.1, (len(chosen), 2))
+        center = (np.array(SIZE) - 1) / 2
+        keypoints = FOCAL * X[:, :2] / X[:, 2:] + center + generator.normal(0, 0.1, (len(chosen), 2))
         return Features(
             keypoints=torch.from_numpy(keypoints).float(),
             scores=torch.linspace(1, 0.1, len(chosen)),

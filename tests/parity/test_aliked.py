@@ -1,7 +1,7 @@
 """ALIKED with its published weights against the published code, on real photographs.
 
 Decisions follow the one rule: they may differ only where the compared scores lie within 1e-5 of each other.
-Two thousand scores between 0.2 and 0.95 lie so densely that float32 alone swaps some neighbours: the published
+Two thousand scores between 0.2 and 0.95 lie so densely that float32 alone swaps some neighbors: the published
 code in float32 puts about 0.5 % of its own float64 keypoints at another rank. So the rule counts decisions:
 keypoints that one side lacks, and pairs in another order.
 """

@@ -46,8 +46,8 @@ IMAGES: dict[str, Callable[[Photos], list]] = {
     "wide": cropped(1000, 400),
     "very thin": cropped(901, 37),
     "enlarged": cropped(77, 51),
-    "grey PIL": lambda photos: [photo.convert("L") for photo in photos],
-    "grey as RGB": lambda photos: [photo.convert("L").convert("RGB") for photo in photos],
+    "gray PIL": lambda photos: [photo.convert("L") for photo in photos],
+    "gray as RGB": lambda photos: [photo.convert("L").convert("RGB") for photo in photos],
     "channels first": lambda photos: [np.array(photo).transpose(2, 0, 1) for photo in photos],
     "tensors": lambda photos: [torch.from_numpy(np.array(photo)).permute(2, 0, 1) for photo in photos],
     "two pairs": lambda photos: [photos, photos[::-1]],
@@ -55,7 +55,7 @@ IMAGES: dict[str, Callable[[Photos], list]] = {
 
 
 def difference(ours: Tensor, theirs: Tensor) -> float:
-    """The largest; transformers leaves grey images with one channel, and the model takes any one of three."""
+    """The largest; transformers leaves gray images with one channel, and the model takes any one of three."""
     assert ours.shape[2] == 3
     assert ours.shape == (*theirs.shape[:2], 3, *theirs.shape[3:])
     return float((ours - theirs).abs().max())
@@ -206,7 +206,7 @@ def _error(processor: Any, x: int, image_sizes: list | None) -> float:
 
 
 def test_sub_pixel_positions_survive():
-    """The centre of processed pixel 100 of 640 lies at 200.5 of 1280; transformers says 200."""
+    """The center of processed pixel 100 of 640 lies at 200.5 of 1280; transformers says 200."""
     outputs = output_at((100, 50), (480, 640))
     (theirs,) = TheirsFast().post_process_keypoint_matching(outputs, [[(960, 1280)] * 2])
     assert theirs["keypoints0"].tolist() == [[200, 100]]

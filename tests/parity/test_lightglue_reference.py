@@ -183,7 +183,7 @@ def test_counts_may_differ(networks, references, reference_features: Find):
     assert_agree(ours, theirs, references["aliked"])
 
 
-def test_the_comparison_notices_a_wrong_normalisation(compare, monkeypatch: pytest.MonkeyPatch):
+def test_the_comparison_notices_a_wrong_normalization(compare, monkeypatch: pytest.MonkeyPatch):
     """Each axis divided by its own side, as some do: wrong for images that are not square."""
 
     def by_axis(keypoints: Tensor, size: Tensor) -> Tensor:

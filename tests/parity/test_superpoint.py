@@ -147,7 +147,7 @@ def test_the_strongest_are_those_of_transformers(photo, count):
 
 
 def assert_same_ranking(ours: Detection, theirs: Detection) -> None:
-    """The same keypoints in the same order; only neighbours of nearly equal score may change places."""
+    """The same keypoints in the same order; only neighbors of nearly equal score may change places."""
     torch.testing.assert_close(ours.scores, theirs.scores, atol=WITHIN, rtol=0)
     gaps = F.pad(-theirs.scores.diff(), [1, 1], value=torch.inf)
     movable = torch.minimum(gaps[:-1], gaps[1:]) < WITHIN

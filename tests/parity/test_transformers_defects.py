@@ -189,7 +189,7 @@ def test_3_the_pipeline_scales_x_by_the_height():
     assert pipeline(photos)[0]["keypoint_image_0"] == {"x": 200, "y": 500}
     model.keypoint_detector = OneKeypoint(relative=False)
     (match,) = KeypointMatchingPipeline(model, LightGlueImageProcessorFast())(photos)
-    # the left edge of pixel 320 is the middle; its centre is half a processed pixel further, less half an original one
+    # the left edge of pixel 320 is the middle; its center is half a processed pixel further, less half an original one
     expected = {"x": 500 + (1000 / 640 - 1) / 2, "y": 200 + (400 / 480 - 1) / 2}
     assert match["keypoint_image_0"] == pytest.approx(expected, abs=1e-3)
 
@@ -257,7 +257,7 @@ def test_6_coordinates_lose_their_fractions():
     (theirs,) = transformers.LightGlueImageProcessor().post_process_keypoint_matching(output, sizes)
     assert theirs["keypoints0"].tolist() == [[151, 115]]
     (ours,) = LightGlueImageProcessorFast().post_process_keypoint_matching(output, sizes)
-    # each processed pixel is 1.5 original ones: the centre of pixel 101 lies at 101.5 * 1.5 - 0.5
+    # each processed pixel is 1.5 original ones: the center of pixel 101 lies at 101.5 * 1.5 - 0.5
     assert ours["keypoints0"].tolist() == [[101.5 * 1.5 - 0.5, 77.5 * 1.5 - 0.5]]
 
 
@@ -351,7 +351,7 @@ def test_11_in_bfloat16_keypoints_fall_on_other_pixels():
 
 def test_12_a_mark_that_the_processor_moves_comes_back_to_its_place():
     photo = np.zeros((960, 1280), np.uint8)
-    photo[300:302, 200:202] = 255  # four pixels with their common corner at the centre (200.5, 300.5)
+    photo[300:302, 200:202] = 255  # four pixels with their common corner at the center (200.5, 300.5)
     processor = LightGlueImageProcessor()
     pixels = processor([photo[..., None].repeat(3, axis=2)] * 2, return_tensors="pt").pixel_values[0, 0, 0]
     y, x = divmod(int(pixels.argmax()), WIDTH)

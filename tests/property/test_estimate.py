@@ -78,13 +78,13 @@ def test_dlt_does_not_depend_on_the_order(seed: int, order):
 
 @given(
     focal=st.tuples(st.floats(1, 1e5), st.floats(1, 1e5)),
-    centre=st.tuples(st.floats(-0.5, 1599.5), st.floats(-0.5, 1199.5)),
+    center=st.tuples(st.floats(-0.5, 1599.5), st.floats(-0.5, 1199.5)),
     scale=st.floats(1e-3, 1e3),
 )
 def test_cameras_come_back_from_their_matrices(
-    focal: tuple[float, float], centre: tuple[float, float], scale: float
+    focal: tuple[float, float], center: tuple[float, float], scale: float
 ):
-    camera = Camera(model="PINHOLE", image_size=(1600, 1200), params=(*focal, *centre))
+    camera = Camera(model="PINHOLE", image_size=(1600, 1200), params=(*focal, *center))
     assert np.array_equal(Camera.from_intrinsics(camera.intrinsics, None).intrinsics, camera.intrinsics)
     again = Camera.from_intrinsics(scale * camera.intrinsics, None)
     assert again.intrinsics == pytest.approx(camera.intrinsics, rel=1e-9, abs=1e-9)

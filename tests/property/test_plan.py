@@ -89,15 +89,15 @@ def test_key_sets_are_sets(keys: list[str], others: list[str]):
 
 def test_memory_grows_by_bytes_a_pair():
     """A tenth of what benchmarks/planning.py measures: 100,000 photographs and 10 million pairs, in under 1 GiB."""
-    small, large = (simulated(photographs=2_000, neighbours=count) for count in (10, 510))
+    small, large = (simulated(photographs=2_000, neighbors=count) for count in (10, 510))
     assert large["pairs"] > 850_000
     assert large["planned"] == large["pairs"] - large["done"] == large["pairs"] // 2
     grown = (large["peak_mib"] - small["peak_mib"]) * 2**20
     assert grown < 64 * (large["pairs"] - small["pairs"])
 
 
-def simulated(*, photographs: int, neighbours: int) -> dict[str, float]:
+def simulated(*, photographs: int, neighbors: int) -> dict[str, float]:
     """Of a fresh process, whose memory is its own."""
-    sizes = ("--photographs", str(photographs), "--neighbours", str(neighbours))
+    sizes = ("--photographs", str(photographs), "--neighbors", str(neighbors))
     command = [sys.executable, str(BENCHMARK), "--measure", "list", *sizes]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)

@@ -15,11 +15,11 @@ from tiepoint.types import Features
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
-def numbered(size: tuple[int, int], *, grey: bool = False) -> Image:
+def numbered(size: tuple[int, int], *, gray: bool = False) -> Image:
     """Every pixel has a value of its own."""
     width, height = size
     values = torch.arange(width * height, dtype=torch.float32).reshape(1, height, width) / 4096
-    return Image(pixels=values.expand(3, -1, -1) if grey else values.repeat(3, 1, 1))
+    return Image(pixels=values.expand(3, -1, -1) if gray else values.repeat(3, 1, 1))
 
 
 def every_pixel(size: tuple[int, int]) -> Tensor:
@@ -33,9 +33,9 @@ def values_at(image: Image, keypoints: Tensor) -> Tensor:
     return image.pixels[0, y, x]
 
 
-@given(size=SIZES, turn=st.sampled_from(ROTATIONS), grey=st.booleans())
-def test_every_pixel_comes_back_to_where_it_was(size: tuple[int, int], turn: int, grey: bool) -> None:
-    upright = numbered(size, grey=grey)
+@given(size=SIZES, turn=st.sampled_from(ROTATIONS), gray=st.booleans())
+def test_every_pixel_comes_back_to_where_it_was(size: tuple[int, int], turn: int, gray: bool) -> None:
+    upright = numbered(size, gray=gray)
     turned = rotate_image(upright, turn)
     places = every_pixel(turned.image_size)
     back = turn_back(places, turn, size)

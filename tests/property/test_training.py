@@ -1,4 +1,4 @@
-"""Whatever the keypoints: labels are consistent, and neither order nor padding nor the side changes what is learnt."""
+"""Whatever the keypoints: labels are consistent, and neither order nor padding nor the side changes what is learned."""
 
 import numpy as np
 import torch

@@ -104,7 +104,7 @@ def test_hand_marked_points_of_one_motion_fit_one_fundamental_matrix(shared_data
 
 
 def test_the_temple_ring_agrees_with_its_photographs(shared_data: Path) -> None:
-    """SIFT matches of neighbours on the ring lie near the epipolar lines of the true pose."""
+    """SIFT matches of neighbors on the ring lie near the epipolar lines of the true pose."""
     import cv2
 
     pairs = read_dataset("pairs-jsonl", f"{shared_data}#templeRing47").pairs

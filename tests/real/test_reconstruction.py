@@ -103,10 +103,10 @@ def test_the_text_gives_the_model_of_the_database(
     write_database(export_as(collection, "colmap-text"), photos, database)
     theirs, ours = model_of(database, photos, tmp_path / "model"), read_model(collection)
     names = [photograph.name for photograph in collection.photographs]
-    centres = [
+    centers = [
         np.array([m.find_image_with_name(n).projection_center() for n in names]) for m in (theirs, ours)
     ]
-    assert errors_of(*centres).max() < 0.005
+    assert errors_of(*centers).max() < 0.005
     assert theirs.num_points3D() == pytest.approx(ours.num_points3D(), rel=0.02)
 
 

@@ -39,7 +39,7 @@ SHIFT = (7, 4)  # (x, y) px from image 0 to image 1
 
 
 class BrightDots(nn.Module):
-    """Finds white pixels, and describes them by the column of colours below."""
+    """Finds white pixels, and describes them by the column of colors below."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class BrightDots(nn.Module):
 
 
 def dots(shift: tuple[int, int] = (0, 0)) -> np.ndarray:
-    """Eight white dots on black, each with two coloured pixels below it."""
+    """Eight white dots on black, each with two colored pixels below it."""
     random = np.random.default_rng(0)
     image = np.zeros((60, 80, 3), np.uint8)
     for k in range(8):
@@ -459,11 +459,11 @@ class TestLoad:
     @pytest.mark.parametrize("name", FREE)
     def test_an_image_that_shows_nothing_has_no_keypoints(self, name: str) -> None:
         matcher = load(name, resize=64)
-        one, black, grey = (
+        one, black, gray = (
             np.full(shape, value, np.uint8)
             for shape, value in (((1, 1), 9), ((48, 64, 3), 0), ((33, 17), 130))
         )
-        for images in ((one, black), (black, grey)):
+        for images in ((one, black), (black, gray)):
             result = matcher.match(*images)
             assert (len(result.features0), len(result.features1), len(result), result.layers_run) == (
                 0,

@@ -181,7 +181,7 @@ class TestDraw:
         with pytest.raises(InvalidInput, match=r"image 1 is 40 x 30 px, but 50 x 20 was matched"):
             result.draw(images[0], images[0])
 
-    def test_lines_have_the_colour_of_their_score(self, result: MatchResult, images) -> None:
+    def test_lines_have_the_color_of_their_score(self, result: MatchResult, images) -> None:
         weak, strong = (
             np.asarray(replace(result, scores=np.full(3, score, np.float32)).draw(*images), dtype=int)
             for score in (0.0, 1.0)

@@ -82,7 +82,7 @@ def _print_summary(found: "Localization", *, to_stderr: bool) -> None:
     x, y, z = found.position
     typer.echo(f"position: ({x:.3f}, {y:.3f}, {z:.3f}) in the model's frame and scale", err=to_stderr)
     typer.echo(
-        f"{found.num_inliers} of {len(found.points)} points fit; most are shared with {found.neighbour}; "
+        f"{found.num_inliers} of {len(found.points)} points fit; most are shared with {found.neighbor}; "
         f"focal length: {found.camera_params[0]:.0f} px ({found.focal_source})",
         err=to_stderr,
     )

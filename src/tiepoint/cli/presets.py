@@ -8,7 +8,7 @@ import typer
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the presets: extractor, matcher, licence of their weights, and what each is for."""
+    """List the presets: extractor, matcher, license of their weights, and what each is for."""
     from tiepoint.presets import PRESETS
     from tiepoint.weights import WEIGHTS
 
@@ -16,7 +16,7 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         {
             "name": name,
             **asdict(preset),
-            "licence": " + ".join(dict.fromkeys(WEIGHTS[weights].licence for weights in preset.weights)),
+            "license": " + ".join(dict.fromkeys(WEIGHTS[weights].license for weights in preset.weights)),
         }
         for name, preset in PRESETS.items()
     ]
@@ -26,6 +26,6 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     from tiepoint.cli.tables import print_table
 
     print_table(
-        ("preset", "licence of the weights", "what for"),
-        [(r["name"], r["licence"], r["about"]) for r in rows],
+        ("preset", "license of the weights", "what for"),
+        [(r["name"], r["license"], r["about"]) for r in rows],
     )

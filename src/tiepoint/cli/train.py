@@ -32,7 +32,7 @@ InitOption = Annotated[
 ]
 TeacherOption = Annotated[
     str | None,
-    typer.Option(metavar="official|FILE", help="Whose assignments are learnt; by default the recipe's."),
+    typer.Option(metavar="official|FILE", help="Whose assignments are learned; by default the recipe's."),
 ]
 
 

@@ -21,16 +21,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 
 @app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
-    """Show every set of weights, its licence, and where it lies on this machine."""
+    """Show every set of weights, its license, and where it lies on this machine."""
     records = [_record(row) for row in WEIGHTS.values()]
     if as_json:
         _print_json(records)
         return
     cells = [
-        [r["name"], r["licence"], "yes" if r["commercial"] else "no", r["shape"], r["place"] or "-"]
+        [r["name"], r["license"], "yes" if r["commercial"] else "no", r["shape"], r["place"] or "-"]
         for r in records
     ]
-    print_table(["name", "licence", "commercial", "shape", "lies in"], cells)
+    print_table(["name", "license", "commercial", "shape", "lies in"], cells)
 
 
 @app.command()

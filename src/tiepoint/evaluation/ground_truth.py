@@ -1,7 +1,7 @@
 """What an evaluation is about: pairs of images, and what is true of them.
 
 Coordinates are pixels (x, y) of the upright image, turned by `quarter_turns` where a data set asks for it; the
-centre of the top-left pixel is (0, 0). Where authors published another convention, they lie half a pixel off,
+center of the top-left pixel is (0, 0). Where authors published another convention, they lie half a pixel off,
 which is within the accuracy of every set that is read here.
 """
 
@@ -34,7 +34,7 @@ class PoseTruth:
         camera0: of image 0.
         camera1: of image 1.
         cam1_from_cam0: [R | t], X1 = R X0 + t; x to the right, y down, z into the scene. The length of t has a
-            meaning only where the data set gives metres.
+            meaning only where the data set gives meters.
     """
 
     camera0: Camera

@@ -27,7 +27,7 @@ MaskSource: TypeAlias = str | os.PathLike | PIL.Image.Image | np.ndarray | Tenso
 """A file, pixels (not zero = allowed), or a list of polygons (inside = allowed)."""
 
 LOSSY = (".jpg", ".jpeg")
-MID_GREY = 0.5  # from here on a pixel of a JPEG is allowed: its black is seldom quite black
+MID_GRAY = 0.5  # from here on a pixel of a JPEG is allowed: its black is seldom quite black
 
 
 def read_mask(source: MaskSource, image: Image, name: str = "mask") -> Bool[Tensor, "h w"]:
@@ -35,7 +35,7 @@ def read_mask(source: MaskSource, image: Image, name: str = "mask") -> Bool[Tens
 
     Args:
         source: path or URL of an image, or PIL image: allowed is what is not black (in a JPEG: what is brighter than
-            mid-grey), after its own EXIF orientation; path of a .json file that holds polygons; array or tensor
+            mid-gray), after its own EXIF orientation; path of a .json file that holds polygons; array or tensor
             (height, width): allowed is what is not zero; or polygons [[(x, y), …], …] in px: allowed is what lies
             inside of any.
         image: which it is for; the mask has its upright size.
@@ -128,7 +128,7 @@ def _from_picture(source: str | os.PathLike | PIL.Image.Image) -> Tensor:
     brightest = pixels.amax(dim=0)
     if not _is_lossy(source):
         return brightest > 0
-    return brightest > MID_GREY * (255 if pixels.dtype == torch.uint8 else 1)
+    return brightest > MID_GRAY * (255 if pixels.dtype == torch.uint8 else 1)
 
 
 def _is_lossy(source: str | os.PathLike | PIL.Image.Image) -> bool:

@@ -12,10 +12,10 @@ from tiepoint.errors import InvalidInput
 
 
 def fill_polygons(polygons: Sequence, image_size: tuple[int, int], name: str) -> Bool[Tensor, "h w"]:
-    """Mark the pixels whose centres lie inside of any polygon; they may reach beyond the image.
+    """Mark the pixels whose centers lie inside of any polygon; they may reach beyond the image.
 
     Args:
-        polygons: each a list of at least three corners (x, y) in px; the centre of the top-left pixel is (0, 0).
+        polygons: each a list of at least three corners (x, y) in px; the center of the top-left pixel is (0, 0).
             Where a polygon crosses itself, inside is what an odd number of its edges encloses.
         image_size: (width, height) in px.
         name: what error messages call them.

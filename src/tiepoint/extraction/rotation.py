@@ -1,6 +1,6 @@
 """Quarter turns of an image, its mask and its keypoints: pixels change places, none changes its value.
 
-Degrees are counter-clockwise, as the image is looked at: 0, 90, 180 or 270. A pixel's centre goes to a pixel's centre,
+Degrees are counter-clockwise, as the image is looked at: 0, 90, 180 or 270. A pixel's center goes to a pixel's center,
 so turning keypoints back is exact wherever the subtraction of two numbers is (whole and half pixels always).
 """
 
@@ -19,9 +19,9 @@ ROTATIONS = (0, 90, 180, 270)
 
 
 def rotate_image(image: Image, degrees: int) -> Image:
-    """The image turned counter-clockwise; grey images stay one channel in memory."""
-    grey = image.pixels.stride(0) == 0
-    pixels = torch.rot90(image.pixels[:1] if grey else image.pixels, degrees // 90, (1, 2))
+    """The image turned counter-clockwise; gray images stay one channel in memory."""
+    gray = image.pixels.stride(0) == 0
+    pixels = torch.rot90(image.pixels[:1] if gray else image.pixels, degrees // 90, (1, 2))
     return replace(image, pixels=pixels.expand(3, -1, -1))
 
 

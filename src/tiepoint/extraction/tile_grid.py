@@ -13,7 +13,7 @@ Tiling = int | Literal["auto"] | None
 MEMORY_BYTES = 2 << 30
 """What a network may take for one image, or for one tile, with tile="auto"."""
 OVERLAP = 128
-"""Px that a tile shows of its neighbours: what lies further away changes scores and descriptors hardly at all."""
+"""Px that a tile shows of its neighbors: what lies further away changes scores and descriptors hardly at all."""
 SMALLEST_TILE = 512
 """In px; smaller tiles would be mostly overlap."""
 
@@ -101,7 +101,7 @@ def check_tile(tile: Any) -> Tiling:
         return int(tile)
     raise InvalidInput(
         f"tile must be 'auto', None, or a side of {SMALLEST_TILE} px or more, but is {tile!r}; "
-        f"each tile shows {OVERLAP} px of its neighbours"
+        f"each tile shows {OVERLAP} px of its neighbors"
     )
 
 

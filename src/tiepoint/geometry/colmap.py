@@ -22,7 +22,7 @@ CAMERA_MODEL = "SIMPLE_RADIAL"
 """COLMAP's own choice for photographs of which little is known: one focal length, one coefficient of distortion."""
 
 HALF_PIXEL = 0.5
-"""From the centre of the top-left pixel to its corner, where COLMAP's (0, 0) is."""
+"""From the center of the top-left pixel to its corner, where COLMAP's (0, 0) is."""
 
 
 class Turn(NamedTuple):
@@ -71,7 +71,7 @@ def to_raster(
         exif_orientation: 1 to 8.
 
     Returns:
-        (x, y) in px of the file's raster; the centre of its top-left pixel is still (0, 0).
+        (x, y) in px of the file's raster; the center of its top-left pixel is still (0, 0).
     """
     turn = TURNS[exif_orientation]
     turned = points[:, ::-1] if turn.swapped else points

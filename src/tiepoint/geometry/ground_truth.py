@@ -18,7 +18,7 @@ def ground_truth_matches(
     *,
     max_error_px: float = 3.0,
 ) -> Int[np.ndarray, "k 2"]:
-    """The keypoints that show the same physical point: mutual nearest neighbours under the true homography.
+    """The keypoints that show the same physical point: mutual nearest neighbors under the true homography.
 
     Args:
         keypoints0: (x, y) in px.
@@ -28,7 +28,7 @@ def ground_truth_matches(
 
     Returns:
         Index pairs (into keypoints0, into keypoints1), by rising index of image 0. Of several nearest
-        neighbours at one distance, the one with the lowest index counts.
+        neighbors at one distance, the one with the lowest index counts.
 
     Source: LightGlue (arXiv 2306.13643), section 4 (ground truth from homographies, 3 px).
     """

@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 GUESSED_FOCAL = 1.2
 """Focal length as a multiple of the image's longer side, where nothing is known: COLMAP's default, 45 degrees wide."""
 
-MAX_OFF_CENTRE = 0.2
-"""How far from the centre a principal point may lie, as a share of the side."""
+MAX_OFF_CENTER = 0.2
+"""How far from the center a principal point may lie, as a share of the side."""
 
 MAX_RESCALED = 0.1
-"""By how much both sides of the image that a principal point is the centre of may differ from the given size."""
+"""By how much both sides of the image that a principal point is the center of may differ from the given size."""
 
 
 def camera_for(
@@ -57,7 +57,7 @@ def camera_from_matrix(
 
     Raises:
         InvalidInput: the principal point says that the matrix belongs to an image of another size. Pass a `Camera`
-            where it really is far from the centre.
+            where it really is far from the center.
     """
     if not isinstance(intrinsics, np.ndarray):
         raise InvalidInput(
@@ -65,12 +65,12 @@ def camera_from_matrix(
         )
     point = Camera.from_intrinsics(intrinsics, None).principal_point
     if image_size is not None:
-        _check_centre(point, image_size, name)
+        _check_center(point, image_size, name)
     return Camera.from_intrinsics(intrinsics, image_size)
 
 
 def exif_camera(path: str | os.PathLike[str], image_size: tuple[int, int]) -> Camera | None:
-    """A camera with the focal length of the photograph's EXIF data, and the principal point in the centre.
+    """A camera with the focal length of the photograph's EXIF data, and the principal point in the center.
 
     Args:
         path: the photograph.
@@ -80,13 +80,13 @@ def exif_camera(path: str | os.PathLike[str], image_size: tuple[int, int]) -> Ca
         None where the file says nothing of it.
     """
     focal = read_focal_length_px(path, image_size)
-    return None if focal is None else _centred(focal, image_size, "exif")
+    return None if focal is None else _centerd(focal, image_size, "exif")
 
 
 def guess_camera(image_size: tuple[int, int]) -> Camera:
     """A camera where nothing is known: 1.2 times the longer side, as COLMAP guesses; its source is "guess"."""
     logger.info("focal length guessed for an image of %d x %d px", *image_size)
-    return _centred(GUESSED_FOCAL * max(image_size), image_size, "guess")
+    return _centerd(GUESSED_FOCAL * max(image_size), image_size, "guess")
 
 
 def parse_intrinsics(text: str, image_size: tuple[int, int] | None) -> Camera:
@@ -94,7 +94,7 @@ def parse_intrinsics(text: str, image_size: tuple[int, int] | None) -> Camera:
 
     Args:
         text: "f,cx,cy" or "fx,fy,cx,cy" in px, or the path of a text file with those numbers or a 3x3 matrix,
-            separated by spaces, commas or lines; the centre of the top-left pixel is (0, 0).
+            separated by spaces, commas or lines; the center of the top-left pixel is (0, 0).
         image_size: (width, height) in px of the image that they belong to; None: not checked.
 
     Raises:
@@ -136,7 +136,7 @@ def _numbers(text: str) -> list[float] | None:
         return None
 
 
-def _centred(focal: float, image_size: tuple[int, int], source: CameraSource) -> Camera:
+def _centerd(focal: float, image_size: tuple[int, int], source: CameraSource) -> Camera:
     width, height = image_size
     return Camera(
         model="SIMPLE_PINHOLE",
@@ -156,8 +156,8 @@ def _check_image_size(camera: Camera, image_size: tuple[int, int] | None, name: 
     )
 
 
-def _check_centre(point: tuple[float, float], image_size: tuple[int, int], name: str) -> None:
-    if _is_plausible_centre(point, image_size):
+def _check_center(point: tuple[float, float], image_size: tuple[int, int], name: str) -> None:
+    if _is_plausible_center(point, image_size):
         return
     raise InvalidInput(
         f"{name} seems to be of an image of about {2 * point[0] + 1:.0f} x {2 * point[1] + 1:.0f} px, by its "
@@ -166,15 +166,15 @@ def _check_centre(point: tuple[float, float], image_size: tuple[int, int], name:
     )
 
 
-def _is_plausible_centre(point: tuple[float, float], image_size: tuple[int, int]) -> bool:
+def _is_plausible_center(point: tuple[float, float], image_size: tuple[int, int]) -> bool:
     """Whether a principal point belongs to an image of this size, and not to a larger, a smaller or a turned one."""
-    sides = [2 * value + 1 for value in point]  # of the image that the point is the centre of
+    sides = [2 * value + 1 for value in point]  # of the image that the point is the center of
     scale_x, scale_y = (side / given for side, given in zip(sides, image_size, strict=True))
     if _are_near_one(scale_x, scale_y):
         return True
     rescaled = abs(scale_x / scale_y - 1) < MAX_RESCALED / 2
     turned = _are_near_one(*(side / given for side, given in zip(sides, reversed(image_size), strict=True)))
-    far_off = max(abs(scale_x - 1), abs(scale_y - 1)) > 2 * MAX_OFF_CENTRE
+    far_off = max(abs(scale_x - 1), abs(scale_y - 1)) > 2 * MAX_OFF_CENTER
     return not (rescaled or turned or far_off)
 
 

@@ -276,7 +276,7 @@ def auc(
 
 
 def _area(ordered: Float[np.ndarray, "*batch n"], limit: float) -> Float[np.ndarray, "*batch"]:
-    """Sum of strips between neighbouring errors, each cut at `limit`; strips that reach it are rectangles."""
+    """Sum of strips between neighboring errors, each cut at `limit`; strips that reach it are rectangles."""
     count = ordered.shape[-1]
     recall = np.arange(count + 1) / count
     widths = np.diff(np.minimum(ordered, limit), axis=-1, prepend=0.0)

@@ -31,7 +31,7 @@ class SuperPointConfig(ModelConfig):
         descriptor_decoder_dim: columns of the descriptors.
         keypoint_threshold: only keypoints that score more than this.
         max_keypoints: the strongest so many; -1: all.
-        nms_radius: of the suppression of weaker neighbours, in px.
+        nms_radius: of the suppression of weaker neighbors, in px.
         border_removal_distance: no keypoints nearer to the border than this, in px.
         initializer_range: standard deviation of random weights.
         strict_border: whether the border is removed on all four sides; False leaves the right and the lower one

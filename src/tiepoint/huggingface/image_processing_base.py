@@ -20,7 +20,7 @@ from tiepoint.huggingface.visualization import draw_keypoint_matching
 from tiepoint.image import Image
 from tiepoint.presets import PRESETS
 
-GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+GRAY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 """Of red, green and blue (ITU-R BT.601, rounded as in transformers and torchvision)."""
 
 BILINEAR = int(PIL.Image.Resampling.BILINEAR)
@@ -40,7 +40,7 @@ class BaseLightGlueImageProcessor(Settings):
         do_rescale: whether 8-bit values are multiplied by `rescale_factor`; images of floating point count as
             8-bit ones divided by 255.
         rescale_factor: see there.
-        do_grayscale: whether coloured images become grey, as three equal channels.
+        do_grayscale: whether colored images become gray, as three equal channels.
 
     Raises:
         InvalidInput: a value of another type.
@@ -77,7 +77,7 @@ class BaseLightGlueImageProcessor(Settings):
         input_data_format: str | None = None,
         **settings: Any,
     ) -> BatchFeature:
-        """Resize, rescale, make grey, and stack.
+        """Resize, rescale, make gray, and stack.
 
         Args:
             images: a pair, or a list of pairs, of PIL images, arrays or tensors (h, w, c) or (c, h, w), paths or
@@ -104,7 +104,7 @@ class BaseLightGlueImageProcessor(Settings):
         if processor.do_rescale:
             stacked *= processor._factors(resized).to(stacked.device)
         if processor.do_grayscale:
-            make_grey_(stacked)
+            make_gray_(stacked)
         features = {"pixel_values": stacked.unflatten(0, (-1, 2)).to(device)}
         if image_sizes is not None:
             features["image_sizes"] = image_sizes.unflatten(0, (-1, 2)).to(device)
@@ -190,12 +190,12 @@ def stack_padded(images: Sequence[Tensor]) -> tuple[Float[Tensor, "n 3 h w"], In
     return stack, None if bool((sizes == sizes[0]).all()) else sizes
 
 
-def make_grey_(images: Float[Tensor, "n 3 h w"]) -> None:
-    """Make coloured images grey, as three equal channels, in place.
+def make_gray_(images: Float[Tensor, "n 3 h w"]) -> None:
+    """Make colored images gray, as three equal channels, in place.
 
-    Images that are grey stay as they are, since the weights add up to 0.9999.
+    Images that are gray stay as they are, since the weights add up to 0.9999.
     """
-    weight_r, weight_g, weight_b = GREY_WEIGHTS
+    weight_r, weight_g, weight_b = GRAY_WEIGHTS
     for image in images:
         red, green, blue = image
         if not (torch.equal(red, green) and torch.equal(green, blue)):
@@ -203,5 +203,5 @@ def make_grey_(images: Float[Tensor, "n 3 h w"]) -> None:
 
 
 def _preset_settings(name: str) -> dict[str, Any]:
-    """Presets see images as `tiepoint.load` does; of the detectors only SuperPoint wants grey ones."""
+    """Presets see images as `tiepoint.load` does; of the detectors only SuperPoint wants gray ones."""
     return {"size": {"longest_edge": 1024}, "do_grayscale": PRESETS[name].extractor.startswith("superpoint")}

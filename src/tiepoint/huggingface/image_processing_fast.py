@@ -29,12 +29,12 @@ class LightGlueImageProcessorFast(BaseLightGlueImageProcessor):
         """
         if image.image_size == image_size:
             return image.pixels.to(device)
-        channels = image.pixels[:1] if _is_grey(image) else image.pixels
+        channels = image.pixels[:1] if _is_gray(image) else image.pixels
         resized = _interpolate(channels.to(device)[None], image_size, _mode(self.resample))
         return resized[0].expand(3, -1, -1)
 
 
-def _is_grey(image: Image) -> bool:
+def _is_gray(image: Image) -> bool:
     return image.pixels.stride(0) == 0  # its three channels share one memory
 
 

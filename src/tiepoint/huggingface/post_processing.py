@@ -17,7 +17,7 @@ class KeypointMatches(TypedDict):
     """The matches of one pair, on the device of the output.
 
     Keys:
-        keypoints0: (x, y) in px of the original image 0; the centre of its top-left pixel is (0, 0).
+        keypoints0: (x, y) in px of the original image 0; the center of its top-left pixel is (0, 0).
         keypoints1: their partners in image 1.
         matching_scores: confidence of each match.
     """

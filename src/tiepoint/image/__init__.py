@@ -6,7 +6,7 @@
     file       files, URLs and PIL images, and all that can be wrong with them
     pixels     rasters of any kind -> (3, h, w)
 
-Keypoints are pixels (x, y) of the upright image; the centre of the top-left pixel is (0, 0).
+Keypoints are pixels (x, y) of the upright image; the center of the top-left pixel is (0, 0).
 """
 
 from tiepoint.image.image import Image

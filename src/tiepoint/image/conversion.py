@@ -18,14 +18,14 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 
 NUMPY_DTYPES = ("bool", "uint8", "uint16", "float16", "float32", "float64")
 CHANNELS = (1, 3, 4)
-"""Grey, RGB, and RGB with an alpha that is dropped."""
+"""Gray, RGB, and RGB with an alpha that is dropped."""
 
 LAYOUTS = {0: "(channels, height, width)", 2: "(height, width, channels)"}
 REORDERINGS = {0: "tensor.permute(2, 0, 1)", 2: "array.transpose(1, 2, 0)"}
 """By the axis of the channels: 0 in tensors, 2 in NumPy arrays."""
 
-DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-"""Pillow's modes of more than 8 bits; all of them are grey."""
+DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+"""Pillow's modes of more than 8 bits; all of them are gray."""
 
 STEPS_TO_RGB = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA"}
 """Modes from which Pillow's direct way to RGB fails or warns of lost transparency."""
@@ -42,10 +42,10 @@ def pixels_from_pillow(image: PIL.Image.Image, name: str) -> Pixels:
         name: what error messages call it.
 
     Raises:
-        InvalidInput: 32-bit grey whose values are neither 16-bit whole numbers nor in [0, 1].
+        InvalidInput: 32-bit gray whose values are neither 16-bit whole numbers nor in [0, 1].
     """
-    if image.mode in DEEP_GREY:
-        return pixels_from_numpy(_deep_grey(image, name), name)
+    if image.mode in DEEP_GRAY:
+        return pixels_from_numpy(_deep_gray(image, name), name)
     if image.mode in ("1", "L"):
         return _three_channels(torch.from_numpy(_copy_rows(_converted(image, "L")))[None])
     image = _converted(image, STEPS_TO_RGB.get(image.mode, "RGB"))
@@ -92,7 +92,7 @@ def _copy_rows(image: PIL.Image.Image) -> np.ndarray:
     return array
 
 
-def _deep_grey(image: PIL.Image.Image, name: str) -> np.ndarray:
+def _deep_gray(image: PIL.Image.Image, name: str) -> np.ndarray:
     array = np.asarray(image)
     if image.mode != "I":
         return array
@@ -125,7 +125,7 @@ def _layout_fix(shape: tuple[int, ...], channel_axis: int) -> str:
         return "pass the images of a batch one at a time"
     if len(shape) == 3 and shape[2 - channel_axis] in CHANNELS:
         return f"reorder its axes with {REORDERINGS[channel_axis]}"
-    return "pass one grey, RGB or RGBA image"
+    return "pass one gray, RGB or RGBA image"
 
 
 def _to_pixels(channels: Tensor, name: str) -> Pixels:
@@ -154,14 +154,14 @@ def _unit_range(values: Tensor, name: str) -> Tensor:
 
 def _range_fix(low: float, high: float) -> str:
     if low < -OVERSHOOT:
-        return "undo its normalisation, or scale it to [0, 1]"
+        return "undo its normalization, or scale it to [0, 1]"
     if high <= 65535:
         return f"divide by {255 if high <= 255 else 65535}"
     return "scale it to [0, 1]"
 
 
 def _three_channels(channels: Tensor) -> Tensor:
-    return channels.expand(3, -1, -1)  # a grey image takes no memory for the other two
+    return channels.expand(3, -1, -1)  # a gray image takes no memory for the other two
 
 
 def _wrong_dtype(value: np.ndarray | Tensor, name: str, fix: str) -> InvalidInput:

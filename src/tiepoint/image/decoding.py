@@ -49,7 +49,7 @@ LOOKALIKES = (
 
 PIECE = 1 << 16  # bytes asked of a socket at a time
 SLOWEST = 10_000  # bytes per second; a download slower than this runs into the time-out
-NAMES_COMPARED = 2_000  # a missing file's neighbours that are looked at for a similar name
+NAMES_COMPARED = 2_000  # a missing file's neighbors that are looked at for a similar name
 
 
 class Decoded(NamedTuple):

@@ -18,7 +18,7 @@ FILM_DIAGONAL_MM = 43.27
 """Of the 36 mm x 24 mm frame that 35 mm equivalents compare with, as CIPA DCG-001 rounds it."""
 
 UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-"""FocalPlaneResolutionUnit: inch, and centimetre; 4 and 5 aren't EXIF's, but some cameras write them."""
+"""FocalPlaneResolutionUnit: inch, and centimeter; 4 and 5 aren't EXIF's, but some cameras write them."""
 
 MAX_ASPECT_CHANGE = 0.02
 """Photographs that were cropped since they were taken have another aspect, and the sensor's pitch is of no use."""
@@ -34,7 +34,7 @@ class GPSPosition(NamedTuple):
 def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, int]) -> float | None:
     """The focal length in px of the upright image, from the file's EXIF data; pixels are taken to be square.
 
-    The 35 mm equivalent comes first, as in COLMAP, although it is rounded to whole millimetres; then the focal
+    The 35 mm equivalent comes first, as in COLMAP, although it is rounded to whole millimeters; then the focal
     length with the sensor's pixel pitch. Neither is a calibration: errors of 1 to 5 % are usual.
 
     Args:

@@ -16,7 +16,7 @@ class Image:
     """An upright RGB image.
 
     Attributes:
-        pixels: uint8, or float32 in [0, 1] where the source has more than 8 bits. The three channels of a grey
+        pixels: uint8, or float32 in [0, 1] where the source has more than 8 bits. The three channels of a gray
             image may share one memory, and pixels given as an array may share the array's.
         source: path or URL that the image was read from.
         exif_orientation: 1 to 8 as found in the file, already applied to the pixels.

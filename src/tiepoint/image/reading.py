@@ -26,10 +26,10 @@ def read_image(
     """Read an image from a file, a URL, or pixels in memory.
 
     Files and URLs may be JPEG, PNG, TIFF, WebP, BMP, PPM, GIF (first frame), JPEG 2000 or, from Pillow 11.3 on,
-    AVIF, in grey, palette, RGB, CMYK, YCbCr or LAB. EXIF orientation is applied, to PIL images too; alpha is
-    dropped, colour profiles are ignored. 16-bit grey keeps its precision; 16-bit *colour* files come down to
+    AVIF, in gray, palette, RGB, CMYK, YCbCr or LAB. EXIF orientation is applied, to PIL images too; alpha is
+    dropped, color profiles are ignored. 16-bit gray keeps its precision; 16-bit *color* files come down to
     8 bits, since Pillow has no mode for them: read those with another library and pass the array. 32-bit whole
-    numbers are taken as 16-bit grey and must fit; floating-point grey must lie in [0, 1].
+    numbers are taken as 16-bit gray and must fit; floating-point gray must lie in [0, 1].
 
     Args:
         source: path ("~" is expanded), http or https URL, PIL image, NumPy array (h, w) or (h, w, c), or tensor

@@ -20,7 +20,7 @@ PIXELS_AT_A_TIME = 1 << 22  # turned to floating point while an image is resized
 class ImageTransform:
     """A resize from one image size to another: the only place where pixels and coordinates are scaled.
 
-    The centre of the top-left pixel is (0, 0), so x' = (x + 0.5) s - 0.5, with s = resized / original
+    The center of the top-left pixel is (0, 0), so x' = (x + 0.5) s - 0.5, with s = resized / original
     side of each axis: sizes are whole numbers, so the two scales differ a little.
 
     Attributes:
@@ -81,8 +81,8 @@ class ImageTransform:
                 f"this transform is for images of {self.original_size} px (width, height), but got one of "
                 f"{image.image_size}; make one with ImageTransform.fit(image.image_size, resize)"
             )
-        grey = image.pixels.stride(0) == 0
-        resized = _resize(image.pixels[:1] if grey else image.pixels, self.resized_size)
+        gray = image.pixels.stride(0) == 0
+        resized = _resize(image.pixels[:1] if gray else image.pixels, self.resized_size)
         if image.pixels.dtype == torch.uint8:
             resized /= 255
         return resized.clamp_(0, 1).expand(3, -1, -1).contiguous()

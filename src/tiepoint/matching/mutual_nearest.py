@@ -1,4 +1,4 @@
-"""Mutual nearest neighbours: the baseline without weights."""
+"""Mutual nearest neighbors: the baseline without weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -41,7 +41,7 @@ RADIUS = 2
 KEYPOINTS_AT_ONCE = 512
 """Described together: bounds the memory when all keypoints of an image are asked for."""
 EPSILON = 1e-5
-"""Added to the variance in instance normalisation."""
+"""Added to the variance in instance normalization."""
 STRIP_HALO = 2
 """Rows of the lower map that a row depends on: one for upsampling, one for two rows of a 5x5 convolution."""
 
@@ -172,8 +172,8 @@ class DescriptorMap:
 
     Args:
         block: the last of the network; all but the last channel of its convolution make the descriptor.
-        below: what it takes from below, normalised, of the padded image at 1/2.
-        beside: what it takes from the way down, normalised, of the padded image at full size.
+        below: what it takes from below, normalized, of the padded image at 1/2.
+        beside: what it takes from the way down, normalized, of the padded image at full size.
         width: of the image, in px.
     """
 
@@ -257,7 +257,7 @@ class GatedConv(nn.Sequential):
         )
 
     def without_norm(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        """PReLU and convolution of maps that are normalised already."""
+        """PReLU and convolution of maps that are normalized already."""
         return self[3](self[1](maps))
 
     def gate(self, values: Float[Tensor, "b c *_"]) -> Float[Tensor, "b c *_"]:
@@ -278,7 +278,7 @@ class GatedConv(nn.Sequential):
 class UpBlock(nn.Module):
     """Upsample what comes from below, put it beside the map of the way down, and convolve both.
 
-    Instance norm sees the whole of both maps and upsampling is linear, so the maps are normalised first, the
+    Instance norm sees the whole of both maps and upsampling is linear, so the maps are normalized first, the
     lower one at its own size (`normalize`); the rest runs in strips.
     """
 
@@ -301,7 +301,7 @@ class UpBlock(nn.Module):
     def last_channel(
         self, below: Float[Tensor, "b c h w"], beside: Float[Tensor, "b d H W"]
     ) -> Float[Tensor, "b 1 H W"]:
-        """The last channel alone of what `forward` makes of normalised maps."""
+        """The last channel alone of what `forward` makes of normalized maps."""
         return in_strips(self._last_channel, below, beside, halo=STRIP_HALO)
 
     def _last_channel(self, below: Tensor, beside: Tensor) -> Tensor:
@@ -323,17 +323,17 @@ class InstanceNorm(nn.Module):
 
 def _standardize(maps: Float[Tensor, "b c h w"], *, upsampled: bool = False) -> Float[Tensor, "b c h w"]:
     """Mean 0 and variance 1 of each channel, or the variance 1 that it will have when upsampled by 2."""
-    centred = maps - maps.mean(dim=(2, 3), keepdim=True)
-    partners = _neighbourhood(centred) if upsampled else centred
-    variance = (centred * partners).mean(dim=(2, 3), keepdim=True)
-    return centred * (variance + EPSILON).rsqrt()
+    centerd = maps - maps.mean(dim=(2, 3), keepdim=True)
+    partners = _neighborhood(centerd) if upsampled else centerd
+    variance = (centerd * partners).mean(dim=(2, 3), keepdim=True)
+    return centerd * (variance + EPSILON).rsqrt()
 
 
-def _neighbourhood(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+def _neighborhood(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     """The blur for which mean(maps * blur) is the mean square of the maps upsampled by 2.
 
-    Along one axis neighbours a, b become 3/4 a + 1/4 b and 1/4 a + 3/4 b, and the border is repeated. The mean
-    stays what it was; in the sum of squares each pixel meets itself and its two neighbours, 10 : 3 : 3.
+    Along one axis neighbors a, b become 3/4 a + 1/4 b and 1/4 a + 3/4 b, and the border is repeated. The mean
+    stays what it was; in the sum of squares each pixel meets itself and its two neighbors, 10 : 3 : 3.
     """
     channels = maps.shape[1]
     line = maps.new_tensor([3.0, 10.0, 3.0]) / 16

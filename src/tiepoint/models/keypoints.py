@@ -1,6 +1,6 @@
 """What the detectors share: suppression, choice and refinement of keypoints on a score map, bilinear sampling.
 
-A score map is (h, w). A pixel is named by its raster index y * w + x; a position is (x, y) in px, the centre of
+A score map is (h, w). A pixel is named by its raster index y * w + x; a position is (x, y) in px, the center of
 the top-left pixel = (0, 0). Nothing here has parameters.
 """
 
@@ -21,7 +21,7 @@ class Detection(NamedTuple):
     """The keypoints of one image.
 
     Attributes:
-        keypoints: (x, y) in px of the image that the network saw; the centre of its top-left pixel is (0, 0).
+        keypoints: (x, y) in px of the image that the network saw; the center of its top-left pixel is (0, 0).
         scores: higher is better. The order is that of the scores at the whole pixel, falling; where a detector
             refines positions, these are the scores at the refined ones, which fall up to small swaps.
         descriptors: one unit vector a keypoint.
@@ -56,7 +56,7 @@ def simple_nms(scores: Float[Tensor, "*b h w"], radius: int) -> Float[Tensor, "*
     """Keep the score of pixels that are the maximum of their window, set all others to zero.
 
     Two more passes look at what lies outside the windows of the maxima found so far, and so find the maxima
-    that stood in the shadow of a suppressed pixel. Equal neighbours all stay.
+    that stood in the shadow of a suppressed pixel. Equal neighbors all stay.
 
     Args:
         scores: not negative.
@@ -85,8 +85,8 @@ def strict_maxima(scores: Float[Tensor, "*b h w"], radius: int) -> Bool[Tensor, 
     above, below = rows.narrow(-2, 0, height), rows.narrow(-2, radius + 1, height)
     left, right = beside.narrow(-1, 0, width), beside.narrow(-1, radius + 1, width)
     others = torch.maximum(torch.maximum(above, below), torch.maximum(left, right))
-    centre = scores.narrow(-2, radius, height).narrow(-1, radius, width)
-    return F.pad(centre > others, [radius] * 4)
+    center = scores.narrow(-2, radius, height).narrow(-1, radius, width)
+    return F.pad(center > others, [radius] * 4)
 
 
 def remove_border(scores: Float[Tensor, "*b h w"], width: int) -> Float[Tensor, "*b h w"]:
@@ -161,7 +161,7 @@ def soft_argmax(
         scores: the score map before suppression.
         indices: raster indices of pixels at least `radius` px from the border.
         radius: of the window, in px.
-        temperature: in units of the scores; towards zero the result is the position of the maximum.
+        temperature: in units of the scores; toward zero the result is the position of the maximum.
 
     Source: ALIKED (arXiv 2304.03608), differentiable keypoint detection.
     """
@@ -197,8 +197,8 @@ def bilinear_corners(
     Returns:
         Raster indices, always inside the map, and weights.
     """
-    columns, column_weights = _linear_neighbours(positions[:, 0], width)
-    rows, row_weights = _linear_neighbours(positions[:, 1], height)
+    columns, column_weights = _linear_neighbors(positions[:, 0], width)
+    rows, row_weights = _linear_neighbors(positions[:, 1], height)
     indices = rows[:, :, None] * width + columns[:, None, :]
     weights = row_weights[:, :, None] * column_weights[:, None, :]
     return indices.flatten(1), weights.flatten(1)
@@ -226,7 +226,7 @@ def sample_bilinear(
 
 
 def _running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
-    """Maxima of `length` neighbours along `dim`; ever longer runs are merged, log2(length) steps in all."""
+    """Maxima of `length` neighbors along `dim`; ever longer runs are merged, log2(length) steps in all."""
     reach = 1
     while reach < length:
         step = min(reach, length - reach)
@@ -236,10 +236,10 @@ def _running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
     return values
 
 
-def _linear_neighbours(positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _linear_neighbors(positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
     lower = positions.floor()
     fraction = positions - lower
-    neighbours = torch.stack([lower, lower + 1], dim=-1)
+    neighbors = torch.stack([lower, lower + 1], dim=-1)
     weights = torch.stack([1 - fraction, fraction], dim=-1)
-    inside = (neighbours >= 0) & (neighbours < size)
-    return neighbours.long().clamp(0, size - 1), weights * inside
+    inside = (neighbors >= 0) & (neighbors < size)
+    return neighbors.long().clamp(0, size - 1), weights * inside

@@ -28,7 +28,7 @@ class Checkpoint:
 
     Attributes:
         settings: everything that decides what training gives, but its length.
-        step: steps of the optimiser that are done.
+        step: steps of the optimizer that are done.
         pairs: that the network has seen; the position in the data.
         seconds: spent on steps, in all parts of the run.
         network: tensors by parameter name.

@@ -38,7 +38,7 @@ class TrainingLog:
         }
 
     def step(self, row: Row) -> None:
-        """One step of the optimiser: "step", and any figures by name."""
+        """One step of the optimizer: "step", and any figures by name."""
         self._write("step", row)
 
     def validation(self, row: Row) -> None:

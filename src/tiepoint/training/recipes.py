@@ -69,7 +69,7 @@ RECIPES: dict[str, Recipe] = {
         about="a small matcher from scratch, from photographs alone",
         command="tiepoint train photos/ out/ --minutes 60",
         expects="two processes on 2 CPU cores, batches of 4, 1,570 photographs: precision and recall on others 84 and 86 % "
-        "(nearest neighbours 66 and 66, the published nine layers 92 and 93)",
+        "(nearest neighbors 66 and 66, the published nine layers 92 and 93)",
         schedule=Schedule(peak=1e-3),
     ),
     "finetune": Recipe(

@@ -33,7 +33,7 @@ def settings_of(
         name: of the recipe.
         recipe: as it is used.
         start: the first weights, and the teacher.
-        data: what is learnt from.
+        data: what is learned from.
         processes: that train together.
     """
     return known_settings(name, recipe, start, processes) | {"data": data.source.fingerprint}

@@ -77,7 +77,7 @@ def train(
         extractor: whose features are matched; key of `tiepoint.extraction.extractor.NETWORKS`.
         init: weights to begin with, instead of the recipe's: "scratch", "official", a file, or a folder that
             `tiepoint train` has written.
-        teacher: whose assignments are learnt, instead of the recipe's: "official", a file or a folder.
+        teacher: whose assignments are learned, instead of the recipe's: "official", a file or a folder.
         layers: of the network; of weights that exist, the first ones.
         width: of the network, from scratch.
         heads: of attention, from scratch.

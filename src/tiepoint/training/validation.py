@@ -36,7 +36,7 @@ class ValidationProtocol:
         name: what the row is called.
         views: two of each photograph, which are one pair.
         max_error_px: a match that is closer to the true homography is right; see `geometry.metrics`.
-        filter_threshold: LightGlue's matches have a score above this. Mutual nearest neighbours are all taken.
+        filter_threshold: LightGlue's matches have a score above this. Mutual nearest neighbors are all taken.
         auc_px: the area under the curve of the corners' errors goes up to this.
     """
 
@@ -57,7 +57,7 @@ VALIDATION: dict[str, ValidationProtocol] = {
 }
 """Name -> protocol. "homography-512": two views of each photograph at 512 px with 512 keypoints, difficulty 0.7, each
 turned by up to 35 degrees, standard augmentation; precision and recall at 3 px. Its pairs are harder than those of the
-trial that first goals came from: on 82 photographs mutual nearest neighbours reach 66.5 / 66.0 % (there 71.2 / 61.1), the
+trial that first goals came from: on 82 photographs mutual nearest neighbors reach 66.5 / 66.0 % (there 71.2 / 61.1), the
 published ALIKED weights 92.3 / 93.0 % (there 95.4 / 90.8)."""
 
 
@@ -153,7 +153,7 @@ def validate(matcher: PairMatcher, pairs: Sequence[HeldOutPair], protocol: Valid
 
 
 def nearest_matcher() -> NearestMatcher:
-    """The baseline: all mutual nearest neighbours."""
+    """The baseline: all mutual nearest neighbors."""
     return NearestMatcher(filter_threshold=-1.0)
 
 

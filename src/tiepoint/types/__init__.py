@@ -5,7 +5,7 @@
     two_view  TwoViewEstimate: the geometry of a pair, or why there is none
 
 Keypoints are pixels (x, y) of the upright image, that is, after EXIF orientation has been applied;
-the centre of the top-left pixel is (0, 0).
+the center of the top-left pixel is (0, 0).
 """
 
 from tiepoint.types.camera import CAMERA_MODELS, Camera, CameraSource

@@ -33,7 +33,7 @@ class Camera:
         model: a name of `CAMERA_MODELS`; every one of them is OPENCV with some parameters equal or zero.
         image_size: (width, height) in px of the image that the parameters belong to; None: not known.
         params: in the model's order; focal lengths and principal point in px of the upright image, in the
-            convention of keypoints: the centre of the top-left pixel is (0, 0), so cx and cy are 0.5 less than
+            convention of keypoints: the center of the top-left pixel is (0, 0), so cx and cy are 0.5 less than
             COLMAP's. Distortion has no unit.
         source: "given", or "exif" where the focal length is from the photograph's EXIF data, or "guess".
 
@@ -67,7 +67,7 @@ class Camera:
         """Make a camera of the matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].
 
         Args:
-            intrinsics: in px; the centre of the top-left pixel is (0, 0).
+            intrinsics: in px; the center of the top-left pixel is (0, 0).
             image_size: (width, height) in px of the image that the matrix belongs to; None: not known.
             distortion: (k1, k2, p1, p2) as OpenCV has them, or the first of them; None: a pinhole camera.
             source: where the matrix is from.
@@ -94,7 +94,7 @@ class Camera:
 
     @property
     def principal_point(self) -> tuple[float, float]:
-        """(cx, cy) in px; the centre of the top-left pixel is (0, 0)."""
+        """(cx, cy) in px; the center of the top-left pixel is (0, 0)."""
         named = self._named()
         return named["cx"], named["cy"]
 

@@ -86,7 +86,7 @@ class _Encoder:
     def _new_stream(self, picture: PIL.Image.Image) -> Any:
         codec = next(name for name in CODECS if name in pyav().codecs_available)
         stream = self.container.add_stream(codec, rate=self.rate, options=QUALITY[codec])
-        # colours are kept at half the resolution, so that sides must be even
+        # colors are kept at half the resolution, so that sides must be even
         stream.width, stream.height = (max(2, side // 2 * 2) for side in picture.size)
         stream.pix_fmt = "yuv420p"
         return stream

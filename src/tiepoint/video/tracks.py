@@ -19,7 +19,7 @@ class Observations:
     Attributes:
         track_ids: number of the track.
         frames: index of the frame in its sequence, broken ones counted too.
-        points: (x, y) in px of the frame, upright, the centre of its top-left pixel = (0, 0).
+        points: (x, y) in px of the frame, upright, the center of its top-left pixel = (0, 0).
         scores: confidence that it is the same point as in the frame that it was matched with, as a match has; 1 where
             a track begins.
     """

@@ -8,7 +8,7 @@
     warping    an image seen through a homography
     canvas, colors, captions, arrays, saving   what these share
 
-Points are pixels (x, y) of the original images; the centre of the top-left pixel is (0, 0).
+Points are pixels (x, y) of the original images; the center of the top-left pixel is (0, 0).
 """
 
 from tiepoint.visualization.epipolar import draw_epipolar_lines

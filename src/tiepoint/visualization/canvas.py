@@ -19,7 +19,7 @@ KEYPOINT_RADIUS = 1.5
 
 OPACITIES = (80, 220)  # of 255: of very many lines, so that the photographs show through, and of few
 OPAQUE_LINES = 200  # up to here the lines count as few
-IMAGE_BRIGHTNESS = 0.85  # lets the colours of lines and dots stand out
+IMAGE_BRIGHTNESS = 0.85  # lets the colors of lines and dots stand out
 DOT_OUTLINE_COLOR = (0, 0, 0, 170)
 KEYPOINT_COLOR = (90, 190, 255, 190)
 
@@ -85,12 +85,12 @@ class Canvas:
         for start, end, color in zip(starts, ends, colors, strict=True):
             self.pen.line([start, end], fill=(*color, opacity), width=thickness)
 
-    def _outlined_dot(self, centre: tuple[int, int], radius: float, color: Color) -> None:
-        self._dot(centre, radius + DOT_OUTLINE_WIDTH, DOT_OUTLINE_COLOR)
-        self._dot(centre, radius, color)
+    def _outlined_dot(self, center: tuple[int, int], radius: float, color: Color) -> None:
+        self._dot(center, radius + DOT_OUTLINE_WIDTH, DOT_OUTLINE_COLOR)
+        self._dot(center, radius, color)
 
-    def _dot(self, centre: tuple[int, int], radius: float, color: tuple[int, ...]) -> None:
-        (x, y), r = centre, round(radius * self.fineness)
+    def _dot(self, center: tuple[int, int], radius: float, color: tuple[int, ...]) -> None:
+        (x, y), r = center, round(radius * self.fineness)
         self.pen.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
     def _place(self, side: int, points: np.ndarray) -> list[tuple[int, int]]:

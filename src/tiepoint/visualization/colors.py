@@ -1,4 +1,4 @@
-"""Colours that say something: how sure a match is, or which line belongs to which point."""
+"""Colors that say something: how sure a match is, or which line belongs to which point."""
 
 import colorsys
 from typing import TypeAlias
@@ -15,12 +15,12 @@ def red_to_green(strength: float) -> Color:
 
 
 def distinct(count: int) -> list[Color]:
-    """So many hues, evenly around the colour circle."""
+    """So many hues, evenly around the color circle."""
     return [_color(k / count) for k in range(count)]
 
 
 def color_of(number: int) -> Color:
-    """The same hue whenever the same number comes; neighbouring numbers look different."""
+    """The same hue whenever the same number comes; neighboring numbers look different."""
     return _color(number * GOLDEN_RATIO % 1)
 
 

@@ -29,14 +29,14 @@ def draw_epipolar_lines(
     caption: str | None = None,
     max_side: int | None = 1024,
 ) -> PIL.Image.Image:
-    """Draw points of both images, each with the epipolar line of its partner, in matching colours.
+    """Draw points of both images, each with the epipolar line of its partner, in matching colors.
 
-    A point off the line of its colour is a wrong match, or the matrix is wrong.
+    A point off the line of its color is a wrong match, or the matrix is wrong.
 
     Args:
         image0: the left image.
         image1: the right image.
-        points0: (k, 2), (x, y) px of the original image 0; the centre of the top-left pixel is (0, 0).
+        points0: (k, 2), (x, y) px of the original image 0; the center of the top-left pixel is (0, 0).
         points1: (k, 2), their partners in image 1.
         fundamental: (3, 3), F with p1^T F p0 = 0 for homogeneous (x, y, 1) in px of the original images.
         max_lines: so many points of these, spread over image 0.

@@ -40,7 +40,7 @@ def draw_inliers(
     Args:
         image0: the left image.
         image1: the right image.
-        points0: (k, 2), (x, y) px of the original image 0; the centre of the top-left pixel is (0, 0).
+        points0: (k, 2), (x, y) px of the original image 0; the center of the top-left pixel is (0, 0).
         points1: (k, 2), their partners in image 1.
         inliers: (k,) bool, True where the match fits.
         scores: (k,), confidence of each match; decides only which are drawn.

@@ -29,7 +29,7 @@ def draw_matches(
     Args:
         image0: the left image.
         image1: the right image.
-        points0: (k, 2), (x, y) px of the original image 0; the centre of the top-left pixel is (0, 0).
+        points0: (k, 2), (x, y) px of the original image 0; the center of the top-left pixel is (0, 0).
         points1: (k, 2), their partners in image 1.
         scores: (k,), confidence of each match; without it all lines are green.
         keypoints0: (m, 2), further keypoints of image 0, drawn as faint dots.

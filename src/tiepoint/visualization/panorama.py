@@ -59,7 +59,7 @@ def _blend(images: tuple[WarpedImage, ...], size: tuple[int, int]) -> PIL.Image.
 
 
 def _weighted_mean(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Mean of the colours, by how far inside its image each pixel lies; 0 outside of all of them."""
+    """Mean of the colors, by how far inside its image each pixel lies; 0 outside of all of them."""
     colors, inside = (torch.stack(values) for values in zip(*parts, strict=True))
     above_0 = torch.finfo(inside.dtype).tiny
     weights = (inside / inside.amax(dim=0).clamp(min=above_0)) ** FEATHER
@@ -82,7 +82,7 @@ def _seen_corners(
 def _checked_size(
     extent: Float[np.ndarray, "2"], images: tuple[Image, Image], max_megapixels: float
 ) -> tuple[int, int]:
-    """(width, height) in whole px; `extent` runs from the centre of the first pixel to the outer border."""
+    """(width, height) in whole px; `extent` runs from the center of the first pixel to the outer border."""
     width, height = np.ceil(extent + 0.5 - ROUNDING)
     area = sum(float(np.prod(image.image_size)) for image in images)
     limit = min(max_megapixels * 1e6, MAX_GROWTH * area)

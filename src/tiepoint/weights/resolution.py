@@ -23,8 +23,8 @@ def resolve(name: str | Path, *, accept_license: bool = False, progress: bool = 
 
     Args:
         name: a name in WEIGHTS; or a file; or a folder with one file of weights. Naming a file or folder
-            is consent to its licence.
-        accept_license: consent to the licence of a row that forbids commercial use.
+            is consent to its license.
+        accept_license: consent to the license of a row that forbids commercial use.
         progress: whether to show a bar on stderr while downloading.
 
     Returns:
@@ -33,13 +33,13 @@ def resolve(name: str | Path, *, accept_license: bool = False, progress: bool = 
 
     Raises:
         InvalidInput: the name is neither in WEIGHTS nor a file nor a folder with one file of weights.
-        WeightsError: the licence wants `accept_license=True`; or no source gives the file, or
+        WeightsError: the license wants `accept_license=True`; or no source gives the file, or
             TIEPOINT_OFFLINE=1 forbids to ask them; or the cache can't be written.
     """
     row = WEIGHTS.get(name) if isinstance(name, str) else None
     if row is None:
         return _users_file(name)
-    _check_licence(row, accept_license)
+    _check_license(row, accept_license)
     tried: list[str] = []
     for place, path in local_places(row):
         reason = fault(path, row.sha256) if path else "not installed"
@@ -102,13 +102,13 @@ def _only_file(folder: Path) -> Path:
 
 @functools.cache
 def _log_consent(path: Path) -> None:
-    logger.info("using weights from %s; their licence is for the one who named them to keep", path)
+    logger.info("using weights from %s; their license is for the one who named them to keep", path)
 
 
-def _check_licence(row: Weights, accepted: bool) -> None:
+def _check_license(row: Weights, accepted: bool) -> None:
     if not row.commercial and not accepted:
         raise WeightsError(
-            f"weights {row.name!r} aren't free for commercial use (licence: {row.licence}); "
+            f"weights {row.name!r} aren't free for commercial use (license: {row.license}); "
             "if you may use them, pass accept_license=True, or --accept-license on the command line"
         )
 

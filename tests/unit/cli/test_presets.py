@@ -1,4 +1,4 @@
-"""`tiepoint presets`: every preset, its licence, and what it is for."""
+"""`tiepoint presets`: every preset, its license, and what it is for."""
 
 import json
 
@@ -17,15 +17,15 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_has_a_line_with_its_licence_and_use(name: str) -> None:
+def test_every_preset_has_a_line_with_its_license_and_use(name: str) -> None:
     (line,) = [line for line in run().splitlines() if line.split()[:1] == [name]]
     assert PRESETS[name].about in line
-    assert all(WEIGHTS[weights].licence in line for weights in PRESETS[name].weights)
+    assert all(WEIGHTS[weights].license in line for weights in PRESETS[name].weights)
 
 
 def test_json_has_the_same() -> None:
     rows = {row["name"]: row for row in json.loads(run("--json"))}
     assert set(rows) == set(PRESETS)
-    assert rows["aliked+lightglue"]["licence"] == "BSD-3-Clause + Apache-2.0"
+    assert rows["aliked+lightglue"]["license"] == "BSD-3-Clause + Apache-2.0"
     assert (rows["disk+lightglue"]["extractor"], rows["disk+lightglue"]["matcher"]) == ("disk", "lightglue")
     assert rows["aliked+nearest"]["matcher_weights"] is None

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             name=name,
             filename=f"{name}.pth",
             sha256=hashlib.sha256(CONTENT).hexdigest(),
-            licence="MIT" if commercial else "research only",
+            license="MIT" if commercial else "research only",
             commercial=commercial,
             shape="1/2/3/4",
             sources=(UrlFile("https://example.invalid/weights.pth"),),

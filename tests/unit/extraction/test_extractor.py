@@ -23,7 +23,7 @@ SETTINGS = ExtractionSettings(kind="corners@0123", max_keypoints=9, resize=40)
 
 
 class Corners(nn.Module):
-    """Finds the centres of the four corner pixels, and remembers what it was asked."""
+    """Finds the centers of the four corner pixels, and remembers what it was asked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,14 +61,14 @@ def test_images_are_enlarged_too_or_left_alone(resize: int | None, seen: tuple[i
 
 
 def test_keypoints_come_back_to_the_original_image() -> None:
-    """Half as large: the centre of the first small pixel is the middle of the first 2 x 2 pixels."""
+    """Half as large: the center of the first small pixel is the middle of the first 2 x 2 pixels."""
     features = NeuralExtractor(Corners(), SETTINGS).extract(image_of(80, 60))
     expected = torch.tensor([[0.5, 0.5], [78.5, 0.5], [0.5, 58.5], [78.5, 58.5]])
     torch.testing.assert_close(features.keypoints, expected)
 
 
 def test_enlarged_images_keep_their_corner_keypoints() -> None:
-    """Four times as large: the centre of a corner pixel lies 3/8 px outside the first centre, which is allowed."""
+    """Four times as large: the center of a corner pixel lies 3/8 px outside the first center, which is allowed."""
     features = NeuralExtractor(Corners(), replace(SETTINGS, resize=320)).extract(image_of(80, 60))
     torch.testing.assert_close(features.keypoints[0], torch.tensor([-0.375, -0.375]))
     torch.testing.assert_close(features.keypoints[3], torch.tensor([79.375, 59.375]))

@@ -65,7 +65,7 @@ def test_files_allow_what_is_not_black(tmp_path: Path, suffix: str, value: int) 
     assert torch.equal(read_mask(str(path), IMAGE), EXPECTED)
 
 
-def test_a_jpeg_is_cut_at_mid_grey_because_its_black_is_not_black(tmp_path: Path) -> None:
+def test_a_jpeg_is_cut_at_mid_gray_because_its_black_is_not_black(tmp_path: Path) -> None:
     allowed = torch.zeros(64, 64, dtype=torch.bool)
     allowed[10:31, 20:50] = True
     path = tmp_path / "mask.JPG"

@@ -1,4 +1,4 @@
-"""Polygons against the slow answer: which pixel centres lie inside."""
+"""Polygons against the slow answer: which pixel centers lie inside."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ def pixels(*polygons: list, size: tuple[int, int] = (7, 5)) -> list[tuple[int, i
     return [(x, y) for y, x in fill_polygons(list(polygons), size, "mask").nonzero().tolist()]
 
 
-def test_the_centres_inside_are_marked() -> None:
+def test_the_centers_inside_are_marked() -> None:
     assert pixels([(0.5, 0.5), (2.5, 0.5), (2.5, 2.5), (0.5, 2.5)]) == [(1, 1), (2, 1), (1, 2), (2, 2)]
 
 
-def test_neighbours_share_no_pixel() -> None:
-    """A centre on an edge belongs to what lies to its right, or below it."""
+def test_neighbors_share_no_pixel() -> None:
+    """A center on an edge belongs to what lies to its right, or below it."""
     left, right = [(1, 1), (3, 1), (3, 3), (1, 3)], [(3, 1), (5, 1), (5, 3), (3, 3)]
     assert pixels(left) == [(1, 1), (2, 1), (1, 2), (2, 2)]
     assert set(pixels(left)).isdisjoint(pixels(right))

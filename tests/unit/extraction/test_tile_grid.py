@@ -27,7 +27,7 @@ def test_cores_partition_the_image_and_tiles_lie_on_the_grid(size, stride, origi
 
 
 @pytest.mark.parametrize("size", [(1000, 700), (4096, 4096), (3000, 90)])
-def test_no_tile_is_larger_than_asked_and_all_show_their_neighbours(size):
+def test_no_tile_is_larger_than_asked_and_all_show_their_neighbors(size):
     for tile in tiles_of(size, 512, stride=32, origin=(-5, -9), overlap=96):
         shown, core = tile
         assert shown.right - shown.left <= 512

@@ -107,7 +107,7 @@ class TestAnotherImageSize:
         refusal(camera_from_matrix, K0, (1200, 1600))
 
     @pytest.mark.parametrize("scale", [0.95, 1.0, 1.05])
-    def test_a_principal_point_is_never_quite_in_the_centre(self, scale: float):
+    def test_a_principal_point_is_never_quite_in_the_center(self, scale: float):
         assert camera_from_matrix(K0 * np.array([[scale], [scale], [1.0]]), SIZE0).image_size == SIZE0
 
     def test_a_rectified_pair_has_it_far_off_in_one_direction(self):

@@ -20,7 +20,7 @@ from tiepoint.result import MatchResult
 from tiepoint.stitching.panorama import stitch_to_files
 from tiepoint.types import Features, TwoViewEstimate
 
-RECORD = Path(__file__).resolve().parents[2] / "benchmarks" / "records" / "verdict.json"
+RECORD = Path(__file__).resolve().parents[3] / "benchmarks" / "records" / "verdict.json"
 KEYPOINTS = 500
 STRONG = Evidence(
     matcher="lightglue",

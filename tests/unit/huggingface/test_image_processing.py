@@ -47,15 +47,15 @@ def test_a_pair_and_a_list_of_pairs(processor):
 
 
 @BOTH
-def test_grey_is_three_equal_channels_by_the_weights(processor):
-    colour = processor(PAIR, return_tensors="np", do_grayscale=False).pixel_values
-    grey = processor(PAIR, return_tensors="np").pixel_values
-    expected = 0.2989 * colour[:, :, 0] + 0.5870 * colour[:, :, 1] + 0.1140 * colour[:, :, 2]
-    assert np.allclose(grey, expected[:, :, None], atol=1e-6)
+def test_gray_is_three_equal_channels_by_the_weights(processor):
+    color = processor(PAIR, return_tensors="np", do_grayscale=False).pixel_values
+    gray = processor(PAIR, return_tensors="np").pixel_values
+    expected = 0.2989 * color[:, :, 0] + 0.5870 * color[:, :, 1] + 0.1140 * color[:, :, 2]
+    assert np.allclose(gray, expected[:, :, None], atol=1e-6)
 
 
 @BOTH
-def test_a_grey_image_keeps_its_brightness(processor):
+def test_a_gray_image_keeps_its_brightness(processor):
     white = PIL.Image.new("L", (8, 8), 255)
     pixels = processor([white, PAIR[0]], return_tensors="pt").pixel_values
     assert bool((pixels[0, 0] == 1).all())
@@ -159,8 +159,8 @@ def test_floating_point_in_the_unit_range_counts_as_rescaled(processor):
 
 @BOTH
 def test_images_of_one_channel(processor):
-    grey = RNG.integers(0, 256, (30, 40), dtype=np.uint8)
-    forms = [PIL.Image.fromarray(grey), grey[..., None], grey[None], torch.from_numpy(grey)[None]]
+    gray = RNG.integers(0, 256, (30, 40), dtype=np.uint8)
+    forms = [PIL.Image.fromarray(gray), gray[..., None], gray[None], torch.from_numpy(gray)[None]]
     outcomes = [processor([form, form], return_tensors="pt").pixel_values for form in forms]
     assert outcomes[0].shape == (1, 2, 3, 480, 640)
     assert all(torch.equal(outcome, outcomes[0]) for outcome in outcomes)
@@ -496,10 +496,10 @@ def matches(points0: list, points1: list, scores: list[float]) -> dict[str, Tens
 
 @BOTH
 def test_pairs_are_drawn_side_by_side(processor):
-    white, grey = PIL.Image.new("RGB", (60, 40), "white"), np.full((20, 50, 1), 100, np.uint8)
+    white, gray = PIL.Image.new("RGB", (60, 40), "white"), np.full((20, 50, 1), 100, np.uint8)
     good = matches([[10.4, 10.0]], [[30.0, 9.6]], [1.0])
     bad = matches([[10.0, 30.0]], [[30.0, 15.0]], [0.0])
-    first, second = processor.visualize_keypoint_matching([[white, grey], [white, grey]], [good, bad])
+    first, second = processor.visualize_keypoint_matching([[white, gray], [white, gray]], [good, bad])
     assert (first.size, first.mode) == ((110, 40), "RGB")
     assert first.getpixel((100, 30)) == (0, 0, 0)  # no image there
     assert first.getpixel((100, 3)) == (100, 100, 100)

@@ -234,7 +234,7 @@ def test_sizes_that_the_images_cannot_have(model, sizes, message):
 
 
 def test_labels_are_refused_with_a_pointer_to_training(model):
-    with pytest.raises(ValueError, match=r"not trainable, no labels .* tiepoint\.networks\.lightglue"):
+    with pytest.raises(ValueError, match=r"not trainable, no labels .* tiepoint\.models\.lightglue"):
         model(pairs(1), labels=torch.zeros(1))
 
 

@@ -148,7 +148,7 @@ def test_images_are_turned_upright(matcher):
     assert matcher([turned, second]) == matcher([first, second])
 
 
-def test_grey_and_transparent_images(matcher):
+def test_gray_and_transparent_images(matcher):
     first, second = photos(0)
     assert matcher([first.convert("L"), second.convert("RGBA")]) == matcher([first, second])
 

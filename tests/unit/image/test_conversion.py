@@ -13,7 +13,7 @@ from tiepoint.image import Image, read_image
 
 HEIGHT, WIDTH = 5, 7
 RGB = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-GREY = RGB[..., 0]
+GRAY = RGB[..., 0]
 CHW = torch.from_numpy(RGB).permute(2, 0, 1)
 
 
@@ -23,8 +23,8 @@ def without_type_checker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
-def three(grey: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(grey)).expand(3, -1, -1)
+def three(gray: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(gray)).expand(3, -1, -1)
 
 
 @pytest.mark.parametrize(
@@ -32,16 +32,16 @@ def three(grey: np.ndarray) -> torch.Tensor:
     [
         (RGB, CHW),
         (RGB[None], CHW),
-        (np.dstack([RGB, GREY]), CHW),
+        (np.dstack([RGB, GRAY]), CHW),
         (RGB[..., ::-1], CHW.flip(0)),
-        (GREY, three(GREY)),
-        (GREY[..., None], three(GREY)),
-        (GREY > 99, three(255 * (GREY > 99).astype(np.uint8))),
+        (GRAY, three(GRAY)),
+        (GRAY[..., None], three(GRAY)),
+        (GRAY > 99, three(255 * (GRAY > 99).astype(np.uint8))),
         (CHW, CHW),
         (CHW[None], CHW),
         (torch.cat([CHW, CHW[:1]]), CHW),
-        (CHW[0], three(GREY)),
-        (CHW[:1], three(GREY)),
+        (CHW[0], three(GRAY)),
+        (CHW[:1], three(GRAY)),
     ],
 )
 def test_8_bit_arrays_and_tensors_keep_their_values(
@@ -88,9 +88,9 @@ def test_rounding_beyond_the_range_is_clamped() -> None:
 
 
 def test_read_only_and_flipped_arrays_are_read() -> None:
-    array = GREY[::-1].copy()[::-1]
+    array = GRAY[::-1].copy()[::-1]
     array.setflags(write=False)
-    assert torch.equal(read_image(array).pixels, three(GREY))
+    assert torch.equal(read_image(array).pixels, three(GRAY))
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_read_only_and_flipped_arrays_are_read() -> None:
         (np.array([[0, 255.0]]), ["0 to 255", "divide by 255"]),
         (np.full((2, 2), 60000.0), ["divide by 65535"]),
         (np.full((2, 2), 1e6), ["scale it to [0, 1]"]),
-        (np.full((2, 2), -0.5), ["-0.5", "undo its normalisation"]),
+        (np.full((2, 2), -0.5), ["-0.5", "undo its normalization"]),
         (np.array([[0.5, np.nan]]), ["NaN", "nan_to_num"]),
         (np.array([[0.5, np.inf]]), ["infinite"]),
         (torch.tensor([[0.5, float("nan")]]), ["NaN"]),
         (RGB.astype(np.int64), ["uint8, uint16, bool", "int64", "astype(numpy.uint8)"]),
         (CHW.long(), ["int64", ".to(torch.uint8)"]),
         (np.array([["a"]], object), ["object"]),
-        (GREY.astype(np.complex64), ["complex64"]),
+        (GRAY.astype(np.complex64), ["complex64"]),
         (torch.zeros(2, 2, dtype=torch.complex64), ["complex64"]),
     ],
 )
@@ -168,7 +168,7 @@ def test_to_pil_gives_back_8_bit_rgb() -> None:
 
 
 def test_an_image_can_be_pickled() -> None:
-    image = read_image(GREY)
+    image = read_image(GRAY)
     assert torch.equal(pickle.loads(pickle.dumps(image)).pixels, image.pixels)
 
 

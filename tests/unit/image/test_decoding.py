@@ -70,7 +70,7 @@ def test_lossy_formats_stay_close(tmp_path: Path, suffix: str, options: dict) ->
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "L"])
-def test_cmyk_and_grey_jpegs(tmp_path: Path, mode: str) -> None:
+def test_cmyk_and_gray_jpegs(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "a.jpg"
     source = PIL.Image.fromarray(picture()).convert(mode)
     source.save(path, quality=95)
@@ -92,7 +92,7 @@ def test_alpha_is_dropped_not_blended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tiff", "a.pgm"])
-def test_16_bit_grey_keeps_its_precision(tmp_path: Path, name: str) -> None:
+def test_16_bit_gray_keeps_its_precision(tmp_path: Path, name: str) -> None:
     deep = np.linspace(0, 65535, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH)
     assert cv2.imwrite(str(tmp_path / name), deep)
     pixels = read_image(tmp_path / name).pixels
@@ -109,7 +109,7 @@ def test_big_endian_16_bit_tiff(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tiff"])
-def test_16_bit_colour_comes_down_to_8_bits(tmp_path: Path, name: str) -> None:
+def test_16_bit_color_comes_down_to_8_bits(tmp_path: Path, name: str) -> None:
     """Pillow's limit, as the documentation says; the array itself can be passed for all 16 bits."""
     deep = picture()[..., ::-1].astype(np.uint16) * 257
     assert cv2.imwrite(str(tmp_path / name), deep)
@@ -117,10 +117,10 @@ def test_16_bit_colour_comes_down_to_8_bits(tmp_path: Path, name: str) -> None:
 
 
 def test_floating_point_tiff(tmp_path: Path) -> None:
-    grey = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
-    PIL.Image.fromarray(grey).save(tmp_path / "a.tif")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels[2], grey)
-    PIL.Image.fromarray(300 * grey).save(tmp_path / "b.tif")
+    gray = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    PIL.Image.fromarray(gray).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels[2], gray)
+    PIL.Image.fromarray(300 * gray).save(tmp_path / "b.tif")
     with pytest.raises(InvalidInput, match=r"b.tif' is floating point with values from 0 to 300"):
         read_image(tmp_path / "b.tif")
 
@@ -264,7 +264,7 @@ def test_files_that_hold_no_image(
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "bmp", "ppm", "webp", "gif"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_truncated_files_are_errors_not_grey(tmp_path: Path, suffix: str, share: float) -> None:
+def test_truncated_files_are_errors_not_gray(tmp_path: Path, suffix: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     path = tmp_path / f"a.{suffix}"
     PIL.Image.fromarray(noise).save(path)

@@ -49,7 +49,7 @@ def test_a_reduced_photograph(path: Path, size: tuple[int, int]):
     assert focal_of(path, CANON, size) == pytest.approx(24 * 4438.356 / 25.4 / 2)
 
 
-def test_pitch_in_centimetres(path: Path):
+def test_pitch_in_centimeters(path: Path):
     in_cm = CANON | {X_RESOLUTION: IFDRational(4438356, 2540), UNIT: 3}
     assert focal_of(path, in_cm) == pytest.approx(24 * 4438.356 / 25.4)
 

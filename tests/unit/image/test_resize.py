@@ -124,15 +124,15 @@ def test_a_ramp_stays_the_ramp(image_size: tuple[int, int], resize: int) -> None
 
 
 @pytest.mark.parametrize("resize", [150, 233, 1000])
-def test_a_blob_lands_where_its_centre_maps(resize: int) -> None:
-    centre = torch.tensor([[203.3, 121.6]], dtype=torch.float64)
+def test_a_blob_lands_where_its_center_maps(resize: int) -> None:
+    center = torch.tensor([[203.3, 121.6]], dtype=torch.float64)
     x, y = torch.meshgrid(torch.arange(400), torch.arange(250), indexing="xy")
-    blob = torch.exp(-((x - centre[0, 0]) ** 2 + (y - centre[0, 1]) ** 2) / (2 * 9.0**2)).float()
+    blob = torch.exp(-((x - center[0, 0]) ** 2 + (y - center[0, 1]) ** 2) / (2 * 9.0**2)).float()
     transform = ImageTransform.fit((400, 250), resize)
     seen = transform.apply(Image(pixels=blob.expand(3, -1, -1)))[0].double()
     columns, rows = torch.arange(seen.shape[1]), torch.arange(seen.shape[0])
     centroid = torch.stack([(seen.sum(0) * columns).sum(), (seen.sum(1) * rows).sum()]) / seen.sum()
-    torch.testing.assert_close(centroid[None], transform.to_resized(centre), rtol=0, atol=0.02)
+    torch.testing.assert_close(centroid[None], transform.to_resized(center), rtol=0, atol=0.02)
 
 
 def test_the_result_is_not_rounded_to_8_bits() -> None:
@@ -140,11 +140,11 @@ def test_the_result_is_not_rounded_to_8_bits() -> None:
     assert (resized - resized.round()).abs().mean() > 0.2
 
 
-def test_grey_is_resized_once_and_equal_in_all_channels() -> None:
-    grey = noise(50, 40).pixels[0].numpy()
+def test_gray_is_resized_once_and_equal_in_all_channels() -> None:
+    gray = noise(50, 40).pixels[0].numpy()
     transform = ImageTransform.fit((50, 40), 20)
-    shared = transform.apply(read_image(grey))
-    copied = transform.apply(read_image(np.dstack([grey] * 3)))
+    shared = transform.apply(read_image(gray))
+    copied = transform.apply(read_image(np.dstack([gray] * 3)))
     torch.testing.assert_close(shared, copied)
     assert shared.is_contiguous()
 

@@ -1,4 +1,4 @@
-"""Mutual nearest neighbours against the definition, written down as loops over the cosines."""
+"""Mutual nearest neighbors against the definition, written down as loops over the cosines."""
 
 import pytest
 import torch

@@ -36,7 +36,7 @@ ORIENTATION = 0x0112
 
 
 class DotsFromAbove(nn.Module):
-    """Finds white pixels, and describes them by the colours below: nothing of it survives a turn."""
+    """Finds white pixels, and describes them by the colors below: nothing of it survives a turn."""
 
     descriptor_dim = 6
 
@@ -63,7 +63,7 @@ class DotsFromAbove(nn.Module):
 
 
 def dots(shift: tuple[int, int] = (0, 0), seed: int = 0, count: int = 80) -> np.ndarray:
-    """White dots on black, each in a cross of colours, so that every turn has something below it."""
+    """White dots on black, each in a cross of colors, so that every turn has something below it."""
     random = np.random.default_rng(seed)
     image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     cells = random.permutation([(x, y) for x in range(20, 480, 16) for y in range(20, 350, 16)])[:count]
@@ -199,7 +199,7 @@ class TestFindTurn:
 
 
 def rotated(result: MatchResult, degrees: float, wrong: int = 0) -> MatchResult:
-    """The same with the points of image 1 turned clockwise about the centre of those of image 0."""
+    """The same with the points of image 1 turned clockwise about the center of those of image 0."""
     angle = np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     moved = (result.points0 - np.array(SIZE) / 2) @ turn + 512

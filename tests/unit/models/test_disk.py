@@ -74,7 +74,7 @@ def test_sparse_descriptors_and_scores_are_those_of_the_whole_last_block(network
 
 
 @pytest.mark.parametrize("size", [(1, 2), (1, 6), (2, 2), (7, 9)])
-def test_normalising_before_upsampling_is_normalising_after(size):
+def test_normalizing_before_upsampling_is_normalizing_after(size):
     maps = torch.randn(2, 3, *size) * 5 + 3
     up = {"scale_factor": 2, "mode": "bilinear", "align_corners": False}
     expected = F.instance_norm(F.interpolate(maps, **up))

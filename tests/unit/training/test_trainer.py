@@ -114,7 +114,7 @@ class TestStep:
         assert length.item() == pytest.approx(1.0, rel=1e-4)
         trainer.close()
 
-    def test_scales_and_orientations_are_learnt_from_too(self, tmp_path: Path) -> None:
+    def test_scales_and_orientations_are_learned_from_too(self, tmp_path: Path) -> None:
         trainer = make_trainer(
             tmp_path, pairs=8, source=OrientedPairs(), shape=replace(SHAPE, position_dim=4)
         )

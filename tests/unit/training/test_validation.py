@@ -85,7 +85,7 @@ def test_without_a_possible_match_there_is_no_recall(pair: HeldOutPair) -> None:
     assert math.isnan(validate(Fixed([(0, 0)]), [HeldOutPair(pair.view0, far)], PROTOCOL).recall)
 
 
-def test_nearest_neighbours_are_all_taken(pair: HeldOutPair) -> None:
+def test_nearest_neighbors_are_all_taken(pair: HeldOutPair) -> None:
     figures = validate(nearest_matcher(), [pair], PROTOCOL)
     assert figures.matches == 40
     assert figures.recall == 1.0
@@ -99,7 +99,7 @@ def test_a_network_stays_in_its_mode(pair: HeldOutPair) -> None:
         assert network.training is training
 
 
-def test_a_network_that_learnt_on_is_not_matched_with_its_old_weights(pair: HeldOutPair) -> None:
+def test_a_network_that_learned_on_is_not_matched_with_its_old_weights(pair: HeldOutPair) -> None:
     network = random_network(SHAPE, seed=0)
     before = validate_network(network, [pair], PROTOCOL)
     with torch.no_grad():

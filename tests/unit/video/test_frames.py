@@ -33,8 +33,8 @@ def test_a_folder_is_read_as_people_count_and_broken_frames_keep_their_place(fol
 
 
 def test_images_of_any_kind_are_frames():
-    grey = np.zeros((2, 6, 8), np.uint8)
-    assert [image.image_size for image in read_frames([grey[0], Image(pixels=frame(1))])] == [(8, 6), (8, 6)]
+    gray = np.zeros((2, 6, 8), np.uint8)
+    assert [image.image_size for image in read_frames([gray[0], Image(pixels=frame(1))])] == [(8, 6), (8, 6)]
     stack = np.zeros((4, 6, 8, 3), np.uint8)
     assert len(list(read_frames(stack))) == 4
     assert sequence_length(stack) == 4

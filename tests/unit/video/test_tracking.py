@@ -91,13 +91,13 @@ def test_a_broken_frame_keeps_its_place_in_the_overlay(folder: Path, tmp_path: P
 
 
 def test_frames_that_are_passed_over_are_dark_and_as_large_as_the_others():
-    grey = Image(pixels=torch.full((3, 24, 32), 90, dtype=torch.uint8))
+    gray = Image(pixels=torch.full((3, 24, 32), 90, dtype=torch.uint8))
     drawn: list[PIL.Image.Image] = []
     drawer = TrailDrawer(drawn.append)
     drawer.pass_over("broken")
     drawer.pass_over("broken")
     assert drawn == []
-    drawer(grey, Observations.joined([]))
+    drawer(gray, Observations.joined([]))
     drawer.pass_over("broken")
     assert [picture.size for picture in drawn] == [(32, 24)] * 4
     assert [picture.getpixel((31, 23)) for picture in drawn] == [(n, n, n) for n in (0, 0, 90, 0)]

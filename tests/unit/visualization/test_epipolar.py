@@ -1,4 +1,4 @@
-"""Epipolar lines: through the partners of the points, in their colours, cut at the borders of the image."""
+"""Epipolar lines: through the partners of the points, in their colors, cut at the borders of the image."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ class TestPicture:
         assert seen[40, 40].max() > 100
         assert seen[:, 100:].max(axis=2)[:, [5, 40, 95]].max() == 0
 
-    def test_a_point_and_the_line_of_its_partner_have_one_colour(self) -> None:
+    def test_a_point_and_the_line_of_its_partner_have_one_color(self) -> None:
         points = np.array([[10.0, 10.0], [50.0, 40.0], [90.0, 70.0]])
         seen = drawn(points, points)
         for (x, y), color in zip(points[_spread(points, 3)].astype(int), distinct(3), strict=True):

@@ -1,4 +1,4 @@
-"""Pictures of inliers and outliers: the right colours, inliers on top, numbers that say all."""
+"""Pictures of inliers and outliers: the right colors, inliers on top, numbers that say all."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Pictures of matches: points and lines stand where they belong, in the right colours, at a sensible size."""
+"""Pictures of matches: points and lines stand where they belong, in the right colors, at a sensible size."""
 
 import numpy as np
 import PIL.Image
@@ -88,7 +88,7 @@ def test_a_line_runs_from_point_to_point() -> None:
         (0.3, None, (False, True)),
     ],
 )
-def test_colours_run_from_red_to_green(
+def test_colors_run_from_red_to_green(
     score: float, color_range: tuple[float, float] | None, channels: tuple[bool, bool]
 ) -> None:
     points = np.array([[50.0, 50.0]])

@@ -54,7 +54,7 @@ def test_an_image_upon_itself_is_itself(mode: str) -> None:
     np.testing.assert_array_equal(pixels(read_image(image), read_image(image), np.eye(3), mode=mode), image)
 
 
-def test_squares_and_colours_run_on_from_strip_to_strip(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_squares_and_colors_run_on_from_strip_to_strip(monkeypatch: pytest.MonkeyPatch) -> None:
     images = read_image(noise()), flat(100)
     expected = {mode: pixels(*images, HALF, mode=mode) for mode in ("blend", "checkerboard")}
     monkeypatch.setattr(warping, "PIXELS_AT_A_TIME", 7 * 80)
@@ -65,7 +65,7 @@ def test_squares_and_colours_run_on_from_strip_to_strip(monkeypatch: pytest.Monk
 def test_an_image_beyond_the_horizon_is_shown_as_far_as_it_goes() -> None:
     tilted = np.array(
         [[1.0, 0, 0], [0, 1, 0], [0.02, 0, 1]]
-    )  # the right half of image 0 shrinks towards x = 50
+    )  # the right half of image 0 shrinks toward x = 50
     assert draw_overlay(flat(200), flat(100), np.linalg.inv(tilted)).size == (80, 60)
 
 

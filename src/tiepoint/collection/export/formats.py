@@ -1,6 +1,6 @@
 """EXPORTS: everything that a collection can be written as; and the two plain forms, an NPZ a pair and a Parquet table.
 
-Both keep tiepoint's own convention: (x, y) in px of the upright photograph, the centre of its top-left pixel at (0, 0).
+Both keep tiepoint's own convention: (x, y) in px of the upright photograph, the center of its top-left pixel at (0, 0).
 """
 
 import json

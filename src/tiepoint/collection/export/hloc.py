@@ -6,7 +6,7 @@
 In matches.h5 hloc writes "-" for the "/" in names, and so can't tell `a/b.jpg` from `a-b.jpg`. Its readers take any
 width of numbers; hloc itself rounds to float16 and int16, which moves keypoints beyond 4,096 px by up to 2 px and
 overflows at 32,768 of them, so here they are float32 and int32. hloc reads photographs without their EXIF
-orientation: keypoints are in px of the file's raster, the centre of its top-left pixel at (0, 0).
+orientation: keypoints are in px of the file's raster, the center of its top-left pixel at (0, 0).
 
 Source: https://github.com/cvg/Hierarchical-Localization, hloc/extract_features.py, match_features.py, utils/io.py.
 """

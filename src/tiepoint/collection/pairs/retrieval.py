@@ -1,7 +1,7 @@
 """Photographs that look alike, by the descriptors that matching needs anyway: no network of its own.
 
 The descriptors of a photograph are pooled to one vector, its VLAD: every descriptor goes to the nearest of some
-centroids, the differences are summed up by centroid, and every sum is scaled to length 1. The vectors are centred and
+centroids, the differences are summed up by centroid, and every sum is scaled to length 1. The vectors are centerd and
 projected to where they differ most. Photographs that look alike have a large product.
 
 Sources: Jégou et al., Aggregating Local Descriptors into a Compact Image Representation, CVPR 2010; the scaling by
@@ -28,7 +28,7 @@ DIMENSIONS = 512
 
 SAMPLED_IMAGES = 1000
 SAMPLED_DESCRIPTORS = 400
-"""A photograph: what the centroids are learnt from. The projection is learnt from the same photographs."""
+"""A photograph: what the centroids are learned from. The projection is learned from the same photographs."""
 
 BLOCK = 1024  # photographs that are added, or looked up, together
 
@@ -43,9 +43,9 @@ def nearest_images(
     Args:
         descriptors_of: reads the descriptors of a photograph; asked for each of them three times at most.
         images: number of photographs.
-        count: of neighbours; where there are not so many, rows end in -1. A photograph without descriptors has no
-            neighbours, and is none.
-        seed: decides which descriptors the centroids are learnt from.
+        count: of neighbors; where there are not so many, rows end in -1. A photograph without descriptors has no
+            neighbors, and is none.
+        seed: decides which descriptors the centroids are learned from.
 
     Raises:
         MissingDependency: faiss isn't installed.
@@ -53,8 +53,8 @@ def nearest_images(
     index, described = _index(descriptors_of, images, seed)
     found = np.full((images, min(count, max(images - 1, 0))), -1, np.int32)
     if described.any():
-        neighbours = _neighbours(index, found.shape[1])
-        found[described, : neighbours.shape[1]] = np.flatnonzero(described)[neighbours]
+        neighbors = _neighbors(index, found.shape[1])
+        found[described, : neighbors.shape[1]] = np.flatnonzero(described)[neighbors]
     return found
 
 
@@ -64,7 +64,7 @@ def nearest_to(
     """One row of `nearest_images`, without -1: time grows with the number of photographs, not with its square.
 
     Args:
-        query: index of the photograph whose neighbours are wanted.
+        query: index of the photograph whose neighbors are wanted.
         descriptors_of: as for `nearest_images`, as all that follow.
         images: likewise.
         count: likewise.
@@ -77,8 +77,8 @@ def nearest_to(
     if not described[query]:
         return np.empty(0, np.int32)
     place = int(described[:query].sum())
-    (neighbours,) = _search(index, range(place, place + 1), min(count, index.ntotal - 1))
-    return np.flatnonzero(described)[neighbours].astype(np.int32)
+    (neighbors,) = _search(index, range(place, place + 1), min(count, index.ntotal - 1))
+    return np.flatnonzero(described)[neighbors].astype(np.int32)
 
 
 def train_centroids(
@@ -141,7 +141,7 @@ def _projection(
     return mean, np.ascontiguousarray(axes[: min(DIMENSIONS, max(1, len(vectors) - 1))].T)
 
 
-def _neighbours(index: Any, count: int) -> Int32[np.ndarray, "n k"]:
+def _neighbors(index: Any, count: int) -> Int32[np.ndarray, "n k"]:
     """For all vectors of an index the places of the others with the largest products."""
     found = [_search(index, block, min(count, index.ntotal - 1)) for block in _blocks(index.ntotal)]
     return np.concatenate(found)
@@ -168,7 +168,7 @@ def require_faiss() -> Any:
         import faiss
     except ImportError as error:
         raise MissingDependency(
-            "retrieval looks for nearest neighbours with faiss, which isn't installed; "
+            "retrieval looks for nearest neighbors with faiss, which isn't installed; "
             "run: python -m pip install faiss-cpu"
         ) from error
     return faiss

@@ -162,13 +162,13 @@ def _listed(choice: PairChoice, photographs: tuple[ImageRecord, ...], _: Feature
 def _spatial(choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None) -> ChosenPairs:
     placed = np.array([i for i, photograph in enumerate(photographs) if photograph.position], np.int32)
     positions = [photograph.position for photograph in photographs if photograph.position]
-    neighbours = nearest_positions(positions, choice.count)
+    neighbors = nearest_positions(positions, choice.count)
     problems = [
-        f"{photograph.name}: no GPS position in its EXIF data, so it has no neighbours; use retrieval or a list"
+        f"{photograph.name}: no GPS position in its EXIF data, so it has no neighbors; use retrieval or a list"
         for photograph in photographs
         if not photograph.position
     ]
-    return _kept(photographs, placed[_with_neighbours(neighbours)], problems)
+    return _kept(photographs, placed[_with_neighbors(neighbors)], problems)
 
 
 def _retrieved(
@@ -180,19 +180,19 @@ def _retrieved(
     def descriptors_of(index: int) -> np.ndarray:
         return features_of(photographs[index].name).descriptors.numpy()
 
-    neighbours = nearest_images(descriptors_of, len(photographs), choice.count)
+    neighbors = nearest_images(descriptors_of, len(photographs), choice.count)
     problems = [
         f"{photographs[index].name}: no keypoints, so nothing looks like it"
-        for index in np.flatnonzero((neighbours < 0).all(axis=1)).tolist()
+        for index in np.flatnonzero((neighbors < 0).all(axis=1)).tolist()
         if len(photographs) > 1
     ]
-    return _kept(photographs, _with_neighbours(neighbours), problems)
+    return _kept(photographs, _with_neighbors(neighbors), problems)
 
 
-def _with_neighbours(neighbours: Int32[np.ndarray, "n k"]) -> Int32[np.ndarray, "p 2"]:
-    """(n, k) neighbours of each, or -1 -> pairs; one of which each is the other's neighbour comes twice."""
-    first = np.broadcast_to(np.arange(len(neighbours), dtype=np.int32)[:, None], neighbours.shape)
-    return np.stack([first, neighbours], axis=-1)[neighbours >= 0]
+def _with_neighbors(neighbors: Int32[np.ndarray, "n k"]) -> Int32[np.ndarray, "p 2"]:
+    """(n, k) neighbors of each, or -1 -> pairs; one of which each is the other's neighbor comes twice."""
+    first = np.broadcast_to(np.arange(len(neighbors), dtype=np.int32)[:, None], neighbors.shape)
+    return np.stack([first, neighbors], axis=-1)[neighbors >= 0]
 
 
 def _kept(

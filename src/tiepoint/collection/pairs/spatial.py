@@ -1,4 +1,4 @@
-"""Neighbours on the Earth: photographs that were taken near each other, by the GPS data in their headers."""
+"""Neighbors on the Earth: photographs that were taken near each other, by the GPS data in their headers."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def nearest_positions(positions: Sequence[GPSPosition], count: int) -> Int32[np.
 
     Args:
         positions: in degrees.
-        count: of neighbours; fewer where there are not so many others. Ties go to the lower index.
+        count: of neighbors; fewer where there are not so many others. Ties go to the lower index.
     """
     points = _on_sphere(positions)
     count = min(count, max(len(points) - 1, 0))
@@ -40,7 +40,7 @@ def nearest_positions(positions: Sequence[GPSPosition], count: int) -> Int32[np.
     for start in range(0, len(points), rows):
         block = slice(start, start + rows)
         squared = _squared_chords(points[block], points)
-        np.fill_diagonal(squared[:, start:], np.inf)  # nothing is its own neighbour
+        np.fill_diagonal(squared[:, start:], np.inf)  # nothing is its own neighbor
         found[block] = [_smallest(row, count) for row in squared]
     return found
 

@@ -30,7 +30,7 @@ MARGINS = {"l": 0, "r": 0, "t": 0, "b": 0}
 
 
 def scene_figure(model: Any) -> Any:
-    """Points in their colours and cameras as pyramids, seen as the cameras saw them: y down, z away."""
+    """Points in their colors and cameras as pyramids, seen as the cameras saw them: y down, z away."""
     go = require_plotly()
     figure = go.Figure([_points(model), *_cameras(model)])
     axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), HIDDEN)
@@ -75,15 +75,15 @@ def _cameras(model: Any) -> list[Any]:
     images = [model.image(number) for number in model.reg_image_ids()]
     depth = FRUSTUM * scene_extent(model)
     lines = np.concatenate([frustum_line(image, depth) for image in images])
-    centres = np.array([image.projection_center() for image in images])
+    centers = np.array([image.projection_center() for image in images])
     drawn = go.Scatter3d(
         x=lines[:, 0], y=lines[:, 1], z=lines[:, 2], mode="lines", line={"color": CAMERA, "width": 2}
     )
     drawn.hoverinfo = "skip"
     named = go.Scatter3d(
-        x=centres[:, 0],
-        y=centres[:, 1],
-        z=centres[:, 2],
+        x=centers[:, 0],
+        y=centers[:, 1],
+        z=centers[:, 2],
         mode="markers",
         marker={"size": 2, "color": CAMERA},
         text=[html.escape(image.name) for image in images],
@@ -106,9 +106,9 @@ def frustum_line(image: Any, depth: float) -> np.ndarray:
 def scene_extent(model: Any) -> float:
     """Diagonal of the box around the cameras and the middle nine tenths of the points."""
     xyz = np.array([point.xyz for point in model.points3D.values()]).reshape(-1, 3)
-    centres = np.array([model.image(number).projection_center() for number in model.reg_image_ids()])
-    inner = np.quantile(xyz, [0.05, 0.95], axis=0) if len(xyz) else centres
-    corners = np.concatenate([inner, centres])
+    centers = np.array([model.image(number).projection_center() for number in model.reg_image_ids()])
+    inner = np.quantile(xyz, [0.05, 0.95], axis=0) if len(xyz) else centers
+    corners = np.concatenate([inner, centers])
     return float(np.linalg.norm(corners.max(axis=0) - corners.min(axis=0)))
 
 

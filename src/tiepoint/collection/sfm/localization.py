@@ -48,8 +48,8 @@ class Localization:
             the photograph and the registered one where they do.
         world_points: (k, 3) those points.
         inliers: (k,) which of them agree with the pose; none where it failed.
-        neighbour: the registered photograph that shares the most of these points; "" where nothing matches.
-        neighbour_points: (k, 2) px of the upright neighbour: where it sees the same 3-D points; NaN where it doesn't.
+        neighbor: the registered photograph that shares the most of these points; "" where nothing matches.
+        neighbor_points: (k, 2) px of the upright neighbor: where it sees the same 3-D points; NaN where it doesn't.
         reason: why it failed, in words; "" where it did not.
     """
 
@@ -61,8 +61,8 @@ class Localization:
     points: Float[np.ndarray, "k 2"]
     world_points: Float[np.ndarray, "k 3"]
     inliers: Bool[np.ndarray, "k"]
-    neighbour: str
-    neighbour_points: Float[np.ndarray, "k 2"]
+    neighbor: str
+    neighbor_points: Float[np.ndarray, "k 2"]
     reason: str = ""
 
     @property
@@ -98,35 +98,35 @@ class Localization:
             "points": self.points.tolist(),
             "world_points": self.world_points.tolist(),
             "inliers": self.inliers.tolist(),
-            "neighbour": self.neighbour,
+            "neighbor": self.neighbor,
         }
 
     def draw(
         self,
         query: ImageSource | Image | None = None,
         *,
-        neighbour: ImageSource | Image,
+        neighbor: ImageSource | Image,
         max_lines: int | None = 500,
     ) -> PIL.Image.Image:
-        """Draw the photograph beside its neighbour, with a line a shared 3-D point: green where it fits the pose.
+        """Draw the photograph beside its neighbor, with a line a shared 3-D point: green where it fits the pose.
 
         Args:
             query: the photograph; None: read it again from where it came.
-            neighbour: the photograph `neighbour` of the collection.
+            neighbor: the photograph `neighbor` of the collection.
             max_lines: so many points are drawn; None: all.
 
         Raises:
-            InvalidInput: an image was given as pixels when localising, and isn't given here; or can't be read.
+            InvalidInput: an image was given as pixels when localizing, and isn't given here; or can't be read.
         """
-        shared = np.isfinite(self.neighbour_points).all(axis=1)
+        shared = np.isfinite(self.neighbor_points).all(axis=1)
         return draw_inliers(
             read_image(self.query.source if query is None else query),  # type: ignore[arg-type]
-            read_image(neighbour),
+            read_image(neighbor),
             self.points[shared],
-            self.neighbour_points[shared],
+            self.neighbor_points[shared],
             self.inliers[shared],
             max_lines=max_lines,
-            caption=f"{self.num_inliers} of {len(self.points)} points fit the pose; shared with {self.neighbour}",
+            caption=f"{self.num_inliers} of {len(self.points)} points fit the pose; shared with {self.neighbor}",
         )
 
 
@@ -189,11 +189,11 @@ def _localization(
 ) -> Localization:
     inliers = np.zeros(len(sightings), bool) if answer is None else np.asarray(answer["inlier_mask"], bool)
     enough = int(inliers.sum()) >= max(FEWEST_INLIERS, LEAST_SHARE * len(sightings))
-    neighbour = next(iter(sightings.matched), "")
+    neighbor = next(iter(sightings.matched), "")
     seen = np.empty((0, 2))
-    if neighbour:
-        image = model.find_image_with_name(neighbour)
-        seen = seen_points(image, collection.features(neighbour), sightings.points)
+    if neighbor:
+        image = model.find_image_with_name(neighbor)
+        seen = seen_points(image, collection.features(neighbor), sightings.points)
     return Localization(
         query=features,
         cam_from_world=answer["cam_from_world"].matrix() if answer is not None and enough else None,
@@ -203,8 +203,8 @@ def _localization(
         points=features.keypoints.float().cpu().numpy()[sightings.keypoints],
         world_points=world_points(model, sightings),
         inliers=inliers & enough,
-        neighbour=neighbour,
-        neighbour_points=seen,
+        neighbor=neighbor,
+        neighbor_points=seen,
         reason="" if enough else _reason(len(sightings), int(inliers.sum())),
     )
 
@@ -244,7 +244,7 @@ def localize_to_files(
     found = localize(query, opened, **options)
     if json is not None:
         write_arrays(found.to_dict(), json)
-    if picture is not None and found.neighbour:
-        path = next(each.path for each in opened.photographs if each.name == found.neighbour)
-        save_image(found.draw(query, neighbour=path), picture)
+    if picture is not None and found.neighbor:
+        path = next(each.path for each in opened.photographs if each.name == found.neighbor)
+        save_image(found.draw(query, neighbor=path), picture)
     return found

@@ -49,14 +49,14 @@ def camera_of(
     """A camera whose intrinsics are those of this image size.
 
     Raises:
-        InvalidInput: no intrinsics, or those of another image size: the principal point isn't near the centre.
+        InvalidInput: no intrinsics, or those of another image size: the principal point isn't near the center.
     """
     camera = Camera.from_intrinsics(intrinsics, image_size, distortion=distortion)
     shares = [value / side for value, side in zip(camera.principal_point, image_size, strict=True)]
     if not all(CENTRAL[0] <= share <= CENTRAL[1] for share in shares):
         x, y = camera.principal_point
         raise InvalidInput(
-            f"the principal point ({x:.1f}, {y:.1f}) is far from the centre of the {image_size[0]} x {image_size[1]} "
+            f"the principal point ({x:.1f}, {y:.1f}) is far from the center of the {image_size[0]} x {image_size[1]} "
             "image (width x height); the intrinsics seem to be those of another image size"
         )
     return camera

@@ -12,7 +12,7 @@ def read_disparity(truth: DisparityTruth) -> Float[np.ndarray, "h w"]:
     """Disparities in px, float64; NaN where the truth is unknown (0 in the file).
 
     Raises:
-        InvalidInput: the file can't be read as a grey image.
+        InvalidInput: the file can't be read as a gray image.
     """
     try:
         with PIL.Image.open(truth.path) as image:
@@ -20,5 +20,5 @@ def read_disparity(truth: DisparityTruth) -> Float[np.ndarray, "h w"]:
     except OSError as error:
         raise InvalidInput(f"disparities can't be read from {truth.path}: {error}") from error
     if values.ndim != 2:
-        raise InvalidInput(f"{truth.path} must be a grey image of disparities, but has {values.ndim} axes")
+        raise InvalidInput(f"{truth.path} must be a gray image of disparities, but has {values.ndim} axes")
     return np.where(values > 0, values / truth.scale, np.nan)

@@ -17,7 +17,7 @@ from tiepoint.types import Camera
 CAMERA_FOLDER = "gt_dense_cameras"
 SUFFIX = ".camera"
 ROWS = (3, 3, 3, 3, 3, 3, 3, 3, 2)
-"""Numbers a line: K, distortion (zeros), R camera -> world, centre, width and height."""
+"""Numbers a line: K, distortion (zeros), R camera -> world, center, width and height."""
 
 MAX_ROTATION_DEG = 60.0
 """Cameras that are turned farther from each other see too little in common."""
@@ -74,12 +74,12 @@ def _add_pair(found: Collected, scene: str, view0: View, view1: View, *, gap: in
 def _read_view(file: Path, image: Path, found: Collected) -> View:
     lines = list(read_lines(file))
     if len(lines) != len(ROWS):
-        raise InvalidInput(f"expected {len(ROWS)} lines (K, zeros, R, centre, size), but it has {len(lines)}")
+        raise InvalidInput(f"expected {len(ROWS)} lines (K, zeros, R, center, size), but it has {len(lines)}")
     rows = [numbers(line, count, f"line {number}") for (number, line), count in zip(lines, ROWS, strict=True)]
     size = (int(rows[8][0]), int(rows[8][1]))
     if found.image_size(image) != size:
         raise InvalidInput(
             f"the camera is that of {size[0]} x {size[1]} px, but {image} has another size; was it resized?"
         )
-    R, centre = np.stack(rows[4:7]).T, rows[7]
-    return View(image, camera_of(np.stack(rows[:3]), size), pose_from(np.column_stack([R, -R @ centre])))
+    R, center = np.stack(rows[4:7]).T, rows[7]
+    return View(image, camera_of(np.stack(rows[:3]), size), pose_from(np.column_stack([R, -R @ center])))

@@ -19,7 +19,7 @@ def homography(problem: Problem) -> Model | None:
 def weighted_dlt(
     points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"], weights: Float[np.ndarray, "k"]
 ) -> Float[np.ndarray, "3 3"] | None:
-    """The homography that minimises the weighted sum of squared algebraic errors.
+    """The homography that minimizes the weighted sum of squared algebraic errors.
 
     Args:
         points0: (x, y) in any unit.
@@ -29,7 +29,7 @@ def weighted_dlt(
     Returns:
         H with p1 ~ H p0, of any scale; None where the matches determine no homography or more than one.
 
-    Source: Hartley and Zisserman, 2nd edition, algorithm 4.2 (normalised DLT).
+    Source: Hartley and Zisserman, 2nd edition, algorithm 4.2 (normalized DLT).
     """
     used = weights > 0
     if used.sum() < 4:
@@ -47,12 +47,12 @@ def weighted_dlt(
 
 def _normalization(points: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "3 3"] | None:
     """The similarity that moves the points' mean to the origin and their mean distance from it to sqrt(2)."""
-    centre = points.mean(axis=0)
-    distance = np.linalg.norm(points - centre, axis=1).mean()
+    center = points.mean(axis=0)
+    distance = np.linalg.norm(points - center, axis=1).mean()
     if distance == 0:
         return None
     scale = np.sqrt(2) / distance
-    return np.array([[scale, 0, -scale * centre[0]], [0, scale, -scale * centre[1]], [0, 0, 1]])
+    return np.array([[scale, 0, -scale * center[0]], [0, scale, -scale * center[1]], [0, 0, 1]])
 
 
 def _equations(points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"]) -> np.ndarray:

@@ -119,7 +119,7 @@ class Frame(NamedTuple):
 
 
 class FeatureMap:
-    """The L2-normalised feature map of one image, evaluated only at the pixels asked for.
+    """The L2-normalized feature map of one image, evaluated only at the pixels asked for.
 
     Args:
         fine: the map of `block1` of the padded image.
@@ -155,7 +155,7 @@ class FeatureMap:
         return weighted_rows(vectors, lines, weights / norms)
 
     def _raw(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
-        """Feature vectors before normalisation."""
+        """Feature vectors before normalization."""
         pixels = positions_of(indices, self.frame.size[0]) + self._origin
         fine = self._fine[pixels[:, 1] * self.frame.padded_size[0] + pixels[:, 0]]
         parts = [selu(F.linear(fine, self._fine_weight))]

@@ -284,8 +284,8 @@ class DescriptorHead(nn.Module):
         radius = self.kernel // 2
         # the published code keeps patches one pixel further from the right and bottom border than they need
         last = keypoints.new_tensor([width - 2 - radius, height - 2 - radius])
-        centres = keypoints.floor().clamp(min=radius).minimum(last).long()
-        corners = centres[:, 1] * width + centres[:, 0]
+        centers = keypoints.floor().clamp(min=radius).minimum(last).long()
+        corners = centers[:, 1] * width + centers[:, 0]
         indices = corners[:, None] + window_indices(radius, width, keypoints.device)
         return features.at(indices.flatten()).unflatten(0, (len(keypoints), self.kernel, self.kernel))
 

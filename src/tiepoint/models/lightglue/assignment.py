@@ -100,7 +100,7 @@ def streamed_matches(
 ) -> AssignmentTensors:
     """`mutual_matches(log_assignment_matrix(…))` of one pair, without ever holding the m x n matrix.
 
-    The first pass gathers the normalisers (log-sum-exp) of rows and columns; they and the matchabilities are one
+    The first pass gathers the normalizers (log-sum-exp) of rows and columns; they and the matchabilities are one
     number a row and one a column. The second pass adds these to twice the similarity and keeps the best.
     """
     m, n = len(vectors0), len(vectors1)

@@ -146,7 +146,7 @@ def from_official(official: StateDict, family: Family) -> dict[str, Tensor]:
 
 
 def _ties_of(state: StateDict) -> Iterator[Tie]:
-    """The table's rows spelt out for the number of layers that `state` has."""
+    """The table's rows spelled out for the number of layers that `state` has."""
     layers = _count_layers(state)
     projects = any(name.startswith(("input_proj.", "input_projection.")) for name in state)
     for tie in TIES:
@@ -155,10 +155,10 @@ def _ties_of(state: StateDict) -> Iterator[Tie]:
         count = layers - 1 if tie.official.startswith("token_confidence") else layers
         for i in range(count) if "{i}" in tie.official else (0,):
             for parameter in ("weight",) if tie.official == "posenc.Wr" else ("weight", "bias"):
-                yield _spelt_out(tie, i, parameter)
+                yield _spelled_out(tie, i, parameter)
 
 
-def _spelt_out(tie: Tie, i: int, parameter: str) -> Tie:
+def _spelled_out(tie: Tie, i: int, parameter: str) -> Tie:
     def spell(name: str) -> str:
         return f"{name.format(i=i)}.{parameter}"
 

@@ -79,7 +79,7 @@ def normalize_keypoints(
     """Map pixel coordinates to the square [-1, 1] x [-1, 1] of the longer image side.
 
     Args:
-        keypoints: (x, y) in px; the centre of the top-left pixel is (0, 0).
+        keypoints: (x, y) in px; the center of the top-left pixel is (0, 0).
         image_size: (width, height) in px of the image that the keypoints belong to; None: the extent of the
             keypoints themselves.
 
@@ -99,7 +99,7 @@ def normalize_keypoints(
 
 
 def rotate(t: Float[Tensor, "*b t h e"], rotation: Rotation) -> Float[Tensor, "*b t h e"]:
-    """Turn each pair of neighbouring columns (0, 1), (2, 3), … by its token's angle.
+    """Turn each pair of neighboring columns (0, 1), (2, 3), … by its token's angle.
 
     Source: LightGlue, equation 5; RoFormer (arXiv 2104.09864), equation 15.
     """
@@ -109,7 +109,7 @@ def rotate(t: Float[Tensor, "*b t h e"], rotation: Rotation) -> Float[Tensor, "*
 
 
 class PositionalEncoding(nn.Module):
-    """Turns positions into angles with a learnt linear map. Source: LightGlue, section 3.1, "Positional encoding"."""
+    """Turns positions into angles with a learned linear map. Source: LightGlue, section 3.1, "Positional encoding"."""
 
     def __init__(self, position_dim: int, head_dim: int) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class SelfBlock(nn.Module):
         self, x: Float[Tensor, "*b t d"], rotation: Rotation, attention: Attention
     ) -> Float[Tensor, "*b t d"]:
         q, k, v = self.Wqkv(x).unflatten(-1, (self.heads, -1, 3)).unbind(-1)
-        # v is every third column; torch's fast attention takes neighbouring ones only, else the slow one runs silently
+        # v is every third column; torch's fast attention takes neighboring ones only, else the slow one runs silently
         context = attention.within(rotate(q, rotation), rotate(k, rotation), v.contiguous())
         message = self.out_proj(context.flatten(-2))
         return x + self.ffn(torch.cat((x, message), dim=-1))

@@ -144,11 +144,11 @@ def _names(family: Family, *, batch_norm: bool) -> dict[str, str]:
     """Every parameter: original name -> the family's name."""
     parameters = (*CONV, *BATCH_NORM, COUNTER) if batch_norm else CONV
     return {
-        f"{tie.original}.{parameter}": f"{getattr(tie, family)}.{_spelt(parameter, family)}"
+        f"{tie.original}.{parameter}": f"{getattr(tie, family)}.{_spelled(parameter, family)}"
         for tie in TIES
         for parameter in parameters
     }
 
 
-def _spelt(parameter: str, family: Family) -> str:
+def _spelled(parameter: str, family: Family) -> str:
     return f"conv.{parameter}" if family == "open" and parameter in CONV else parameter

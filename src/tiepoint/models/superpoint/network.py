@@ -1,11 +1,11 @@
-"""SuperPoint: one encoder, and two heads that find keypoints and describe them; learnt without labels.
+"""SuperPoint: one encoder, and two heads that find keypoints and describe them; learned without labels.
 
 Source: D. DeTone, T. Malisiewicz, A. Rabinovich, "SuperPoint: Self-Supervised Interest Point Detection and
 Description", CVPR workshops 2018, arXiv 1712.07629. Parameter names are those of the original checkpoint;
 `superpoint_convert` knows the others. There are two forms:
 
 - the original, as cvg/LightGlue and transformers use it;
-- SuperPoint-Open, trained again under a free licence (R. Pautrat, P.-E. Sarlin, github.com/rpautrat/SuperPoint):
+- SuperPoint-Open, trained again under a free license (R. Pautrat, P.-E. Sarlin, github.com/rpautrat/SuperPoint):
   a batch norm after each ReLU, and descriptors sampled at other positions.
 """
 
@@ -40,7 +40,7 @@ RADIUS = 4
 BATCH_NORM_EPSILON = 1e-3
 """SuperPoint-Open was trained in TensorFlow, whose default this is."""
 RED, GREEN, BLUE = 0.299, 0.587, 0.114
-"""Weights of the channels in grey (ITU-R BT.601)."""
+"""Weights of the channels in gray (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +104,8 @@ class SuperPoint(nn.Module):
         """Find and describe keypoints.
 
         Args:
-            images: grey or RGB in [0, 1], of any size; a blank image has no keypoints, nor has one with a side
-                below 8 px. RGB becomes grey; of three equal channels that is the first, bit for bit.
+            images: gray or RGB in [0, 1], of any size; a blank image has no keypoints, nor has one with a side
+                below 8 px. RGB becomes gray; of three equal channels that is the first, bit for bit.
             max_keypoints: the strongest so many; None keeps every local maximum.
             detection_threshold: only keypoints that score more than this, in [0, 1].
             strict_border: False keeps keypoints near the right and the bottom border, as transformers does.
@@ -140,7 +140,7 @@ class SuperPoint(nn.Module):
         return 0, 0
 
     def context_of(self, parts: Iterable[tuple[Tensor, Tile]]) -> None:
-        """A pixel depends on its neighbourhood alone."""
+        """A pixel depends on its neighborhood alone."""
         return
 
     def dense_maps(
@@ -151,18 +151,18 @@ class SuperPoint(nn.Module):
         Both reach from the top-left corner to the last multiple of 8 px; what lies beyond gets no score.
 
         Args:
-            images: grey or RGB in [0, 1].
+            images: gray or RGB in [0, 1].
             window: where these lie in a larger image that is not blank.
         """
         height, width = (side // CELL for side in images.shape[-2:])
         if height == 0 or width == 0:
             empty = images.new_zeros(len(images), height * CELL, width * CELL)
             return empty, images.new_zeros(len(images), self.shape.dim, height, width)
-        grey = to_grey(images)
-        features = self.encode(grey.to(self.conv1a.weight.dtype))
+        gray = to_gray(images)
+        features = self.encode(gray.to(self.conv1a.weight.dtype))
         scores = self.score_map(features)
         if window is None:
-            scores = scores * has_contrast(grey)[:, None, None]
+            scores = scores * has_contrast(gray)[:, None, None]
         descriptors = self.convDb(self.convDa(features))
         return scores, F.normalize(_at_least_float32(descriptors), dim=1)
 
@@ -211,9 +211,9 @@ class SuperPoint(nn.Module):
         keypoints = positions_of(pixels, scores.shape[-1]).to(scores.dtype)
         return Detection(keypoints, scores.flatten()[pixels], self.describe(descriptors, keypoints, window))
 
-    def encode(self, grey: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
+    def encode(self, gray: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
         """The features that both heads see, one place for 8 x 8 px."""
-        maps = self._first_stage(grey)
+        maps = self._first_stage(gray)
         maps = F.max_pool2d(self.conv2b(self.conv2a(maps)), 2)
         maps = F.max_pool2d(self.conv3b(self.conv3a(maps)), 2)
         return self.conv4b(self.conv4a(maps))
@@ -250,17 +250,17 @@ class SuperPoint(nn.Module):
         positions = keypoints - (CELL - 1) / 2
         if self.shape.batch_norm:
             return positions / CELL
-        # as published: stretched a little, so that the last pixel meets the last cell's centre
+        # as published: stretched a little, so that the last pixel meets the last cell's center
         cells = keypoints.new_tensor([side // CELL for side in image_size])
         return positions * ((cells - 1) / (CELL * cells - (CELL + 1) / 2))
 
-    def _first_stage(self, grey: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
-        if self.training or grey.device.type != "cpu":  # batch norm learns from whole images
-            return self._halve(grey)
-        return torch.cat([_halve_in_strips(self._halve, image) for image in grey.split(1)])
+    def _first_stage(self, gray: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
+        if self.training or gray.device.type != "cpu":  # batch norm learns from whole images
+            return self._halve(gray)
+        return torch.cat([_halve_in_strips(self._halve, image) for image in gray.split(1)])
 
-    def _halve(self, grey: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
-        return F.max_pool2d(self.conv1b(self.conv1a(grey)), 2)
+    def _halve(self, gray: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
+        return F.max_pool2d(self.conv1b(self.conv1a(gray)), 2)
 
 
 class Layer(nn.Conv2d):
@@ -292,7 +292,7 @@ class FirstLayer(Layer):
         return pixels.unflatten(0, (len(maps), *maps.shape[-2:])).permute(0, 3, 1, 2)
 
 
-def to_grey(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
+def to_gray(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
     """Luma of RGB images; images of one channel as they are.
 
     Written as differences from red: the result for three equal channels is exactly one of them.
@@ -336,7 +336,7 @@ def _remove_left_and_top(scores: Float[Tensor, "H W"], width: int) -> Float[Tens
 
 
 def _at_least_float32(values: Tensor) -> Tensor:
-    """Half precision can't tell neighbouring scores apart, nor hold positions above 256 or 2048 px."""
+    """Half precision can't tell neighboring scores apart, nor hold positions above 256 or 2048 px."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 

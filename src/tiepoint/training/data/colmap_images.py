@@ -23,7 +23,7 @@ from tiepoint.io.progress import Track, untracked
 from tiepoint.training.data.colmap_points import (
     depth_maps_digest,
     model_digest,
-    neighbours,
+    neighbors,
     observations,
     points_of_depth,
     points_of_tracks,
@@ -87,13 +87,13 @@ class CachedModel:
     Attributes:
         store: with a record an image.
         pairs: keys of the two images of each pair that share enough points.
-        neighbours: key of each image -> keys of those that share any point with it.
+        neighbors: key of each image -> keys of those that share any point with it.
         problems: images that can't be used, one line each.
     """
 
     store: Store
     pairs: tuple[tuple[str, str], ...]
-    neighbours: Mapping[str, frozenset[str]]
+    neighbors: Mapping[str, frozenset[str]]
     problems: tuple[str, ...]
 
     def read(self, key: str) -> PosedImage:
@@ -102,7 +102,7 @@ class CachedModel:
 
     def strangers(self, key: str) -> list[str]:
         """Keys of the images that share no point with this one."""
-        return [other for other in self.neighbours if other != key and other not in self.neighbours[key]]
+        return [other for other in self.neighbors if other != key and other not in self.neighbors[key]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +172,7 @@ def cache_model(
     return CachedModel(
         store=store,
         pairs=pairs,
-        neighbours=neighbours(usable.values(), shared),
+        neighbors=neighbors(usable.values(), shared),
         problems=tuple(problems.values()),
     )
 

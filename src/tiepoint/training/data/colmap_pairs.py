@@ -37,8 +37,8 @@ class TrackPairs(PairSource):
         if not 0 <= negatives <= 1:
             raise InvalidInput(f"negatives must be a share in [0, 1], but is {negatives!r}")
         self.model, self.seed = model, seed
-        others = len(model.neighbours) - 1
-        self._with_strangers = [key for key, near in model.neighbours.items() if len(near) < others]
+        others = len(model.neighbors) - 1
+        self._with_strangers = [key for key, near in model.neighbors.items() if len(near) < others]
         self.negatives = negatives if self._with_strangers else 0.0
         self._read = lru_cache(maxsize=cached)(model.read)
         self._order = lru_cache(maxsize=2)(lambda round_: shuffled(seed, round_, len(model.pairs)))
@@ -46,7 +46,7 @@ class TrackPairs(PairSource):
         self.kind, self.descriptor_dim, self.position_dim = describe_features(first.features)
         names = [name for pair in model.pairs for name in pair]
         settings = map(repr, [seed, self.negatives])
-        self.fingerprint = digest([model.store.fingerprint, *names, *model.neighbours, *settings])
+        self.fingerprint = digest([model.store.fingerprint, *names, *model.neighbors, *settings])
 
     def __getitem__(self, index: int) -> PairSample:
         """The pair of a number, from 0 on, without an end."""

@@ -52,7 +52,7 @@ def shared_points(reconstruction: Any, keys: Mapping[str, str]) -> dict[tuple[st
     return {(keys[name0], keys[name1]): count for (name0, name1), count in sorted(shared.items())}
 
 
-def neighbours(keys: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+def neighbors(keys: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
     """Each key -> the other keys of its pairs."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for key0, key1 in pairs:

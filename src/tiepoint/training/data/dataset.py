@@ -29,7 +29,7 @@ PROTOCOL = VALIDATION["homography-512"]
 class Split(NamedTuple):
     """Photographs to learn from, and those that are held out: no content is on both sides, under whatever name."""
 
-    learnt: list[Path]
+    learned: list[Path]
     held_out: list[Path]
     problems: tuple[str, ...] = ()
 
@@ -67,8 +67,8 @@ class Places:
             return Split(*split(distinct(photographs)))
         held_out = find_images(self.val)
         both = set(copies_of(held_out, photographs))
-        learnt = [path for path in photographs if path not in both]
-        return Split(learnt, held_out, self._left_out(len(photographs) - len(learnt), len(photographs)))
+        learned = [path for path in photographs if path not in both]
+        return Split(learned, held_out, self._left_out(len(photographs) - len(learned), len(photographs)))
 
     def _left_out(self, count: int, of: int) -> tuple[str, ...]:
         """The problem that so many photographs are held out of those to learn from, where any are."""
@@ -80,7 +80,7 @@ class Places:
                 f"expected at least {MIN_PHOTOGRAPHS} photographs to learn from, but {found}; "
                 "add more, or name others to validate on with --val"
             )
-        return (f"{found}, and are not learnt from",)
+        return (f"{found}, and are not learned from",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,7 +109,7 @@ def prepare_data(
     seed: int,
     track: Track,
 ) -> TrainingData:
-    """Extract the features of everything that is learnt from or held out, where they aren't cached yet.
+    """Extract the features of everything that is learned from or held out, where they aren't cached yet.
 
     Args:
         places: of photographs and cache.
@@ -124,7 +124,7 @@ def prepare_data(
         StoreError: the cache holds features of other settings.
         MissingDependency: h5py, or for a reconstruction pycolmap, isn't installed.
     """
-    learnt, held_out, left_out = places.split()
+    learned, held_out, left_out = places.split()
     pairs, unusable = processes.in_shares(
         lambda owns: held_out_pairs(
             held_out, extractor, places.cache / "val", PROTOCOL, at_least=0, owns=owns, track=track
@@ -139,7 +139,7 @@ def prepare_data(
         folder = places.cache / "train"
         views = processes.in_shares(
             lambda owns: cache_views(
-                learnt, extractor, folder, recipe.views, at_least=0, owns=owns, track=track
+                learned, extractor, folder, recipe.views, at_least=0, owns=owns, track=track
             )
         )
         _check_number(len(views), len(pairs), places, (*unusable, *views.problems))
@@ -151,9 +151,9 @@ def prepare_data(
     )
 
 
-def _check_number(learnt: int, held_out: int, places: Places, problems: Sequence[str]) -> None:
+def _check_number(learned: int, held_out: int, places: Places, problems: Sequence[str]) -> None:
     """Raise InvalidInput unless enough photographs can be used: of one folder those held out count too."""
-    usable = learnt + (held_out if places.val is None else 0)
+    usable = learned + (held_out if places.val is None else 0)
     first = f", the first other one because {problems[0]}" if problems else ""
     if usable < MIN_PHOTOGRAPHS:
         raise InvalidInput(
@@ -181,14 +181,14 @@ def split(photographs: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 def without_contents(model: CachedModel, contents: AbstractSet[str]) -> CachedModel:
     """A model without the images of these contents, in digests."""
-    kept = {key for key in model.neighbours if key.rpartition("@")[2] not in contents}
-    neighbours = {key: others & kept for key, others in model.neighbours.items() if key in kept}
+    kept = {key for key in model.neighbors if key.rpartition("@")[2] not in contents}
+    neighbors = {key: others & kept for key, others in model.neighbors.items() if key in kept}
     pairs = tuple(pair for pair in model.pairs if kept.issuperset(pair))
     if not pairs:
         raise InvalidInput(
             "every pair of the reconstruction has a photograph that is held out; give others to validate on with --val"
         )
-    return replace(model, pairs=pairs, neighbours=neighbours)
+    return replace(model, pairs=pairs, neighbors=neighbors)
 
 
 def _model(

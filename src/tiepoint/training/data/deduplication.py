@@ -1,4 +1,4 @@
-"""Files of the same bytes under several names: what is learnt from under one must not be validated on under another.
+"""Files of the same bytes under several names: what is learned from under one must not be validated on under another.
 
 Only files of the same size are read, so that large folders cost little.
 """

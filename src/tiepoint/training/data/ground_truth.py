@@ -49,7 +49,7 @@ def matches_from_homography(
 ) -> Truth:
     """The truth of two views of one plane.
 
-    Matches are mutual nearest neighbours whose distance, the larger one of those in the two images, is below
+    Matches are mutual nearest neighbors whose distance, the larger one of those in the two images, is below
     `max_error_px`. A keypoint has no match where the other image has no keypoint that close to its place. The rest are
     ignored: close to one that is closer to another.
 
@@ -83,7 +83,7 @@ def matches_from_projections(
         keypoints1: likewise of image 1.
         projected0: where image 1 shows what is at keypoints0, in px of image 1, perhaps outside; NaN: not known.
         projected1: likewise in image 0, of keypoints1.
-        positive_px: matches are mutual nearest neighbours closer than this in both images; both places are known.
+        positive_px: matches are mutual nearest neighbors closer than this in both images; both places are known.
         negative_px: a keypoint of known place that has no other within this distance of it has no match.
         possible: False where two keypoints can't match, by epipolar geometry. A keypoint of unknown place has no match
             where every partner is impossible or has been decided on. None: such keypoints are ignored.

@@ -59,15 +59,15 @@ def stretch(pixels: Pixels, contrast: float, _: np.random.Generator) -> Tensor:
 
 
 def tint(pixels: Pixels, strength: float, generator: np.random.Generator) -> Tensor:
-    """Another colour of light: each channel by a gain of its own."""
+    """Another color of light: each channel by a gain of its own."""
     gains = 1 + strength * generator.uniform(-1, 1, 3)
     return pixels * pixels.new_tensor(gains)[:, None, None]
 
 
 def fade(pixels: Pixels, saturation: float, _: np.random.Generator) -> Tensor:
-    """Less colour; 0 = grey."""
-    grey = pixels.mean(0, keepdim=True)
-    return grey + saturation * (pixels - grey)
+    """Less color; 0 = gray."""
+    gray = pixels.mean(0, keepdim=True)
+    return gray + saturation * (pixels - gray)
 
 
 def shade(pixels: Pixels, strength: float, generator: np.random.Generator) -> Tensor:

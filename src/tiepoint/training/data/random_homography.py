@@ -74,7 +74,7 @@ def random_homography(
     corners = _move_corners(generator, _largest_fit(view_size, photograph_size), settings.difficulty)
     turned = _turn(corners, math.radians(generator.uniform(-1, 1) * _max_angle_deg(generator, settings)))
     placed = _place(generator, turned, np.array(photograph_size, np.float64), settings.translation)
-    # the outer edges of the pixels at the border lie half a pixel beyond their centres
+    # the outer edges of the pixels at the border lie half a pixel beyond their centers
     homography = weighted_dlt(_rectangle(view_size) - 0.5, placed - 0.5, np.ones(4))
     assert homography is not None  # the corners are convex
     return homography / homography[2, 2]
@@ -109,10 +109,10 @@ def _move_corners(
     generator: np.random.Generator, corners: Float[np.ndarray, "4 2"], difficulty: float
 ) -> Float[np.ndarray, "4 2"]:
     """Shrink the rectangle, and move each corner inwards by itself."""
-    centre, sides = corners.mean(0), corners.max(0)
+    center, sides = corners.mean(0), corners.max(0)
     shifts = generator.uniform(0, MAX_CORNER_SHIFT * difficulty, (4, 2)) * sides
     scale = 1 - generator.uniform(0, MAX_SHRINKING * difficulty)
-    return (corners + shifts * np.sign(centre - corners)) * scale
+    return (corners + shifts * np.sign(center - corners)) * scale
 
 
 def _turn(corners: Float[np.ndarray, "4 2"], angle: float) -> Float[np.ndarray, "4 2"]:

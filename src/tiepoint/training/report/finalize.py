@@ -24,7 +24,7 @@ def finish(recipe: str, session: Session, start: Start, data: TrainingData) -> T
         recipe: name of it.
         session: has run.
         start: what it began with.
-        data: that it learnt from, and is measured on.
+        data: that it learned from, and is measured on.
 
     Raises:
         InvalidInput: the folder can't be written to.

@@ -22,7 +22,7 @@ class Curve:
     def of(
         cls, name: str, rows: Sequence[Mapping[str, float]], x: str, y: str, *, points: int | None = None
     ) -> "Curve":
-        """Two columns of a log; with `points`, means of neighbouring rows, so that there are at most so many."""
+        """Two columns of a log; with `points`, means of neighboring rows, so that there are at most so many."""
         values = np.array([(row[x], row[y]) for row in rows], np.float64).reshape(-1, 2)
         groups = np.array_split(values, min(points or len(values), len(values))) if len(values) else []
         means = np.array([group.mean(0) for group in groups]).reshape(-1, 2)

@@ -23,7 +23,7 @@ class TrainingReport:
         shape: of the network.
         parameters: numbers in the network.
         settings: everything that decided what came out, but the time.
-        steps: of the optimiser.
+        steps: of the optimizer.
         pairs: that the network has seen.
         seconds: spent on steps, in all parts of the run.
         protocol: of the figures.

@@ -52,7 +52,7 @@ def odd_names(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 
 @ORIENTATIONS
 def test_every_pixel_goes_to_where_colmap_reads_it(orientation: int, tmp_path: Path) -> None:
-    """The colour under each upright pixel is the colour that COLMAP has under the mapped one."""
+    """The color under each upright pixel is the color that COLMAP has under the mapped one."""
     raster = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = orientation
@@ -69,7 +69,7 @@ def test_every_pixel_goes_to_where_colmap_reads_it(orientation: int, tmp_path: P
     )
     theirs = pycolmap.Bitmap.read(str(tmp_path / "a.png"), as_rgb=True)
     assert (theirs.width, theirs.height) == raster_size(upright.image_size, upright.exif_orientation)
-    x, y = np.floor(colmap_keypoints(features)).astype(int).T  # a pixel's centre is at .5
+    x, y = np.floor(colmap_keypoints(features)).astype(int).T  # a pixel's center is at .5
     ours = upright.pixels.numpy()[:, points[:, 1].astype(int), points[:, 0].astype(int)].T
     np.testing.assert_array_equal(theirs.to_array()[y, x], ours)
     np.testing.assert_allclose(upright_points(colmap_keypoints(features).astype(float), features), points)
@@ -249,11 +249,11 @@ def test_the_text_gives_the_same_model_as_the_database(collection: Collection, t
     models = [model_of(database, photos, tmp_path / database.stem) for database in (ours, theirs)]
     for name in ids:
         assert all(model.find_image_with_name(name).has_pose for model in models)
-    centres = [np.array([m.find_image_with_name(n).projection_center() for n in ids]) for m in models]
-    similarity = pycolmap.estimate_sim3d(*centres)
-    moved = np.array([similarity * centre for centre in centres[0]])
-    extent = np.linalg.norm(np.ptp(centres[1], axis=0))
-    assert np.linalg.norm(moved - centres[1], axis=1).max() < 0.005 * extent
+    centers = [np.array([m.find_image_with_name(n).projection_center() for n in ids]) for m in models]
+    similarity = pycolmap.estimate_sim3d(*centers)
+    moved = np.array([similarity * center for center in centers[0]])
+    extent = np.linalg.norm(np.ptp(centers[1], axis=0))
+    assert np.linalg.norm(moved - centers[1], axis=1).max() < 0.005 * extent
     assert models[0].num_points3D() == pytest.approx(models[1].num_points3D(), abs=5)
 
 

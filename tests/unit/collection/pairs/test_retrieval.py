@@ -57,13 +57,13 @@ def test_blocks_change_nothing(descriptors: list[np.ndarray], monkeypatch: pytes
     assert np.array_equal(nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 9), whole)
 
 
-def test_learnt_from_some_photographs_only(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+def test_learned_from_some_photographs_only(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tiepoint.collection.pairs.retrieval.SAMPLED_IMAGES", 18)
     found = nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
     assert (found % SCENES == np.arange(PHOTOGRAPHS)[:, None] % SCENES).mean() > 0.9
 
 
-def test_nobody_is_its_own_neighbour_even_among_equals(descriptors: list[np.ndarray]):
+def test_nobody_is_its_own_neighbor_even_among_equals(descriptors: list[np.ndarray]):
     found = nearest_images(lambda _: descriptors[0], 9, 4)
     assert found.shape == (9, 4)
     assert not (found == np.arange(9)[:, None]).any()
@@ -71,7 +71,7 @@ def test_nobody_is_its_own_neighbour_even_among_equals(descriptors: list[np.ndar
 
 
 @pytest.mark.parametrize("count", [1, 3, 50])
-def test_without_descriptors_there_are_no_neighbours(descriptors: list[np.ndarray], count: int):
+def test_without_descriptors_there_are_no_neighbors(descriptors: list[np.ndarray], count: int):
     blank = {2, 7}
     empty = np.empty((0, 16), np.float32)
     found = nearest_images(lambda index: empty if index in blank else descriptors[index], 10, count)
@@ -108,9 +108,9 @@ def test_those_nearest_to_one_are_looked_up_alone(
 @pytest.mark.parametrize("images", [0, 1, 2])
 def test_nothing_to_look_for(descriptors: list[np.ndarray], images: int):
     empty = np.empty((0, 16), np.float32)
-    neighbours = max(images - 1, 0)
-    assert nearest_images(lambda _: empty, images, 5).shape == (images, neighbours)
-    assert nearest_images(descriptors.__getitem__, images, 5).shape == (images, neighbours)
+    neighbors = max(images - 1, 0)
+    assert nearest_images(lambda _: empty, images, 5).shape == (images, neighbors)
+    assert nearest_images(descriptors.__getitem__, images, 5).shape == (images, neighbors)
 
 
 def test_one_descriptor_each():

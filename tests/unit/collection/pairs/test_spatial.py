@@ -1,4 +1,4 @@
-"""Distances on the Earth, and nearest neighbours by them."""
+"""Distances on the Earth, and nearest neighbors by them."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ PARIS, LONDON, SYDNEY = (
 
 
 @pytest.mark.parametrize(
-    ("place0", "place1", "kilometres"),
+    ("place0", "place1", "kilometers"),
     [
         (PARIS, LONDON, 343.6),  # by the geodesic on WGS 84: 343.9
         (PARIS, SYDNEY, 16_960),
@@ -23,12 +23,12 @@ PARIS, LONDON, SYDNEY = (
     ],
     ids=["paris-london", "paris-sydney", "half-way-round", "pole"],
 )
-def test_known_distances(place0: GPSPosition, place1: GPSPosition, kilometres: float):
-    assert distance_m(place0, place1) / 1000 == pytest.approx(kilometres, rel=1e-3, abs=1e-6)
+def test_known_distances(place0: GPSPosition, place1: GPSPosition, kilometers: float):
+    assert distance_m(place0, place1) / 1000 == pytest.approx(kilometers, rel=1e-3, abs=1e-6)
     assert distance_m(place0, place1) == distance_m(place1, place0)
 
 
-def test_millimetres_can_be_told_apart():
+def test_millimeters_can_be_told_apart():
     step = 1e-3 / 6_371_008.8 * 180 / np.pi
     assert distance_m(GPSPosition(48, 2), GPSPosition(48 + step, 2)) == pytest.approx(1e-3, rel=1e-3)
     positions = [
@@ -70,6 +70,6 @@ def test_equal_places_go_to_the_lower_index():
     assert nearest_positions([PARIS] * 4, 2).tolist() == [[1, 2], [0, 2], [0, 1], [0, 1]]
 
 
-@pytest.mark.parametrize(("places", "neighbours"), [(0, 0), (1, 0), (2, 1), (3, 2)])
-def test_fewer_places_than_asked_for(places: int, neighbours: int):
-    assert nearest_positions([PARIS] * places, 9).shape == (places, neighbours)
+@pytest.mark.parametrize(("places", "neighbors"), [(0, 0), (1, 0), (2, 1), (3, 2)])
+def test_fewer_places_than_asked_for(places: int, neighbors: int):
+    assert nearest_positions([PARIS] * places, 9).shape == (places, neighbors)

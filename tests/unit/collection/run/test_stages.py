@@ -17,7 +17,7 @@ from tiepoint.collection.stores import KINDS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 
-PHOTOGRAPHS, NEIGHBOURS, BLOCK = 1000, 100, 1000
+PHOTOGRAPHS, NEIGHBORS, BLOCK = 1000, 100, 1000
 
 
 class Idle:
@@ -40,7 +40,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> ChosenPairs:
         ImageRecord(name=f"{n:04d}.jpg", path=Path("a.jpg"), digest=f"{n:016x}", image_size=(8, 6))
         for n in range(PHOTOGRAPHS)
     ]
-    return choose_pairs(read_pair_choice(f"sequential:{NEIGHBOURS}"), photographs)
+    return choose_pairs(read_pair_choice(f"sequential:{NEIGHBORS}"), photographs)
 
 
 @pytest.fixture

@@ -84,9 +84,9 @@ def error_of(position: np.ndarray, made: Made) -> float:
     model = read_model(collection)
     names = [name for name in PLAIN_NAMES if name != QUERY]
     found = np.array([model.find_image_with_name(name).projection_center() for name in names])
-    true = np.array([scene.centre(name) for name in names])
+    true = np.array([scene.center(name) for name in names])
     moved = pycolmap.estimate_sim3d(found, true) * position
-    return float(np.linalg.norm(moved - scene.centre(QUERY)) / np.linalg.norm(np.ptp(true, axis=0)))
+    return float(np.linalg.norm(moved - scene.center(QUERY)) / np.linalg.norm(np.ptp(true, axis=0)))
 
 
 @pytest.mark.parametrize("photographs", [None, 2], ids=["all", "the most alike"])
@@ -130,7 +130,7 @@ def test_what_other_photographs_seem_to_match_doesnt_refuse_a_pose(made: Made, q
     collection, scene = made
     found = localize(query, collection, matcher=Misled(scene.features(QUERY)))
     assert found.success
-    assert found.neighbour == "e.jpg"
+    assert found.neighbor == "e.jpg"
     assert found.num_inliers > 0.9 * len(found.points)
     assert error_of(found.position, made) < 0.02
 
@@ -225,13 +225,13 @@ def test_picture_and_numbers_are_written(made: Made, query: str, tmp_path: Path)
         assert picture.size == (2 * SIZE[0], SIZE[1])
 
 
-def test_the_neighbour_sees_the_same_points(made: Made, query: str) -> None:
+def test_the_neighbor_sees_the_same_points(made: Made, query: str) -> None:
     collection, scene = made
     found = localize(query, collection, matcher=Known(scene.features(QUERY)))
-    shared = np.isfinite(found.neighbour_points).all(axis=1)
+    shared = np.isfinite(found.neighbor_points).all(axis=1)
     assert shared.sum() > 200
-    keypoints = collection.features(found.neighbour).keypoints.numpy()
-    distances = np.linalg.norm(keypoints[None] - found.neighbour_points[shared][:, None], axis=2)
+    keypoints = collection.features(found.neighbor).keypoints.numpy()
+    distances = np.linalg.norm(keypoints[None] - found.neighbor_points[shared][:, None], axis=2)
     assert distances.min(axis=1).max() < 1e-3
 
 

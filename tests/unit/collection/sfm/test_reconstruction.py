@@ -26,9 +26,9 @@ def test_cameras_are_where_they_are(made: Made) -> None:
     collection, scene, _ = made
     model = read_model(collection)
     found = np.array([model.find_image_with_name(name).projection_center() for name in PLAIN_NAMES])
-    true = np.array([scene.centre(name) for name in PLAIN_NAMES])
+    true = np.array([scene.center(name) for name in PLAIN_NAMES])
     similarity = pycolmap.estimate_sim3d(found, true)
-    moved = np.array([similarity * centre for centre in found])
+    moved = np.array([similarity * center for center in found])
     assert np.linalg.norm(moved - true, axis=1).max() < 0.005 * np.linalg.norm(np.ptp(true, axis=0))
 
 

@@ -106,7 +106,7 @@ def shared_points(image0: pycolmap.Image, image1: pycolmap.Image) -> tuple[np.nd
 
 
 def upright_points(points: np.ndarray, orientation: int) -> np.ndarray:
-    """What EXIF 2.32 says of rows and columns; the centre of the top-left pixel is (0, 0)."""
+    """What EXIF 2.32 says of rows and columns; the center of the top-left pixel is (0, 0)."""
     x, y = points.T
     width, height = SIZE
     moved = {1: (x, y), 3: (width - 1 - x, height - 1 - y), 6: (height - 1 - y, x), 8: (y, width - 1 - x)}

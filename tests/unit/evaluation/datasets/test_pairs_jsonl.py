@@ -85,7 +85,7 @@ def test_disparities_in_px(folder: Path) -> None:
 
 
 def test_disparities_that_cannot_be_read(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match="must be a grey image"):
+    with pytest.raises(InvalidInput, match="must be a gray image"):
         read_disparity(DisparityTruth(path=folder / "a.png", scale=1))
     with pytest.raises(InvalidInput, match=r"can't be read from .*pairs\.jsonl"):
         read_disparity(DisparityTruth(path=folder / "pairs.jsonl", scale=1))

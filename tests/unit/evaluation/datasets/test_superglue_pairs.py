@@ -299,14 +299,14 @@ class TestScanNetIndex:
         truth = dataset.pairs[0].truth
         np.testing.assert_allclose(
             truth.camera0.principal_point, (647.5, 483.5)
-        )  # the centre stays the centre
+        )  # the center stays the center
         np.testing.assert_allclose(truth.camera0.focal_lengths, (577.87 * 1296 / 640, 577.87 * 968 / 480))
         np.testing.assert_allclose(truth.cam1_from_cam0, POSE, atol=1e-9)
         assert len(dataset.problems) == 1
         assert "name[1]" in dataset.problems[0]
         assert "0.jpg is missing" in dataset.problems[0]
 
-    def test_the_colour_cameras_own_intrinsics_and_relative_poses(self, folder: Path) -> None:
+    def test_the_color_cameras_own_intrinsics_and_relative_poses(self, folder: Path) -> None:
         names = np.load(folder / "test.npz")["name"]
         poses = np.stack([POSE.ravel(), POSE.ravel()])
         np.savez(folder / "test.npz", name=names, rel_pose=poses)
@@ -347,8 +347,8 @@ class TestStrecha:
         return folder
 
     def write_camera(self, folder: Path, index: int, pose: np.ndarray, K: np.ndarray) -> None:
-        centre = -pose[:, :3].T @ pose[:, 3]
-        rows = [*K, np.zeros(3), *pose[:, :3].T, centre, SIZE]
+        center = -pose[:, :3].T @ pose[:, 3]
+        rows = [*K, np.zeros(3), *pose[:, :3].T, center, SIZE]
         text = "".join(" ".join(str(value) for value in row) + " \n" for row in rows)
         (folder / "gt_dense_cameras" / f"000{index}.jpg.camera").write_text(text)
 

@@ -43,7 +43,7 @@ def test_a_match_of_weight_three_counts_as_three():
     repeated = np.repeat(np.arange(20), weights.astype(int))
     weighted = weighted_dlt(scene.points0, scene.points1, weights)
     several = weighted_dlt(scene.points0[repeated], scene.points1[repeated], np.ones(40))
-    # the normalising similarities of the two differ, and with them the algebraic error, but only a little
+    # the normalizing similarities of the two differ, and with them the algebraic error, but only a little
     assert corner_error_px(weighted, several, SIZE0) < 0.5
     plain = weighted_dlt(scene.points0, scene.points1, np.ones(20))
     assert corner_error_px(weighted, plain, SIZE0) > 2 * corner_error_px(weighted, several, SIZE0)

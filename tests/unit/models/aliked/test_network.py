@@ -88,7 +88,7 @@ def test_no_keypoint_where_the_score_map_is_masked(network):
     assert keypoints[:, 0].max() < 30
 
 
-def test_feature_map_is_the_upsampled_concatenated_normalised_map():
+def test_feature_map_is_the_upsampled_concatenated_normalized_map():
     fine, weight = torch.randn(3, 64, 96), torch.randn(4, 3, 1, 1)
     coarse = [torch.randn(4, 64 // s, 96 // s) for s in (2, 8, 32)]
     finest = F.selu(F.conv2d(fine[None], weight))

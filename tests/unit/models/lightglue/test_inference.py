@@ -233,7 +233,7 @@ class TestEmptyImages:
         assert result.survived0.tolist() == [survived] * m
         assert result.survived1.tolist() == [survived] * n
 
-    def test_do_not_disturb_their_neighbours(self, network: LightGlue):
+    def test_do_not_disturb_their_neighbors(self, network: LightGlue):
         full = random_pair(20, 30)
         pairs = [random_pair(0, 4), full, random_pair(4, 0), random_pair(0, 0), full]
         results = run(network, pairs, ADAPTIVE)

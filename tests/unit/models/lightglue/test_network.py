@@ -70,7 +70,7 @@ def attention_by_hand(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def turn_by_hand(x: Tensor, angles: Tensor) -> Tensor:
-    """Neighbouring columns are real and imaginary part; turn each pair by its angle."""
+    """Neighboring columns are real and imaginary part; turn each pair by its angle."""
     complex_numbers = torch.complex(x[..., 0::2], x[..., 1::2])
     turned = complex_numbers * torch.polar(torch.ones_like(angles), angles)
     return torch.view_as_real(turned).flatten(-2)

@@ -1,4 +1,4 @@
-"""SuperPoint with small random weights: sizes, borders, batches, grey, its shortcuts; and the names of its tensors."""
+"""SuperPoint with small random weights: sizes, borders, batches, gray, its shortcuts; and the names of its tensors."""
 
 from collections import OrderedDict
 
@@ -18,7 +18,7 @@ from tiepoint.models.superpoint.checkpoint import (
     shape_of,
     to_original,
 )
-from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape, _halve_in_strips, to_grey
+from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape, _halve_in_strips, to_gray
 
 WIDTHS = (4, 4, 6, 6)
 TINY = SuperPointShape(widths=WIDTHS, head_width=8, dim=12)
@@ -130,18 +130,18 @@ def test_negative_settings_are_refused(network, setting):
         network(torch.rand(1, 1, 16, 16), **{setting: -1})
 
 
-def test_images_are_grey_or_rgb(network):
+def test_images_are_gray_or_rgb(network):
     with pytest.raises(InvalidInput, match=r"1 or 3 channels.*got \(1, 4, 16, 16\)"):
         network(torch.rand(1, 4, 16, 16))
 
 
-def test_grey_is_luma_and_exact_for_equal_channels():
+def test_gray_is_luma_and_exact_for_equal_channels():
     images = torch.rand(2, 3, 5, 7)
     luma = (images * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    torch.testing.assert_close(to_grey(images), luma)
-    grey = torch.rand(2, 1, 50, 70)
-    assert torch.equal(to_grey(grey.expand(2, 3, 50, 70)), grey)
-    assert to_grey(grey) is grey
+    torch.testing.assert_close(to_gray(images), luma)
+    gray = torch.rand(2, 1, 50, 70)
+    assert torch.equal(to_gray(gray.expand(2, 3, 50, 70)), gray)
+    assert to_gray(gray) is gray
 
 
 @pytest.mark.parametrize("size", [(8, 8), (51, 20), (150, 40), (151, 41)])

@@ -20,7 +20,7 @@ from tiepoint.io.progress import untracked
 from tiepoint.training.data.colmap_images import CachedModel, PosedImage, TrackSettings, cache_model
 from tiepoint.training.data.colmap_pairs import TrackPairs, matches_of_posed
 from tiepoint.training.data.colmap_points import (
-    neighbours,
+    neighbors,
     points_of_depth,
     points_of_tracks,
     read_depth_map,
@@ -174,10 +174,10 @@ class TestNegatives:
 
     @pytest.fixture
     def model(self, cached: CachedModel) -> CachedModel:
-        a, b, c, d = cached.neighbours
+        a, b, c, d = cached.neighbors
         partners = {a: b, b: a, c: d, d: c}
         return replace(
-            cached, pairs=((a, b), (c, d)), neighbours={key: frozenset({partners[key]}) for key in partners}
+            cached, pairs=((a, b), (c, d)), neighbors={key: frozenset({partners[key]}) for key in partners}
         )
 
     def test_they_are_strangers_without_a_match(self, model: CachedModel):
@@ -205,7 +205,7 @@ class TestNegatives:
 
     def test_images_that_all_see_the_same_give_none(self, cached: CachedModel):
         source, without = TrackPairs(cached, negatives=1.0), TrackPairs(cached, negatives=0.0)
-        assert all(cached.strangers(key) == [] for key in cached.neighbours)
+        assert all(cached.strangers(key) == [] for key in cached.neighbors)
         assert (source[0].matches0 >= 0).any()
         assert source.fingerprint == without.fingerprint
 
@@ -232,7 +232,7 @@ def test_photographs_to_validate_on_take_no_part_in_any_pair(scene: Path, tmp_pa
     alone = Processes(0, 1, torch.device("cpu"))
     data = prepare_data(places, RECIPES["homography"], echo(), alone, seed=0, track=untracked)
     assert isinstance(data.source, TrackPairs)
-    keys = data.source.model.neighbours
+    keys = data.source.model.neighbors
     assert len(keys) == 3
     assert content_digest(photographs[1]) not in {key.rpartition("@")[2] for key in keys}
     assert all(set(pair) <= keys.keys() for pair in data.source.model.pairs)
@@ -287,8 +287,8 @@ def test_shared_points_by_hand(scene: Path):
     assert shared_points(model, {d: "d", a: "a"}) == {("a", "d"): expected[a, d]}
 
 
-def test_neighbours_are_those_of_any_pair():
-    found = neighbours("abcd", {("a", "b"): 7, ("b", "c"): 1})
+def test_neighbors_are_those_of_any_pair():
+    found = neighbors("abcd", {("a", "b"): 7, ("b", "c"): 1})
     assert found == {"a": {"b"}, "b": {"a", "c"}, "c": {"b"}, "d": set()}
 
 

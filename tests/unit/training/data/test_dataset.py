@@ -21,9 +21,9 @@ def names(count: int) -> list[Path]:
 
 @pytest.mark.parametrize(("count", "held_out"), [(10, 4), (24, 4), (200, 10), (5000, 100)])
 def test_a_twentieth_is_held_out(count: int, held_out: int) -> None:
-    learnt, kept = split(names(count))
+    learned, kept = split(names(count))
     assert len(kept) == held_out
-    assert sorted([*learnt, *kept]) == sorted(names(count))
+    assert sorted([*learned, *kept]) == sorted(names(count))
 
 
 def test_names_decide_and_not_their_order() -> None:
@@ -60,22 +60,22 @@ class TestSplit:
     def test_other_photographs_leave_all_to_learn_from(self, photographs: Path, tmp_path: Path) -> None:
         val = write(tmp_path / "val", numbered(30, 33))
         found = Places(photographs=photographs, cache=tmp_path, val=val).split()
-        assert (len(found.learnt), len(found.held_out), found.problems) == (20, 3, ())
+        assert (len(found.learned), len(found.held_out), found.problems) == (20, 3, ())
 
     def test_a_folder_inside_the_photographs_is_held_out(self, photographs: Path, tmp_path: Path) -> None:
         val = write(photographs / "val", numbered(30, 33))
         found = Places(photographs=photographs, cache=tmp_path, val=val).split()
         assert set(found.held_out) == set(val.iterdir())
-        assert {path.parent for path in found.learnt} == {photographs}
+        assert {path.parent for path in found.learned} == {photographs}
         assert found.problems == (
-            f"3 of 23 photographs in {photographs} are in {val} too, and are not learnt from",
+            f"3 of 23 photographs in {photographs} are in {val} too, and are not learned from",
         )
 
     def test_copies_under_other_names_are_held_out(self, photographs: Path, tmp_path: Path) -> None:
         val = write(tmp_path / "val", {"x": "content 3", "y": "content 7", "z": "another"})
         found = Places(photographs=photographs, cache=tmp_path, val=val).split()
-        assert len(found.learnt) == 18
-        assert not {"3", "7"} & {path.stem for path in found.learnt}
+        assert len(found.learned) == 18
+        assert not {"3", "7"} & {path.stem for path in found.learned}
         assert "2 of 20 photographs" in found.problems[0]
 
     def test_nothing_left_is_an_error(self, photographs: Path, tmp_path: Path) -> None:
@@ -85,8 +85,10 @@ class TestSplit:
     def test_without_a_folder_no_content_is_on_both_sides(self, photographs: Path, tmp_path: Path) -> None:
         write(photographs, {f"copy {name}": content for name, content in numbered(0, 20).items()})
         found = Places(photographs=photographs, cache=tmp_path).split()
-        learnt, held_out = ({path.read_text() for path in paths} for paths in (found.learnt, found.held_out))
-        assert (len(learnt), len(held_out), learnt & held_out) == (16, 4, set())
+        learned, held_out = (
+            {path.read_text() for path in paths} for paths in (found.learned, found.held_out)
+        )
+        assert (len(learned), len(held_out), learned & held_out) == (16, 4, set())
 
     def test_copies_of_one_photograph_are_too_few(self, tmp_path: Path) -> None:
         photographs = write(tmp_path / "photos", dict.fromkeys(numbered(0, 20), "the same"))
@@ -96,7 +98,7 @@ class TestSplit:
     def test_a_reconstruction_may_be_smaller(self, photographs: Path, tmp_path: Path) -> None:
         """What it lacks is found out when its pairs are known."""
         places = Places(photographs=photographs, cache=tmp_path, val=photographs, colmap=tmp_path)
-        assert places.split().learnt == []
+        assert places.split().learned == []
 
 
 def prepare(photographs: Path, cache: Path, val: Path | None = None) -> TrainingData:
@@ -107,7 +109,7 @@ def prepare(photographs: Path, cache: Path, val: Path | None = None) -> Training
 
 
 class TestUsable:
-    """How many photographs can be used is counted over the folder, whether they are learnt from or held out."""
+    """How many photographs can be used is counted over the folder, whether they are learned from or held out."""
 
     @pytest.fixture
     def photographs(self, tmp_path: Path) -> list[Path]:
@@ -163,11 +165,11 @@ class TestModel:
     @pytest.fixture
     def model(self, tmp_path: Path) -> CachedModel:
         pairs = (("a.jpg@1", "b.jpg@2"), ("b.jpg@2", "c@d.jpg@3"))
-        neighbours = {"a.jpg@1": {"b.jpg@2"}, "b.jpg@2": {"a.jpg@1", "c@d.jpg@3"}, "c@d.jpg@3": {"b.jpg@2"}}
+        neighbors = {"a.jpg@1": {"b.jpg@2"}, "b.jpg@2": {"a.jpg@1", "c@d.jpg@3"}, "c@d.jpg@3": {"b.jpg@2"}}
         return CachedModel(
             store=Store(tmp_path / "store", {}),
             pairs=pairs,
-            neighbours={key: frozenset(others) for key, others in neighbours.items()},
+            neighbors={key: frozenset(others) for key, others in neighbors.items()},
             problems=(),
         )
 

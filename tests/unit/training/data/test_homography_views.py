@@ -40,7 +40,7 @@ def same_views(views: list[View], others: list[View]) -> bool:
 
 
 def ramps(width: int, height: int) -> Image:
-    """Red grows with x, green with y, so that a colour says where in the photograph it is from."""
+    """Red grows with x, green with y, so that a color says where in the photograph it is from."""
     x = torch.linspace(0, 1, width).expand(height, width)
     y = torch.linspace(0, 1, height)[:, None].expand(height, width)
     return Image(pixels=torch.stack((x, y, torch.zeros(height, width))))
@@ -50,7 +50,7 @@ def ramps(width: int, height: int) -> Image:
     ("photograph_size", "view_size"),
     [((300, 200), (150, 100)), ((90, 120), (90, 120)), ((700, 500), (70, 50))],
 )
-def test_colours_are_those_of_the_place(photograph_size: tuple[int, int], view_size: tuple[int, int]):
+def test_colors_are_those_of_the_place(photograph_size: tuple[int, int], view_size: tuple[int, int]):
     for seed in range(5):
         H = random_homography(
             np.random.default_rng(seed), photograph_size, view_size, WarpSettings(max_angle_deg=180.0)
@@ -66,7 +66,7 @@ def test_colours_are_those_of_the_place(photograph_size: tuple[int, int], view_s
 
 
 def test_a_coarse_view_is_the_mean_of_what_it_covers():
-    """A chessboard of single px becomes grey, not a pattern."""
+    """A chessboard of single px becomes gray, not a pattern."""
     board = torch.from_numpy(np.indices((512, 512)).sum(0) % 2).float()
     H = np.diag([8.0, 8.0, 1.0])
     H[:2, 2] = 3.5

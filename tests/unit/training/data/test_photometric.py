@@ -55,9 +55,9 @@ def test_blur_is_no_wider_than_a_tiny_image():
     assert blur(torch.rand(3, 2, 9), 1.5, rng()).shape == (3, 2, 9)
 
 
-def test_no_saturation_is_grey_and_no_contrast_is_flat(pixels: Tensor):
-    grey = fade(pixels, 0.0, rng())
-    torch.testing.assert_close(grey[0], grey[2])
+def test_no_saturation_is_gray_and_no_contrast_is_flat(pixels: Tensor):
+    gray = fade(pixels, 0.0, rng())
+    torch.testing.assert_close(gray[0], gray[2])
     assert float(stretch(pixels, 0.0, rng()).std()) < 1e-6
 
 
