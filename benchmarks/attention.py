@@ -48,7 +48,7 @@ def show(count: int, name: str, kernel: Callable[[], object], ours: dict[int, Ca
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """torch's kernel, (heads, n, e)."""
+    """Torch's kernel, (heads, n, e)."""
     return F.scaled_dot_product_attention(q[None], k[None], v[None])[0]
 
 

@@ -148,8 +148,8 @@ def _timed(match: Callable[[Features, Features], Found], pair: Pair) -> MatchRes
         features0=pair[0],
         features1=pair[1],
         layers_run=0,
-        survived0=np.ones(len(pair[0]), np.int64),
-        survived1=np.ones(len(pair[1]), np.int64),
+        prune0=np.ones(len(pair[0]), np.int64),
+        prune1=np.ones(len(pair[1]), np.int64),
         seconds={"match": perf_counter() - start},
     )
 

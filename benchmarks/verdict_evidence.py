@@ -79,6 +79,6 @@ def result_of(store: Store, images: tuple[str, str], keypoints: int, kind: str) 
         features0=features0,
         features1=features1,
         layers_run=record["layers_run"],
-        survived0=unknown,
-        survived1=unknown,
+        prune0=unknown,
+        prune1=unknown,
     )

@@ -33,9 +33,9 @@ class MatchResult:
         features0: of image 0; their `keypoints` are what `matches` index.
         features1: of image 1.
         layers_run: layers of the network that this pair needed; 0 when an image has no keypoints.
-        survived0: (m,) int64, 1 + number of prunings that each keypoint of image 0 survived; the number of layers
+        prune0: (m,) int64, 1 + number of prunings that each keypoint of image 0 survived; the number of layers
             with pruning off (the official `prune0`).
-        survived1: (n,) likewise of image 1.
+        prune1: (n,) likewise of image 1.
         seconds: duration of each stage that ran: "read", "extract", "match", and with `rotations` "rotate".
         rotation1: 0, 90, 180 or 270: degrees counter-clockwise by which image 1 was turned before its features were
             extracted and matched; all positions are those in the upright image.
@@ -46,8 +46,8 @@ class MatchResult:
     features0: Features
     features1: Features
     layers_run: int
-    survived0: np.ndarray
-    survived1: np.ndarray
+    prune0: np.ndarray
+    prune1: np.ndarray
     seconds: dict[str, float] = field(default_factory=dict)
     rotation1: int = 0
     _verdict: PairVerification | None = field(default=None, repr=False)  # made when it is asked for
@@ -67,8 +67,8 @@ class MatchResult:
             features0=features0,
             features1=features1,
             layers_run=matches.layers_run,
-            survived0=matches.survived0.numpy(),
-            survived1=matches.survived1.numpy(),
+            prune0=matches.prune0.numpy(),
+            prune1=matches.prune1.numpy(),
             seconds=dict(seconds or {}),
         )
 
@@ -287,8 +287,8 @@ class MatchResult:
             "keypoints0": _array(self.features0.keypoints),
             "keypoints1": _array(self.features1.keypoints),
             "layers_run": self.layers_run,
-            "survived0": self.survived0,
-            "survived1": self.survived1,
+            "prune0": self.prune0,
+            "prune1": self.prune1,
             "rotation1": self.rotation1,
             "verdict": asdict(self.verdict),
             "seconds": dict(self.seconds),

@@ -80,7 +80,7 @@ class ShiftPredictor:
             features0=features0,
             features1=features1,
             layers_run=1,
-            survived0=np.ones(COUNT, np.int64),
-            survived1=np.ones(COUNT, np.int64),
+            prune0=np.ones(COUNT, np.int64),
+            prune1=np.ones(COUNT, np.int64),
             seconds={"match": 0.25},
         )

@@ -57,8 +57,8 @@ class KnownSequence:
             features0=features0,
             features1=features1,
             layers_run=1,
-            survived0=np.ones(len(known0), np.int64),
-            survived1=np.ones(len(known1), np.int64),
+            prune0=np.ones(len(known0), np.int64),
+            prune1=np.ones(len(known1), np.int64),
         )
 
 

@@ -98,8 +98,8 @@ def assert_agree(ours: PairAssignment, theirs: dict[str, Any], least_matches: in
     for mine, name in zip(ours.assignment[2:], ("matching_scores0", "matching_scores1"), strict=True):
         torch.testing.assert_close(mine, theirs[name][0], rtol=0, atol=SCORES_WITHIN)
     assert ours.layers_run == theirs["stop"]
-    assert ours.survived0.tolist() == theirs["prune0"][0].tolist()
-    assert ours.survived1.tolist() == theirs["prune1"][0].tolist()
+    assert ours.prune0.tolist() == theirs["prune0"][0].tolist()
+    assert ours.prune1.tolist() == theirs["prune1"][0].tolist()
 
 
 # --- The official code and kornia: one constructor, one dictionary ---
@@ -156,7 +156,7 @@ def test_the_tiny_networks_stop_and_prune():
         run(random_network(TINY, seed), random_features(COUNT, 16, seed), MODES["both"]) for seed in range(8)
     ]
     assert {result.layers_run for result in results} == {1, 2}
-    assert any(len(set(result.survived0.tolist())) > 1 for result in results)
+    assert any(len(set(result.prune0.tolist())) > 1 for result in results)
 
 
 def test_six_position_inputs_are_kornias_affine_frames():
@@ -234,8 +234,8 @@ def assert_agrees_with_transformers(
         assert ours.assignment[k][intact].tolist() == matches[k][intact].tolist()
         # keypoints go through transformers relative to the image, which costs their last bits
         torch.testing.assert_close(ours.assignment[2 + k][intact], scores[k][intact], rtol=0, atol=1e-4)
-    assert ours.survived0.tolist() == theirs.survived[0].tolist()
-    assert ours.survived1.tolist() == theirs.survived[1].tolist()
+    assert ours.prune0.tolist() == theirs.survived[0].tolist()
+    assert ours.prune1.tolist() == theirs.survived[1].tolist()
 
 
 # -1, the usual way to switch an adaptivity off, is broken in transformers; a confidence of 1 is never exceeded

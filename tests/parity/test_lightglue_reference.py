@@ -97,8 +97,8 @@ def assert_agree(ours: PairAssignment, theirs: dict, reference: Reference) -> No
     """The rule at the head of this file; no pair here is near a tie of its stop."""
     assert ours.layers_run == theirs["stop"]
     sides = (
-        (ours.assignment.matches0, ours.survived0, ours.assignment.matching_scores0, "0"),
-        (ours.assignment.matches1, ours.survived1, ours.assignment.matching_scores1, "1"),
+        (ours.assignment.matches0, ours.prune0, ours.assignment.matching_scores0, "0"),
+        (ours.assignment.matches1, ours.prune1, ours.assignment.matching_scores1, "1"),
     )
     pruned = sum(int((survived != theirs[f"prune{k}"][0]).sum()) for _, survived, _, k in sides)
     matched = sum(int((matches != theirs[f"matches{k}"][0]).sum()) for matches, _, _, k in sides)
@@ -171,7 +171,7 @@ def test_many_keypoints(compare, detector: str, photos: str, mode: Mode, least: 
     assert int((ours.assignment.matches0 >= 0).sum()) > least
     if mode is True:
         assert ours.layers_run < 9
-        assert len(set(ours.survived0.tolist())) > 1
+        assert len(set(ours.prune0.tolist())) > 1
 
 
 def test_counts_may_differ(networks, references, reference_features: Find):
@@ -226,7 +226,7 @@ def test_a_pair_in_a_batch_gives_what_it_gives_alone(networks, reference_feature
         assert result.layers_run == alone.layers_run
         for mine, theirs in zip(result.assignment[:2], alone.assignment[:2], strict=True):
             assert float((mine != theirs).float().mean() if len(mine) else 0) < TIES_BELOW
-        for mine, theirs in ((result.survived0, alone.survived0), (result.survived1, alone.survived1)):
+        for mine, theirs in ((result.prune0, alone.prune0), (result.prune1, alone.prune1)):
             assert torch.equal(mine, theirs)
         for mine, theirs in zip(result.assignment[2:], alone.assignment[2:], strict=True):
             torch.testing.assert_close(mine, theirs, rtol=0, atol=SCORES_WITHIN)

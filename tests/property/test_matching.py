@@ -108,8 +108,8 @@ def test_swapped_images_give_transposed_matches(name: str, m: int, n: int, seed:
     a, b = random_pair(m, n, seed)
     forward, backward = MATCHERS[name].match([(a, b), (b, a)])
     the_same({(i, j): score for (j, i), score in scored(backward).items()}, scored(forward))
-    assert torch.equal(forward.survived0, backward.survived1)
-    assert torch.equal(forward.survived1, backward.survived0)
+    assert torch.equal(forward.prune0, backward.prune1)
+    assert torch.equal(forward.prune1, backward.prune0)
     torch.testing.assert_close(forward.matching_scores0, backward.matching_scores1, rtol=0, atol=1e-5)
     assert forward.layers_run == backward.layers_run
 
@@ -124,8 +124,8 @@ def test_reordered_keypoints_give_reordered_matches(name: str, m: int, n: int, s
     plain, mixed = MATCHERS[name].match([(a, b), (reordered(a, order0), reordered(b, order1))])
     found = {(order0[i].item(), order1[j].item()): score for (i, j), score in scored(mixed).items()}
     the_same(found, scored(plain))  # type: ignore[arg-type]
-    assert torch.equal(mixed.survived0, plain.survived0[order0])
-    assert torch.equal(mixed.survived1, plain.survived1[order1])
+    assert torch.equal(mixed.prune0, plain.prune0[order0])
+    assert torch.equal(mixed.prune1, plain.prune1[order1])
 
 
 @each_matcher
@@ -138,8 +138,8 @@ def test_a_pair_in_a_batch_gives_what_it_gives_alone(name: str, pairs: list[tupl
     for pair, found in zip(batch, together, strict=True):
         (alone,) = MATCHERS[name].match([pair])
         the_same(scored(found), scored(alone))
-        assert torch.equal(found.survived0, alone.survived0)
-        assert torch.equal(found.survived1, alone.survived1)
+        assert torch.equal(found.prune0, alone.prune0)
+        assert torch.equal(found.prune1, alone.prune1)
         assert found.layers_run == alone.layers_run
 
 
@@ -174,5 +174,5 @@ def test_the_examples_are_worth_matching() -> None:
     batch = [random_pair(25, 30, seed) for seed in range(20)]
     found = MATCHERS["adaptive"].match(batch)
     assert {1, 2} <= {matches.layers_run for matches in found}
-    assert any((matches.survived0 != matches.survived0.max()).any() for matches in found)
+    assert any((matches.prune0 != matches.prune0.max()).any() for matches in found)
     assert sum(len(matches.matches) for matches in MATCHERS["full"].match(batch)) > 20 * 5

@@ -62,8 +62,8 @@ def swapped(pair: Pair) -> Pair:
 
 def assert_same(actual: PairAssignment, expected: PairAssignment) -> None:
     assert actual.layers_run == expected.layers_run
-    assert torch.equal(actual.survived0, expected.survived0)
-    assert torch.equal(actual.survived1, expected.survived1)
+    assert torch.equal(actual.prune0, expected.prune0)
+    assert torch.equal(actual.prune1, expected.prune1)
     assert torch.equal(actual.assignment.matches0, expected.assignment.matches0)
     assert torch.equal(actual.assignment.matches1, expected.assignment.matches1)
     for mine, theirs in zip(actual.assignment[2:], expected.assignment[2:], strict=True):
@@ -107,7 +107,7 @@ class TestBatches:
             for result in run(random_network(seed), batch, AdaptiveInference(0.7, 0.6))
         ]
         assert {result.layers_run for result in results} == {1, 2, 3, 4}
-        assert sum(len(set(result.survived0.tolist())) > 1 for result in results) >= 10
+        assert sum(len(set(result.prune0.tolist())) > 1 for result in results) >= 10
         assert sum(int((result.assignment.matches0 >= 0).sum()) for result in results) > 100
 
     def test_the_comparison_notices_a_stop_of_the_whole_batch(self):
@@ -152,7 +152,7 @@ class TestSymmetry:
         (straight,), (turned,) = (run(network, [one], adaptivity) for one in (pair, swapped(pair)))
         matches0, matches1, scores0, scores1 = turned.assignment
         back = type(turned.assignment)(matches1, matches0, scores1, scores0)
-        assert_same(PairAssignment(back, turned.survived1, turned.survived0, turned.layers_run), straight)
+        assert_same(PairAssignment(back, turned.prune1, turned.prune0, turned.layers_run), straight)
 
     @quick
     @given(network=networks, pair=full_pairs, adaptivity=adaptivities, seed=seeds)
@@ -161,8 +161,8 @@ class TestSymmetry:
         (plain,) = run(network, [pair], adaptivity)
         (permuted,) = run(network, [(pair[0][order], pair[1][order], *pair[2:])], adaptivity)
         assert permuted.layers_run == plain.layers_run
-        assert torch.equal(permuted.survived0, plain.survived0[order])
-        assert torch.equal(permuted.survived1, plain.survived1)
+        assert torch.equal(permuted.prune0, plain.prune0[order])
+        assert torch.equal(permuted.prune1, plain.prune1)
         assert torch.equal(permuted.assignment.matches0, plain.assignment.matches0[order])
         new = permuted.assignment.matches1
         assert torch.equal(torch.where(new >= 0, order[new], -1), plain.assignment.matches1)

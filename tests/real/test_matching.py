@@ -67,8 +67,8 @@ def test_the_easy_pair_as_published(photos: Path) -> None:
     assert 750 < len(result) < 1100
     assert share_on_one_geometry(result) > 0.9
     assert 1 <= result.layers_run <= 9
-    assert result.survived0.min() >= 1
-    assert result.survived0.max() <= result.layers_run
+    assert result.prune0.min() >= 1
+    assert result.prune0.max() <= result.layers_run
 
 
 @pytest.mark.parametrize("preset", PRESETS)

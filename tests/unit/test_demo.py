@@ -35,8 +35,8 @@ def matched(points0: list[tuple[float, float]], points1: list[tuple[float, float
         scores=torch.ones(count),
         matching_scores0=torch.ones(count),
         matching_scores1=torch.ones(count),
-        survived0=numbers,
-        survived1=numbers,
+        prune0=numbers,
+        prune1=numbers,
     )
     return MatchResult.of(*sides, matches)
 

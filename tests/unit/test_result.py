@@ -36,8 +36,8 @@ NAMES = {
         "scores",
         "matches",
         "layers_run",
-        "survived0",
-        "survived1",
+        "prune0",
+        "prune1",
         "rotation1",
         "verdict",
         "seconds",
@@ -64,8 +64,8 @@ def some_matches(m: int, n: int, matches: list[list[int]], scores: list[float]) 
         scores=torch.tensor(scores),
         matching_scores0=torch.zeros(m),
         matching_scores1=torch.zeros(n),
-        survived0=torch.arange(m),
-        survived1=torch.arange(n) + 1,
+        prune0=torch.arange(m),
+        prune1=torch.arange(n) + 1,
         layers_run=7,
     )
 
@@ -100,8 +100,8 @@ def test_arrays_are_numpy_of_the_promised_types(result: MatchResult) -> None:
         (result.points1, (3, 2), np.float32),
         (result.scores, (3,), np.float32),
         (result.matches, (3, 2), np.integer),
-        (result.survived0, (6,), np.integer),
-        (result.survived1, (4,), np.integer),
+        (result.prune0, (6,), np.integer),
+        (result.prune1, (4,), np.integer),
     ):
         assert isinstance(array, np.ndarray)
         assert array.shape == shape
@@ -134,7 +134,7 @@ class TestInliers:
         assert fitting.scores.tolist() == [SCORES[0], SCORES[2]]
         assert np.array_equal(fitting.points1, result.points1[[0, 2]])
         assert fitting.features0 is result.features0
-        assert fitting.survived0 is result.survived0
+        assert fitting.prune0 is result.prune0
         assert len(result) == 3
 
     def test_none_agree_with_a_failure(self, result: MatchResult) -> None:
@@ -371,7 +371,7 @@ class TestSave:
 
     def test_npz_keeps_every_bit_and_type(self, result: MatchResult, tmp_path: Path) -> None:
         with np.load(result.save(tmp_path / "m.npz")) as arrays:
-            for name in ("points0", "points1", "scores", "matches", "survived0", "survived1"):
+            for name in ("points0", "points1", "scores", "matches", "prune0", "prune1"):
                 np.testing.assert_array_equal(arrays[name], getattr(result, name))
                 assert arrays[name].dtype == getattr(result, name).dtype
             np.testing.assert_array_equal(arrays["keypoints1"], result.features1.keypoints)

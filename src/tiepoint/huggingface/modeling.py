@@ -212,7 +212,7 @@ class LightGlueForKeypointMatching(nn.Module):
             images,
             matches=[m for a in assignments for m in (a.matches0, a.matches1)],
             scores=[s for a in assignments for s in (a.matching_scores0, a.matching_scores1)],
-            prune=[p for pair in found for p in (pair.survived0, pair.survived1)],
+            prune=[p for pair in found for p in (pair.prune0, pair.prune1)],
         )
 
     def _match_pack(self, pairs: list[tuple[ImageKeypoints, ImageKeypoints]]) -> list[PairAssignment]:

@@ -21,7 +21,7 @@ def as_positions(features: Features, *, oriented: bool) -> Float[Tensor, "n p"]:
 
 
 def as_matches(
-    assignment: AssignmentTensors, survived0: Int[Tensor, "m"], survived1: Int[Tensor, "n"], layers_run: int
+    assignment: AssignmentTensors, prune0: Int[Tensor, "m"], prune1: Int[Tensor, "n"], layers_run: int
 ) -> Assignment:
     """List the matches by rising index of image 0, and bring everything to the CPU."""
     matches0 = assignment.matches0.cpu()
@@ -32,7 +32,7 @@ def as_matches(
         scores=scores0[matched],
         matching_scores0=scores0,
         matching_scores1=scores1,
-        survived0=survived0.cpu(),
-        survived1=survived1.cpu(),
+        prune0=prune0.cpu(),
+        prune1=prune1.cpu(),
         layers_run=layers_run,
     )

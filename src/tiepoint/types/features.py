@@ -81,9 +81,9 @@ class Assignment:
         matching_scores0: per keypoint of image 0: confidence of its mutual match, also when it lies below the
             threshold; 0 where there is none.
         matching_scores1: likewise for image 1.
-        survived0: 1 + number of prunings that each keypoint of image 0 survived; layers of the network where
+        prune0: 1 + number of prunings that each keypoint of image 0 survived; layers of the network where
             pruning is off (the official `prune0`).
-        survived1: likewise for image 1.
+        prune1: likewise for image 1.
         layers_run: number of layers that ran; 0 when an image has no keypoints or the matcher has no layers.
     """
 
@@ -91,8 +91,8 @@ class Assignment:
     scores: Float[Tensor, "k"]
     matching_scores0: Float[Tensor, "m"]
     matching_scores1: Float[Tensor, "n"]
-    survived0: Int[Tensor, "m"]
-    survived1: Int[Tensor, "n"]
+    prune0: Int[Tensor, "m"]
+    prune1: Int[Tensor, "n"]
     layers_run: int = 0
 
 

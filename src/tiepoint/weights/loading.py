@@ -46,7 +46,7 @@ def _read(path: Path) -> object:
 
 
 def _unpickling_message(path: Path, error: Exception) -> str:
-    """torch raises the same class for a pickle that calls other code and for bytes that are no pickle."""
+    """Torch raises the same class for a pickle that calls other code and for bytes that are no pickle."""
     if "GLOBAL " in str(error):
         return (
             f"{path} can't be loaded without running code that it brings, which tiepoint never does; "

@@ -40,8 +40,8 @@ def known_result(*sources: str) -> MatchResult:
         scores=torch.tensor([0.5, 0.75, 1.0]),
         matching_scores0=torch.zeros(5),
         matching_scores1=torch.zeros(4),
-        survived0=torch.ones(5, dtype=torch.int64),
-        survived1=torch.ones(4, dtype=torch.int64),
+        prune0=torch.ones(5, dtype=torch.int64),
+        prune1=torch.ones(4, dtype=torch.int64),
         layers_run=7,
     )
     return MatchResult.of(*both, matches, {"read": 0.12, "extract": 3.45, "match": 6.78})

@@ -33,8 +33,8 @@ def known_result() -> MatchResult:
         scores=torch.ones(2),
         matching_scores0=torch.ones(2),
         matching_scores1=torch.ones(2),
-        survived0=torch.ones(2, dtype=torch.int64),
-        survived1=torch.ones(2, dtype=torch.int64),
+        prune0=torch.ones(2, dtype=torch.int64),
+        prune1=torch.ones(2, dtype=torch.int64),
         layers_run=9,
     )
     return MatchResult.of(features, features, matches, {"match": 0.5})

@@ -27,8 +27,8 @@ def known_result() -> MatchResult:
         scores=torch.zeros(0),
         matching_scores0=torch.zeros(0),
         matching_scores1=torch.zeros(0),
-        survived0=none,
-        survived1=none,
+        prune0=none,
+        prune1=none,
     )
     return MatchResult.of(features, features, matches)
 

@@ -64,8 +64,8 @@ def result_at(
         features0=features_at(points0, size0, keypoints),
         features1=features_at(points1, size1, keypoints),
         layers_run=layers_run,
-        survived0=none,
-        survived1=none,
+        prune0=none,
+        prune1=none,
     )
 
 

@@ -17,7 +17,7 @@ def test_matches_are_listed_by_rising_index_of_image_0() -> None:
     assert found.matches.tolist() == [[0, 2], [2, 0], [3, 1]]
     assert found.scores.tolist() == [0.5, 0.75, 0.25]
     assert found.matching_scores0.tolist() == assignment.matching_scores0.tolist()
-    assert (found.survived0.tolist(), found.survived1.tolist(), found.layers_run) == (
+    assert (found.prune0.tolist(), found.prune1.tolist(), found.layers_run) == (
         [1, 2, 3, 4],
         [5, 6, 7],
         3,

@@ -63,8 +63,8 @@ def seen_again(features: Features, order: list[int]) -> Features:
 def the_same(found: Assignment, expected: Assignment) -> None:
     assert torch.equal(found.matches, expected.matches)
     torch.testing.assert_close(found.scores, expected.scores, rtol=0, atol=1e-5)
-    assert torch.equal(found.survived0, expected.survived0)
-    assert torch.equal(found.survived1, expected.survived1)
+    assert torch.equal(found.prune0, expected.prune0)
+    assert torch.equal(found.prune1, expected.prune1)
     assert found.layers_run == expected.layers_run
 
 
@@ -85,7 +85,7 @@ def test_without_adaptivity_it_is_the_dense_network(threshold: float) -> None:
     torch.testing.assert_close(found.matching_scores1, expected.matching_scores1[0], rtol=0, atol=1e-5)
     assert (found.scores > threshold).all()
     assert found.layers_run == 2
-    assert found.survived0.tolist() == [2] * 30
+    assert found.prune0.tolist() == [2] * 30
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_types_may_be_mixed_in_a_batch() -> None:
 def test_no_keypoints_give_no_matches(m: int, n: int) -> None:
     (found,) = LightGlueMatcher(random_network()).match([(random_features(m, 1), random_features(n, 2))])
     assert (found.matches.shape, found.scores.shape, found.layers_run) == ((0, 2), (0,), 0)
-    assert (len(found.survived0), len(found.survived1)) == (m, n)
+    assert (len(found.prune0), len(found.prune1)) == (m, n)
 
 
 def test_no_pairs_no_results() -> None:

@@ -89,7 +89,7 @@ def test_no_keypoints_give_no_matches(m: int, n: int) -> None:
     (found,) = NearestMatcher().match([(random_features(m, 1), random_features(n, 2))])
     assert (found.matches.shape, found.scores.shape) == ((0, 2), (0,))
     assert (len(found.matching_scores0), len(found.matching_scores1)) == (m, n)
-    assert (len(found.survived0), len(found.survived1), found.layers_run) == (m, n, 0)
+    assert (len(found.prune0), len(found.prune1), found.layers_run) == (m, n, 0)
 
 
 def test_half_precision_descriptors_match_single_precision_ones() -> None:
@@ -103,7 +103,7 @@ def test_results_come_in_the_order_of_the_pairs() -> None:
     images = [random_features(count, seed=count) for count in (5, 9, 0, 12)]
     pairs = [(images[i], images[j]) for i in range(4) for j in range(4)]
     together = NearestMatcher().match(pairs)
-    assert [(len(found.survived0), len(found.survived1)) for found in together] == [
+    assert [(len(found.prune0), len(found.prune1)) for found in together] == [
         (len(a), len(b)) for a, b in pairs
     ]
     for pair, found in zip(pairs, together, strict=True):

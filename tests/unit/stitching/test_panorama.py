@@ -37,8 +37,8 @@ def matched(homography: np.ndarray, sources: list[Path], *, count: int = 20) -> 
         scores=torch.ones(count),
         matching_scores0=torch.ones(count),
         matching_scores1=torch.ones(count),
-        survived0=torch.ones(count, dtype=torch.int64),
-        survived1=torch.ones(count, dtype=torch.int64),
+        prune0=torch.ones(count, dtype=torch.int64),
+        prune1=torch.ones(count, dtype=torch.int64),
     )
     return MatchResult.of(*both, matches)
 

@@ -39,8 +39,8 @@ class Fixed:
                 scores=torch.ones(count),
                 matching_scores0=zeros,
                 matching_scores1=zeros,
-                survived0=zeros.long(),
-                survived1=zeros.long(),
+                prune0=zeros.long(),
+                prune1=zeros.long(),
                 layers_run=3,
             )
         ] * len(pairs)

@@ -210,8 +210,8 @@ class TestMatches:
             scores=torch.tensor([0.5]),
             matching_scores0=torch.tensor([0.5, 0.0]),
             matching_scores1=torch.tensor([0.0, 0.5, 0.0]),
-            survived0=torch.ones(2, dtype=torch.int64),
-            survived1=torch.ones(3, dtype=torch.int64),
+            prune0=torch.ones(2, dtype=torch.int64),
+            prune1=torch.ones(3, dtype=torch.int64),
         )
         assert matches.layers_run == 0
         assert matches.matches.tolist() == [[0, 1]]

@@ -18,7 +18,7 @@ def release_free_memory() -> None:
 
 @cache
 def _malloc_trim() -> "ctypes._NamedFuncPointer | None":
-    """glibc's `malloc_trim`; None where there is none."""
+    """Glibc's `malloc_trim`; None where there is none."""
     if not sys.platform.startswith("linux"):
         return None
     return getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -68,13 +68,13 @@ class AdaptiveInference:
 class PairAssignment(NamedTuple):
     """What came out for one pair of m and n keypoints.
 
-    `survived0`, `survived1`: 1 + prunings that each keypoint survived; the number of layers with pruning off.
+    `prune0`, `prune1`: 1 + prunings that each keypoint survived; the number of layers with pruning off.
     `layers_run`: 0 when an image had no keypoints.
     """
 
     assignment: AssignmentTensors
-    survived0: Int[Tensor, "m"]
-    survived1: Int[Tensor, "n"]
+    prune0: Int[Tensor, "m"]
+    prune1: Int[Tensor, "n"]
     layers_run: int
 
 

@@ -157,8 +157,8 @@ def pair(matches: int, *, on_a_plane: bool) -> MatchResult:
         matching_scores0=torch.ones(matches),
         matching_scores1=torch.ones(matches),
         layers_run=0,
-        survived0=some,
-        survived1=some,
+        prune0=some,
+        prune1=some,
     )
     return MatchResult.of(*sides, found)
 

@@ -139,8 +139,8 @@ def assign_by_hand(
 
 def assert_same(actual: PairAssignment, expected: PairAssignment) -> None:
     assert actual.layers_run == expected.layers_run
-    assert actual.survived0.tolist() == expected.survived0.tolist()
-    assert actual.survived1.tolist() == expected.survived1.tolist()
+    assert actual.prune0.tolist() == expected.prune0.tolist()
+    assert actual.prune1.tolist() == expected.prune1.tolist()
     assert actual.assignment.matches0.tolist() == expected.assignment.matches0.tolist()
     assert actual.assignment.matches1.tolist() == expected.assignment.matches1.tolist()
     for mine, theirs in zip(actual.assignment[2:], expected.assignment[2:], strict=True):
@@ -179,7 +179,7 @@ class TestOnePair:
         """Without this, the comparison above could pass without a stop or a pruning."""
         results = run(network, pairs, ADAPTIVE)
         assert {result.layers_run for result in results} == {1, 2, 3, 4}
-        pruned = [result for result in results if len(set(result.survived0.tolist())) > 1]
+        pruned = [result for result in results if len(set(result.prune0.tolist())) > 1]
         assert len(pruned) > len(results) / 4
         assert all(int((result.assignment.matches0 >= 0).sum()) > 0 for result in results[:2])
         matched_after_pruning = [result for result in pruned if bool((result.assignment.matches0 >= 0).any())]
@@ -198,8 +198,8 @@ class TestOnePair:
         kept = 0
         for result in run(network, pairs, ADAPTIVE):
             for matches, back, survived in (
-                (result.assignment.matches0, result.assignment.matches1, result.survived0),
-                (result.assignment.matches1, result.assignment.matches0, result.survived1),
+                (result.assignment.matches0, result.assignment.matches1, result.prune0),
+                (result.assignment.matches1, result.assignment.matches0, result.prune1),
             ):
                 assert all(back[j] == i for i, j in enumerate(matches.tolist()) if j >= 0)
                 unmatched_and_pruned = bool((matches[:-1] == -1).any()) and len(set(survived.tolist())) > 1
@@ -214,7 +214,7 @@ class TestOnePair:
         adaptivity = AdaptiveInference(depth_confidence=-1.0, width_confidence=0.99)
         (result,) = run(hopeless, [random_pair(6, 4)], adaptivity)
         assert result.layers_run == 1
-        assert result.survived0.tolist() == [1] * 6
+        assert result.prune0.tolist() == [1] * 6
         assert result.assignment.matches1.tolist() == [-1] * 4
         assert result.assignment.matching_scores0.tolist() == [0.0] * 6
 
@@ -230,8 +230,8 @@ class TestEmptyImages:
         assert result.assignment.matches1.tolist() == [-1] * n
         assert result.assignment.matching_scores0.tolist() == [0.0] * m
         assert result.assignment.matching_scores1.tolist() == [0.0] * n
-        assert result.survived0.tolist() == [survived] * m
-        assert result.survived1.tolist() == [survived] * n
+        assert result.prune0.tolist() == [survived] * m
+        assert result.prune1.tolist() == [survived] * n
 
     def test_do_not_disturb_their_neighbors(self, network: LightGlue):
         full = random_pair(20, 30)
@@ -357,7 +357,7 @@ def test_a_gpu_is_waited_for_once_a_layer(network: LightGlue, monkeypatch: pytes
         results = run(network, pairs, ADAPTIVE)
     assert waits.seen == []
     assert len(lists) <= max(result.layers_run for result in results)
-    assert any(len(set(result.survived0.tolist())) > 1 for result in results), "nothing was pruned: no test"
+    assert any(len(set(result.prune0.tolist())) > 1 for result in results), "nothing was pruned: no test"
 
 
 def test_the_notes_above_notice_waiting():

@@ -1,0 +1,67 @@
+"""Options of `tiepoint.load`, and of every function that loads a matcher itself."""
+
+from pathlib import Path
+from typing import Literal, TypeAlias, TypedDict
+
+import torch
+
+Adaptive: TypeAlias = bool | Literal["depth", "width"]
+"""True: adaptive depth (early stopping) and width (keypoint pruning); or only one of them; False: neither."""
+
+DtypeName: TypeAlias = Literal["float32", "float16", "bfloat16"]
+"""Floating-point type in which LightGlue computes."""
+
+BatchSize: TypeAlias = int | Literal["auto"]
+"""Pairs per batch; "auto": as many as the device computes efficiently and the memory budget allows."""
+
+Tiling: TypeAlias = int | Literal["auto"] | None
+"""Maximum tile side in px; "auto": tile only images that would exceed the memory limit; None: never."""
+
+Rotations: TypeAlias = Literal["auto"]
+"""In-plane rotation search: "auto" tries 90-degree rotations where upright matching fails."""
+
+
+class LoadOptions(TypedDict, total=False):
+    """Keyword options of `tiepoint.load`; every function with `**options: Unpack[LoadOptions]` passes them on.
+
+    Attributes:
+        device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps". Default: "auto".
+        max_keypoints: Maximum number of keypoints per image, highest scores first; None keeps all. Default: 2048.
+        resize: Longer image side in px that the extractor processes; smaller images are enlarged; None keeps the
+            original size. Default: 1024.
+        border: Width in px of the border of the original image in which keypoints are ignored. Default: 0.
+        tile: Maximum tile side in px; larger images are processed in overlapping tiles. "auto" tiles only images
+            that would take more than 2 GiB; None never tiles. Default: "auto".
+        adaptive: Early stopping and keypoint pruning; "depth" or "width" enables only one. Default: True.
+        pruning_min_keypoints: Prune only images with more keypoints than this; None uses the official table
+            (0 on a CPU, 1536 on a GPU). `tiepoint bench --tune` measures the best value. Default: None.
+        filter_threshold: Minimum match score, in [0, 1]. Default: 0.1.
+        dtype: Floating-point type in which LightGlue computes. The 16-bit types are faster on GPUs and change
+            scores by about 0.01; similarities and scores are always float32. Default: "float32".
+        batch_size: Pairs per batch of LightGlue. Default: "auto".
+        memory_budget: Maximum memory in bytes for matching, without the weights; None means no limit on a CPU and
+            half of the free memory on a GPU. Default: None.
+        rotations: "auto" searches in-plane rotations of 90 degrees where upright matching fails; None never does.
+            Default: None.
+        extractor_weights: Weights file (or name) that replaces the preset's extractor weights. Default: None.
+        matcher_weights: Weights file (or name) that replaces the preset's matcher weights. Default: None.
+        accept_license: Accept weights whose license does not allow commercial use. Default: False.
+        progress: Show the progress of weight downloads on stderr. Default: False.
+    """
+
+    device: str | torch.device
+    max_keypoints: int | None
+    resize: int | None
+    border: int
+    tile: Tiling
+    adaptive: Adaptive
+    pruning_min_keypoints: int | None
+    filter_threshold: float
+    dtype: DtypeName | torch.dtype
+    batch_size: BatchSize
+    memory_budget: int | None
+    rotations: Rotations | None
+    extractor_weights: str | Path | None
+    matcher_weights: str | Path | None
+    accept_license: bool
+    progress: bool
