@@ -24,6 +24,7 @@ from tiepoint.matching.batching import BatchSize
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.matching.view_search import Rotations, check_rotations
+from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, build as build_lightglue
 from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue
@@ -204,23 +205,6 @@ def _verified(result: MatchResult, verify: Verifier | None) -> tuple[MatchResult
     start = perf_counter()
     estimate = verify(result)
     return replace(result, seconds={**result.seconds, "verify": perf_counter() - start}), estimate
-
-
-def choose_device(device: str | torch.device) -> torch.device:
-    """Turn "auto" or a name into a device that works here.
-
-    Raises:
-        InvalidInput: no such device on this machine.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen).tolist()  # "meta" is a device, but holds no values
-    except (RuntimeError, AssertionError, ValueError, TypeError, NotImplementedError) as error:
-        reason = (str(error).splitlines() or ["unknown"])[0]
-        raise InvalidInput(f"device {device!r} can't be used here ({reason}); use 'auto' or 'cpu'") from error
-    return chosen
 
 
 def _load_extractor(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import tiepoint
 from tiepoint import api
-from tiepoint.api import Matcher, choose_device, load, match, match_to_files
+from tiepoint.api import Matcher, load, match, match_to_files
 from tiepoint.errors import InvalidInput, TiepointError, WeightsError
 from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 from tiepoint.matching.lightglue import LightGlueMatcher
@@ -373,18 +373,6 @@ class TestOptions:
         with pytest.raises(InvalidInput, match=r"aliked\+lightglue") as error:
             load(name)  # type: ignore[arg-type]
         one_line(error)
-
-
-class TestDevice:
-    def test_auto_takes_the_gpu_where_there_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        assert choose_device("auto") == torch.device("cuda")
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        assert choose_device("auto") == torch.device("cpu")
-
-    @pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
-    def test_a_device_that_works_is_taken(self, device: str | torch.device) -> None:
-        assert choose_device(device) == torch.device("cpu")
 
 
 @pytest.mark.weights

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from tiepoint.api import choose_device
 from tiepoint.errors import InvalidInput, WeightsError
 from tiepoint.huggingface.configuration import (
     ALIKEDDetectorConfig,
@@ -21,6 +20,7 @@ from tiepoint.huggingface.detectors import DETECTORS
 from tiepoint.huggingface.hub import fetch
 from tiepoint.io.atomic import atomic_write
 from tiepoint.models.checkpoint import load_strictly
+from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, to_official
 from tiepoint.presets import PRESETS, Preset
 from tiepoint.weights import WEIGHTS, load_state_dict

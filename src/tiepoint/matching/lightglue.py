@@ -12,9 +12,9 @@ from tiepoint.io.config import fingerprint
 from tiepoint.matching.batching import BatchSize, choose_limits, packs
 from tiepoint.matching.compatibility import FeaturePair, check_pairs
 from tiepoint.matching.inputs import as_matches, as_positions
+from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.inference import AdaptiveInference, match_packed
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.models.upload import to_device
 from tiepoint.types import Assignment, Features
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from tiepoint.api import choose_device
 from tiepoint.errors import InvalidInput
 from tiepoint.io.progress import Track, untracked
+from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import MODEL
 from tiepoint.training.checkpoints import CHECKPOINT, check_checkpoint

@@ -18,11 +18,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.assignment import AssignmentTensors, no_matches, streamed_matches
 from tiepoint.models.lightglue.attention import PackedAttention
 from tiepoint.models.lightglue.fused_layers import folded_layers
 from tiepoint.models.lightglue.network import LightGlue, Rotation
-from tiepoint.models.upload import to_device
 
 PRUNING_MIN_KEYPOINTS = {"cpu": 0, "mps": 0, "cuda": 1536}
 """Pruning costs a gather: an image is pruned only above this number of keypoints (the official table)."""
