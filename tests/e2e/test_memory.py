@@ -13,7 +13,7 @@ import sys, torch
 from tiepoint.bench import forget_peak, peak_bytes, resident_bytes
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.models.lightglue.inference import Adaptivity
+from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.types import Features
 
 def features(count):
@@ -23,7 +23,7 @@ def features(count):
     )
 
 torch.manual_seed(0)
-matcher = LightGlueMatcher(LightGlue(LightGlueShape(input_dim=128, layers=1)), adaptivity=Adaptivity.named(False))
+matcher = LightGlueMatcher(LightGlue(LightGlueShape(input_dim=128, layers=1)), adaptivity=AdaptiveInference.named(False))
 pair = [features(int(count)) for count in sys.argv[1:]]
 forget_peak()
 before = resident_bytes()

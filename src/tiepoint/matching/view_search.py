@@ -6,7 +6,6 @@ small images with few keypoints are matched by the first layers of the network, 
 which is nearly every pair of photographs, costs no more than its verdict.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -21,9 +20,7 @@ from tiepoint.extraction.rotation import ROTATIONS, rotate_image, rotate_mask
 from tiepoint.image import Image, ImageTransform
 from tiepoint.matching.compatibility import FeaturePair
 from tiepoint.matching.lightglue import LightGlueMatcher
-from tiepoint.models.lightglue.checkpoint import build as build_lightglue
 from tiepoint.models.lightglue.inference import AdaptiveInference
-from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.result import MatchResult
 from tiepoint.types import Assignment
 
@@ -149,15 +146,6 @@ class TurnProbe:
 def _early(matcher: LightGlueMatcher) -> LightGlueMatcher:
     """A matcher of the first layers of the same network."""
     never = AdaptiveInference(depth_confidence=-1.0, width_confidence=-1.0)
-    return LightGlueMatcher(first_layers(matcher.network, PROBE_LAYERS), adaptivity=never)
-
-
-def first_layers(network: LightGlue, count: int) -> LightGlue:
-    """The first layers of a LightGlue are a LightGlue: every layer has a head of its own."""
-    last = {"transformers": count - 1, "log_assignment": count - 1, "token_confidence": count - 2}
-
-    def is_kept(name: str) -> bool:
-        part = re.match(r"(\w+)\.(\d+)\.", name)
-        return part is None or int(part[2]) <= last.get(part[1], network.shape.layers)
-
-    return build_lightglue({name: w for name, w in network.state_dict().items() if is_kept(name)})
+    return LightGlueMatcher(
+        matcher.network.truncated(min(PROBE_LAYERS, matcher.network.shape.layers)), adaptivity=never
+    )

@@ -1,6 +1,5 @@
 """What a training starts from: the extractor, the published matcher for it, and the network that is trained."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +10,11 @@ from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS, NeuralExtractor
 from tiepoint.feature_store import Plain
 from tiepoint.matching.lightglue import LightGlueMatcher
-from tiepoint.models.lightglue.checkpoint import build, to_official
+from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.presets import MODEL, PRESETS
 from tiepoint.training.recipes import OFFICIAL, SCRATCH
 from tiepoint.weights import digest, load_state_dict, resolve
-
-LAYER = re.compile(r"(transformers|log_assignment|token_confidence)\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,10 +201,4 @@ def shortened(network: LightGlue, sizes: Sizes, name: str) -> LightGlue:
     layers = sizes.layers or shape.layers
     if layers > shape.layers:
         raise InvalidInput(f"the network of {name} has {shape.layers} layers, not {layers}; ask for fewer")
-    limits = {"token_confidence": layers - 1}
-    kept = {
-        key: tensor
-        for key, tensor in to_official(network.state_dict()).items()
-        if not (found := LAYER.match(key)) or int(found[2]) < limits.get(found[1], layers)
-    }
-    return build(kept)
+    return network.truncated(layers)

@@ -21,7 +21,7 @@ from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 from tiepoint.matcher import Matcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
-from tiepoint.matching.view_search import TurnProbe, apparent_turn, find_turn, first_layers
+from tiepoint.matching.view_search import TurnProbe, apparent_turn, find_turn
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
@@ -294,30 +294,6 @@ def pair_of_features() -> tuple[Features, Features]:
     extractor = make_matcher().extractor
     first, second = (extractor.extract(tiepoint.read_image(dots(shift))) for shift in ((0, 0), SHIFT))
     return first, second
-
-
-@pytest.mark.parametrize("count", [1, 3, 5])
-def test_the_first_layers_are_the_same_tensors(count: int) -> None:
-    whole = tiny_network()
-    part = first_layers(whole, count)
-    assert part.shape == replace(whole.shape, layers=count)
-    shared = whole.state_dict()
-    for name, tensor in part.state_dict().items():
-        assert tensor.data_ptr() == shared[name].data_ptr()
-
-
-def test_the_first_layers_compute_what_they_compute_in_the_whole() -> None:
-    """A whole network that isn't asked for more stops there with the same scores."""
-    whole = tiny_network()
-    pair = pair_of_features()
-    stopping = AdaptiveInference(depth_confidence=1e-9, width_confidence=-1)
-    with torch.no_grad():
-        for confidence in whole.token_confidence:
-            confidence.token[0].bias.fill_(30)  # sure after one layer
-    (early,) = LightGlueMatcher(whole, adaptivity=stopping, filter_threshold=0).match([pair])
-    (part,) = LightGlueMatcher(first_layers(whole, 1), filter_threshold=0).match([pair])
-    assert early.layers_run == part.layers_run == 1
-    torch.testing.assert_close(early.matching_scores0, part.matching_scores0)
 
 
 class TestWhatIsSaid:

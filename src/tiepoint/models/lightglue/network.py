@@ -13,7 +13,7 @@ belong to which image. There are two arrangements:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast, runtime_checkable
 
 import torch
@@ -238,6 +238,29 @@ class LightGlue(nn.Module):
     def dtype(self) -> torch.dtype:
         """The type in which tokens are computed."""
         return self.posenc.Wr.weight.dtype
+
+    def truncated(self, layers: int) -> "LightGlue":
+        """Copy the network with only its first layers; every layer has its own assignment head.
+
+        Args:
+            layers: Number of layers to keep.
+
+        Returns:
+            A network that shares the weights of this one, in the same mode (training or evaluation).
+
+        Raises:
+            InvalidInput: If the network does not have that many layers.
+        """
+        if not 1 <= layers <= self.shape.layers:
+            raise InvalidInput(
+                f"cannot truncate a network of {self.shape.layers} layers to {layers}; "
+                f"expected 1 to {self.shape.layers}"
+            )
+        with torch.device("meta"):
+            truncated = LightGlue(replace(self.shape, layers=layers))
+        state = self.state_dict()
+        truncated.load_state_dict({name: state[name] for name in truncated.state_dict()}, assign=True)
+        return truncated.train(self.training)
 
     def head(self, layer: int) -> MatchAssignment:
         """The assignment head that was trained for the tokens of this layer."""

@@ -3,12 +3,14 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tiepoint.errors import InvalidInput
 from tiepoint.models.lightglue.network import (
     CrossBlock,
     DenseAttention,
@@ -369,6 +371,31 @@ def expected_parameters(dim: int, layers: int, heads: int) -> int:
     return position + layers * (self_block + cross_block + head) + (layers - 1) * confidence
 
 
+class TestTruncated:
+    @pytest.mark.parametrize("layers", [1, 2, 3])
+    @pytest.mark.parametrize("training", [True, False])
+    def test_keeps_the_first_layers_and_shares_their_weights(
+        self, network: LightGlue, layers: int, training: bool
+    ):
+        truncated = LightGlue(SHAPE).train(training).truncated(layers)
+        assert truncated.training is training
+        truncated = network.truncated(layers)
+        assert truncated.shape == replace(SHAPE, layers=layers)
+        shared = network.state_dict()
+        for name, tensor in truncated.state_dict().items():
+            assert tensor.data_ptr() == shared[name].data_ptr()
+
+    def test_matches_with_the_head_of_its_last_layer(self, network: LightGlue):
+        values = inputs(6, 9)
+        expected = network_by_hand(network, replace(SHAPE, layers=2), *(value[0] for value in values))
+        assert_same_scores(network.truncated(2)(*values)[0], expected)
+
+    @pytest.mark.parametrize("layers", [0, -1, 4])
+    def test_rejects_other_numbers_of_layers(self, network: LightGlue, layers: int):
+        with pytest.raises(InvalidInput, match=str(layers)):
+            network.truncated(layers)
+
+
 def test_tokens_are_computed_in_the_type_of_the_weights(network: LightGlue):
     assert network.dtype == torch.float64
     assert LightGlue(SHAPE).to(torch.bfloat16).dtype == torch.bfloat16
@@ -388,11 +415,11 @@ def switches():
     )
 before = switches()
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.models.lightglue.inference import Adaptivity, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, match_packed
 import tiepoint.models.lightglue.checkpoint
 network = LightGlue(LightGlueShape(input_dim=8, dim=8, layers=2, heads=1)).eval()
 network(*2 * (torch.rand(1, 5, 2), torch.rand(1, 5, 8)))
-match_packed(network, torch.rand(9, 2), torch.rand(9, 8), [(5, 4)], adaptivity=Adaptivity(), filter_threshold=0.1)
+match_packed(network, torch.rand(9, 2), torch.rand(9, 8), [(5, 4)], adaptivity=AdaptiveInference(), filter_threshold=0.1)
 after = switches()
 assert before == after, (before, after)
 """
