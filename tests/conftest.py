@@ -1,4 +1,4 @@
-"""What every test may ask for: the shape checker, the shared photographs, a small random network."""
+"""Fixtures of all tests; runtime shape checks; the Hypothesis profile."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from jaxtyping import install_import_hook
+from tests.helpers.paths import SHARED_DATA
 
 if TYPE_CHECKING:
     from tiepoint.collection.collection import Collection
@@ -17,34 +18,32 @@ CHECKER = (
 )
 install_import_hook("tiepoint", CHECKER).__enter__()
 
-# Two workers on two cores: one thread each is faster than two that wait for each other.
+# Two workers on two cores: with two threads each they wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     import torch
 
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
     torch.set_num_threads(1)
 
-# CI repeats the same examples, so that red means a change; elsewhere every run tries new ones.
-hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
-hypothesis.settings.register_profile("here", deadline=None)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
-
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+# In CI every run draws the same examples, so that a failure points to a change; elsewhere each run draws new ones.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real photographs with ground truth; its absence fails in CI and skips elsewhere."""
+    """Folder of real images with ground truth; without it tests are skipped, or fail if TIEPOINT_REQUIRE_DATA=1."""
     if not SHARED_DATA.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"the shared photographs are not at {SHARED_DATA}")
-        pytest.skip("the shared photographs (../shared/data) are not on this machine")
+        if os.environ.get("TIEPOINT_REQUIRE_DATA") == "1":
+            pytest.fail(f"TIEPOINT_REQUIRE_DATA=1, but there is no folder {SHARED_DATA}")
+        pytest.skip("the test images (../shared/data) are not on this machine")
     return SHARED_DATA
 
 
 @pytest.fixture(scope="session")
 def castle(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> "Collection":
-    """Eleven photographs of a castle, all pairs matched and verified; tests that write to it copy it first."""
+    """Collection of eleven images of a castle, all pairs matched and verified; copy it before writing to it."""
     from tiepoint.collection.collection import open_collection
     from tiepoint.collection.run.runner import match_collection
 
@@ -55,7 +54,7 @@ def castle(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> "Coll
 
 
 @pytest.fixture(autouse=True)
-def quiet_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests neither read nor write the user's cache of weights, unless TIEPOINT_HOME says where."""
+def isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the user's weights cache by an empty folder, unless TIEPOINT_TEST_HOME is set."""
     if "TIEPOINT_TEST_HOME" not in os.environ:
         monkeypatch.setenv("TIEPOINT_HOME", str(tmp_path_factory.mktemp("home", numbered=True)))

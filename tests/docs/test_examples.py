@@ -8,8 +8,9 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from skimage.data import stereo_motorcycle
+from tests.helpers import paths
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
+EXAMPLES = sorted(paths.EXAMPLES.glob("*.py"))
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 
 

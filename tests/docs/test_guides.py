@@ -12,13 +12,13 @@ import numpy as np
 import PIL.Image
 import pytest
 from skimage.data import stereo_motorcycle
+from tests.helpers.paths import REPOSITORY
 from typer.testing import CliRunner
 
 from tiepoint import api
 from tiepoint.cli import app
 from tiepoint.extraction.extractor import ExtractionSettings
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PATHS = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]
 PAGES = {path.relative_to(REPOSITORY).as_posix(): path for path in PATHS}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -1,14 +1,13 @@
 """The README's table of presets is the table of the package, and what `make` can do is what it says."""
 
 import re
-from pathlib import Path
 
 import pytest
+from tests.helpers.paths import REPOSITORY
 
 from tiepoint.presets import PRESETS
 from tiepoint.weights import WEIGHTS
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.helpers.paths import REPOSITORY
 
 from tiepoint.evaluation.predictors import PresetPredictor
 from tiepoint.evaluation.protocols import Prediction
 from tiepoint.image import Image, ImageTransform, read_image
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 RENDER = REPOSITORY / "benchmarks" / "render_accuracy.py"
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]

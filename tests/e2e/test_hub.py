@@ -25,6 +25,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load as load_tensors
+from tests.helpers.paths import SOURCE
 from tests.helpers.random_networks import full_config, random_model, tiny_config
 
 from tiepoint.errors import InvalidInput, WeightsError
@@ -274,10 +275,9 @@ def run(program: str, home: Path, last: str) -> str:
     endpoint = os.environ["HF_ENDPOINT"]
     urls = {f"url_{k}": f"{endpoint}/photos/{name}" for k, name in enumerate(PHOTOS)}
     text = re.sub(r"\{(url_\d)\}", lambda found: urls[found[1]], program) + textwrap.dedent(last)
-    source = Path(__file__).resolve().parents[2] / "src"
     environment = os.environ | {
         "HF_HOME": str(home),
-        "PYTHONPATH": str(source),
+        "PYTHONPATH": str(SOURCE),
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
     done = subprocess.run(

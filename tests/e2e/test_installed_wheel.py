@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.helpers.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 DISTRIBUTIONS = {"PIL": "pillow"}
 """Where the name that is imported isn't the name that is installed."""
 OPTIONAL = {

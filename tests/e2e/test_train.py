@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.helpers.paths import REPOSITORY
 
 import tiepoint
 from tiepoint.errors import InvalidInput
@@ -21,7 +22,6 @@ from tiepoint.feature_store.hdf5_shard import read_header
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 GUIDE = REPOSITORY / "docs" / "training.md"
 PHOTOGRAPHS = 24
 TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")

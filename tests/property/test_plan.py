@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import given, strategies as st
+from tests.helpers.paths import BENCHMARKS
 
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
@@ -15,7 +16,7 @@ from tiepoint.collection.run.planning import plan_extraction, plan_matching
 from tiepoint.feature_store.keys import KeySet, pair_key
 from tiepoint.image.exif import GPSPosition
 
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "planning.py"
+BENCHMARK = BENCHMARKS / "planning.py"
 
 names = st.lists(st.text(st.characters(exclude_characters="\0\r\n")), unique=True, max_size=30)
 

@@ -1,6 +1,7 @@
-"""The programs in benchmarks/ import each other by name, as programs of one folder do."""
+"""Puts benchmarks/ on the import path: its programs import each other by name."""
 
 import sys
-from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[3] / "benchmarks"))
+from tests.helpers.paths import BENCHMARKS
+
+sys.path.append(str(BENCHMARKS))

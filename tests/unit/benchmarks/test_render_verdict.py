@@ -2,21 +2,19 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.paths import RECORDS
 
 import render_verdict
 from verdict_said import said_of
 
-ROOT = Path(__file__).resolve().parents[3]
-
 
 @pytest.fixture(scope="module")
 def record() -> dict[str, Any]:
-    return json.loads((ROOT / "benchmarks" / "records" / "verdict.json").read_text())
+    return json.loads((RECORDS / "verdict.json").read_text())
 
 
 def test_the_page_is_what_the_record_says(monkeypatch: pytest.MonkeyPatch) -> None:

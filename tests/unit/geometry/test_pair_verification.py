@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.helpers.paths import RECORDS
 from tests.helpers.synthetic_scenes import SIZE0, SIZE1, Scene, plane_scene, space_scene
 from typer.testing import CliRunner
 
@@ -20,7 +21,7 @@ from tiepoint.result import MatchResult
 from tiepoint.stitching.panorama import stitch_to_files
 from tiepoint.types import Features, TwoViewEstimate
 
-RECORD = Path(__file__).resolve().parents[3] / "benchmarks" / "records" / "verdict.json"
+RECORD = RECORDS / "verdict.json"
 KEYPOINTS = 500
 STRONG = Evidence(
     matcher="lightglue",
