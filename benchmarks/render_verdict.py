@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from pages import parse, render, table
-from tiepoint.geometry.pair_verification import SAME_PLACE
+from tiepoint.geometry.pair_verification import MIN_SAME_SCENE_PROBABILITY
 from verdict_fit import area, brier
 from verdict_pairs import MOST_A_PLACE
 from verdict_said import Said, said_of
 
 COLUMNS = ("bias", "ln(1 + inliers)", "ln(1 + inliers of the homography)", "mean score")
-"""What the coefficients are of, in the order of `tiepoint.geometry.pair_verification.columns`."""
+"""What the coefficients are of, in the order of `tiepoint.geometry.pair_verification.feature_vector`."""
 
 FITTED = ("aliked+lightglue", "aliked+nearest")
 MAIN = "aliked+lightglue"
@@ -86,7 +86,7 @@ def halves(record: Record) -> str:
     return (
         f"Fitted on {counts['fit', True]} pairs of one place and {counts['fit', False]} of two; all figures and the plot are of "
         f"the other half of the places, {counts['test', True]} and {counts['test', False]} pairs. At most {MOST_A_PLACE} pairs a "
-        f"place. A pair is taken for the same place from a probability of {SAME_PLACE} on. Both kinds count half, whatever "
+        f"place. A pair is taken for the same place from a probability of {MIN_SAME_SCENE_PROBABILITY} on. Both kinds count half, whatever "
         "their number."
     )
 

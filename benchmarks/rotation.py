@@ -158,7 +158,7 @@ def turned(case: Case, *, quick: bool) -> Iterator[Measured]:
         )
         say(
             f"{case.name} at {angle}: {found.correct} of {found.matches} correct, auto {found.correct_auto} "
-            f"of {found.matches_auto} at {found.rotation1}; upright {results[0].verdict.probability:.2f}"
+            f"of {found.matches_auto} at {found.rotation1}; upright {results[0].verify().probability:.2f}"
         )
         yield found
 

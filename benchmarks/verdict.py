@@ -1,4 +1,4 @@
-"""Fit and test `result.verdict` on photographs of ../shared/data; benchmarks/render_verdict.py makes the page.
+"""Fit and test `result.verify()` on photographs of ../shared/data; benchmarks/render_verdict.py makes the page.
 
     .venv/bin/python benchmarks/verdict.py            # about half an hour of one thread where nothing is stored yet
     .venv/bin/python benchmarks/verdict.py --quick    # few pairs of the quickest preset: does it still work?
@@ -20,7 +20,7 @@ import numpy as np
 from rich.progress import track
 
 from tiepoint.bench import describe_machine
-from tiepoint.geometry.pair_verification import columns
+from tiepoint.geometry.pair_verification import feature_vector
 from tiepoint.io.versions import installed_versions
 from tiepoint.presets import PRESETS
 from verdict_evidence import Observation, observe
@@ -98,7 +98,7 @@ def fit(observations: Iterable[Observation], preset: str) -> list[float]:
     labels = np.array([o.labeled.same for o in chosen], dtype=bool)
     if not labels.any() or labels.all():
         return []
-    values = np.array([columns(o.evidence) for o in chosen])
+    values = np.array([feature_vector(o.evidence) for o in chosen])
     return [round(float(value), DIGITS) for value in fit_logistic(values, labels, balanced(labels))]
 
 

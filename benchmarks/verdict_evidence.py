@@ -13,7 +13,7 @@ from tiepoint.evaluation.protocols import OURS
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, matches_to_record
-from tiepoint.geometry.pair_verification import Evidence, gather
+from tiepoint.geometry.pair_verification import PairStatistics, pair_statistics
 from tiepoint.io.progress import Track
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
@@ -31,7 +31,7 @@ class Observation:
     preset: str
     keypoints: int
     labeled: LabeledPair
-    evidence: Evidence
+    evidence: PairStatistics
 
 
 def observe(preset: str, pairs: Sequence[LabeledPair], folder: Path, track: Track) -> Iterator[Observation]:
@@ -43,7 +43,7 @@ def observe(preset: str, pairs: Sequence[LabeledPair], folder: Path, track: Trac
     for labeled in pairs:
         images = predictions.images[labeled.pair.name]
         for keypoints, kind in ((ALL, "matches"), (FEW, f"matches-{FEW}")):
-            evidence = gather(result_of(store, images, keypoints, kind))
+            evidence = pair_statistics(result_of(store, images, keypoints, kind).correspondences)
             yield Observation(preset=preset, keypoints=keypoints, labeled=labeled, evidence=evidence)
 
 

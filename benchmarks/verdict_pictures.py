@@ -36,8 +36,8 @@ def judged(matcher: tiepoint.Matcher, image0: Image, image1: Image) -> PIL.Image
     result = matcher.match(image0, image1)
     drawn = result.draw(image0, image1)
     drawn = drawn.resize((WIDTH, round(drawn.height * WIDTH / drawn.width)), PIL.Image.Resampling.LANCZOS)
-    said = result.verdict
-    picture = PIL.Image.new("RGB", (WIDTH, drawn.height + STRIP), COLORS[said.same_place])
+    said = result.verify()
+    picture = PIL.Image.new("RGB", (WIDTH, drawn.height + STRIP), COLORS[said.same_scene])
     picture.paste(drawn, (0, STRIP))
     text = f"probability {said.probability:.3f}: {said.reason}"
     font = PIL.ImageFont.load_default(size=FONT_SIZE)

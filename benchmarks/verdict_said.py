@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tiepoint.geometry.pair_verification import SAME_PLACE, Evidence, judge
+from tiepoint.geometry.pair_verification import MIN_SAME_SCENE_PROBABILITY, PairStatistics, classify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,12 @@ class Said:
     said: Float[np.ndarray, "n"]
     same: Bool[np.ndarray, "n"]
     names: tuple[str, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[PairStatistics, ...]
 
     @property
     def yes(self) -> Bool[np.ndarray, "n"]:
         """Pairs that are taken for the same place."""
-        return self.said >= SAME_PLACE
+        return self.said >= MIN_SAME_SCENE_PROBABILITY
 
 
 def said_of(record: dict[str, Any], half: str = "test") -> Iterator[Said]:
@@ -48,15 +48,15 @@ def said_of(record: dict[str, Any], half: str = "test") -> Iterator[Said]:
             yield Said(
                 preset=group["preset"],
                 keypoints=group["keypoints"],
-                said=np.array([judge(one).probability for one in evidence]),
+                said=np.array([classify(one).probability for one in evidence]),
                 same=np.array(same),
                 names=names,
                 evidence=evidence,
             )
 
 
-def evidences(group: dict[str, Any]) -> list[Evidence]:
+def evidences(group: dict[str, Any]) -> list[PairStatistics]:
     """The evidence of a group of the record, pair by pair."""
-    fields = list(Evidence.__dataclass_fields__)
+    fields = list(PairStatistics.__dataclass_fields__)
     columns = zip(*(group[name] for name in fields), strict=True)
-    return [Evidence(**dict(zip(fields, values, strict=True))) for values in columns]
+    return [PairStatistics(**dict(zip(fields, values, strict=True))) for values in columns]

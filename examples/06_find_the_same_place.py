@@ -23,6 +23,6 @@ for number, result in enumerate(matcher.match_one_to_many(query, images), start=
     else:
         found.append((number, result))
 
-for number, result in sorted(found, key=lambda item: -item[1].verdict.probability):
-    verdict = result.verdict
+for number, result in sorted(found, key=lambda item: -item[1].verify().probability):
+    verdict = result.verify()
     print(f"photograph {number}: {verdict.probability:.2f}, {len(result)} matches, {verdict.reason}")

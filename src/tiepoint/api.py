@@ -190,8 +190,10 @@ def match_to_files(
         if path is not None
     ]
     result, estimate = _verified(match(image0, image1, **options), verify)
-    for path in data:
-        result.save(path, estimate)
+    if data:
+        verification = result.verify()
+        for path in data:
+            result.save(path, estimate, verification)
     if picture is not None:
         drawn = result.draw if estimate is None else partial(result.draw_inliers, estimate)
         save_image(drawn(**(draw or {})), picture)

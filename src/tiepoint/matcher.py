@@ -1,7 +1,6 @@
 """Matcher: an extractor and a matcher, loaded once and used many times."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from time import perf_counter
@@ -97,7 +96,7 @@ class Matcher:
         found = self.matcher.match(pairs)
         share = {"match": (perf_counter() - start) / max(1, len(pairs))}
         return [
-            MatchResult.of(features0, features1, matches, share)
+            MatchResult.from_assignment(features0, features1, matches, share)
             for (features0, features1), matches in zip(pairs, found, strict=True)
         ]
 
@@ -128,7 +127,7 @@ class Matcher:
         (found,) = self.matcher.match([(features0, features1)])
         times.append(perf_counter())
         stages = zip(("read", "extract", "match"), times, times[1:], strict=False)
-        upright = MatchResult.of(
+        upright = MatchResult.from_assignment(
             features0, features1, found, {stage: end - begin for stage, begin, end in stages}
         )
         return upright if self.rotations is None else self._match_turned(upright, *both)
@@ -156,7 +155,7 @@ class Matcher:
 
         Example:
             >>> for path, result in zip(paths, matcher.match_one_to_many("query.jpg", paths)):
-            ...     print(path, result if isinstance(result, tiepoint.InvalidInput) else result.verdict)
+            ...     print(path, result if isinstance(result, tiepoint.InvalidInput) else result.verify())
         """
         if not isinstance(reference, Features):
             pixels = _read(reference, mask, "mask")
@@ -217,7 +216,7 @@ class Matcher:
         best = upright
         if turn:
             turned = self._match_at(upright, *image1, turn)
-            best = max(upright, turned, key=lambda result: result.verdict.num_inliers)
+            best = max(upright, turned, key=lambda result: result.verify().num_inliers)
         best.seconds.update(upright.seconds, rotate=perf_counter() - start)
         return best
 
@@ -227,7 +226,7 @@ class Matcher:
         features1 = self.extractor.extract(rotate_image(image1, turn), rotate_mask(mask1, turn))
         (found,) = self.matcher.match([(upright.features0, features1)])
         back = unrotate_features(features1, turn, image1.image_size)
-        return replace(MatchResult.of(upright.features0, back, found), rotation1=turn)
+        return MatchResult.from_assignment(upright.features0, back, found, rotation1=turn)
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.pair_verification import PairVerification, verify_pair
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.io.serialization import to_plain, write_arrays
-from tiepoint.types import Assignment, Features, TwoViewEstimate
+from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, TwoViewEstimate
 from tiepoint.visualization import (
     OverlayMode,
     draw_epipolar_lines,
@@ -23,7 +24,7 @@ from tiepoint.visualization import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MatchResult:
     """Tie points of one pair, and what is known of how they came about.
 
@@ -37,8 +38,9 @@ class MatchResult:
             with pruning off (the official `prune0`).
         prune1: (n,) likewise of image 1.
         seconds: duration of each stage that ran: "read", "extract", "match", and with `rotations` "rotate".
-        rotation1: 0, 90, 180 or 270: degrees counter-clockwise by which image 1 was turned before its features were
-            extracted and matched; all positions are those in the upright image.
+        rotation0: Rotation of image 0 before feature extraction, in degrees (CCW): 0, 90, 180 or 270. Coordinates
+            always refer to the upright image.
+        rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
     """
 
     matches: np.ndarray
@@ -49,27 +51,44 @@ class MatchResult:
     prune0: np.ndarray
     prune1: np.ndarray
     seconds: dict[str, float] = field(default_factory=dict)
+    rotation0: int = 0
     rotation1: int = 0
-    _verdict: PairVerification | None = field(default=None, repr=False)  # made when it is asked for
+    _complete: "MatchResult | None" = field(
+        default=None, repr=False
+    )  # result from which inliers were selected
 
     @classmethod
-    def of(
+    def from_assignment(
         cls,
         features0: Features,
         features1: Features,
-        matches: Assignment,
+        assignment: Assignment,
         seconds: dict[str, float] | None = None,
+        *,
+        rotation0: int = 0,
+        rotation1: int = 0,
     ) -> "MatchResult":
-        """Join the features of a pair with what a matcher says of them."""
+        """Combine the features of a pair with the matcher's output.
+
+        Args:
+            features0: Features of image 0.
+            features1: Features of image 1.
+            assignment: Output of the matcher.
+            seconds: Duration of each stage in seconds.
+            rotation0: Rotation of image 0 before feature extraction, in degrees (CCW).
+            rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+        """
         return cls(
-            matches=matches.matches.numpy(),
-            scores=matches.scores.float().numpy(),
+            matches=assignment.matches.numpy(),
+            scores=assignment.scores.float().numpy(),
             features0=features0,
             features1=features1,
-            layers_run=matches.layers_run,
-            prune0=matches.prune0.numpy(),
-            prune1=matches.prune1.numpy(),
+            layers_run=assignment.layers_run,
+            prune0=assignment.prune0.numpy(),
+            prune1=assignment.prune1.numpy(),
             seconds=dict(seconds or {}),
+            rotation0=rotation0,
+            rotation1=rotation1,
         )
 
     def __len__(self) -> int:
@@ -86,18 +105,31 @@ class MatchResult:
         return _array(self.features1.keypoints)[self.matches[:, 1]]
 
     @property
-    def verdict(self) -> PairVerification:
-        """Whether the two images show the same place: probability and reason, from all matches of the pair.
+    def correspondences(self) -> Correspondences:
+        """Matched points and scores: the input of estimators and pair verification."""
+        return Correspondences.from_points(
+            self.points0,
+            self.points1,
+            self.scores,
+            image0=ImageInfo.from_features(self.features0, self.rotation0),
+            image1=ImageInfo.from_features(self.features1, self.rotation1),
+            layers_run=self.layers_run,
+        )
 
-        Computed once, when it is first asked for; what `inliers` picks has the verdict of the whole.
+    def verify(self) -> PairVerification:
+        """Verify that the two images show the same scene, from all matches of the pair.
+
+        Estimates a homography and a fundamental matrix by RANSAC on the first call; deterministic. A result of
+        `inliers` returns the verification of the result that it was selected from.
         """
-        if self._verdict is None:
-            object.__setattr__(self, "_verdict", verify_pair(self))
-        assert self._verdict is not None, "it was just made"
-        return self._verdict
+        return self._verification if self._complete is None else self._complete.verify()
+
+    @cached_property
+    def _verification(self) -> PairVerification:
+        return verify_pair(self.correspondences)
 
     def inliers(self, estimate: TwoViewEstimate) -> "MatchResult":
-        """The same result with only those matches that agree with an estimate; none where it failed.
+        """Keep only the inliers of an estimate; no matches if the estimation failed.
 
         Raises:
             InvalidInput: an estimate of other matches.
@@ -108,7 +140,7 @@ class MatchResult:
                 "pass the estimate that was made from it"
             )
         kept = {"matches": self.matches[estimate.inliers], "scores": self.scores[estimate.inliers]}
-        return replace(self, **kept, _verdict=self.verdict)
+        return replace(self, **kept, _complete=self._complete or self)
 
     def draw(
         self,
@@ -253,27 +285,46 @@ class MatchResult:
         both = {"keypoints0": self.features0.keypoints, "keypoints1": self.features1.keypoints}
         return {name: _array(keypoints) for name, keypoints in both.items()} if wanted else {}
 
-    def to_dict(self, estimate: TwoViewEstimate | None = None) -> dict[str, Any]:
-        """Everything but the descriptors, in plain lists and numbers; with an estimate, that too."""
-        return to_plain(self._contents(estimate))
-
-    def save(self, path: str | os.PathLike[str], estimate: TwoViewEstimate | None = None) -> Path:
-        """Write everything but the descriptors to a file; it appears whole or not at all.
+    def to_dict(
+        self, estimate: TwoViewEstimate | None = None, verification: PairVerification | None = None
+    ) -> dict[str, Any]:
+        """Return everything but the descriptors as lists, numbers and strings.
 
         Args:
-            path: ends in .npz (NumPy) or .json.
-            estimate: the geometry of these matches, to be written too.
+            estimate: Two-view geometry of these matches to include.
+            verification: Output of `verify` to include.
+        """
+        return to_plain(self._contents(estimate, verification))
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        estimate: TwoViewEstimate | None = None,
+        verification: PairVerification | None = None,
+    ) -> Path:
+        """Write everything but the descriptors to a file, atomically.
+
+        Args:
+            path: Output path ending in .npz (NumPy) or .json.
+            estimate: Two-view geometry of these matches to include.
+            verification: Output of `verify` to include.
 
         Returns:
             The path.
 
         Raises:
-            InvalidInput: another ending, or the file can't be written.
+            InvalidInput: If the suffix is unsupported, or the file cannot be written.
         """
-        return write_arrays(self._contents(estimate), path)
+        return write_arrays(self._contents(estimate, verification), path)
 
-    def _contents(self, estimate: TwoViewEstimate | None) -> dict[str, Any]:
-        contents: dict[str, Any] = {} if estimate is None else {"estimate": _described(estimate)}
+    def _contents(
+        self, estimate: TwoViewEstimate | None, verification: PairVerification | None
+    ) -> dict[str, Any]:
+        contents: dict[str, Any] = {}
+        if estimate is not None:
+            contents["estimate"] = _described(estimate)
+        if verification is not None:
+            contents["verification"] = asdict(verification)
         for side, features in enumerate((self.features0, self.features1)):
             contents[f"image{side}"] = features.source
             contents[f"image_size{side}"] = list(features.image_size)
@@ -289,8 +340,8 @@ class MatchResult:
             "layers_run": self.layers_run,
             "prune0": self.prune0,
             "prune1": self.prune1,
+            "rotation0": self.rotation0,
             "rotation1": self.rotation1,
-            "verdict": asdict(self.verdict),
             "seconds": dict(self.seconds),
         }
 

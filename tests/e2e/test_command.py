@@ -94,7 +94,7 @@ def test_json_on_standard_output(photos: tuple[Path, Path], tmp_path: Path) -> N
     assert "matches" in done.stderr
     with np.load(tmp_path / "m.npz") as arrays:
         np.testing.assert_array_equal(arrays["points0"], np.array(matches["points0"], np.float32))
-        assert set(matches) - set(arrays) == {"seconds", "verdict"}
+        assert set(matches) - set(arrays) == {"seconds", "verification"}
 
 
 def test_quiet_is_silent(photos: tuple[Path, Path], tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_pose_says_that_its_focal_length_is_a_guess(shared_data: Path, tmp_pat
 
 
 @pytest.mark.parametrize("command", [("pose",), ("stitch", "-o", "p.png")], ids=["pose", "stitch"])
-def test_a_failure_is_one_line_below_the_verdict_and_leaves_nothing(
+def test_a_failure_is_one_line_below_the_verification_and_leaves_nothing(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
     for name in ("a.png", "b.png"):
@@ -69,7 +69,7 @@ def test_a_failure_is_one_line_below_the_verdict_and_leaves_nothing(
     done = tiepoint(command[0], "a.png", "b.png", *command[1:], cwd=tmp_path, code=1)
     assert done.stderr.startswith("tiepoint: there is no ")
     assert done.stderr.count("\n") == 1
-    assert "same place: no, probability 0.00; no keypoints in at least one image" in done.stdout
+    assert "same scene: 0.00 (no keypoints in at least one image" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
 
 

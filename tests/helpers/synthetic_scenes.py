@@ -1,12 +1,11 @@
 """Synthetic pairs with known geometry: points in space or on a plane, noise, and outliers."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 
 from tiepoint.geometry.multiview import essential_from_pose, fundamental_from_essential, warp_points
-from tiepoint.types import Camera
+from tiepoint.types import Camera, Correspondences, ImageInfo
 
 SIZE0, SIZE1 = (1600, 1200), (1300, 960)
 K0 = np.array([[1400.0, 0.0, 790.5], [0.0, 1410.0, 605.5], [0.0, 0.0, 1.0]])
@@ -88,7 +87,7 @@ def distort(points: np.ndarray, camera: Camera) -> np.ndarray:
     return np.column_stack([fx * xd + cx, fy * yd + cy])
 
 
-def as_result(
+def as_correspondences(
     scene: Scene,
     *,
     scores: np.ndarray | None = None,
@@ -96,14 +95,14 @@ def as_result(
     source1: str | None = None,
     size0: tuple[int, int] = SIZE0,
     size1: tuple[int, int] = SIZE1,
-) -> SimpleNamespace:
-    """What estimators see of a MatchResult."""
-    return SimpleNamespace(
-        points0=scene.points0.astype(np.float32),
-        points1=scene.points1.astype(np.float32),
-        scores=np.ones(len(scene.points0), np.float32) if scores is None else scores,
-        features0=SimpleNamespace(image_size=size0, source=source0),
-        features1=SimpleNamespace(image_size=size1, source=source1),
+) -> Correspondences:
+    """Correspondences of a scene with float32 coordinates, as matchers return them."""
+    return Correspondences.from_points(
+        scene.points0.astype(np.float32),
+        scene.points1.astype(np.float32),
+        scores,
+        image0=ImageInfo(image_size=size0, source=source0),
+        image1=ImageInfo(image_size=size1, source=source1),
     )
 
 

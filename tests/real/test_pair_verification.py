@@ -44,8 +44,8 @@ def matcher_of(preset: str) -> Matcher:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", SAME)
 def test_one_place(name: str, preset: str, shared_data: Path) -> None:
-    said = matcher_of(preset).match(*(shared_data / part for part in SAME[name])).verdict
-    assert said.same_place, said
+    said = matcher_of(preset).match(*(shared_data / part for part in SAME[name])).verify()
+    assert said.same_scene, said
     assert said.probability > 0.8
     assert "agree on one geometry" in said.reason
 
@@ -54,8 +54,8 @@ def test_one_place(name: str, preset: str, shared_data: Path) -> None:
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_two_places(name: str, preset: str, shared_data: Path) -> None:
     result = matcher_of(preset).match(*(shared_data / part for part in DIFFERENT[name]))
-    assert not result.verdict.same_place, result.verdict
-    assert result.verdict.num_inliers < len(result)
+    assert not result.verify().same_scene, result.verify()
+    assert result.verify().num_inliers < len(result)
 
 
 def test_a_blank_image_and_a_mask_that_forbids_everything(shared_data: Path) -> None:
@@ -65,8 +65,8 @@ def test_a_blank_image_and_a_mask_that_forbids_everything(shared_data: Path) -> 
     with PIL.Image.open(photo) as image:
         nowhere = np.zeros((image.height, image.width), dtype=bool)
     for result in (matcher.match(photo, blank), matcher.match(photo, photo, mask1=nowhere)):
-        assert (result.verdict.probability, result.verdict.same_place) == (0.0, False)
-        assert result.verdict.reason.startswith("no ")
+        assert (result.verify().probability, result.verify().same_scene) == (0.0, False)
+        assert result.verify().reason.startswith("no ")
 
 
 @pytest.mark.parametrize(("pair", "code"), [(DOOR, 0), (DIFFERENT["door and church"], 3)])
@@ -83,5 +83,5 @@ def test_the_exit_code_for_scripts(
     )
     assert outcome.exit_code == code, outcome.output
     assert f"same place: {'no' if code else 'yes'}" in outcome.output
-    assert json.loads(json_file.read_text())["verdict"]["same_place"] == (not code)
+    assert json.loads(json_file.read_text())["verification"]["same_scene"] == (not code)
     assert output.exists() == (command == "stitch" and not code)

@@ -99,7 +99,7 @@ def test_different_places_stay_unmatched_in_every_turn(photos: list[Path], share
         matcher_of("aliked+lightglue", rotations).match(photos[0], other) for rotations in (None, "auto")
     )
     assert auto.rotation1 == 0
-    assert not auto.verdict.same_place
+    assert not auto.verify().same_scene
     np.testing.assert_array_equal(auto.matches, never.matches)
 
 

@@ -38,7 +38,7 @@ def matched(points0: list[tuple[float, float]], points1: list[tuple[float, float
         prune0=numbers,
         prune1=numbers,
     )
-    return MatchResult.of(*sides, matches)
+    return MatchResult.from_assignment(*sides, matches)
 
 
 def test_a_point_moves_left_by_the_disparity() -> None:

@@ -38,8 +38,8 @@ NAMES = {
         "layers_run",
         "prune0",
         "prune1",
+        "rotation0",
         "rotation1",
-        "verdict",
         "seconds",
     ),
 }
@@ -72,14 +72,16 @@ def some_matches(m: int, n: int, matches: list[list[int]], scores: list[float]) 
 
 @pytest.fixture
 def result() -> MatchResult:
-    return MatchResult.of(
+    return MatchResult.from_assignment(
         some_features(6, SIZE0), some_features(4, SIZE1), some_matches(6, 4, MATCHES, SCORES), SECONDS
     )
 
 
 @pytest.fixture
 def empty() -> MatchResult:
-    return MatchResult.of(some_features(0, SIZE0), some_features(4, SIZE1), some_matches(0, 4, [], []))
+    return MatchResult.from_assignment(
+        some_features(0, SIZE0), some_features(4, SIZE1), some_matches(0, 4, [], [])
+    )
 
 
 @pytest.fixture
@@ -351,7 +353,7 @@ class TestGeometry:
 
 class TestSave:
     def test_json_and_npz_hold_the_same_names(self, result: MatchResult, tmp_path: Path) -> None:
-        """But for seconds and verdict: .npz has no place for a dict, so each of their values has a name of its own."""
+        """Except seconds: .npz cannot hold a dict, so each value has a name of its own."""
         sourced = replace(
             result,
             features0=replace(result.features0, source="a"),
@@ -359,9 +361,8 @@ class TestSave:
         )
         assert set(json.loads(sourced.save(tmp_path / "m.json").read_text())) == NAMES
         with np.load(sourced.save(tmp_path / "m.npz"), allow_pickle=False) as arrays:
-            verdict = {f"verdict_{name}" for name in ("probability", "same_place", "reason", "num_inliers")}
-            assert set(arrays) - NAMES == {f"seconds_{stage}" for stage in SECONDS} | verdict
-            assert NAMES - set(arrays) == {"seconds", "verdict"}
+            assert set(arrays) - NAMES == {f"seconds_{stage}" for stage in SECONDS}
+            assert NAMES - set(arrays) == {"seconds"}
             assert {stage: float(arrays[f"seconds_{stage}"]) for stage in SECONDS} == SECONDS
 
     def test_npz_needs_no_pickle(self, result: MatchResult, tmp_path: Path) -> None:

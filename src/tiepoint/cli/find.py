@@ -98,12 +98,12 @@ def _print_ranking(ranking: "Ranking", picture: Path | None, *, turned: bool, to
 
     angle = ("turned by, degrees",) if turned else ()
     print_table(
-        ("probability", "same place", "inliers", "matches", *angle, "photograph"),
+        ("probability", "same scene", "inliers", "matches", *angle, "photograph"),
         [
             (
-                f"{result.verdict.probability:.2f}",
-                "yes" if result.verdict.same_place else "no",
-                result.verdict.num_inliers,
+                f"{result.verify().probability:.2f}",
+                "yes" if result.verify().same_scene else "no",
+                result.verify().num_inliers,
                 len(result),
                 *([result.rotation1] if turned else []),
                 result.features1.source,

@@ -121,8 +121,8 @@ def match(
     if not quiet:
         _print_summary(result, estimate, output, to_stderr=to_stdout)
     if to_stdout:
-        typer.echo(json.dumps(result.to_dict(estimate)))
-    if fail_on_no_match and not result.verdict.same_place:
+        typer.echo(json.dumps(result.to_dict(estimate, result.verify())))
+    if fail_on_no_match and not result.verify().same_scene:
         raise typer.Exit(NO_MATCH)
 
 
@@ -137,10 +137,15 @@ def _tile(text: str) -> int | Literal["auto"] | None:
 def _print_summary(
     result: "MatchResult", estimate: "TwoViewEstimate | None", picture: Path | None, *, to_stderr: bool
 ) -> None:
-    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches, summarize_verdict
+    from tiepoint.cli.summaries import (
+        print_images,
+        summarize_estimate,
+        summarize_matches,
+        summarize_verification,
+    )
 
     print_images(result, to_stderr=to_stderr)
-    lines = [summarize_matches(result), summarize_verdict(result)]
+    lines = [summarize_matches(result), summarize_verification(result)]
     lines += [] if estimate is None else summarize_estimate(result, estimate)
     lines += [f"picture: {picture}"] if picture else ["for a picture add: -o matches.png"]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)

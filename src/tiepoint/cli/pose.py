@@ -78,18 +78,23 @@ def pose(
     )
     assert estimate is not None, "a verifier was given"
     if to_stdout:
-        typer.echo(json.dumps(result.to_dict(estimate)))
+        typer.echo(json.dumps(result.to_dict(estimate, result.verify())))
     if not quiet:
         _print_summary(result, estimate, to_stderr=to_stdout)
-    if fail_on_no_match and not result.verdict.same_place:
+    if fail_on_no_match and not result.verify().same_scene:
         raise typer.Exit(NO_MATCH)
     if not estimate.success:
         raise InvalidInput(f"there is no pose: {estimate.reason}")
 
 
 def _print_summary(result: "MatchResult", estimate: "TwoViewEstimate", *, to_stderr: bool) -> None:
-    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches, summarize_verdict
+    from tiepoint.cli.summaries import (
+        print_images,
+        summarize_estimate,
+        summarize_matches,
+        summarize_verification,
+    )
 
     print_images(result, to_stderr=to_stderr)
-    lines = [summarize_matches(result), summarize_verdict(result), *summarize_estimate(result, estimate)]
+    lines = [summarize_matches(result), summarize_verification(result), *summarize_estimate(result, estimate)]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)

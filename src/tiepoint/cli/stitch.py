@@ -77,7 +77,7 @@ def stitch(
         if not quiet:
             _print_summary(result, estimate, to_stderr=to_stdout)
         if to_stdout:
-            typer.echo(json.dumps(result.to_dict(estimate)))
+            typer.echo(json.dumps(result.to_dict(estimate, result.verify())))
 
     result, _ = stitch_to_files(
         image0,
@@ -86,7 +86,7 @@ def stitch(
         overlay=overlay,
         mode=mode.value,
         max_error_px=max_error_px,
-        only_same_place=fail_on_no_match,
+        only_same_scene=fail_on_no_match,
         on_match=tell,
         json=None if to_stdout else json_file,
         preset=preset,
@@ -98,7 +98,7 @@ def stitch(
         accept_license=accept_license,
         progress=not quiet,
     )
-    if fail_on_no_match and not result.verdict.same_place:
+    if fail_on_no_match and not result.verify().same_scene:
         raise typer.Exit(NO_MATCH)
     if not quiet:
         typer.echo(f"panorama: {output}", err=to_stdout)
@@ -107,8 +107,13 @@ def stitch(
 
 
 def _print_summary(result: "MatchResult", estimate: "TwoViewEstimate", *, to_stderr: bool) -> None:
-    from tiepoint.cli.summaries import print_images, summarize_estimate, summarize_matches, summarize_verdict
+    from tiepoint.cli.summaries import (
+        print_images,
+        summarize_estimate,
+        summarize_matches,
+        summarize_verification,
+    )
 
     print_images(result, to_stderr=to_stderr)
-    lines = [summarize_matches(result), summarize_verdict(result), *summarize_estimate(result, estimate)]
+    lines = [summarize_matches(result), summarize_verification(result), *summarize_estimate(result, estimate)]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)

@@ -27,11 +27,11 @@ def summarize_matches(result: "MatchResult") -> str:
     return f"{len(result)} matches   {result.layers_run} layers   {seconds}"
 
 
-def summarize_verdict(result: "MatchResult") -> str:
-    """Whether both photographs show the same place, how sure that is, and why."""
-    verdict = result.verdict
-    answer = "yes" if verdict.same_place else "no"
-    return f"same place: {answer}, probability {verdict.probability:.2f}; {verdict.reason}"
+def summarize_verification(result: "MatchResult") -> str:
+    """Return the probability that both images show the same scene, with the inlier count or the reason against it."""
+    found = result.verify()
+    evidence = f"{found.num_inliers} inliers" if found.same_scene else found.reason
+    return f"same scene: {found.probability:.2f} ({evidence})"
 
 
 def summarize_estimate(result: "MatchResult", estimate: "TwoViewEstimate") -> list[str]:

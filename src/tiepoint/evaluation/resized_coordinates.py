@@ -10,9 +10,8 @@ from jaxtyping import Float, Int
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.ground_truth import HomographyTruth, PointsTruth, PoseTruth, Truth
 from tiepoint.evaluation.protocols import Prediction
-from tiepoint.geometry.correspondences import ImageInfo
 from tiepoint.image import ImageTransform
-from tiepoint.types import Camera
+from tiepoint.types import Camera, Correspondences, ImageInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,14 +47,15 @@ class MatchedPair:
         return self.keypoints1[self.matches[:, 1]]
 
     @property
-    def features0(self) -> ImageInfo:
-        """What estimation compares intrinsics with: they may be of another image size."""
-        return ImageInfo(self.image_size0)
-
-    @property
-    def features1(self) -> ImageInfo:
-        """Likewise of image 1."""
-        return ImageInfo(self.image_size1)
+    def correspondences(self) -> Correspondences:
+        """Matched points with the image sizes, against which estimation checks the intrinsics."""
+        return Correspondences.from_points(
+            self.points0,
+            self.points1,
+            self.scores,
+            image0=ImageInfo(image_size=self.image_size0),
+            image1=ImageInfo(image_size=self.image_size1),
+        )
 
 
 def resized(matched: MatchedPair, truth: Truth, prediction: Prediction) -> tuple[MatchedPair, Truth]:

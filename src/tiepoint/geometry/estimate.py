@@ -15,11 +15,17 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.backends import dlt, opencv, opencv_ransac, poselib, pycolmap
 from tiepoint.geometry.backends.base import Estimator, Model, Problem
 from tiepoint.geometry.backends.poselib import undistort
-from tiepoint.geometry.correspondences import Correspondences, HasMatches
 from tiepoint.geometry.inliers import INLIERS, NAMES, why_degenerate, why_insufficient
 from tiepoint.geometry.intrinsics import camera_for
 from tiepoint.geometry.multiview import essential_from_pose
-from tiepoint.types import Camera, Kind, TwoViewEstimate
+from tiepoint.types import (
+    Camera,
+    Correspondences,
+    HasCorrespondences,
+    Kind,
+    TwoViewEstimate,
+    as_correspondences,
+)
 
 Method = Literal["poselib", "opencv", "opencv-ransac", "pycolmap", "dlt"]
 Intrinsics: TypeAlias = Float[np.ndarray, "3 3"] | Camera | None
@@ -50,7 +56,7 @@ MAX_SEED = 2**31 - 1
 
 
 def estimate_homography(
-    matches: HasMatches | Any,
+    matches: HasCorrespondences | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -79,11 +85,11 @@ def estimate_homography(
         >>> estimate = tiepoint.estimate_homography(result)
         >>> estimate.matrix, estimate.num_inliers, estimate.reason
     """
-    return _estimate(Correspondences.of(matches, points1), "homography", method, max_error_px, seed)
+    return _estimate(as_correspondences(matches, points1), "homography", method, max_error_px, seed)
 
 
 def estimate_fundamental(
-    matches: HasMatches | Any,
+    matches: HasCorrespondences | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -107,11 +113,11 @@ def estimate_fundamental(
         InvalidInput: as for `estimate_homography`.
         MissingDependency: likewise.
     """
-    return _estimate(Correspondences.of(matches, points1), "fundamental", method, max_error_px, seed)
+    return _estimate(as_correspondences(matches, points1), "fundamental", method, max_error_px, seed)
 
 
 def estimate_essential(
-    matches: HasMatches | Any,
+    matches: HasCorrespondences | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -141,12 +147,12 @@ def estimate_essential(
             for points of which no image is known.
         MissingDependency: as for `estimate_homography`.
     """
-    found = Correspondences.of(matches, points1)
+    found = as_correspondences(matches, points1)
     return _estimate(found, "essential", method, max_error_px, seed, _cameras(found, camera0, camera1))
 
 
 def estimate_relative_pose(
-    matches: HasMatches | Any,
+    matches: HasCorrespondences | Any,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -173,7 +179,7 @@ def estimate_relative_pose(
         InvalidInput: as for `estimate_essential`.
         MissingDependency: as for `estimate_homography`.
     """
-    found = Correspondences.of(matches, points1)
+    found = as_correspondences(matches, points1)
     return _estimate(found, "pose", method, max_error_px, seed, _cameras(found, camera0, camera1))
 
 
@@ -202,8 +208,10 @@ def _estimate(
 
 
 def _cameras(matches: Correspondences, camera0: Intrinsics, camera1: Intrinsics) -> tuple[Camera, Camera]:
-    side0, side1 = matches.sides
-    return camera_for(camera0, side0, name="camera0"), camera_for(camera1, side1, name="camera1")
+    return (
+        camera_for(camera0, matches.image0, name="camera0"),
+        camera_for(camera1, matches.image1, name="camera1"),
+    )
 
 
 def _problem(
@@ -215,7 +223,7 @@ def _problem(
     return Problem(
         points0=points0,
         points1=points1,
-        weights=matches.weights,
+        weights=np.maximum(matches.scores, 0.0),
         max_error_px=max_error_px,
         seed=seed,
         cameras=cameras,

@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.correspondences import ImageInfo
 from tiepoint.image.exif import read_focal_length_px
-from tiepoint.types import Camera, CameraSource, describe
+from tiepoint.types import Camera, CameraSource, ImageInfo, describe
 
 logger = logging.getLogger(__name__)
 

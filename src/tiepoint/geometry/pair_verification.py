@@ -1,96 +1,56 @@
-"""Do these two photographs show the same place? A probability and the reason, from what matching found anyway.
+"""Pair verification: do two images show the same scene? A calibrated probability and a reason, from the matches.
 
-Both images are scaled to one size, a homography and a fundamental matrix are estimated from the strongest matches, and
-a logistic model turns what agrees into a probability. `MODELS` holds its coefficients, one row a kind of matcher, as
-benchmarks/verdict.py fitted them.
+Both images are scaled to the same size, a homography and a fundamental matrix are estimated from the highest-scoring
+matches, and a logistic model turns inlier counts and scores into a probability. `MODELS` holds its coefficients, one
+row per type of matcher, as fitted by benchmarks/verdict.py.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
 from tiepoint.geometry.multiview import sampson_distances, transfer_errors
-from tiepoint.types import Features, TwoViewEstimate
+from tiepoint.types import Correspondences, TwoViewEstimate
 
-SAME_PLACE = 0.5
-"""Probability from which on two photographs are taken to show the same place."""
+# Probability from which two images are classified as covisible
+MIN_SAME_SCENE_PROBABILITY = 0.5
 
+# Longer side in px to which both images are scaled, so that the result does not depend on their resolution
 LONGER_SIDE = 1024
-"""Length in px to which both images are scaled, so that the verdict doesn't depend on their resolution."""
 
+# Inlier threshold in px of the scaled images
 MAX_ERROR_PX = 2.0
-"""An inlier's largest error, in px of the scaled images."""
 
-STRONGEST = 500
-"""Matches from which geometry is estimated: enough, and quick; all are then tested against it."""
+# Number of highest-scoring matches used for estimation; all matches are then tested against the model
+MAX_MATCHES_FOR_ESTIMATION = 500
 
-FEW_KEYPOINTS = 100
-LOW_MATCHABILITY = 0.05
-SMALL_AREA = 0.02
-FEWEST_TURNED = 8
-SHARE_TURNED = 0.3
-TURNED_DEG = 45.0
-"""What reasons are given by; probabilities don't depend on these."""
-
-
-@runtime_checkable
-class Pair(Protocol):
-    """What is judged: a MatchResult."""
-
-    @property
-    def features0(self) -> Features:
-        """Of image 0."""
-        ...
-
-    @property
-    def features1(self) -> Features:
-        """Of image 1."""
-        ...
-
-    @property
-    def points0(self) -> np.ndarray:
-        """(k, 2): (x, y) in px of image 0."""
-        ...
-
-    @property
-    def points1(self) -> np.ndarray:
-        """(k, 2): where the same physical points are in image 1."""
-        ...
-
-    @property
-    def scores(self) -> np.ndarray:
-        """(k,): confidence of each match."""
-        ...
-
-    @property
-    def layers_run(self) -> int:
-        """Layers of the matching network; 0 where it has none."""
-        ...
-
-    @property
-    def rotation1(self) -> int:
-        """Degrees counter-clockwise by which image 1 was turned before it was matched."""
-        ...
+# Thresholds of the reasons; the probability does not depend on them
+MIN_KEYPOINTS = 100
+MIN_MATCHED_RATIO = 0.05
+MIN_COVERAGE = 0.02
+MIN_ROTATED_INLIERS = 8
+MIN_ROTATED_INLIER_RATIO = 0.3
+MIN_ROTATION_DEG = 45.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What matching and estimation found.
+class PairStatistics:
+    """Features of pair verification: statistics of matching and estimation.
 
     Attributes:
-        matcher: key of `MODELS`.
-        num_keypoints: of the image that has fewer.
-        num_matches: of the pair.
-        mean_score: of the matches; 0 without any.
-        num_fundamental: matches that agree on a fundamental matrix; 0 where there is none.
-        num_homography: matches that agree on a homography; 0 where there is none.
-        coverage: share of the image over which the matches that agree spread, of the image where that is less.
-        turn_deg: by how much image 1 is turned beyond `rotation1`, in [0, 180], if the matches that agree are right.
+        matcher: Key of `MODELS`.
+        num_keypoints: Number of keypoints of the image that has fewer.
+        num_matches: Number of matches.
+        mean_score: Mean match score; 0 without matches.
+        num_fundamental: Number of inliers of the fundamental matrix; 0 if estimation failed.
+        num_homography: Number of inliers of the homography; 0 if estimation failed.
+        coverage: Fraction of the image area over which the inliers are distributed, of the image where it is lower.
+        rotation_deg: Relative in-plane rotation in [0, 180] degrees, beyond the rotation that was already applied,
+            estimated from the inliers.
     """
 
     matcher: str
@@ -100,102 +60,111 @@ class Evidence:
     num_fundamental: int
     num_homography: int
     coverage: float
-    turn_deg: float
+    rotation_deg: float
 
     @property
     def num_inliers(self) -> int:
-        """Matches that agree on one geometry, whichever explains more."""
+        """Number of inliers of the model with the larger support."""
         return max(self.num_fundamental, self.num_homography)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairVerification:
-    """Whether two photographs show the same place.
+    """Whether two images show the same scene.
 
     Attributes:
-        probability: that they do, in [0, 1], where as many pairs do as don't; 0 without matches.
-        same_place: whether that is at least `SAME_PLACE`.
-        reason: in words.
-        num_inliers: matches that agree on one geometry, a homography or a fundamental matrix.
+        same_scene: Whether the images overlap: `probability` is at least 0.5.
+        probability: Probability in [0, 1] that they overlap, for equally many covisible and non-covisible pairs;
+            0 without matches.
+        reason: Explanation in words.
+        num_inliers: Number of inliers of a homography or a fundamental matrix, whichever has more.
     """
 
+    same_scene: bool
     probability: float
-    same_place: bool
     reason: str
     num_inliers: int
 
 
+# Type of matcher -> bias, and weights of `feature_vector`
 MODELS: dict[str, tuple[float, ...]] = {
     "lightglue": (-6.443, 1.008, 0.245, 5.439),
     "nearest": (-12.579, 0.29, 1.042, 18.407),
 }
-"""Kind of matcher -> bias, and the weights of `columns`."""
 
 
-def verify_pair(pair: Pair) -> PairVerification:
-    """Judge a pair; the same matches give the same verdict.
+def verify_pair(matches: Correspondences) -> PairVerification:
+    """Classify an image pair as covisible or not; deterministic.
 
     Args:
-        pair: with all its matches; a selection of them would look surer than it is.
+        matches: All matches of the pair; a selection of inliers would result in too high a probability.
     """
-    return judge(gather(pair))
+    return classify(pair_statistics(matches))
 
 
-def gather(pair: Pair) -> Evidence:
-    """Estimate geometry, and count what speaks for the pair."""
-    points0, points1 = _scaled(pair.points0, pair.features0), _scaled(pair.points1, pair.features1)
-    fundamental, homography = _agreeing(points0, points1, pair.scores)
+def pair_statistics(matches: Correspondences) -> PairStatistics:
+    """Estimate a homography and a fundamental matrix, and collect the features of pair verification."""
+    size0, size1 = _scaled_size(matches.image0.image_size), _scaled_size(matches.image1.image_size)
+    points0 = matches.points0 * _scale(matches.image0.image_size)
+    points1 = matches.points1 * _scale(matches.image1.image_size)
+    fundamental, homography = _inliers_of_both(points0, points1, matches.scores)
     best = fundamental if fundamental.sum() > homography.sum() else homography
-    return Evidence(
-        matcher="lightglue" if pair.layers_run else "nearest",  # which has no layers
-        num_keypoints=min(len(pair.features0), len(pair.features1)),
-        num_matches=len(points0),
-        mean_score=float(pair.scores.mean()) if len(points0) else 0.0,
+    return PairStatistics(
+        matcher="lightglue" if matches.layers_run else "nearest",
+        num_keypoints=min(matches.image0.num_keypoints, matches.image1.num_keypoints),
+        num_matches=len(matches),
+        mean_score=float(matches.scores.mean()) if len(matches) else 0.0,
         num_fundamental=int(fundamental.sum()),
         num_homography=int(homography.sum()),
-        coverage=min(_coverage(points0[best], pair.features0), _coverage(points1[best], pair.features1)),
-        turn_deg=_turn_deg(points0[best], points1[best], pair.rotation1),
+        coverage=min(_coverage(points0[best], size0), _coverage(points1[best], size1)),
+        rotation_deg=_relative_rotation_deg(
+            points0[best], points1[best], matches.image1.rotation - matches.image0.rotation
+        ),
     )
 
 
-def judge(evidence: Evidence) -> PairVerification:
-    """The probability by the logistic model, and the reason."""
-    probability = _probability(evidence) if evidence.num_matches else 0.0
-    same_place = probability >= SAME_PLACE
+def classify(statistics: PairStatistics) -> PairVerification:
+    """Apply the logistic model to the statistics of a pair."""
+    probability = _probability(statistics) if statistics.num_matches else 0.0
+    same_scene = probability >= MIN_SAME_SCENE_PROBABILITY
     return PairVerification(
+        same_scene=same_scene,
         probability=probability,
-        same_place=same_place,
-        reason=_agreement(evidence) if same_place else _doubt(evidence),
-        num_inliers=evidence.num_inliers,
+        reason=_inlier_count(statistics) if same_scene else _reason(statistics),
+        num_inliers=statistics.num_inliers,
     )
 
 
-def columns(evidence: Evidence) -> tuple[float, ...]:
-    """What the logistic model weighs; docs/log.md says what was left out and why."""
+def feature_vector(statistics: PairStatistics) -> tuple[float, ...]:
+    """Return the features that the logistic model uses; docs/log.md lists the ones that were left out, and why."""
     return (
-        math.log1p(evidence.num_inliers),
-        math.log1p(evidence.num_homography),
-        evidence.mean_score,
+        math.log1p(statistics.num_inliers),
+        math.log1p(statistics.num_homography),
+        statistics.mean_score,
     )
 
 
-def _probability(evidence: Evidence) -> float:
-    bias, *weights = MODELS[evidence.matcher]
-    return 1 / (1 + math.exp(-bias - float(np.dot(weights, columns(evidence)))))
+def _probability(statistics: PairStatistics) -> float:
+    bias, *weights = MODELS[statistics.matcher]
+    return 1 / (1 + math.exp(-bias - float(np.dot(weights, feature_vector(statistics)))))
 
 
-def _scaled(points: np.ndarray, features: Features) -> Float[np.ndarray, "k 2"]:
-    return points.astype(np.float64) * (LONGER_SIDE / max(features.image_size))
+def _scale(image_size: tuple[int, int] | None) -> float:
+    return 1.0 if image_size is None else LONGER_SIDE / max(image_size)
 
 
-def _agreeing(
-    points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"], scores: np.ndarray
+def _scaled_size(image_size: tuple[int, int] | None) -> tuple[float, float]:
+    width, height = image_size or (LONGER_SIDE, LONGER_SIDE)
+    return width * _scale(image_size), height * _scale(image_size)
+
+
+def _inliers_of_both(
+    points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"], scores: Float[np.ndarray, "k"]
 ) -> tuple[Bool[np.ndarray, "k"], Bool[np.ndarray, "k"]]:
-    """Matches that agree on a fundamental matrix, and those that agree on a homography."""
-    strongest = np.argsort(-scores, kind="stable")[:STRONGEST]
-    some0, some1 = points0[strongest], points1[strongest]
-    F = estimate_fundamental(some0, some1, max_error_px=MAX_ERROR_PX)
-    H = estimate_homography(some0, some1, max_error_px=MAX_ERROR_PX)
+    """Inliers of a fundamental matrix, and inliers of a homography."""
+    best = np.argsort(-scores, kind="stable")[:MAX_MATCHES_FOR_ESTIMATION]
+    F = estimate_fundamental(points0[best], points1[best], max_error_px=MAX_ERROR_PX)
+    H = estimate_homography(points0[best], points1[best], max_error_px=MAX_ERROR_PX)
     return _inliers(F, points0, points1, sampson_distances), _inliers(H, points0, points1, transfer_errors)
 
 
@@ -210,48 +179,48 @@ def _inliers(
     return errors(points0, points1, estimate.matrix) <= MAX_ERROR_PX
 
 
-def _coverage(points: Float[np.ndarray, "k 2"], features: Features) -> float:
-    """1 for points all over the image: an even distribution over w x h has variances w^2 / 12 and h^2 / 12."""
+def _coverage(points: Float[np.ndarray, "k 2"], image_size: tuple[float, float]) -> float:
+    """Distribution of points over an image of w x h px; 1 if uniform, with variances w^2 / 12 and h^2 / 12."""
     if len(points) < 3:
         return 0.0
-    width, height = (side * LONGER_SIDE / max(features.image_size) for side in features.image_size)
-    spread = math.sqrt(max(0.0, float(np.linalg.det(np.cov(points.T)))))
-    return min(1.0, 12 * spread / (width * height))
+    width, height = image_size
+    deviation = math.sqrt(max(0.0, float(np.linalg.det(np.cov(points.T)))))
+    return min(1.0, 12 * deviation / (width * height))
 
 
-def _turn_deg(points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"], rotation1: int) -> float:
-    """The angle of the rotation that best brings one cloud of points onto the other, once image 1 is turned."""
+def _relative_rotation_deg(
+    points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"], applied_deg: int
+) -> float:
+    """In-plane rotation (Procrustes) from image 0 to image 1 that is left after the applied one, in [0, 180]."""
     if len(points0) == 0:
         return 0.0
     (xx, xy), (yx, yy) = (points0 - points0.mean(axis=0)).T @ (points1 - points1.mean(axis=0))
-    angle = math.degrees(math.atan2(xy - yx, xx + yy)) - rotation1  # y is down: clockwise is positive
+    angle = math.degrees(math.atan2(xy - yx, xx + yy)) - applied_deg  # y is down: clockwise is positive
     return abs((angle + 180) % 360 - 180)
 
 
-def _agreement(evidence: Evidence) -> str:
-    return f"{evidence.num_inliers} of {evidence.num_matches} matches agree on one geometry"
-
-
-def _doubt(evidence: Evidence) -> str:
-    """What speaks most against the pair."""
-    keypoints, matches = evidence.num_keypoints, evidence.num_matches
+def _reason(statistics: PairStatistics) -> str:
+    """Main reason against a common scene."""
+    keypoints, matches = statistics.num_keypoints, statistics.num_matches
+    inliers = statistics.num_inliers
     if keypoints == 0:
-        return "no keypoints in at least one image: blank, blurred, or all under the mask"
+        return "no keypoints in at least one image: blank, blurred or fully masked"
     if matches == 0:
-        return f"no matches among {keypoints} keypoints"
-    if keypoints < FEW_KEYPOINTS:
-        return f"few keypoints: {keypoints}, of which {matches} match and {evidence.num_inliers} agree"
-    if evidence.turn_deg > TURNED_DEG and evidence.num_inliers >= max(FEWEST_TURNED, SHARE_TURNED * matches):
+        return f"no matches between {keypoints} keypoints"
+    if keypoints < MIN_KEYPOINTS:
+        return f"few keypoints: {keypoints}, {matches} of them matched, {inliers} inliers"
+    min_rotated = max(MIN_ROTATED_INLIERS, MIN_ROTATED_INLIER_RATIO * matches)
+    if statistics.rotation_deg > MIN_ROTATION_DEG and inliers >= min_rotated:
         return (
-            f"{_few_inliers(evidence)}, and by these one image is turned by {evidence.turn_deg:.0f} degrees: "
-            "if that may be so, try rotations='auto'"
+            f"few inliers: {_inlier_count(statistics)}, which suggest a relative rotation of "
+            f"{statistics.rotation_deg:.0f} degrees; try rotations='auto'"
         )
-    if matches < LOW_MATCHABILITY * keypoints:
-        return f"low matchability: only {matches} of {keypoints} keypoints match, {evidence.num_inliers} of them agree"
-    if 0 < evidence.coverage < SMALL_AREA:
-        return f"{_few_inliers(evidence)}, and these cover only {100 * evidence.coverage:.1f} % of an image"
-    return _few_inliers(evidence)
+    if matches < MIN_MATCHED_RATIO * keypoints:
+        return f"low matchability: {matches} of {keypoints} keypoints matched, {inliers} inliers"
+    if 0 < statistics.coverage < MIN_COVERAGE:
+        return f"few inliers: {_inlier_count(statistics)}, covering only {100 * statistics.coverage:.1f} % of an image"
+    return f"few inliers: {_inlier_count(statistics)}"
 
 
-def _few_inliers(evidence: Evidence) -> str:
-    return f"few inliers: {evidence.num_inliers} of {evidence.num_matches} matches agree on one geometry"
+def _inlier_count(statistics: PairStatistics) -> str:
+    return f"{statistics.num_inliers} of {statistics.num_matches} matches"

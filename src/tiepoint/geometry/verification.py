@@ -8,11 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.correspondences import HasMatches
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
 from tiepoint.geometry.intrinsics import parse_intrinsics
 from tiepoint.geometry.metrics import epipolar_errors_px, homography_errors_px
-from tiepoint.types import TwoViewEstimate
+from tiepoint.types import HasCorrespondences, TwoViewEstimate, as_correspondences
 
 Verifier: TypeAlias = Callable[[Any], TwoViewEstimate]
 """MatchResult -> its geometry."""
@@ -49,13 +48,14 @@ def make_verifier(kind: str, *, max_error_px: float = 3.0, intrinsics: str | Non
     return partial(VERIFIERS[kind], max_error_px=max_error_px, camera0=K, camera1=K)
 
 
-def median_error_px(matches: HasMatches, estimate: TwoViewEstimate) -> float:
+def median_error_px(matches: HasCorrespondences | Any, estimate: TwoViewEstimate) -> float:
     """The median error of the inliers, in px; NaN where there are none.
 
     A match's error is the mean of its distances in both images from where a homography puts it; otherwise the larger
     one of its distances from the epipolar lines.
     """
-    points0, points1 = (points[estimate.inliers] for points in (matches.points0, matches.points1))
+    found = as_correspondences(matches)
+    points0, points1 = found.points0[estimate.inliers], found.points1[estimate.inliers]
     if estimate.matrix is None or len(points0) == 0:
         return math.nan
     if estimate.kind == "homography":

@@ -67,12 +67,12 @@ def find_turn(upright: MatchResult, probe: Callable[[], int]) -> int:
         upright: what matching the images as they are gave.
         probe: gives the turn that small images speak for; called only where the verdict is low.
     """
-    return apparent_turn(upright) if upright.verdict.probability >= SURE else probe()
+    return apparent_turn(upright) if upright.verify().probability >= SURE else probe()
 
 
 def may_be_turned(upright: MatchResult) -> bool:
     """Whether `find_turn` would look further than these matches, or turn image 1 by what they say."""
-    return upright.verdict.probability < SURE or apparent_turn(upright) != 0
+    return upright.verify().probability < SURE or apparent_turn(upright) != 0
 
 
 def apparent_turn(result: MatchResult) -> int:
@@ -130,9 +130,10 @@ class TurnProbe:
         ]
         pairs = [(features0, features1) for features1 in turned]
         results = [
-            MatchResult.of(*pair, matches) for pair, matches in zip(pairs, self.match(pairs), strict=True)
+            MatchResult.from_assignment(*pair, matches)
+            for pair, matches in zip(pairs, self.match(pairs), strict=True)
         ]
-        inliers = {turn: result.verdict.num_inliers for turn, result in zip(ROTATIONS, results, strict=True)}
+        inliers = {turn: result.verify().num_inliers for turn, result in zip(ROTATIONS, results, strict=True)}
         best = max(ROTATIONS, key=inliers.__getitem__)
         return best if inliers[best] >= max(FEWEST_INLIERS, TIMES_UPRIGHT * inliers[0]) else 0
 

@@ -91,7 +91,7 @@ def find(
 
     Example:
         >>> for result in tiepoint.find("query.jpg", "photos/").results:
-        ...     print(result.features1.source, result.verdict.probability)
+        ...     print(result.features1.source, result.verify().probability)
     """
     if top < 1:
         raise InvalidInput(f"top must be a whole number above 0, but is {top!r}")
@@ -171,7 +171,7 @@ def _results(found: Iterable[MatchResult | InvalidInput]) -> Iterator[MatchResul
 
 
 def _strength(result: MatchResult) -> tuple[float, int]:
-    return result.verdict.probability, result.verdict.num_inliers
+    return result.verify().probability, result.verify().num_inliers
 
 
 def _cells(ranking: Ranking) -> Iterator[Cell]:
@@ -181,21 +181,21 @@ def _cells(ranking: Ranking) -> Iterator[Cell]:
 
 
 def _cell(result: MatchResult) -> Cell:
-    source, verdict = result.features1.source or "", result.verdict
+    source, verdict = result.features1.source or "", result.verify()
     return Cell(
         image=read_image(source),
         caption=f"{verdict.probability:.2f}  {verdict.num_inliers} of {len(result)}  {Path(source).name}",
         points=result.points1,
-        good=verdict.same_place,
+        good=verdict.same_scene,
     )
 
 
 def _row(result: MatchResult) -> dict[str, Any]:
-    verdict = result.verdict
+    verdict = result.verify()
     return {
         "image": result.features1.source,
         "probability": verdict.probability,
-        "same_place": verdict.same_place,
+        "same_scene": verdict.same_scene,
         "reason": verdict.reason,
         "inliers": verdict.num_inliers,
         "matches": len(result),

@@ -20,7 +20,7 @@ def stitch_to_files(
     overlay: str | os.PathLike[str] | None = None,
     mode: OverlayMode = "blend",
     max_error_px: float = 3.0,
-    only_same_place: bool = False,
+    only_same_scene: bool = False,
     on_match: Callable[[MatchResult, TwoViewEstimate], None] | None = None,
     **options: Any,
 ) -> tuple[MatchResult, TwoViewEstimate]:
@@ -33,7 +33,7 @@ def stitch_to_files(
         overlay: where to write image 0 warped onto image 1; written even where no panorama can be.
         mode: of the overlay: "blend" or "checkerboard".
         max_error_px: an inlier's largest error, in px of the original images.
-        only_same_place: write no picture where the verdict is that the images show different places.
+        only_same_scene: write no picture where the verdict is that the images show different places.
         on_match: called with what was found before any picture is made: where none can be, there is nothing else to see.
         **options: as for `tiepoint.api.match_to_files`.
 
@@ -49,7 +49,7 @@ def stitch_to_files(
     assert estimate is not None, "a verifier was given"
     if on_match is not None:
         on_match(result, estimate)
-    if only_same_place and not result.verdict.same_place:
+    if only_same_scene and not result.verify().same_scene:
         return result, estimate
     if overlay is not None:
         save_image(result.overlay(estimate, mode=mode), overlay)

@@ -9,6 +9,7 @@ the center of the top-left pixel is (0, 0).
 """
 
 from tiepoint.types.camera import CAMERA_MODELS, Camera, CameraSource
+from tiepoint.types.correspondences import Correspondences, HasCorrespondences, ImageInfo, as_correspondences
 from tiepoint.types.features import MAX_OUTSIDE_PX, Assignment, Features, describe
 from tiepoint.types.two_view import Kind, TwoViewEstimate
 
@@ -18,8 +19,12 @@ __all__ = [
     "Assignment",
     "Camera",
     "CameraSource",
+    "Correspondences",
     "Features",
+    "HasCorrespondences",
+    "ImageInfo",
     "Kind",
     "TwoViewEstimate",
+    "as_correspondences",
     "describe",
 ]

@@ -32,7 +32,7 @@ def known_result(rotation: int) -> MatchResult:
         prune0=none,
         prune1=none,
     )
-    return replace(MatchResult.of(features, features, matches), rotation1=rotation)
+    return replace(MatchResult.from_assignment(features, features, matches), rotation1=rotation)
 
 
 @pytest.fixture(autouse=True)

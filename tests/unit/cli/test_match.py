@@ -44,7 +44,7 @@ def known_result(*sources: str) -> MatchResult:
         prune1=torch.ones(4, dtype=torch.int64),
         layers_run=7,
     )
-    return MatchResult.of(*both, matches, {"read": 0.12, "extract": 3.45, "match": 6.78})
+    return MatchResult.from_assignment(*both, matches, {"read": 0.12, "extract": 3.45, "match": 6.78})
 
 
 class Work:
@@ -252,7 +252,7 @@ class TestTable:
 class TestJson:
     def test_standard_output_is_json_and_nothing_else(self, work: Work) -> None:
         result = succeed("--json", "-")
-        assert json.loads(result.stdout) == work.result.to_dict()
+        assert json.loads(result.stdout) == work.result.to_dict(verification=work.result.verify())
         assert "3 matches" in result.stderr
 
     def test_quiet_json_prints_only_json(self, work: Work) -> None:

@@ -37,7 +37,7 @@ def known_result() -> MatchResult:
         prune1=torch.ones(2, dtype=torch.int64),
         layers_run=9,
     )
-    return MatchResult.of(features, features, matches, {"match": 0.5})
+    return MatchResult.from_assignment(features, features, matches, {"match": 0.5})
 
 
 def known_pose(reason: str = "") -> TwoViewEstimate:
@@ -124,10 +124,10 @@ def test_quiet_prints_nothing(work: Work) -> None:
     assert run("--quiet").output == ""
 
 
-def test_where_there_is_no_pose_the_verdict_is_said_all_the_same(work: Work) -> None:
+def test_where_there_is_no_pose_the_verification_is_printed_all_the_same(work: Work) -> None:
     work.estimate = known_pose("4 matches came, but a pose needs at least 5")
     result = run()
-    assert "same place: no, probability" in result.stdout
+    assert "same scene: 0." in result.stdout
     assert "pose: none, 4 matches came" in result.stdout
     assert isinstance(result.exception, InvalidInput)
     assert run("--quiet").output == ""
@@ -140,5 +140,5 @@ def test_a_failure_is_one_line_and_the_json_says_so_too(work: Work) -> None:
     assert str(result.exception) == "there is no pose: 4 matches came, but a pose needs at least 5"
     found = json.loads(result.stdout)
     assert found["estimate"]["success"] is False
-    assert found["verdict"]["same_place"] is False
-    assert "same place: no, probability" in result.stderr
+    assert found["verification"]["same_scene"] is False
+    assert "same scene: 0." in result.stderr

@@ -30,7 +30,7 @@ def known_result() -> MatchResult:
         prune0=none,
         prune1=none,
     )
-    return MatchResult.of(features, features, matches)
+    return MatchResult.from_assignment(features, features, matches)
 
 
 ESTIMATE = TwoViewEstimate(
@@ -115,10 +115,10 @@ def test_errors_leave_the_command_for_main_to_print(work: Work) -> None:
     assert run("--quiet").output == ""
 
 
-def test_where_there_is_no_panorama_the_verdict_is_said_all_the_same(work: Work) -> None:
+def test_where_there_is_no_panorama_the_verification_is_printed_all_the_same(work: Work) -> None:
     work.error = InvalidInput("there is no homography, so no panorama either: 3 matches came")
-    assert "same place: no, probability 0.00" in run().stdout
+    assert "same scene: 0.00" in run().stdout
     assert "panorama: " not in run().stdout
     result = run("--json", "-")
-    assert json.loads(result.stdout)["verdict"]["same_place"] is False
-    assert "same place: no, probability 0.00" in result.stderr
+    assert json.loads(result.stdout)["verification"]["same_scene"] is False
+    assert "same scene: 0.00" in result.stderr

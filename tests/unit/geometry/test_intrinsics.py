@@ -9,7 +9,6 @@ from tests.helpers.synthetic_scenes import K0, K1, POSE, SIZE0, SIZE1, distort, 
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.backends.poselib import undistort
-from tiepoint.geometry.correspondences import ImageInfo
 from tiepoint.geometry.estimate import estimate_relative_pose
 from tiepoint.geometry.intrinsics import (
     camera_for,
@@ -19,7 +18,7 @@ from tiepoint.geometry.intrinsics import (
     parse_intrinsics,
 )
 from tiepoint.geometry.metrics import pose_error_deg
-from tiepoint.types import Camera
+from tiepoint.types import Camera, ImageInfo
 
 
 def refusal(call, *arguments: object, **options: object) -> str:

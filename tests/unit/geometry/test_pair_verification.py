@@ -1,4 +1,4 @@
-"""The verdict: what makes it yes or no, the reason in words, where it stands, and the exit code."""
+"""Pair verification: decision, reason, saved files, exit code."""
 
 import json
 from dataclasses import replace
@@ -16,14 +16,14 @@ from tiepoint import api
 from tiepoint.cli import app
 from tiepoint.geometry import pair_verification
 from tiepoint.geometry.estimate import estimate_homography
-from tiepoint.geometry.pair_verification import MODELS, Evidence, gather, judge, verify_pair
+from tiepoint.geometry.pair_verification import MODELS, PairStatistics, classify, pair_statistics, verify_pair
 from tiepoint.result import MatchResult
 from tiepoint.stitching.panorama import stitch_to_files
-from tiepoint.types import Features, TwoViewEstimate
+from tiepoint.types import Correspondences, Features, ImageInfo, TwoViewEstimate
 
 RECORD = RECORDS / "verdict.json"
 KEYPOINTS = 500
-STRONG = Evidence(
+STRONG = PairStatistics(
     matcher="lightglue",
     num_keypoints=2000,
     num_matches=800,
@@ -31,7 +31,7 @@ STRONG = Evidence(
     num_fundamental=760,
     num_homography=400,
     coverage=0.6,
-    turn_deg=4.0,
+    rotation_deg=4.0,
 )
 WEAK = replace(STRONG, num_matches=150, mean_score=0.3, num_fundamental=9, num_homography=7)
 
@@ -85,35 +85,37 @@ def random_result(count: int, seed: int = 0) -> MatchResult:
 
 @pytest.mark.parametrize("scene", [plane_scene, space_scene])
 @pytest.mark.parametrize("layers_run", [0, 9])
-def test_matches_that_agree_show_the_same_place(scene: Any, layers_run: int) -> None:
+def test_matches_that_agree_show_the_same_scene(scene: Any, layers_run: int) -> None:
     result = result_of(scene(outlier_share=0.2), layers_run=layers_run)
-    said = verify_pair(result)
-    assert said.same_place
+    said = verify_pair(result.correspondences)
+    assert said.same_scene
     assert said.probability > 0.9
     assert said.num_inliers > 0.6 * len(result)
-    assert said.reason == f"{said.num_inliers} of {len(result)} matches agree on one geometry"
+    assert said.reason == f"{said.num_inliers} of {len(result)} matches"
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 30, 200])
 def test_matches_at_random_dont(count: int) -> None:
-    said = verify_pair(random_result(count))
-    assert not said.same_place
+    said = verify_pair(random_result(count).correspondences)
+    assert not said.same_scene
     assert "few inliers" in said.reason or "low matchability" in said.reason
     assert f" {count} " in said.reason
 
 
-@pytest.mark.parametrize(("keypoints", "reason"), [(0, "no keypoints"), (KEYPOINTS, "no matches among 500")])
+@pytest.mark.parametrize(
+    ("keypoints", "reason"), [(0, "no keypoints"), (KEYPOINTS, "no matches between 500")]
+)
 @pytest.mark.parametrize("layers_run", [0, 9])
 def test_nothing_is_probability_0_with_the_reason(keypoints: int, reason: str, layers_run: int) -> None:
     result = result_at(np.zeros((0, 2)), np.zeros((0, 2)), keypoints=keypoints, layers_run=layers_run)
-    said = verify_pair(result)
-    assert (said.probability, said.same_place, said.num_inliers) == (0.0, False, 0)
+    said = verify_pair(result.correspondences)
+    assert (said.probability, said.same_scene, said.num_inliers) == (0.0, False, 0)
     assert reason in said.reason
 
 
 def test_matches_all_at_one_point_dont_crash() -> None:
-    said = verify_pair(result_at(np.full((50, 2), 9.0), np.full((50, 2), 9.0)))
-    assert (said.same_place, said.num_inliers) == (False, 0)
+    said = verify_pair(result_at(np.full((50, 2), 9.0), np.full((50, 2), 9.0)).correspondences)
+    assert (said.same_scene, said.num_inliers) == (False, 0)
 
 
 @pytest.mark.parametrize("factor", [0.25, 3])
@@ -121,24 +123,26 @@ def test_the_resolution_of_the_photographs_doesnt_matter(factor: float) -> None:
     result = result_of(space_scene(outlier_share=0.6))
     sizes = [tuple(int(side * factor) for side in size) for size in (SIZE0, SIZE1)]
     scaled = result_at(result.points0 * factor, result.points1 * factor, size0=sizes[0], size1=sizes[1])
-    assert verify_pair(scaled).num_inliers == pytest.approx(verify_pair(result).num_inliers, abs=3)
+    assert verify_pair(scaled.correspondences).num_inliers == pytest.approx(
+        verify_pair(result.correspondences).num_inliers, abs=3
+    )
 
 
 def test_all_matches_are_counted_though_only_the_strongest_are_estimated_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = result_of(plane_scene(outlier_share=0.0))
-    monkeypatch.setattr(pair_verification, "STRONGEST", 50)
-    assert gather(result).num_homography > 0.95 * len(result)
+    monkeypatch.setattr(pair_verification, "MAX_MATCHES_FOR_ESTIMATION", 50)
+    assert pair_statistics(result.correspondences).num_homography > 0.95 * len(result)
 
 
 @pytest.mark.parametrize("matcher", list(MODELS))
 def test_more_that_agrees_is_never_less_probable(matcher: str) -> None:
     weak = replace(WEAK, matcher=matcher, num_homography=0)
-    said = [judge(replace(weak, num_fundamental=count)).probability for count in range(0, 151, 5)]
+    said = [classify(replace(weak, num_fundamental=count)).probability for count in range(0, 151, 5)]
     assert said == sorted(set(said))
     planar = [
-        judge(replace(weak, num_homography=count, num_fundamental=150)).probability
+        classify(replace(weak, num_homography=count, num_fundamental=150)).probability
         for count in range(0, 151, 5)
     ]
     assert planar == sorted(set(planar))
@@ -147,20 +151,20 @@ def test_more_that_agrees_is_never_less_probable(matcher: str) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({}, "few inliers: 9 of 150 matches agree on one geometry"),
-        ({"num_keypoints": 60, "num_matches": 20}, "few keypoints: 60, of which 20 match and 9 agree"),
-        ({"num_matches": 40}, "low matchability: only 40 of 2000 keypoints match, 9 of them agree"),
-        ({"coverage": 0.004}, "these cover only 0.4 % of an image"),
-        ({"turn_deg": 92.0}, "few inliers: 9 of 150 matches agree on one geometry"),
+        ({}, "few inliers: 9 of 150 matches"),
+        ({"num_keypoints": 60, "num_matches": 20}, "few keypoints: 60, 20 of them matched, 9 inliers"),
+        ({"num_matches": 40}, "low matchability: 40 of 2000 keypoints matched, 9 inliers"),
+        ({"coverage": 0.004}, "covering only 0.4 % of an image"),
+        ({"rotation_deg": 92.0}, "few inliers: 9 of 150 matches"),
         (
-            {"turn_deg": 92.0, "num_matches": 20},
-            "one image is turned by 92 degrees: if that may be so, try rotations='auto'",
+            {"rotation_deg": 92.0, "num_matches": 20},
+            "relative rotation of 92 degrees; try rotations='auto'",
         ),
     ],
 )
 def test_the_reason_is_what_speaks_most_against_it(change: dict[str, Any], reason: str) -> None:
-    said = judge(replace(WEAK, **change))
-    assert not said.same_place
+    said = classify(replace(WEAK, **change))
+    assert not said.same_scene
     assert reason in said.reason
 
 
@@ -169,29 +173,50 @@ def test_the_turn_is_what_matches_show_beyond_the_one_that_was_made(rotation1: i
     points0 = plane_scene(outlier_share=0.0).points0 * 0.5
     points1 = np.stack([SIZE0[1] / 2 - points0[:, 1], points0[:, 0]], axis=1)  # clockwise by 90 degrees
     result = result_at(points0, points1, size0=SIZE0, size1=SIZE0)
-    assert gather(replace(result, rotation1=rotation1)).turn_deg == pytest.approx(beyond, abs=1e-3)
+    assert pair_statistics(
+        replace(result, rotation1=rotation1).correspondences
+    ).rotation_deg == pytest.approx(beyond, abs=1e-3)
 
 
-def test_a_result_has_one_verdict_also_of_its_inliers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_rotation_is_measured_against_both_applied_rotations() -> None:
+    points = plane_scene(outlier_share=0.0).points0 * 0.5
+    image = ImageInfo(SIZE0, rotation=90)
+    both = Correspondences.from_points(points, points, image0=image, image1=image)
+    assert pair_statistics(both).rotation_deg == pytest.approx(0.0, abs=1e-3)
+    first = Correspondences.from_points(points, points, image0=image, image1=ImageInfo(SIZE0))
+    assert pair_statistics(first).rotation_deg == pytest.approx(90.0, abs=1e-3)
+
+
+def test_inliers_have_the_verification_of_the_complete_result(monkeypatch: pytest.MonkeyPatch) -> None:
     result = result_of(plane_scene(outlier_share=0.5))
-    said = result.verdict
-    monkeypatch.setattr("tiepoint.result.verify_pair", lambda pair: pytest.fail("it is known"))
-    assert result.verdict is said
-    assert result.inliers(estimate_homography(result)).verdict is said
-    assert replace(result, seconds={"verify": 1.0}).verdict is said
+    estimate = estimate_homography(result)
+    calls: list[int] = []
+    monkeypatch.setattr(
+        "tiepoint.result.verify_pair", lambda pair: calls.append(len(pair)) or verify_pair(pair)
+    )
+    inliers = result.inliers(estimate)
+    assert calls == []
+    assert inliers.verify() == verify_pair(result.correspondences)
+    assert inliers.inliers(estimate_homography(inliers)).verify() is result.verify()
+    assert calls == [len(result)]
 
 
-def test_saved_results_hold_it(tmp_path: Path) -> None:
+def test_saving_never_runs_an_estimation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = result_of(plane_scene())
-    saved = json.loads(result.save(tmp_path / "matches.json").read_text())["verdict"]
-    assert saved == {
-        "probability": result.verdict.probability,
-        "same_place": True,
-        "reason": result.verdict.reason,
-        "num_inliers": result.verdict.num_inliers,
+    verification = result.verify()
+    monkeypatch.setattr("tiepoint.result.verify_pair", lambda pair: pytest.fail("estimation"))
+    again = replace(result)
+    assert "verification" not in json.loads(again.save(tmp_path / "matches.json").read_text())
+    assert "verification" not in again.to_dict()
+    written = again.save(tmp_path / "matches.json", verification=verification)
+    assert json.loads(written.read_text())["verification"] == {
+        "same_scene": True,
+        "probability": verification.probability,
+        "reason": verification.reason,
+        "num_inliers": verification.num_inliers,
     }
-    with np.load(result.save(tmp_path / "matches.npz")) as arrays:
-        assert arrays["verdict_probability"] == result.verdict.probability
+    with np.load(again.save(tmp_path / "matches.npz", verification=verification)) as arrays:
+        assert arrays["verification_probability"] == verification.probability
 
 
 def test_the_table_is_the_one_that_was_fitted() -> None:
@@ -230,13 +255,12 @@ def run(command: str, *options: str) -> tuple[int, str]:
 
 
 def test_match_says_it_and_fails_where_asked_to(pair: MatchResult) -> None:
-    said = pair.verdict
-    line = (
-        f"same place: {'yes' if said.same_place else 'no'}, probability {said.probability:.2f}; {said.reason}"
-    )
+    said = pair.verify()
+    evidence = f"{said.num_inliers} inliers" if said.same_scene else said.reason
+    line = f"same scene: {said.probability:.2f} ({evidence})"
     assert run("match")[0] == 0
     code, text = run("match", "--fail-on-no-match")
-    assert code == (0 if said.same_place else 3)
+    assert code == (0 if said.same_scene else 3)
     assert line in text
 
 
@@ -247,14 +271,14 @@ def test_where_geometry_fails_too_different_places_come_first(
     files = ["-o", str(tmp_path / "panorama.png")] if command == "stitch" else []
     assert run(command, *files)[0] == 1
     code, text = run(command, *files, "--fail-on-no-match")
-    assert code == (1 if pair.verdict.same_place else 3)
-    assert ("same place: no" in text) == (not pair.verdict.same_place)
+    assert code == (1 if pair.verify().same_scene else 3)
+    assert ("few inliers" in text) == (not pair.verify().same_scene)
 
 
 def test_stitching_writes_nothing_of_different_places(pair: MatchResult, tmp_path: Path) -> None:
-    if pair.verdict.same_place:
+    if pair.verify().same_scene:
         with pytest.raises(ValueError, match="nothing agrees"):
-            stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_place=True)
+            stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_scene=True)
     else:
-        stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_place=True)
+        stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_scene=True)
     assert not list(tmp_path.iterdir())

@@ -1,7 +1,6 @@
 """Verification by name: what can't be is said before there are matches; errors are those of the inliers."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,14 +8,14 @@ import pytest
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.estimate import estimate_homography
 from tiepoint.geometry.verification import VERIFIERS, make_verifier, median_error_px
-from tiepoint.types import TwoViewEstimate
+from tiepoint.types import Correspondences, TwoViewEstimate
 
 RECTIFIED = np.array([[0.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
-def some_matches(shift: np.ndarray) -> SimpleNamespace:
+def some_matches(shift: np.ndarray) -> Correspondences:
     points = np.random.default_rng(0).uniform(0, 100, (len(shift), 2))
-    return SimpleNamespace(points0=points, points1=points + shift, scores=np.ones(len(shift)))
+    return Correspondences.from_points(points, points + shift)
 
 
 def an_estimate(kind: str, matrix: np.ndarray | None, inliers: np.ndarray) -> TwoViewEstimate:

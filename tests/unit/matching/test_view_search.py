@@ -212,7 +212,7 @@ def rotated(result: MatchResult, degrees: float, wrong: int = 0) -> MatchResult:
         image_size=(1024, 1024),
     )
     matches = np.column_stack([result.matches[:, 0], np.arange(len(moved))])
-    return replace(result, features1=features1, matches=matches, _verdict=None)
+    return replace(result, features1=features1, matches=matches)
 
 
 class TestApparentTurn:

@@ -88,7 +88,7 @@ def names(found: retrieval.Ranking) -> list[str]:
 def test_the_same_place_comes_first(query: Path, photos: Path, extractor: SceneExtractor):
     found = find(query, photos)
     assert set(names(found)[:2]) == {"b.png", "e.png"}
-    assert [result.verdict.same_place for result in found.results] == [True, True, False, False, False]
+    assert [result.verify().same_scene for result in found.results] == [True, True, False, False, False]
     assert found.compared == 5
     assert found.problems == ()
     assert extractor.extracted.count("query.png") == 1
@@ -176,7 +176,7 @@ def test_ranking_and_sheet_are_written(query: Path, photos: Path, tmp_path: Path
     written = json.loads((tmp_path / "r.json").read_text())
     assert written == found.to_dict()
     assert written["query"] == str(query)
-    assert [row["same_place"] for row in written["found"]] == [True, True, False, False]
+    assert [row["same_scene"] for row in written["found"]] == [True, True, False, False]
     assert {row["inliers"] for row in written["found"][:2]} == {COUNT}
     with PIL.Image.open(tmp_path / "s.png") as sheet:
         assert sheet.width > 4 * 200

@@ -40,7 +40,7 @@ def matched(homography: np.ndarray, sources: list[Path], *, count: int = 20) -> 
         prune0=torch.ones(count, dtype=torch.int64),
         prune1=torch.ones(count, dtype=torch.int64),
     )
-    return MatchResult.of(*both, matches)
+    return MatchResult.from_assignment(*both, matches)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from time import perf_counter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from tiepoint.feature_store.records import features_from_record, features_to_rec
 from tiepoint.geometry.estimate import estimate_fundamental
 from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
-from tiepoint.types import Features
+from tiepoint.types import Correspondences, Features
 
 KEPT = 128
 """Photographs whose features a worker keeps in memory: two tiles of the plan."""
@@ -98,14 +98,6 @@ class Outcome:
     size: int
     problems: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-class _Points(NamedTuple):
-    """Matches as estimators take them."""
-
-    points0: np.ndarray
-    points1: np.ndarray
-    scores: np.ndarray
 
 
 class Worker:
@@ -209,9 +201,8 @@ class Worker:
                 "run the same command again"
             )
         points0, points1 = (keypoints[image][found["matches"][:, side]] for side, image in enumerate(pair))
-        estimate = estimate_fundamental(
-            _Points(points0, points1, found["scores"]), max_error_px=self.job.max_error_px, seed=0
-        )
+        matched = Correspondences.from_points(points0, points1, found["scores"])
+        estimate = estimate_fundamental(matched, max_error_px=self.job.max_error_px, seed=0)
         return estimate_to_record(estimate) | {"made_of": found.get("digest")}
 
     def _read_features(self, key: str, shard: str) -> Features:

@@ -160,7 +160,7 @@ def pair(matches: int, *, on_a_plane: bool) -> MatchResult:
         prune0=some,
         prune1=some,
     )
-    return MatchResult.of(*sides, found)
+    return MatchResult.from_assignment(*sides, found)
 
 
 @pytest.mark.parametrize("matches", [0, 6, 20, 60, 300, 1000])

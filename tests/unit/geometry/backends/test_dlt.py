@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.helpers.synthetic_scenes import HOMOGRAPHY, SIZE0, as_result, plane_scene
+from tests.helpers.synthetic_scenes import HOMOGRAPHY, SIZE0, as_correspondences, plane_scene
 
 from tiepoint.geometry.backends.dlt import weighted_dlt
 from tiepoint.geometry.estimate import estimate_homography
@@ -31,7 +31,7 @@ def test_more_matches_make_noise_matter_less():
 def test_matches_of_weight_zero_do_not_count():
     scene = plane_scene(200, noise_px=0)
     assert scene.outliers.sum() > 50
-    result = as_result(scene, scores=(~scene.outliers).astype(np.float32))
+    result = as_correspondences(scene, scores=(~scene.outliers).astype(np.float32))
     found = estimate_homography(result, method="dlt")
     assert corner_error_px(found.matrix, HOMOGRAPHY, SIZE0) < 1e-2  # points are float32 in a result
     assert found.inliers[~scene.outliers].all()
@@ -53,8 +53,8 @@ def test_scores_below_zero_weigh_nothing():
     """Cosines may be negative."""
     scene = plane_scene(50, outlier_share=0, noise_px=1.0)
     scores = np.linspace(-1, 1, 50)
-    found = estimate_homography(as_result(scene, scores=scores), method="dlt")
-    kept = estimate_homography(as_result(scene, scores=np.maximum(scores, 0)), method="dlt")
+    found = estimate_homography(as_correspondences(scene, scores=scores), method="dlt")
+    kept = estimate_homography(as_correspondences(scene, scores=np.maximum(scores, 0)), method="dlt")
     assert np.array_equal(found.matrix, kept.matrix)
 
 
