@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from tiepoint.evaluation.datasets import read_dataset
-from tiepoint.evaluation.ground_truth import EvaluationPair, PointsTruth
+from tiepoint.evaluation.ground_truth import EvaluationPair, PointsGroundTruth
 
 Half = Literal["fit", "test"]
 
@@ -54,7 +54,7 @@ LONGEST_GAP = 4
 MOST_A_PLACE = 12
 """Pairs of one place that match, evenly spread: a place with sixty pairs would outvote all others."""
 
-NO_TRUTH = PointsTruth(points0=np.zeros((0, 2)), points1=np.zeros((0, 2)))
+NO_TRUTH = PointsGroundTruth(points0=np.zeros((0, 2)), points1=np.zeros((0, 2)))
 """Of pairs that are only asked whether they match."""
 
 

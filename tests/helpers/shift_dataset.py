@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, HomographyTruth
+from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, HomographyGroundTruth
 from tiepoint.image import Image
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
@@ -32,7 +32,7 @@ def shifted_dataset(folder: Path, shifts: Sequence[int] = (0, 2, 5), *, name: st
             scene="scene",
             image0=paths[0],
             image1=path,
-            truth=HomographyTruth(
+            truth=HomographyGroundTruth(
                 homography=np.array([[1.0, 0, shifts[number] - shifts[0]], [0, 1, 0], [0, 0, 1]])
             ),
             tags={"index": float(number)},

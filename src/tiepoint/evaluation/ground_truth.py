@@ -16,7 +16,7 @@ from tiepoint.types import Camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HomographyTruth:
+class HomographyGroundTruth:
     """A plane, or a camera that only turned.
 
     Attributes:
@@ -27,7 +27,7 @@ class HomographyTruth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PoseTruth:
+class PoseGroundTruth:
     """Calibrated cameras and the motion between them.
 
     Attributes:
@@ -43,7 +43,7 @@ class PoseTruth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PointsTruth:
+class PointsGroundTruth:
     """Correspondences that a person marked by hand.
 
     Attributes:
@@ -58,7 +58,7 @@ class PointsTruth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DisparityTruth:
+class DisparityGroundTruth:
     """A rectified pair: x1 = x0 - disparity / scale, y1 = y0.
 
     Attributes:
@@ -70,7 +70,7 @@ class DisparityTruth:
     scale: float
 
 
-Truth: TypeAlias = HomographyTruth | PoseTruth | PointsTruth | DisparityTruth
+GroundTruth: TypeAlias = HomographyGroundTruth | PoseGroundTruth | PointsGroundTruth | DisparityGroundTruth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,7 +93,7 @@ class EvaluationPair:
     scene: str
     image0: Path
     image1: Path
-    truth: Truth
+    truth: GroundTruth
     tags: dict[str, str | float] = field(default_factory=dict)
     quarter_turns0: int = 0
     quarter_turns1: int = 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.ground_truth import HomographyTruth, Truth
+from tiepoint.evaluation.ground_truth import HomographyGroundTruth, GroundTruth
 
 DEFAULT_PROTOCOL = "tiepoint"
 
@@ -92,14 +92,14 @@ class Protocol:
     posed: Setup
     indoor: Setup
 
-    def family(self, dataset: str, truth: Truth) -> Family:
+    def family(self, dataset: str, truth: GroundTruth) -> Family:
         """Which of the three setups holds for a pair.
 
         Args:
             dataset: name of the data set that the pair is of.
             truth: of the pair.
         """
-        if isinstance(truth, HomographyTruth):
+        if isinstance(truth, HomographyGroundTruth):
             return "planar"
         return "indoor" if dataset.startswith("scannet1500") else "posed"
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.ground_truth import HomographyTruth, PointsTruth, PoseTruth, Truth
+from tiepoint.evaluation.ground_truth import HomographyGroundTruth, PointsGroundTruth, PoseGroundTruth, GroundTruth
 from tiepoint.evaluation.protocols import Prediction
 from tiepoint.image import ImageTransform
 from tiepoint.types import Camera, Correspondences, ImageInfo
@@ -58,7 +58,7 @@ class MatchedPair:
         )
 
 
-def resized(matched: MatchedPair, truth: Truth, prediction: Prediction) -> tuple[MatchedPair, Truth]:
+def resized(matched: MatchedPair, truth: GroundTruth, prediction: Prediction) -> tuple[MatchedPair, GroundTruth]:
     """Both in pixels of what the extractor saw; a disparity map stays as it is, and so do its matches."""
     transforms = [
         ImageTransform.fit(size, prediction.longer_side(size))
@@ -69,19 +69,19 @@ def resized(matched: MatchedPair, truth: Truth, prediction: Prediction) -> tuple
 
 
 @singledispatch
-def move_truth(truth: Truth, transform0: ImageTransform, transform1: ImageTransform) -> Truth:
+def move_truth(truth: GroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> GroundTruth:
     """The same truth, in pixels of the resized images; one that has no pixels to move comes back itself."""
     return truth
 
 
 @move_truth.register
-def _(truth: HomographyTruth, transform0: ImageTransform, transform1: ImageTransform) -> HomographyTruth:
+def _(truth: HomographyGroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> HomographyGroundTruth:
     moved = matrix(transform1) @ truth.homography @ np.linalg.inv(matrix(transform0))
-    return HomographyTruth(homography=moved)
+    return HomographyGroundTruth(homography=moved)
 
 
 @move_truth.register
-def _(truth: PoseTruth, transform0: ImageTransform, transform1: ImageTransform) -> PoseTruth:
+def _(truth: PoseGroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> PoseGroundTruth:
     return replace(
         truth,
         camera0=_move_camera(truth.camera0, transform0),
@@ -90,7 +90,7 @@ def _(truth: PoseTruth, transform0: ImageTransform, transform1: ImageTransform) 
 
 
 @move_truth.register
-def _(truth: PointsTruth, transform0: ImageTransform, transform1: ImageTransform) -> PointsTruth:
+def _(truth: PointsGroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> PointsGroundTruth:
     return replace(
         truth,
         points0=_move_points(truth.points0, transform0),

@@ -9,12 +9,12 @@ import numpy as np
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_disparity
 from tiepoint.evaluation.ground_truth import (
-    DisparityTruth,
+    DisparityGroundTruth,
     EvaluationPair,
-    HomographyTruth,
-    PointsTruth,
-    PoseTruth,
-    Truth,
+    HomographyGroundTruth,
+    PointsGroundTruth,
+    PoseGroundTruth,
+    GroundTruth,
 )
 from tiepoint.evaluation.predict import Predictions
 from tiepoint.evaluation.protocols import Scoring, Setup
@@ -98,7 +98,7 @@ def score_pair(pair: EvaluationPair, matched: MatchedPair, setup: Setup) -> Pair
         InvalidInput: the truth does not fit the images: intrinsics of another image size, a distortion that can't
             be undone.
     """
-    truth: Truth = pair.truth
+    truth: GroundTruth = pair.truth
     if setup.scoring.frame == "resized":
         matched, truth = resized(matched, truth, setup.prediction)
     name, scorer = SCORERS[type(truth)]
@@ -112,7 +112,7 @@ def score_pair(pair: EvaluationPair, matched: MatchedPair, setup: Setup) -> Pair
     return PairResult(pair=pair.name, scene=pair.scene, truth=name, tags=dict(pair.tags), values=known)
 
 
-def score_planar(truth: HomographyTruth, matched: MatchedPair, scoring: Scoring) -> Values:
+def score_planar(truth: HomographyGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
     """Corner error of the estimated homography, precision and recall of the matches."""
 
     def errors(estimate: TwoViewEstimate) -> Values:
@@ -132,7 +132,7 @@ def score_planar(truth: HomographyTruth, matched: MatchedPair, scoring: Scoring)
     }
 
 
-def score_posed(truth: PoseTruth, matched: MatchedPair, scoring: Scoring) -> Values:
+def score_posed(truth: PoseGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
     """Error of the estimated pose, and share of the matches that agree with the true one."""
     cameras = {"camera0": truth.camera0, "camera1": truth.camera1}
 
@@ -151,7 +151,7 @@ def score_posed(truth: PoseTruth, matched: MatchedPair, scoring: Scoring) -> Val
     }
 
 
-def score_marked(truth: PointsTruth, matched: MatchedPair, scoring: Scoring) -> Values:
+def score_marked(truth: PointsGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
     """Share of the hand-marked points that lie near the lines of the estimated fundamental matrix."""
 
     def errors(estimate: TwoViewEstimate) -> Values:
@@ -162,7 +162,7 @@ def score_marked(truth: PointsTruth, matched: MatchedPair, scoring: Scoring) -> 
     return _runs(lambda **options: estimate_fundamental(matched, **options), errors, scoring)
 
 
-def score_rectified(truth: DisparityTruth, matched: MatchedPair, scoring: Scoring) -> Values:
+def score_rectified(truth: DisparityGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
     """Share of the matches near the measured disparity, where it is known."""
     distances = metrics.disparity_errors_px(matched.points0, matched.points1, read_disparity(truth))
     return {
@@ -172,10 +172,10 @@ def score_rectified(truth: DisparityTruth, matched: MatchedPair, scoring: Scorin
 
 
 SCORERS: dict[type, tuple[str, Callable[[Any, MatchedPair, Scoring], Values]]] = {
-    HomographyTruth: ("homography", score_planar),
-    PoseTruth: ("pose", score_posed),
-    PointsTruth: ("points", score_marked),
-    DisparityTruth: ("disparity", score_rectified),
+    HomographyGroundTruth: ("homography", score_planar),
+    PoseGroundTruth: ("pose", score_posed),
+    PointsGroundTruth: ("points", score_marked),
+    DisparityGroundTruth: ("disparity", score_rectified),
 }
 """Kind of truth -> its name in reports, and what scores a pair of it."""
 

@@ -4,8 +4,11 @@ COLMAP reads files as they lie on the disk, without their EXIF orientation, and 
 the top-left pixel. So points are turned back to the file's raster here, and 0.5 is added; nowhere else.
 """
 
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -13,10 +16,12 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.errors import MissingDependency
+from tiepoint.errors import InvalidInput
+from tiepoint.geometry.colmap_integrity import check_binary_model
 from tiepoint.geometry.intrinsics import GUESSED_FOCAL
 from tiepoint.image.exif import read_focal_length_px
-from tiepoint.types import Features
+from tiepoint.io.optional import import_optional
+from tiepoint.types import Camera, Features
 
 CAMERA_MODEL = "SIMPLE_RADIAL"
 """COLMAP's own choice for photographs of which little is known: one focal length, one coefficient of distortion."""
@@ -120,16 +125,67 @@ def colmap_camera(size: tuple[int, int], focal_px: float | None) -> Any:
     return camera
 
 
-def require_pycolmap() -> ModuleType:
-    """Pycolmap, or MissingDependency with the pip command."""
+def read_reconstruction(path: str | os.PathLike[str], *, extra: str = "collection") -> Any:
+    """Read a COLMAP model, binary or text, as a `pycolmap.Reconstruction`.
+
+    Its images and cameras are COLMAP's: in the file's raster, with the corner of the top-left pixel at (0, 0). Convert
+    them with `cam_from_world` and `camera_from_colmap`.
+
+    Args:
+        path: Folder with cameras, images and points3D.
+        extra: Extra of tiepoint that the error message names if pycolmap is not installed.
+
+    Raises:
+        InvalidInput: If there is no model, or it is damaged.
+        MissingDependency: If pycolmap is not installed.
+    """
+    pycolmap = require_pycolmap(extra)
+    check_binary_model(Path(path), pycolmap)
     try:
-        import pycolmap
-    except ImportError as error:
-        raise MissingDependency(
-            "COLMAP's databases and models need pycolmap, which isn't installed; "
-            "run: python -m pip install 'tiepoint[collection]'"
+        with quiet_pycolmap():
+            return pycolmap.Reconstruction(str(path))
+    except (ValueError, RuntimeError, IndexError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidInput(
+            f"cannot read {path} as a COLMAP model ({reason}); expected a folder with cameras, images and points3D"
         ) from error
-    return pycolmap
+
+
+def cam_from_world(image: Any) -> Float[np.ndarray, "3 4"]:
+    """Return the pose of a `pycolmap.Image`, [R | t] with X_cam = R X_world + t.
+
+    Raises:
+        InvalidInput: If the image has no pose, or its rotation is invalid.
+    """
+    pose = image.cam_from_world() if image.has_pose else None
+    if pose is None or not math.isclose(np.linalg.norm(pose.rotation.quat), 1, abs_tol=1e-6):
+        raise InvalidInput(f"image {image.name} of the COLMAP model has no valid pose")
+    return pose.matrix()
+
+
+def camera_from_colmap(camera: Any) -> Camera:
+    """Convert a `pycolmap.Camera`: the center of the top-left pixel moves from (0.5, 0.5) to (0, 0).
+
+    Raises:
+        InvalidInput: If the camera model is not one of `tiepoint.types.CAMERA_MODELS`, or a parameter is invalid.
+    """
+    params = np.array(camera.params, np.float64)
+    params[camera.principal_point_idxs()] -= HALF_PIXEL
+    return Camera(
+        model=camera.model_name, image_size=(camera.width, camera.height), params=tuple(params.tolist())
+    )
+
+
+def require_pycolmap(extra: str = "collection") -> ModuleType:
+    """Import pycolmap.
+
+    Args:
+        extra: Extra of tiepoint that the error message names.
+
+    Raises:
+        MissingDependency: If pycolmap is not installed.
+    """
+    return import_optional("pycolmap", purpose="reading and writing COLMAP files", install=f"tiepoint[{extra}]")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from tiepoint.cli import evaluate as command
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.ground_truth import DisparityTruth, HomographyTruth, PointsTruth
+from tiepoint.evaluation.ground_truth import DisparityGroundTruth, HomographyGroundTruth, PointsGroundTruth
 from tiepoint.evaluation.protocols import DEFAULT_PROTOCOL, PROTOCOLS, Prediction, find_protocol
 from tiepoint.geometry.estimate import ESTIMATORS
 
@@ -44,8 +44,8 @@ FROZEN = {
     ("glue-factory-poselib", "posed"): (1600, "long", 2048, 0.1, False, "poselib", 2.0, 1, 0, "resized"),
     ("glue-factory-poselib", "indoor"): (None, "long", 2048, 0.1, False, "poselib", 2.0, 1, 0, "resized"),
 }
-HOMOGRAPHY = HomographyTruth(homography=np.eye(3))
-POINTS = PointsTruth(points0=np.zeros((1, 2)), points1=np.zeros((1, 2)))
+HOMOGRAPHY = HomographyGroundTruth(homography=np.eye(3))
+POINTS = PointsGroundTruth(points0=np.zeros((1, 2)), points1=np.zeros((1, 2)))
 
 
 @pytest.mark.parametrize(("name", "family"), FROZEN)
@@ -71,7 +71,7 @@ def test_the_estimators_exist(name: str):
 
 def test_which_setup_holds():
     protocol = PROTOCOLS["glue-factory-opencv"]
-    disparity = DisparityTruth(path=command.Path("d.png"), scale=1.0)
+    disparity = DisparityGroundTruth(path=command.Path("d.png"), scale=1.0)
     assert protocol.family("hpatches", HOMOGRAPHY) == "planar"
     assert protocol.family("scannet1500", HOMOGRAPHY) == "planar"
     assert protocol.family("megadepth1500", POINTS) == "posed"

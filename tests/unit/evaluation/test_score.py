@@ -13,12 +13,12 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.evaluate import evaluate, limited
 from tiepoint.evaluation.ground_truth import (
     Dataset,
-    DisparityTruth,
+    DisparityGroundTruth,
     EvaluationPair,
-    HomographyTruth,
-    PointsTruth,
-    PoseTruth,
-    Truth,
+    HomographyGroundTruth,
+    PointsGroundTruth,
+    PoseGroundTruth,
+    GroundTruth,
 )
 from tiepoint.evaluation.predict import predict
 from tiepoint.evaluation.protocols import PROTOCOLS, Prediction, Scoring, Setup
@@ -35,7 +35,7 @@ POSE = np.column_stack([ROTATION, [1.0, 0.2, 0.1]])
 K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
 
 
-def pair_of(truth: Truth) -> EvaluationPair:
+def pair_of(truth: GroundTruth) -> EvaluationPair:
     return EvaluationPair(
         name="s/a-b", scene="s", image0=Path("a"), image1=Path("b"), truth=truth, tags={"gap": 2.0}
     )
@@ -88,13 +88,13 @@ def test_planar_errors_by_hand():
     points0 = grid()
     points1 = points0 + np.array([2, 0])
     exact = score_pair(
-        pair_of(HomographyTruth(homography=np.eye(3))), matched_points(points0, points1), PROTOCOL.planar
+        pair_of(HomographyGroundTruth(homography=np.eye(3))), matched_points(points0, points1), PROTOCOL.planar
     )
     assert exact.values["corner_error_px"] == pytest.approx(2, abs=1e-3)
     assert exact.values["corner_error_dlt_px"] == pytest.approx(2, abs=1e-6)
     points1[::2] += (0, 3)  # sqrt(13) px off
     row = score_pair(
-        pair_of(HomographyTruth(homography=np.eye(3))), matched_points(points0, points1), PROTOCOL.planar
+        pair_of(HomographyGroundTruth(homography=np.eye(3))), matched_points(points0, points1), PROTOCOL.planar
     )
     assert row.values["precision_1px"] == 0
     assert row.values["precision_3px"] == 0.5
@@ -106,7 +106,7 @@ def test_planar_errors_by_hand():
 def test_pose_by_hand():
     points0, points1 = seen_from_two_cameras()
     camera = Camera.from_intrinsics(K, (640, 480))
-    truth = PoseTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE)
+    truth = PoseGroundTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE)
     row = score_pair(pair_of(truth), matched_points(points0, points1), PROTOCOL.posed)
     assert row.truth == "pose"
     assert row.values["pose_error_deg"] < 0.01
@@ -115,7 +115,7 @@ def test_pose_by_hand():
     about_y = np.array(
         [[math.cos(angle), 0, math.sin(angle)], [0, 1, 0], [-math.sin(angle), 0, math.cos(angle)]]
     )
-    turned = PoseTruth(
+    turned = PoseGroundTruth(
         camera0=camera, camera1=camera, cam1_from_cam0=np.column_stack([about_y @ ROTATION, POSE[:, 3]])
     )
     wrong = score_pair(pair_of(turned), matched_points(points0, points1), PROTOCOL.posed)
@@ -135,7 +135,7 @@ def test_lens_distortion_is_taken_out():
     matched = matched_points(distorted(points0[inside]), distorted(points1[inside]))
     for distortion, precise in (((k1,), True), (None, False)):
         camera = Camera.from_intrinsics(K, (640, 480), distortion=distortion)
-        truth = PoseTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE)
+        truth = PoseGroundTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE)
         row = score_pair(pair_of(truth), matched, PROTOCOL.posed)
         assert (row.values["pose_error_deg"] < 0.05) == precise
         assert (row.values["epipolar_precision"] == 1) == precise
@@ -155,7 +155,7 @@ def test_marked_points_by_hand():
     in_image0 = abs(back @ np.append(marked0[2], 1)) / np.linalg.norm(back[:2])
     worst = max(6.5, in_image0)
     row = score_pair(
-        pair_of(PointsTruth(points0=marked0, points1=marked1)),
+        pair_of(PointsGroundTruth(points0=marked0, points1=marked1)),
         matched_points(points0, points1),
         PROTOCOL.posed,
     )
@@ -173,7 +173,7 @@ def test_disparity_by_hand(tmp_path: Path):
     PIL.Image.fromarray(stored).save(tmp_path / "disparity.png")
     points0 = np.array([[20.0, 10], [25, 20], [30, 30], [50, 10]])
     points1 = points0 - (10, 0) + [(0, 0), (2, 0), (0, 5), (0, 0)]
-    truth = DisparityTruth(path=tmp_path / "disparity.png", scale=4.0)
+    truth = DisparityGroundTruth(path=tmp_path / "disparity.png", scale=4.0)
     row = score_pair(pair_of(truth), matched_points(points0, points1, SIZE), PROTOCOL.posed)
     assert row.truth == "disparity"
     assert row.values["num_checked"] == 3
@@ -187,9 +187,9 @@ def test_too_few_matches_are_failures(count: int):
     points = grid(count).reshape(-1, 2)
     camera = Camera.from_intrinsics(K, (640, 480))
     truths = (
-        HomographyTruth(homography=np.eye(3)),
-        PoseTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE),
-        PointsTruth(points0=grid(5), points1=grid(5)),
+        HomographyGroundTruth(homography=np.eye(3)),
+        PoseGroundTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE),
+        PointsGroundTruth(points0=grid(5), points1=grid(5)),
     )
     rows = [score_pair(pair_of(truth), matched_points(points, points), PROTOCOL.posed) for truth in truths]
     assert rows[0].values["corner_error_px"] == math.inf
@@ -202,7 +202,7 @@ def test_too_few_matches_are_failures(count: int):
 def test_what_a_pair_does_not_tell_is_left_out():
     points = np.zeros((0, 2))
     row = score_pair(
-        pair_of(HomographyTruth(homography=np.eye(3))), matched_points(points, points), PROTOCOL.planar
+        pair_of(HomographyGroundTruth(homography=np.eye(3))), matched_points(points, points), PROTOCOL.planar
     )
     assert "recall_3px" not in row.values
 
@@ -210,7 +210,7 @@ def test_what_a_pair_does_not_tell_is_left_out():
 def test_the_value_is_the_median_over_seeds(monkeypatch: pytest.MonkeyPatch):
     seeds, wanted = [], {7: np.diag([1.0, 1, 1]), 8: None, 9: np.array([[1.0, 0, 4], [0, 1, 0], [0, 0, 1]])}
     points = grid()
-    truth = HomographyTruth(homography=np.eye(3))
+    truth = HomographyGroundTruth(homography=np.eye(3))
     from tiepoint.evaluation import score as module
 
     real = module.estimate_homography
@@ -238,7 +238,7 @@ def test_errors_count_in_the_frame_of_the_protocol():
     """Half the size, half the error; thresholds are px of the same frame."""
     points0 = grid()
     matched = matched_points(points0, points0 + np.array([2, 0]))
-    truth = pair_of(HomographyTruth(homography=np.eye(3)))
+    truth = pair_of(HomographyGroundTruth(homography=np.eye(3)))
     prediction = Prediction(resize=320)
     errors = {
         frame: score_pair(truth, matched, Setup(prediction=prediction, scoring=Scoring(frame=frame))).values
@@ -256,32 +256,32 @@ def test_truths_move_with_the_pixels():
     points0, points1 = seen_from_two_cameras()
     matched = replace(matched_points(points0, points1), image_size0=(641, 333), image_size1=(333, 477))
     H = np.array([[1.1, 0.1, 5], [-0.05, 0.9, 7], [1e-4, 2e-4, 1]])
-    moved, truth = resized(matched, HomographyTruth(homography=H), prediction)
-    assert isinstance(truth, HomographyTruth)
+    moved, truth = resized(matched, HomographyGroundTruth(homography=H), prediction)
+    assert isinstance(truth, HomographyGroundTruth)
     assert moved.image_size0 == (100, 52)
     assert moved.image_size1 == (70, 100)
     to_resized1 = ImageTransform.fit((333, 477), 100)
     expected = warp_points(warp_points(points0, H), matrix(to_resized1))
     np.testing.assert_allclose(warp_points(moved.points0, truth.homography), expected, rtol=1e-6)
     camera = Camera.from_intrinsics(K, None, distortion=(0.1, 0.0, 0.01))
-    _, posed = resized(matched, PoseTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE), prediction)
-    assert isinstance(posed, PoseTruth)
+    _, posed = resized(matched, PoseGroundTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE), prediction)
+    assert isinstance(posed, PoseGroundTruth)
     rays = (points0 - K[:2, 2]) / (K[0, 0], K[1, 1])
     again = rays * posed.camera0.focal_lengths + posed.camera0.principal_point
     np.testing.assert_allclose(again, moved.points0, atol=1e-4)
     assert posed.camera0.distortion == camera.distortion
-    _, marked = resized(matched, PointsTruth(points0=points0, points1=points1, motions=2), prediction)
-    assert isinstance(marked, PointsTruth)
+    _, marked = resized(matched, PointsGroundTruth(points0=points0, points1=points1, motions=2), prediction)
+    assert isinstance(marked, PointsGroundTruth)
     np.testing.assert_allclose(marked.points1, moved.points1)
     assert marked.motions == 2
-    disparity = DisparityTruth(path=Path("d.png"), scale=1.0)
+    disparity = DisparityGroundTruth(path=Path("d.png"), scale=1.0)
     assert resized(matched, disparity, prediction) == (matched, disparity)
 
 
 def test_a_truth_that_does_not_fit_is_a_problem(tmp_path: Path):
     """The disparities' file went away after it was read the first time."""
     (pair,) = shifted_dataset(tmp_path, (0, 2)).pairs
-    gone = replace(pair, name="gone", truth=DisparityTruth(path=tmp_path / "gone.png", scale=1.0))
+    gone = replace(pair, name="gone", truth=DisparityGroundTruth(path=tmp_path / "gone.png", scale=1.0))
     predictions = predict([pair, gone], ShiftPredictor(), Store(tmp_path / "store", {}))
     rows, problems = score([pair, gone], predictions, PROTOCOL.planar)
     assert [row.pair for row in rows] == [pair.name]
@@ -294,9 +294,9 @@ def test_intrinsics_of_another_image_size_are_found_out(frame: str):
     points0, points1 = seen_from_two_cameras()
     camera, other = (Camera.from_intrinsics(K, size) for size in ((640, 480), (800, 600)))
     setup = Setup(prediction=Prediction(resize=320), scoring=Scoring(frame=frame))  # type: ignore[arg-type]
-    right = PoseTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE)
+    right = PoseGroundTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE)
     assert score_pair(pair_of(right), matched_points(points0, points1), setup).values["pose_error_deg"] < 0.1
-    wrong = PoseTruth(camera0=camera, camera1=other, cam1_from_cam0=POSE)
+    wrong = PoseGroundTruth(camera0=camera, camera1=other, cam1_from_cam0=POSE)
     with pytest.raises(InvalidInput, match=r"640 x 480"):
         score_pair(pair_of(wrong), matched_points(points0, points1), setup)
 

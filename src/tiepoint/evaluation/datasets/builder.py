@@ -16,7 +16,7 @@ SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(slots=True)
-class Collected:
+class DatasetBuilder:
     """Grows while a data set is read."""
 
     pairs: dict[str, EvaluationPair] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Collected:
     _headers: dict[Path, tuple[tuple[int, int], int]] = field(default_factory=dict)
 
     @contextmanager
-    def trying(self, place: str | Path, line: int | None = None) -> Iterator[None]:
+    def skip_invalid(self, place: str | Path, line: int | None = None) -> Iterator[None]:
         """Whatever is wrong with the input within the block becomes a problem of this file and line."""
         try:
             yield

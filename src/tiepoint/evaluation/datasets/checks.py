@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets.parsing import pair_name
-from tiepoint.evaluation.ground_truth import EvaluationPair, HomographyTruth, PoseTruth
+from tiepoint.evaluation.ground_truth import EvaluationPair, HomographyGroundTruth, PoseGroundTruth
 from tiepoint.geometry.metrics import rotation_error_deg
 from tiepoint.types import Camera
 
@@ -19,12 +19,12 @@ NOT_ORTHOGONAL = 0.01
 """How far R R^T may be from the identity: text files have four digits."""
 
 
-def homography_truth(values: Float[np.ndarray, "9"]) -> HomographyTruth:
+def homography_truth(values: Float[np.ndarray, "9"]) -> HomographyGroundTruth:
     """Row by row. Raises InvalidInput for a matrix that can't be inverted."""
     H = values.reshape(3, 3)
     if np.linalg.matrix_rank(H) < 3:
         raise InvalidInput(f"the homography {H.tolist()} can't be inverted; it maps an image to a line")
-    return HomographyTruth(homography=H)
+    return HomographyGroundTruth(homography=H)
 
 
 def pose_from(values: np.ndarray) -> Float[np.ndarray, "3 4"]:
@@ -70,12 +70,12 @@ def scaled_intrinsics(
     return np.array([[sx, 0, sx / 2 - 0.5], [0, sy, sy / 2 - 0.5], [0, 0, 1]]) @ intrinsics
 
 
-def rotation_tag(truth: PoseTruth) -> dict[str, str | float]:
+def rotation_tag(truth: PoseGroundTruth) -> dict[str, str | float]:
     """The angle between the two cameras, to group figures by."""
     return {"rot_deg": round(rotation_error_deg(truth.cam1_from_cam0[:, :3], np.eye(3)), 1)}
 
 
-def posed_pair(scene: str, images: Sequence[Path], truth: PoseTruth, **tags: str | float) -> EvaluationPair:
+def posed_pair(scene: str, images: Sequence[Path], truth: PoseGroundTruth, **tags: str | float) -> EvaluationPair:
     """A pair with a pose, named after its scene and images, and tagged with the angle between the cameras."""
     image0, image1 = images
     return EvaluationPair(

@@ -5,10 +5,10 @@ import PIL.Image
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.ground_truth import DisparityTruth
+from tiepoint.evaluation.ground_truth import DisparityGroundTruth
 
 
-def read_disparity(truth: DisparityTruth) -> Float[np.ndarray, "h w"]:
+def read_disparity(truth: DisparityGroundTruth) -> Float[np.ndarray, "h w"]:
     """Disparities in px, float64; NaN where the truth is unknown (0 in the file).
 
     Raises:

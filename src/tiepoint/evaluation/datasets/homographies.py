@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import homography_truth
 from tiepoint.evaluation.datasets.pairs_jsonl import read_pairs_jsonl
 from tiepoint.evaluation.datasets.parsing import (
@@ -55,12 +55,12 @@ def read_hpatches(path: str | Path) -> Dataset:
             f"{folder} is not HPatches: expected folders i_NAME and v_NAME with 1.ppm ... 6.ppm and H_1_2 ... H_1_6"
         )
     wanted = [scene for scene in sequences if _is_wanted(scene.name, part)]
-    found = Collected()
+    builder = DatasetBuilder()
     for scene in wanted:
         images = [find_image(scene, str(index)) for index in range(1, 7)]
         kind = "illumination" if scene.name.startswith("i_") else "viewpoint"
-        _add_sequence(found, scene, images, "H_1_{index}", {"change": kind})
-    return found.dataset("hpatches" + (f"#{part}" if part else ""))
+        _add_sequence(builder, scene, images, "H_1_{index}", {"change": kind})
+    return builder.dataset("hpatches" + (f"#{part}" if part else ""))
 
 
 def read_oxford_affine(path: str | Path) -> Dataset:
@@ -86,11 +86,11 @@ def read_oxford_affine(path: str | Path) -> Dataset:
         raise InvalidInput(
             f"{folder} is not Oxford affine: expected folders such as graf, with img1.ppm ... img6.ppm and H1to2p ... H1to6p"
         )
-    found = Collected()
+    builder = DatasetBuilder()
     for scene in scenes:
         images = [find_image(scene, f"img{index}") for index in range(1, 7)]
-        _add_sequence(found, scene, images, "H1to{index}p", {})
-    return found.dataset("oxford-affine")
+        _add_sequence(builder, scene, images, "H1to{index}p", {})
+    return builder.dataset("oxford-affine")
 
 
 def read_homography_folder(path: str | Path) -> Dataset:
@@ -112,28 +112,28 @@ def read_homography_folder(path: str | Path) -> Dataset:
         raise InvalidInput(
             f"{location} has no {LIST_NAME}: expected a text file whose lines are: image0 image1 h11 h12 h13 h21 ... h33"
         )
-    found = Collected()
+    builder = DatasetBuilder()
     for number, line in read_lines(listing):
-        with found.trying(listing, number):
-            _add_row(found, listing.parent, line.split())
-    return found.dataset("homography-folder")
+        with builder.skip_invalid(listing, number):
+            _add_row(builder, listing.parent, line.split())
+    return builder.dataset("homography-folder")
 
 
-def _add_row(found: Collected, folder: Path, words: Sequence[str]) -> None:
+def _add_row(builder: DatasetBuilder, folder: Path, words: Sequence[str]) -> None:
     truth = homography_truth(numbers(words[2:], 9, "behind the two images, the homography"))
     images = folder / words[0], folder / words[1]
     scene = scene_of(words[0], folder.name)
     name = pair_name(scene, *images)
-    found.add(EvaluationPair(name=name, scene=scene, image0=images[0], image1=images[1], truth=truth))
+    builder.add(EvaluationPair(name=name, scene=scene, image0=images[0], image1=images[1], truth=truth))
 
 
 def _add_sequence(
-    found: Collected, scene: Path, images: Sequence[Path], matrix_name: str, tags: dict[str, str | float]
+    builder: DatasetBuilder, scene: Path, images: Sequence[Path], matrix_name: str, tags: dict[str, str | float]
 ) -> None:
     """Image 1 with each of the others."""
     for index, image in enumerate(images[1:], start=2):
         matrix = scene / matrix_name.format(index=index)
-        with found.trying(matrix):
+        with builder.skip_invalid(matrix):
             pair = EvaluationPair(
                 name=pair_name(scene.name, images[0], image),
                 scene=scene.name,
@@ -142,7 +142,7 @@ def _add_sequence(
                 truth=homography_truth(read_matrix(matrix, 3, 3).ravel()),
                 tags=tags | {"index": index},
             )
-            found.add(pair)
+            builder.add(pair)
 
 
 def _is_wanted(sequence: str, part: str) -> bool:

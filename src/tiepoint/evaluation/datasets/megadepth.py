@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair
 from tiepoint.evaluation.datasets.parsing import find_file, split_part
 from tiepoint.evaluation.datasets.safe_npz import load_npz
 from tiepoint.evaluation.datasets.superglue_pairs import add_posed_list
-from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseTruth
+from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseGroundTruth
 from tiepoint.geometry.multiview import relative_pose
 
 LIST_NAME = "pairs_calibrated.txt"
@@ -35,43 +35,43 @@ def read_megadepth1500(path: str | Path) -> Dataset:
     """
     folder, part = split_part(path)
     listing, indices = folder / LIST_NAME, sorted(folder.glob("*.npz"))
-    found = Collected()
+    builder = DatasetBuilder()
     if listing.is_file():
-        add_posed_list(found, listing, [folder / part] if part else [folder, folder / "images"])
+        add_posed_list(builder, listing, [folder / part] if part else [folder, folder / "images"])
     elif indices:
         for index in indices:
-            with found.trying(index):
-                _add_index(found, index, [folder / part] if part else [folder, folder.parent])
+            with builder.skip_invalid(index):
+                _add_index(builder, index, [folder / part] if part else [folder, folder.parent])
     else:
         raise InvalidInput(
             f"{folder} is not MegaDepth-1500: expected {LIST_NAME} (glue-factory), or 0015_0.1_0.3.npz and the others "
             "of megadepth_test_1500_scene_info (LoFTR)"
         )
-    return found.dataset("megadepth1500")
+    return builder.dataset("megadepth1500")
 
 
-def _add_index(found: Collected, index: Path, folders: list[Path]) -> None:
+def _add_index(builder: DatasetBuilder, index: Path, folders: list[Path]) -> None:
     arrays = load_npz(index)
     if missing := [name for name in ARRAYS if name not in arrays]:
         raise InvalidInput(
             f"an index of LoFTR holds {', '.join(ARRAYS)}, but this one lacks {', '.join(missing)}"
         )
     for row, info in enumerate(arrays["pair_infos"]):
-        with found.trying(f"{index}, pair_infos[{row}]"):
-            found.add(_pair(arrays, info, index, folders, found))
+        with builder.skip_invalid(f"{index}, pair_infos[{row}]"):
+            builder.add(_pair(arrays, info, index, folders, builder))
 
 
 def _pair(
-    arrays: dict[str, np.ndarray], info: Any, index: Path, folders: list[Path], found: Collected
+    arrays: dict[str, np.ndarray], info: Any, index: Path, folders: list[Path], builder: DatasetBuilder
 ) -> EvaluationPair:
     (i, j), overlap = _parse_info(info, len(arrays["image_paths"]))
     images = [find_file(folders, str(arrays["image_paths"][k])) for k in (i, j)]
     poses = [pose_from(_matrix(arrays, "poses", k, (4, 4))) for k in (i, j)]
     cameras = [
-        camera_of(_matrix(arrays, "intrinsics", k, (3, 3)), found.image_size(image))
+        camera_of(_matrix(arrays, "intrinsics", k, (3, 3)), builder.image_size(image))
         for k, image in zip((i, j), images, strict=True)
     ]
-    truth = PoseTruth(camera0=cameras[0], camera1=cameras[1], cam1_from_cam0=relative_pose(*poses))
+    truth = PoseGroundTruth(camera0=cameras[0], camera1=cameras[1], cam1_from_cam0=relative_pose(*poses))
     return posed_pair(index.stem.partition("_")[0], images, truth, overlap=overlap)
 
 

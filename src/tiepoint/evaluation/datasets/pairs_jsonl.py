@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import camera_of, homography_truth, pose_from, rotation_tag
 from tiepoint.evaluation.datasets.parsing import numbers, pair_name, read_lines, split_part
 from tiepoint.evaluation.ground_truth import (
     Dataset,
-    DisparityTruth,
+    DisparityGroundTruth,
     EvaluationPair,
-    HomographyTruth,
-    PointsTruth,
-    PoseTruth,
-    Truth,
+    HomographyGroundTruth,
+    PointsGroundTruth,
+    PoseGroundTruth,
+    GroundTruth,
 )
 
 FILE_NAME = "pairs.jsonl"
@@ -44,16 +44,16 @@ def read_pairs_jsonl(path: str | Path) -> Dataset:
     listing = location / FILE_NAME if location.is_dir() else location
     if not listing.is_file():
         raise InvalidInput(f"{location} has no {FILE_NAME}: expected a file with one JSON object a line")
-    found, sets = Collected(), set()
+    builder, sets = DatasetBuilder(), set()
     for number, line in read_lines(listing):
-        with found.trying(listing, number):
+        with builder.skip_invalid(listing, number):
             row = _parse(line)
             sets.add(row["set"])
             if wanted in ("", row["set"]):
-                found.add(_pair(row, listing.parent, found, prefix="" if wanted else f"{row['set']}/"))
+                builder.add(_pair(row, listing.parent, builder, prefix="" if wanted else f"{row['set']}/"))
     if wanted and wanted not in sets:
         raise InvalidInput(f"{listing} has no rows of the set {wanted!r}; it has {', '.join(sorted(sets))}")
-    return found.dataset("pairs-jsonl" + (f"#{wanted}" if wanted else ""))
+    return builder.dataset("pairs-jsonl" + (f"#{wanted}" if wanted else ""))
 
 
 def _parse(line: str) -> dict[str, Any]:
@@ -69,14 +69,14 @@ def _parse(line: str) -> dict[str, Any]:
     return row
 
 
-def _pair(row: dict[str, Any], folder: Path, found: Collected, *, prefix: str) -> EvaluationPair:
+def _pair(row: dict[str, Any], folder: Path, builder: DatasetBuilder, *, prefix: str) -> EvaluationPair:
     if row["type"] not in TRUTHS:
         raise InvalidInput(f"type must be one of {', '.join(TRUTHS)}, but is {row['type']!r}")
     try:
-        truth = TRUTHS[row["type"]](row, folder, found)
+        truth = TRUTHS[row["type"]](row, folder, builder)
     except KeyError as error:
         raise InvalidInput(f"a row of type {row['type']} needs {error.args[0]}, which is missing") from error
-    tags = rotation_tag(truth) if isinstance(truth, PoseTruth) else {}
+    tags = rotation_tag(truth) if isinstance(truth, PoseGroundTruth) else {}
     if isinstance(row.get("gap"), int | float):
         tags["gap"] = row["gap"]
     image0, image1 = folder / row["a"], folder / row["b"]
@@ -84,40 +84,40 @@ def _pair(row: dict[str, Any], folder: Path, found: Collected, *, prefix: str) -
     return EvaluationPair(name=name, scene=row["scene"], image0=image0, image1=image1, truth=truth, tags=tags)
 
 
-def _homography(row: dict[str, Any], folder: Path, found: Collected) -> HomographyTruth:
+def _homography(row: dict[str, Any], folder: Path, builder: DatasetBuilder) -> HomographyGroundTruth:
     return homography_truth(numbers(row["H"], 9, "H"))
 
 
-def _pose(row: dict[str, Any], folder: Path, found: Collected) -> PoseTruth:
+def _pose(row: dict[str, Any], folder: Path, builder: DatasetBuilder) -> PoseGroundTruth:
     lens = tuple(_numbers_list(row, "dist").tolist()) if "dist" in row else None
     K0, K1 = (numbers(row[key], 9, key).reshape(3, 3) for key in ("K0", "K1"))
-    return PoseTruth(
-        camera0=camera_of(K0, found.image_size(folder / row["a"]), lens),
-        camera1=camera_of(K1, found.image_size(folder / row["b"]), lens),
+    return PoseGroundTruth(
+        camera0=camera_of(K0, builder.image_size(folder / row["a"]), lens),
+        camera1=camera_of(K1, builder.image_size(folder / row["b"]), lens),
         cam1_from_cam0=pose_from(numbers(row["T"], 16, "T").reshape(4, 4)),
     )
 
 
-def _points(row: dict[str, Any], folder: Path, found: Collected) -> PointsTruth:
+def _points(row: dict[str, Any], folder: Path, builder: DatasetBuilder) -> PointsGroundTruth:
     if not isinstance(row["pts"], list) or not row["pts"]:
         raise InvalidInput("pts must be a list of rows [xa, ya, xb, yb], one or more")
     points = np.stack([numbers(point, 4, "a row of pts") for point in row["pts"]])
     labels = _numbers_list(row, "labels") if "labels" in row else np.ones(len(points))
     if len(labels) != len(points):
         raise InvalidInput(f"labels must be a list of {len(points)}, one a row of pts, but has {len(labels)}")
-    return PointsTruth(points0=points[:, :2], points1=points[:, 2:], motions=len(np.unique(labels)))
+    return PointsGroundTruth(points0=points[:, :2], points1=points[:, 2:], motions=len(np.unique(labels)))
 
 
-def _disparity(row: dict[str, Any], folder: Path, found: Collected) -> DisparityTruth:
+def _disparity(row: dict[str, Any], folder: Path, builder: DatasetBuilder) -> DisparityGroundTruth:
     scale = float(numbers([row["scale"]], 1, "scale")[0])
     if scale <= 0:
         raise InvalidInput(f"scale must be above 0, but is {scale}")
     if not isinstance(row["disp"], str):
         raise InvalidInput(f"disp must be a text, but is {row['disp']!r}")
     disparity, image = folder / row["disp"], folder / row["a"]
-    if found.image_size(disparity) != found.image_size(image):
+    if builder.image_size(disparity) != builder.image_size(image):
         raise InvalidInput(f"{disparity} must be as large as {image}, but isn't")
-    return DisparityTruth(path=disparity, scale=scale)
+    return DisparityGroundTruth(path=disparity, scale=scale)
 
 
 def _numbers_list(row: dict[str, Any], key: str) -> np.ndarray:
@@ -127,7 +127,7 @@ def _numbers_list(row: dict[str, Any], key: str) -> np.ndarray:
     return numbers(row[key], len(row[key]), key)
 
 
-TRUTHS: dict[str, Callable[[dict[str, Any], Path, Collected], Truth]] = {
+TRUTHS: dict[str, Callable[[dict[str, Any], Path, DatasetBuilder], GroundTruth]] = {
     "H": _homography,
     "pose": _pose,
     "corr": _points,

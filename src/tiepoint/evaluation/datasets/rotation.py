@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.ground_truth import PoseTruth
+from tiepoint.evaluation.ground_truth import PoseGroundTruth
 from tiepoint.types import Camera
 
 QUARTER_TURN = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
@@ -14,11 +14,11 @@ TURNS_OF_EXIF = {1: 0, 8: 1, 3: 2, 6: 3}
 """Quarter turns that make a raster with this EXIF orientation upright; the others are mirrored too."""
 
 
-def turn_truth(truth: PoseTruth, quarter_turns0: int, quarter_turns1: int) -> PoseTruth:
+def turn_truth(truth: PoseGroundTruth, quarter_turns0: int, quarter_turns1: int) -> PoseGroundTruth:
     """The truth of the turned images, from that of the images as they are."""
     R0 = np.linalg.matrix_power(QUARTER_TURN, quarter_turns0)
     R, t = truth.cam1_from_cam0[:, :3], truth.cam1_from_cam0[:, 3]
-    return PoseTruth(
+    return PoseGroundTruth(
         camera0=turn_camera(truth.camera0, quarter_turns0),
         camera1=turn_camera(truth.camera1, quarter_turns1),
         cam1_from_cam0=turn_pose(np.column_stack([R @ R0.T, t]), quarter_turns1),

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair, scaled_intrinsics
 from tiepoint.evaluation.datasets.parsing import find_file, read_matrix, split_part
 from tiepoint.evaluation.datasets.safe_npz import load_npz
 from tiepoint.evaluation.datasets.superglue_pairs import add_posed_list
-from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseTruth
+from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseGroundTruth
 from tiepoint.geometry.multiview import relative_pose
 from tiepoint.types import Camera
 
@@ -51,20 +51,20 @@ def read_scannet1500(path: str | Path) -> Dataset:
     Source: SuperGlue (arXiv 1911.11763), section 5.2; LoFTR's assets/scannet_test_1500.
     """
     folder, part = split_part(path)
-    found = Collected()
+    builder = DatasetBuilder()
     if (listing := folder / LIST_NAME).is_file():
-        add_posed_list(found, listing, [folder / part] if part else [folder, folder / "images"])
+        add_posed_list(builder, listing, [folder / part] if part else [folder, folder / "images"])
     elif (index_file := folder / INDEX_NAME).is_file():
         index = _read_index(index_file, [folder / name for name in ((part,) if part else SCANS)])
         for row in range(len(index.names)):
-            with found.trying(f"{index_file}, name[{row}]"):
-                found.add(_pair(index, row, found))
+            with builder.skip_invalid(f"{index_file}, name[{row}]"):
+                builder.add(_pair(index, row, builder))
     else:
         raise InvalidInput(
             f"{folder} is not ScanNet-1500: expected {LIST_NAME} (glue-factory), or {INDEX_NAME} beside the folders "
             "of the scenes (LoFTR)"
         )
-    return found.dataset("scannet1500")
+    return builder.dataset("scannet1500")
 
 
 def _read_index(path: Path, folders: Sequence[Path]) -> Index:
@@ -78,12 +78,12 @@ def _read_index(path: Path, folders: Sequence[Path]) -> Index:
     return Index(names, arrays.get("rel_pose"), load_npz(beside) if beside.is_file() else {}, folders)
 
 
-def _pair(index: Index, row: int, found: Collected) -> EvaluationPair:
+def _pair(index: Index, row: int, builder: DatasetBuilder) -> EvaluationPair:
     number, part, frame0, frame1 = (int(value) for value in index.names[row])
     scene = f"scene{number:04d}_{part:02d}"
     images = [find_file(index.folders, f"{scene}/color/{frame}.jpg") for frame in (frame0, frame1)]
-    cameras = [_camera(index, scene, found.image_size(image)) for image in images]
-    truth = PoseTruth(
+    cameras = [_camera(index, scene, builder.image_size(image)) for image in images]
+    truth = PoseGroundTruth(
         camera0=cameras[0], camera1=cameras[1], cam1_from_cam0=_pose(index, row, scene, (frame0, frame1))
     )
     return posed_pair(scene, images, truth)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair
 from tiepoint.evaluation.datasets.parsing import numbers, read_lines
-from tiepoint.evaluation.ground_truth import Dataset, PoseTruth
+from tiepoint.evaluation.ground_truth import Dataset, PoseGroundTruth
 from tiepoint.geometry.multiview import relative_pose
 from tiepoint.types import Camera
 
@@ -50,34 +50,34 @@ def read_strecha(path: str | Path) -> Dataset:
         raise InvalidInput(
             f"{folder} is not a scene of Strecha: expected {CAMERA_FOLDER}/0000.jpg{SUFFIX} and images/0000.jpg"
         )
-    found = Collected()
+    builder = DatasetBuilder()
     for scene in scenes:
         views: list[View | None] = []
         for file in sorted((scene / CAMERA_FOLDER).glob(f"*{SUFFIX}")):
             views.append(None)  # keeps the gap between the others
-            with found.trying(file):
-                views[-1] = _read_view(file, scene / "images" / file.name.removesuffix(SUFFIX), found)
+            with builder.skip_invalid(file):
+                views[-1] = _read_view(file, scene / "images" / file.name.removesuffix(SUFFIX), builder)
         for (i, view0), (j, view1) in combinations(enumerate(views), 2):
             if view0 is not None and view1 is not None:
-                _add_pair(found, scene.name, view0, view1, gap=j - i)
-    return found.dataset("strecha")
+                _add_pair(builder, scene.name, view0, view1, gap=j - i)
+    return builder.dataset("strecha")
 
 
-def _add_pair(found: Collected, scene: str, view0: View, view1: View, *, gap: int) -> None:
+def _add_pair(builder: DatasetBuilder, scene: str, view0: View, view1: View, *, gap: int) -> None:
     pose = relative_pose(view0.cam_from_world, view1.cam_from_world)
-    truth = PoseTruth(camera0=view0.camera, camera1=view1.camera, cam1_from_cam0=pose)
+    truth = PoseGroundTruth(camera0=view0.camera, camera1=view1.camera, cam1_from_cam0=pose)
     pair = posed_pair(scene, (view0.image, view1.image), truth, gap=gap)
     if float(pair.tags["rot_deg"]) < MAX_ROTATION_DEG:
-        found.add(pair)
+        builder.add(pair)
 
 
-def _read_view(file: Path, image: Path, found: Collected) -> View:
+def _read_view(file: Path, image: Path, builder: DatasetBuilder) -> View:
     lines = list(read_lines(file))
     if len(lines) != len(ROWS):
         raise InvalidInput(f"expected {len(ROWS)} lines (K, zeros, R, center, size), but it has {len(lines)}")
     rows = [numbers(line, count, f"line {number}") for (number, line), count in zip(lines, ROWS, strict=True)]
     size = (int(rows[8][0]), int(rows[8][1]))
-    if found.image_size(image) != size:
+    if builder.image_size(image) != size:
         raise InvalidInput(
             f"the camera is that of {size[0]} x {size[1]} px, but {image} has another size; was it resized?"
         )

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.datasets.builder import Collected
+from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair
 from tiepoint.evaluation.datasets.parsing import find_file, numbers, read_lines, scene_of, split_part
 from tiepoint.evaluation.datasets.rotation import turn_truth
-from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseTruth
+from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseGroundTruth
 
 WORDS_OF_POSE = {12: "R (9), t (3)", 16: "T (16)"}
 """Words behind the two K; twelve are R and then t, not three rows of four."""
@@ -49,17 +49,17 @@ def read_superglue_pairs(path: str | Path) -> Dataset:
         )
     subset = listing.stem.partition("_pairs")[0]
     folders = [listing.parent / name for name in (part or ".", f"{subset}_images", "images")]
-    found = Collected()
-    add_posed_list(found, listing, folders[:1] if part else folders)
-    return found.dataset("superglue-pairs")
+    builder = DatasetBuilder()
+    add_posed_list(builder, listing, folders[:1] if part else folders)
+    return builder.dataset("superglue-pairs")
 
 
-def add_posed_list(found: Collected, listing: Path, image_folders: Sequence[Path]) -> None:
+def add_posed_list(builder: DatasetBuilder, listing: Path, image_folders: Sequence[Path]) -> None:
     """Add the pairs of a list; whatever is wrong with a line becomes a problem."""
     for number, line in read_lines(listing):
-        with found.trying(listing, number):
+        with builder.skip_invalid(listing, number):
             row = _parse(line.split())
-            found.add(_pair(row, image_folders, found, default_scene=listing.parent.name))
+            builder.add(_pair(row, image_folders, builder, default_scene=listing.parent.name))
 
 
 def _parse(words: Sequence[str]) -> Row:
@@ -93,11 +93,11 @@ def _quarter_turns(word: str) -> int:
     return int(word)
 
 
-def _pair(row: Row, folders: Sequence[Path], found: Collected, *, default_scene: str) -> EvaluationPair:
+def _pair(row: Row, folders: Sequence[Path], builder: DatasetBuilder, *, default_scene: str) -> EvaluationPair:
     image0, image1 = (find_file(folders, name) for name in row.names)
-    truth = PoseTruth(
-        camera0=camera_of(row.intrinsics[0], found.image_size(image0)),
-        camera1=camera_of(row.intrinsics[1], found.image_size(image1)),
+    truth = PoseGroundTruth(
+        camera0=camera_of(row.intrinsics[0], builder.image_size(image0)),
+        camera1=camera_of(row.intrinsics[1], builder.image_size(image1)),
         cam1_from_cam0=row.cam1_from_cam0,
     )
     truth = turn_truth(truth, *row.quarter_turns)

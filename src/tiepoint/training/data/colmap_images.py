@@ -16,7 +16,13 @@ from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.records import features_from_record, features_to_record
-from tiepoint.geometry.colmap import colmap_keypoints, raster_size, require_pycolmap
+from tiepoint.geometry.colmap import (
+    cam_from_world,
+    colmap_keypoints,
+    raster_size,
+    read_reconstruction,
+    require_pycolmap,
+)
 from tiepoint.image import read_image
 from tiepoint.io.config import to_dict
 from tiepoint.io.progress import Track, untracked
@@ -28,7 +34,6 @@ from tiepoint.training.data.colmap_points import (
     points_of_depth,
     points_of_tracks,
     read_depth_map,
-    read_reconstruction,
     shared_points,
 )
 from tiepoint.training.data.deduplication import content_digest
@@ -259,7 +264,7 @@ def _pose(model: _Model, name: str, extractor: NeuralExtractor, settings: TrackS
         features=features,
         points=np.full((len(features), 3), np.nan),
         rays=image.camera.cam_from_img(keypoints).reshape(-1, 2),
-        cam_from_world=image.cam_from_world().matrix(),
+        cam_from_world=cam_from_world(image),
         camera=image.camera,
         scale=longer / resize,
     )

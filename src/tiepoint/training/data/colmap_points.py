@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.colmap import quiet_pycolmap, require_pycolmap
+from tiepoint.geometry.colmap import require_pycolmap
 from tiepoint.training.data.deduplication import content_digest
 from tiepoint.training.data.ground_truth import distances, mutual_nearest
 
@@ -20,28 +20,11 @@ DEPTH_MAPS = (".geometric.bin", ".photometric.bin")
 """Endings of COLMAP's depth maps; the first one that is there is taken."""
 
 
-def read_reconstruction(model: Path) -> Any:
-    """A `pycolmap.Reconstruction`.
-
-    Raises:
-        InvalidInput: there is none, or it is damaged.
-    """
-    pycolmap = require_pycolmap()
-    try:
-        with quiet_pycolmap():
-            return pycolmap.Reconstruction(model)
-    except (ValueError, RuntimeError, IndexError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidInput(
-            f"{model} can't be read as a COLMAP model ({reason}); name the folder with cameras, images and points3D"
-        ) from error
-
-
 def shared_points(reconstruction: Any, keys: Mapping[str, str]) -> dict[tuple[str, str], int]:
     """How many points any two images see together, where they do, in the order of their names.
 
     Args:
-        reconstruction: see `read_reconstruction`.
+        reconstruction: see `tiepoint.geometry.colmap.read_reconstruction`.
         keys: names of images -> what they are called in pairs; other images are left out.
     """
     names = {number: image.name for number, image in reconstruction.images.items()}

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import READERS, read_dataset
-from tiepoint.evaluation.ground_truth import HomographyTruth
+from tiepoint.evaluation.ground_truth import HomographyGroundTruth
 
 SHIFT = np.array([[1.0, 0, 7], [0, 1, -3], [0, 0, 1]])
 
@@ -153,7 +153,7 @@ EXPECTED_FILES = {
     "homography-folder": r"pairs\.txt",
     "superglue-pairs": "K0 .9. K1 .9. T .16.",
     "strecha": "gt_dense_cameras",
-    "colmap": r"images\.bin",
+    "colmap": "cameras, images and points3D",
     "pairs-jsonl": r"pairs\.jsonl",
 }
 
@@ -182,4 +182,4 @@ def test_an_unknown_data_set() -> None:
 def test_a_home_directory_is_found(hpatches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(hpatches.parent))
     assert len(read_dataset("hpatches", f"~/{hpatches.name}")) == 10
-    assert isinstance(read_dataset("hpatches", hpatches).pairs[0].truth, HomographyTruth)
+    assert isinstance(read_dataset("hpatches", hpatches).pairs[0].truth, HomographyGroundTruth)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_dataset, read_disparity
-from tiepoint.evaluation.ground_truth import DisparityTruth, HomographyTruth, PointsTruth, PoseTruth
+from tiepoint.evaluation.ground_truth import DisparityGroundTruth, HomographyGroundTruth, PointsGroundTruth, PoseGroundTruth
 
 K = [70.0, 0, 31, 0, 72, 24, 0, 0, 1]
 T = [1.0, 0, 0, -1, 0, 0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1]  # a quarter turn about x
@@ -51,16 +51,16 @@ def test_every_type(folder: Path) -> None:
     assert dataset.problems == ()
     assert [pair.name for pair in dataset.pairs] == ["h/s/a-b", "pose/s/a-b", "corr/s/a-b", "disp/s/a-b"]
     homography, pose, points, disparity = (pair.truth for pair in dataset.pairs)
-    assert isinstance(homography, HomographyTruth)
+    assert isinstance(homography, HomographyGroundTruth)
     assert homography.homography.tolist() == [[1, 0, 2], [0, 1, 3], [0, 0, 1]]
-    assert isinstance(pose, PoseTruth)
+    assert isinstance(pose, PoseGroundTruth)
     assert pose.camera0.distortion == (-0.03, 0, 0, 0)
     assert pose.cam1_from_cam0.tolist() == np.reshape(T, (4, 4))[:3].tolist()
     assert dataset.pairs[1].tags == {"rot_deg": 90.0, "gap": 2}
-    assert isinstance(points, PointsTruth)
+    assert isinstance(points, PointsGroundTruth)
     assert (points.points0.tolist(), points.points1.tolist()) == ([[1, 2], [5, 6]], [[3, 4], [7, 8.5]])
     assert points.motions == 2
-    assert isinstance(disparity, DisparityTruth)
+    assert isinstance(disparity, DisparityGroundTruth)
 
 
 def test_one_set(folder: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_set_that_is_not_there(folder: Path) -> None:
 
 def test_disparities_in_px(folder: Path) -> None:
     truth = read_dataset("pairs-jsonl", f"{folder}#disp").pairs[0].truth
-    assert isinstance(truth, DisparityTruth)
+    assert isinstance(truth, DisparityGroundTruth)
     disparity = read_disparity(truth)
     assert disparity.shape == (48, 64)
     assert disparity[1, 2] == 2.5
@@ -86,9 +86,9 @@ def test_disparities_in_px(folder: Path) -> None:
 
 def test_disparities_that_cannot_be_read(folder: Path) -> None:
     with pytest.raises(InvalidInput, match="must be a gray image"):
-        read_disparity(DisparityTruth(path=folder / "a.png", scale=1))
+        read_disparity(DisparityGroundTruth(path=folder / "a.png", scale=1))
     with pytest.raises(InvalidInput, match=r"can't be read from .*pairs\.jsonl"):
-        read_disparity(DisparityTruth(path=folder / "pairs.jsonl", scale=1))
+        read_disparity(DisparityGroundTruth(path=folder / "pairs.jsonl", scale=1))
 
 
 @pytest.mark.parametrize(

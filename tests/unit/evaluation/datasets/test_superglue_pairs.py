@@ -11,7 +11,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_dataset
 from tiepoint.evaluation.datasets.rotation import turn_camera
 from tiepoint.evaluation.datasets.safe_npz import load_npz
-from tiepoint.evaluation.ground_truth import EvaluationPair, PoseTruth
+from tiepoint.evaluation.ground_truth import EvaluationPair, PoseGroundTruth
 from tiepoint.geometry.multiview import epipolar_distances, essential_from_pose, fundamental_from_essential
 from tiepoint.types import Camera
 
@@ -54,7 +54,7 @@ def turn_points(points: np.ndarray, size: tuple[int, int], quarter_turns: int) -
 def assert_truth_holds(pair: EvaluationPair, turns: tuple[int, int] = (0, 0)) -> None:
     """The world's points, seen by both cameras and turned with the images, lie on their epipolar lines."""
     truth = pair.truth
-    assert isinstance(truth, PoseTruth)
+    assert isinstance(truth, PoseGroundTruth)
     E = essential_from_pose(truth.cam1_from_cam0)
     F = fundamental_from_essential(E, truth.camera0.intrinsics, truth.camera1.intrinsics)
     points0 = turn_points(project(np.eye(3, 4), K0), SIZE, turns[0])
