@@ -8,13 +8,23 @@ import numpy as np
 import pytest
 
 from tiepoint.evaluation.datasets import read_dataset, read_disparity
-from tiepoint.evaluation.ground_truth import DisparityGroundTruth, HomographyGroundTruth, PointsGroundTruth, PoseGroundTruth
+from tiepoint.evaluation.ground_truth import (
+    DisparityGroundTruth,
+    HomographyGroundTruth,
+    PointsGroundTruth,
+    PoseGroundTruth,
+)
 from tiepoint.geometry.metrics import epipolar_errors_px
 from tiepoint.geometry.multiview import essential_from_pose, fundamental_from_essential
 
 pytestmark = pytest.mark.real
 
-TYPES = {"H": HomographyGroundTruth, "pose": PoseGroundTruth, "corr": PointsGroundTruth, "disp": DisparityGroundTruth}
+TYPES = {
+    "H": HomographyGroundTruth,
+    "pose": PoseGroundTruth,
+    "corr": PointsGroundTruth,
+    "disp": DisparityGroundTruth,
+}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.ground_truth import HomographyGroundTruth, GroundTruth
+from tiepoint.evaluation.ground_truth import GroundTruth, HomographyGroundTruth
 
 DEFAULT_PROTOCOL = "tiepoint"
 

@@ -8,7 +8,12 @@ import torch
 from jaxtyping import Float, Int
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.ground_truth import HomographyGroundTruth, PointsGroundTruth, PoseGroundTruth, GroundTruth
+from tiepoint.evaluation.ground_truth import (
+    GroundTruth,
+    HomographyGroundTruth,
+    PointsGroundTruth,
+    PoseGroundTruth,
+)
 from tiepoint.evaluation.protocols import Prediction
 from tiepoint.image import ImageTransform
 from tiepoint.types import Camera, Correspondences, ImageInfo
@@ -58,7 +63,9 @@ class MatchedPair:
         )
 
 
-def resized(matched: MatchedPair, truth: GroundTruth, prediction: Prediction) -> tuple[MatchedPair, GroundTruth]:
+def resized(
+    matched: MatchedPair, truth: GroundTruth, prediction: Prediction
+) -> tuple[MatchedPair, GroundTruth]:
     """Both in pixels of what the extractor saw; a disparity map stays as it is, and so do its matches."""
     transforms = [
         ImageTransform.fit(size, prediction.longer_side(size))
@@ -75,7 +82,9 @@ def move_truth(truth: GroundTruth, transform0: ImageTransform, transform1: Image
 
 
 @move_truth.register
-def _(truth: HomographyGroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> HomographyGroundTruth:
+def _(
+    truth: HomographyGroundTruth, transform0: ImageTransform, transform1: ImageTransform
+) -> HomographyGroundTruth:
     moved = matrix(transform1) @ truth.homography @ np.linalg.inv(matrix(transform0))
     return HomographyGroundTruth(homography=moved)
 

@@ -11,10 +11,10 @@ from tiepoint.evaluation.datasets import read_disparity
 from tiepoint.evaluation.ground_truth import (
     DisparityGroundTruth,
     EvaluationPair,
+    GroundTruth,
     HomographyGroundTruth,
     PointsGroundTruth,
     PoseGroundTruth,
-    GroundTruth,
 )
 from tiepoint.evaluation.predict import Predictions
 from tiepoint.evaluation.protocols import Scoring, Setup

@@ -185,7 +185,9 @@ def require_pycolmap(extra: str = "collection") -> ModuleType:
     Raises:
         MissingDependency: If pycolmap is not installed.
     """
-    return import_optional("pycolmap", purpose="reading and writing COLMAP files", install=f"tiepoint[{extra}]")
+    return import_optional(
+        "pycolmap", purpose="reading and writing COLMAP files", install=f"tiepoint[{extra}]"
+    )
 
 
 @contextmanager

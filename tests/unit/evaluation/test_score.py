@@ -15,10 +15,10 @@ from tiepoint.evaluation.ground_truth import (
     Dataset,
     DisparityGroundTruth,
     EvaluationPair,
+    GroundTruth,
     HomographyGroundTruth,
     PointsGroundTruth,
     PoseGroundTruth,
-    GroundTruth,
 )
 from tiepoint.evaluation.predict import predict
 from tiepoint.evaluation.protocols import PROTOCOLS, Prediction, Scoring, Setup
@@ -88,13 +88,17 @@ def test_planar_errors_by_hand():
     points0 = grid()
     points1 = points0 + np.array([2, 0])
     exact = score_pair(
-        pair_of(HomographyGroundTruth(homography=np.eye(3))), matched_points(points0, points1), PROTOCOL.planar
+        pair_of(HomographyGroundTruth(homography=np.eye(3))),
+        matched_points(points0, points1),
+        PROTOCOL.planar,
     )
     assert exact.values["corner_error_px"] == pytest.approx(2, abs=1e-3)
     assert exact.values["corner_error_dlt_px"] == pytest.approx(2, abs=1e-6)
     points1[::2] += (0, 3)  # sqrt(13) px off
     row = score_pair(
-        pair_of(HomographyGroundTruth(homography=np.eye(3))), matched_points(points0, points1), PROTOCOL.planar
+        pair_of(HomographyGroundTruth(homography=np.eye(3))),
+        matched_points(points0, points1),
+        PROTOCOL.planar,
     )
     assert row.values["precision_1px"] == 0
     assert row.values["precision_3px"] == 0.5
@@ -264,7 +268,9 @@ def test_truths_move_with_the_pixels():
     expected = warp_points(warp_points(points0, H), matrix(to_resized1))
     np.testing.assert_allclose(warp_points(moved.points0, truth.homography), expected, rtol=1e-6)
     camera = Camera.from_intrinsics(K, None, distortion=(0.1, 0.0, 0.01))
-    _, posed = resized(matched, PoseGroundTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE), prediction)
+    _, posed = resized(
+        matched, PoseGroundTruth(camera0=camera, camera1=camera, cam1_from_cam0=POSE), prediction
+    )
     assert isinstance(posed, PoseGroundTruth)
     rays = (points0 - K[:2, 2]) / (K[0, 0], K[1, 1])
     again = rays * posed.camera0.focal_lengths + posed.camera0.principal_point

@@ -75,7 +75,9 @@ def rotation_tag(truth: PoseGroundTruth) -> dict[str, str | float]:
     return {"rot_deg": round(rotation_error_deg(truth.cam1_from_cam0[:, :3], np.eye(3)), 1)}
 
 
-def posed_pair(scene: str, images: Sequence[Path], truth: PoseGroundTruth, **tags: str | float) -> EvaluationPair:
+def posed_pair(
+    scene: str, images: Sequence[Path], truth: PoseGroundTruth, **tags: str | float
+) -> EvaluationPair:
     """A pair with a pose, named after its scene and images, and tagged with the angle between the cameras."""
     image0, image1 = images
     return EvaluationPair(

@@ -128,7 +128,11 @@ def _add_row(builder: DatasetBuilder, folder: Path, words: Sequence[str]) -> Non
 
 
 def _add_sequence(
-    builder: DatasetBuilder, scene: Path, images: Sequence[Path], matrix_name: str, tags: dict[str, str | float]
+    builder: DatasetBuilder,
+    scene: Path,
+    images: Sequence[Path],
+    matrix_name: str,
+    tags: dict[str, str | float],
 ) -> None:
     """Image 1 with each of the others."""
     for index, image in enumerate(images[1:], start=2):

@@ -15,10 +15,10 @@ from tiepoint.evaluation.ground_truth import (
     Dataset,
     DisparityGroundTruth,
     EvaluationPair,
+    GroundTruth,
     HomographyGroundTruth,
     PointsGroundTruth,
     PoseGroundTruth,
-    GroundTruth,
 )
 
 FILE_NAME = "pairs.jsonl"

@@ -93,7 +93,9 @@ def _quarter_turns(word: str) -> int:
     return int(word)
 
 
-def _pair(row: Row, folders: Sequence[Path], builder: DatasetBuilder, *, default_scene: str) -> EvaluationPair:
+def _pair(
+    row: Row, folders: Sequence[Path], builder: DatasetBuilder, *, default_scene: str
+) -> EvaluationPair:
     image0, image1 = (find_file(folders, name) for name in row.names)
     truth = PoseGroundTruth(
         camera0=camera_of(row.intrinsics[0], builder.image_size(image0)),

@@ -10,7 +10,12 @@ from PIL import Image
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_dataset, read_disparity
-from tiepoint.evaluation.ground_truth import DisparityGroundTruth, HomographyGroundTruth, PointsGroundTruth, PoseGroundTruth
+from tiepoint.evaluation.ground_truth import (
+    DisparityGroundTruth,
+    HomographyGroundTruth,
+    PointsGroundTruth,
+    PoseGroundTruth,
+)
 
 K = [70.0, 0, 31, 0, 72, 24, 0, 0, 1]
 T = [1.0, 0, 0, -1, 0, 0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1]  # a quarter turn about x
