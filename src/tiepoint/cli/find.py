@@ -7,28 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiepoint.cli.options import (
-    DeviceOption,
-    JsonOption,
-    LicenseOption,
-    MaskOption,
-    MaxKeypointsOption,
-    PresetOption,
-    QuietOption,
-    ResizeOption,
-    Rotations,
-    RotationsOption,
-    ThreadsOption,
-    ThresholdOption,
-    set_up_logging,
-    use_threads,
-)
-from tiepoint.presets import DEFAULT_PRESET
+from tiepoint.cli.options import JsonOption, MaskOption, MatcherOptions, matcher_options
 
 if TYPE_CHECKING:
     from tiepoint.retrieval import Ranking
 
 
+@matcher_options()
 def find(
     query: Annotated[Path, typer.Argument(help="Photograph of the place.", show_default=False)],
     folder: Annotated[Path, typer.Argument(help="Where to look, sub-folders too.", show_default=False)],
@@ -43,15 +28,8 @@ def find(
         typer.Option(help="Folder that keeps the features of the photographs: the next query is quick."),
     ] = None,
     mask: MaskOption = None,
-    preset: PresetOption = DEFAULT_PRESET,
-    max_keypoints: MaxKeypointsOption = 2048,
-    resize: ResizeOption = 1024,
-    rotations: RotationsOption = Rotations.NONE,
-    threshold: ThresholdOption = 0.1,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
-    accept_license: LicenseOption = False,
-    quiet: QuietOption = False,
+    *,
+    matcher: MatcherOptions,
 ) -> None:
     """Find the photographs of a folder that show the same place as one photograph, the surest first.
 
@@ -62,8 +40,6 @@ def find(
     from tiepoint.cli.progress import watch
     from tiepoint.retrieval import find_to_files
 
-    set_up_logging(quiet=quiet)
-    use_threads(threads)
     to_stdout = json_file == "-"
     ranking = find_to_files(
         query,
@@ -73,18 +49,12 @@ def find(
         json=None if to_stdout else json_file,
         cache=cache,
         mask=mask,
-        watch=watch("comparing", quiet=quiet),
-        preset=preset,
-        max_keypoints=max_keypoints,
-        resize=resize or None,
-        rotations=rotations.option,
-        filter_threshold=threshold,
-        device=device,
-        accept_license=accept_license,
-        progress=not quiet,
+        watch=watch("comparing", quiet=matcher.quiet),
+        preset=matcher.preset,
+        **matcher.load,
     )
-    if not quiet:
-        _print_ranking(ranking, output, turned=rotations is not Rotations.NONE, to_stderr=to_stdout)
+    if not matcher.quiet:
+        _print_ranking(ranking, output, turned="rotations" in matcher.load, to_stderr=to_stdout)
     if to_stdout:
         typer.echo(json.dumps(ranking.to_dict()))
     for problem in ranking.problems:

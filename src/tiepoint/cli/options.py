@@ -1,13 +1,24 @@
 """Arguments and options that several commands share."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tiepoint.presets import DEFAULT_PRESET
+
+if TYPE_CHECKING:
+    from tiepoint.types.options import LoadOptions
+
+# Exit status of `--fail-on-no-match`
+NO_MATCH = 3
+
 
 class VerifyKind(StrEnum):
-    """Geometric models that matches are verified with."""
+    """Geometric models for the verification of matches."""
 
     HOMOGRAPHY = "homography"
     FUNDAMENTAL = "fundamental"
@@ -15,71 +26,151 @@ class VerifyKind(StrEnum):
 
 
 class Rotations(StrEnum):
-    """When image 1 is turned by quarter turns."""
+    """In-plane rotation search."""
 
     NONE = "none"
     AUTO = "auto"
 
-    @property
-    def option(self) -> Literal["auto"] | None:
-        """As `tiepoint.load` takes it."""
-        return "auto" if self is Rotations.AUTO else None
 
-
-NO_MATCH = 3
-"""Exit code of `--fail-on-no-match`."""
-
-ImageArgument = Annotated[str, typer.Argument(help="Photograph: a file or a URL.", show_default=False)]
+ImageArgument = Annotated[str, typer.Argument(help="Image file or URL.", show_default=False)]
 JsonOption = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE|-", help="Write everything as JSON; - is standard output."),
+    typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is standard output."),
 ]
-PresetOption = Annotated[str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")]
-MaxKeypointsOption = Annotated[int, typer.Option(min=1, help="Keypoints an image.")]
+PresetOption = Annotated[
+    str,
+    typer.Option(help="Extractor and matcher (see `tiepoint presets`), or the folder of a trained model."),
+]
+MaxKeypointsOption = Annotated[int, typer.Option(min=1, help="Maximum number of keypoints per image.")]
 ResizeOption = Annotated[
-    int, typer.Option(min=0, help="Longer side in px of what the extractor sees; 0: as the file is.")
+    int, typer.Option(min=0, help="Resize the longer image side to this many px; 0 keeps the size.")
 ]
 RotationsOption = Annotated[
     Rotations,
-    typer.Option(help="auto: try image 1 in quarter turns where the images don't match as they are."),
+    typer.Option(help="In-plane rotation search: auto tries 90-degree rotations if upright matching fails."),
 ]
-ThresholdOption = Annotated[float, typer.Option(min=-1.0, max=1.0, help="A match has a score above this.")]
+ThresholdOption = Annotated[float, typer.Option(min=-1.0, max=1.0, help="Minimum match score.")]
+AdaptiveOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--adaptive/--no-adaptive",
+        help="Adaptive depth and width: early stopping and pruning of unmatchable keypoints.  [default: adaptive]",
+        show_default=False,
+    ),
+]
 MaskOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE", help="Keypoints only where this picture isn't black, or in its .json polygons."
+        metavar="FILE",
+        help="Mask image (keypoints only where it is not black), or .json file with polygons.",
     ),
 ]
 MaxErrorOption = Annotated[
-    float, typer.Option(min=0.01, help="Largest error of a match that fits, in px of the photographs.")
+    float, typer.Option(min=0.01, help="Inlier threshold (reprojection error) in px of the original images.")
 ]
 IntrinsicsOption = Annotated[
     str | None,
     typer.Option(
         metavar="K.txt|f,cx,cy",
-        help="Of both cameras, in px: a text file or numbers. Without: from EXIF data, else a guess.",
+        help="Intrinsics of both cameras in px: text file or numbers.  [default: EXIF focal length, else a prior]",
         show_default=False,
     ),
 ]
-MaxLinesOption = Annotated[int, typer.Option(min=1, help="Lines in the picture, the strongest first.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+MaxLinesOption = Annotated[int, typer.Option(min=1, help="Draw the N highest-scoring matches.")]
+DeviceOption = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1 or mps.")]
 ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="Threads of torch; by default torch's own number.")
+    int | None,
+    typer.Option(min=1, help="Number of PyTorch CPU threads.  [default: PyTorch's]", show_default=False),
 ]
 LicenseOption = Annotated[
-    bool, typer.Option("--accept-license", help="Consent to weights that aren't free for commercial use.")
+    bool, typer.Option("--accept-license", help="Accept weights whose license forbids commercial use.")
 ]
 FailOption = Annotated[
     bool,
-    typer.Option(
-        "--fail-on-no-match", help="Exit with 3 where the photographs seem to show different places."
-    ),
+    typer.Option("--fail-on-no-match", help="Exit with status 3 if the images do not show the same scene."),
 ]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatcherOptions:
+    """Values of the options that every command with a matcher has.
+
+    Attributes:
+        preset: Name of a preset, or folder of a trained model.
+        load: Keyword options of `tiepoint.load`.
+        quiet: Whether to print errors only.
+    """
+
+    preset: str
+    load: "LoadOptions"
+    quiet: bool
+
+
+def matcher_options(
+    *, max_keypoints: int = 2048, resize: int = 1024, rotations: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add the options of `_read_matcher_options` to a command, which receives them as `matcher: MatcherOptions`.
+
+    Args:
+        max_keypoints: Default of `--max-keypoints`.
+        resize: Default of `--resize`.
+        rotations: Whether the command has the option `--rotations`.
+    """
+    shared = dict(inspect.signature(_read_matcher_options).parameters)
+    for name, default in (("max_keypoints", max_keypoints), ("resize", resize)):
+        shared[name] = shared[name].replace(default=default)
+    if not rotations:
+        del shared["rotations"]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = dict(inspect.signature(command).parameters)
+        del own["matcher"]
+
+        def run(**values: Any) -> None:
+            chosen = {name: values.pop(name) for name in shared}
+            command(**values, matcher=_read_matcher_options(**chosen))
+
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        run.__module__ = command.__module__
+        parameters = (own | shared).values()
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__signature__ = inspect.Signature(list(parameters))  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _read_matcher_options(
+    *,
+    preset: PresetOption = DEFAULT_PRESET,
+    max_keypoints: MaxKeypointsOption = 2048,
+    resize: ResizeOption = 1024,
+    rotations: RotationsOption = Rotations.NONE,
+    threshold: ThresholdOption = 0.1,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    accept_license: LicenseOption = False,
+    quiet: QuietOption = False,
+) -> MatcherOptions:
+    """Collect the options of `tiepoint.load`; set up logging and threads."""
+    set_up_logging(quiet=quiet)
+    use_threads(threads)
+    load: LoadOptions = {
+        "max_keypoints": max_keypoints,
+        "resize": resize or None,
+        "filter_threshold": threshold,
+        "device": device,
+        "accept_license": accept_license,
+        "progress": not quiet,
+    }
+    if rotations is Rotations.AUTO:
+        load["rotations"] = "auto"
+    return MatcherOptions(preset=preset, load=load, quiet=quiet)
 
 
 def use_threads(count: int | None) -> None:
-    """Let torch compute with this many threads in this process; None: as it is."""
+    """Set the number of PyTorch CPU threads of this process; None keeps it."""
     if count is not None:
         import torch
 
@@ -87,7 +178,7 @@ def use_threads(count: int | None) -> None:
 
 
 def set_up_logging(*, quiet: bool) -> None:
-    """Warnings of the library go to stderr, as lines of the command; with `quiet` only errors."""
+    """Print warnings of the library on stderr; with `quiet` only errors."""
     import logging
 
     logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="tiepoint: %(message)s")

@@ -1,28 +1,41 @@
-"""What commands say of a pair: its images, its matches, and the geometry found."""
+"""Text summaries of a matched pair: images, matches, verification and geometry."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from tiepoint.result import MatchResult
     from tiepoint.types import Camera, TwoViewEstimate
 
+# Source of a focal length -> text
 SOURCES = {
     "given": "as given",
     "exif": "from EXIF data",
-    "guess": "a guess, nothing is known of the camera: give --intrinsics",
+    "guess": "a default prior; pass --intrinsics if they are known",
 }
 
 
+def print_summary(
+    result: "MatchResult", estimate: "TwoViewEstimate | None", *more: str, to_stderr: bool
+) -> None:
+    """Print the table of both images, and one line each for matches, verification, geometry and `more`."""
+    print_images(result, to_stderr=to_stderr)
+    lines = [summarize_matches(result), summarize_verification(result)]
+    lines += [] if estimate is None else summarize_estimate(result, estimate)
+    typer.echo("\n" + "\n".join([*lines, *more]), err=to_stderr)
+
+
 def print_images(result: "MatchResult", *, to_stderr: bool) -> None:
-    """A table of both images."""
+    """Print a table of both images."""
     from tiepoint.cli.tables import print_table
 
     print_table(("", "image 0", "image 1"), _image_rows(result), to_stderr=to_stderr)
 
 
 def summarize_matches(result: "MatchResult") -> str:
-    """Number of matches, layers, seconds of each stage."""
+    """Return the number of matches and layers, and the duration of each stage."""
     seconds = "   ".join(f"{stage} {value:.2f} s" for stage, value in result.seconds.items())
     return f"{len(result)} matches   {result.layers_run} layers   {seconds}"
 
@@ -35,18 +48,18 @@ def summarize_verification(result: "MatchResult") -> str:
 
 
 def summarize_estimate(result: "MatchResult", estimate: "TwoViewEstimate") -> list[str]:
-    """How many matches fit, and how well, and the pose with its cameras; or why there is none."""
+    """Return inlier count and median error, and the pose with its cameras; or the reason of the failure."""
     if not estimate.success:
-        return [f"{estimate.kind}: none, {estimate.reason}"]
-    return [_fit(result, estimate), *(_pose(estimate) if estimate.kind == "pose" else [])]
+        return [f"{estimate.kind}: failed, {estimate.reason}"]
+    return [_inliers(result, estimate), *(_pose(estimate) if estimate.kind == "pose" else [])]
 
 
-def _fit(result: "MatchResult", estimate: "TwoViewEstimate") -> str:
+def _inliers(result: "MatchResult", estimate: "TwoViewEstimate") -> str:
     from tiepoint.geometry.verification import median_error_px
 
     return (
-        f"{estimate.kind}: {estimate.num_inliers} of {len(result)} matches fit within {estimate.max_error_px:g} px, "
-        f"median error {median_error_px(result, estimate):.2f} px"
+        f"{estimate.kind}: {estimate.num_inliers} of {len(result)} matches are inliers "
+        f"(threshold {estimate.max_error_px:g} px, median error {median_error_px(result, estimate):.2f} px)"
     )
 
 
@@ -55,13 +68,11 @@ def _pose(estimate: "TwoViewEstimate") -> list[str]:
 
     from tiepoint.geometry.metrics import rotation_error_deg
 
-    assert estimate.cam1_from_cam0 is not None, "a pose that was found"
+    assert estimate.cam1_from_cam0 is not None, "estimated successfully"
     R, t = estimate.cam1_from_cam0[:, :3], estimate.cam1_from_cam0[:, 3]
     return [
         f"rotation: {rotation_error_deg(R, np.eye(3)):.2f} degrees",
-        "translation: ({:.3f}, {:.3f}, {:.3f}), only its direction: two photographs don't show how far".format(
-            *t
-        ),
+        "translation: ({:.3f}, {:.3f}, {:.3f}), unit length (the scale is unknown)".format(*t),
         *(
             f"camera {side}: {_camera(camera)}"
             for side, camera in enumerate((estimate.camera0, estimate.camera1))
@@ -77,10 +88,10 @@ def _camera(camera: "Camera") -> str:
 
 def _image_rows(result: "MatchResult") -> list[tuple[Any, ...]]:
     both = (result.features0, result.features1)
-    turned = [("turned by", "", f"{result.rotation1} degrees")] if result.rotation1 else []
+    rotations = (result.rotation0, result.rotation1)
     return [
         ("file", *(Path(features.source or "").name for features in both)),
         ("size", *("{} x {}".format(*features.image_size) for features in both)),
-        *turned,
+        *([("rotation", *(f"{rotation} degrees" for rotation in rotations))] if any(rotations) else []),
         ("keypoints", *(len(features) for features in both)),
     ]

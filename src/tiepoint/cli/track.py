@@ -8,25 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tiepoint.cli.options import (
-    DeviceOption,
-    JsonOption,
-    LicenseOption,
-    MaxKeypointsOption,
-    PresetOption,
-    QuietOption,
-    ResizeOption,
-    ThreadsOption,
-    ThresholdOption,
-    set_up_logging,
-    use_threads,
-)
-from tiepoint.presets import DEFAULT_PRESET
+from tiepoint.cli.options import JsonOption, MatcherOptions, matcher_options
 
 if TYPE_CHECKING:
     from tiepoint.video import Tracks
 
 
+@matcher_options(max_keypoints=1024, resize=640, rotations=False)
 def track(
     frames: Annotated[
         list[Path],
@@ -49,14 +37,8 @@ def track(
         float,
         typer.Option(min=0.0, max=1.0, help="With fewer of its keypoints found again, the keyframe changes."),
     ] = 0.4,
-    preset: PresetOption = DEFAULT_PRESET,
-    max_keypoints: MaxKeypointsOption = 1024,
-    resize: ResizeOption = 640,
-    threshold: ThresholdOption = 0.1,
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
-    accept_license: LicenseOption = False,
-    quiet: QuietOption = False,
+    *,
+    matcher: MatcherOptions,
 ) -> None:
     """Follow keypoints through a video or a sequence of photographs.
 
@@ -67,8 +49,6 @@ def track(
     from tiepoint.cli.progress import watch
     from tiepoint.video import track_to_files
 
-    set_up_logging(quiet=quiet)
-    use_threads(threads)
     to_stdout = json_file == "-"
     tracks = track_to_files(
         frames[0] if len(frames) == 1 else frames,
@@ -77,16 +57,11 @@ def track(
         video=video,
         rate=None if rate is None else Fraction(rate).limit_denominator(1001),
         min_share=min_share,
-        watch=watch("tracking", quiet=quiet),
-        preset=preset,
-        max_keypoints=max_keypoints,
-        resize=resize or None,
-        filter_threshold=threshold,
-        device=device,
-        accept_license=accept_license,
-        progress=not quiet,
+        watch=watch("tracking", quiet=matcher.quiet),
+        preset=matcher.preset,
+        **matcher.load,
     )
-    if not quiet:
+    if not matcher.quiet:
         written = [f"tracks: {output}"] if output else ["to keep them add: -o tracks.npz"]
         written += [f"video: {video}"] if video else []
         typer.echo("\n".join([_summary(tracks), *written]), err=to_stdout)

@@ -90,7 +90,6 @@ class TestOptions:
             "max_keypoints": 2048,
             "resize": 1024,
             "filter_threshold": 0.1,
-            "adaptive": True,
             "device": "auto",
             "accept_license": False,
             "verify": None,
@@ -123,6 +122,12 @@ class TestOptions:
     ) -> None:
         succeed(*arguments)
         assert work.options[name] == value
+
+    def test_options_of_networks_are_passed_only_if_given(self, work: Work) -> None:
+        succeed("--preset", "aliked+nearest")
+        assert not {"adaptive", "pruning_min_keypoints"} & set(work.options)
+        succeed("--adaptive", "--pruning-min-keypoints", "7")
+        assert (work.options["adaptive"], work.options["pruning_min_keypoints"]) == (True, 7)
 
     def test_those_of_the_picture_reach_it(self, work: Work) -> None:
         succeed("-o", "m.png", "--max-lines", "50", "--keypoints")
@@ -185,12 +190,15 @@ class TestVerify:
 
     def test_it_says_how_many_fit_and_how_well(self, work: Work) -> None:
         work.estimate = self.estimate()
-        assert "homography: 2 of 3 matches fit within 3 px, median error 1.41 px" in succeed().stdout
+        assert (
+            "homography: 2 of 3 matches are inliers (threshold 3 px, median error 1.41 px)"
+            in succeed().stdout
+        )
 
     def test_it_says_why_there_is_none_and_is_content(self, work: Work) -> None:
         work.estimate = self.estimate(matrix=None, inliers=np.zeros(3, bool), reason="3 matches came")
         result = succeed("--json", "-")
-        assert "homography: none, 3 matches came" in result.stderr
+        assert "homography: failed, 3 matches came" in result.stderr
         assert json.loads(result.stdout)["estimate"]["reason"] == "3 matches came"
 
     def test_a_pose_names_its_cameras(self, work: Work) -> None:
@@ -206,12 +214,12 @@ class TestVerify:
         assert "rotation: 90.00 degrees" in text
         assert "translation: (0.000, 0.600, 0.800)" in text
         assert "camera 0: focal length 600.0 px, from EXIF data" in text
-        assert "camera 1: focal length 600.0 px, a guess" in text
+        assert "camera 1: focal length 600.0 px, a default prior" in text
 
     def test_the_json_holds_the_estimate(self, work: Work) -> None:
         work.estimate = self.estimate()
         printed = json.loads(succeed("--json", "-").stdout)
-        assert printed == work.result.to_dict(work.estimate)
+        assert printed == work.result.to_dict(work.estimate, work.result.verify())
         assert printed["estimate"]["matrix"] == np.eye(3).tolist()
 
 

@@ -79,11 +79,11 @@ def run(*arguments: str) -> Result:
 
 def test_it_says_rotation_translation_inliers_and_cameras(work: Work) -> None:
     text = run().stdout
-    assert "pose: 2 of 2 matches fit within 3 px, median error 0.00 px" in text
+    assert "pose: 2 of 2 matches are inliers (threshold 3 px, median error 0.00 px)" in text
     assert "rotation: 0.00 degrees" in text
-    assert "translation: (1.000, 0.000, 0.000), only its direction" in text
+    assert "translation: (1.000, 0.000, 0.000), unit length" in text
     for side in (0, 1):
-        assert f"camera {side}: focal length 120.0 px, a guess" in text
+        assert f"camera {side}: focal length 120.0 px, a default prior" in text
 
 
 def test_options_reach_the_library(work: Work) -> None:
@@ -128,7 +128,7 @@ def test_where_there_is_no_pose_the_verification_is_printed_all_the_same(work: W
     work.estimate = known_pose("4 matches came, but a pose needs at least 5")
     result = run()
     assert "same scene: 0." in result.stdout
-    assert "pose: none, 4 matches came" in result.stdout
+    assert "pose: failed, 4 matches came" in result.stdout
     assert isinstance(result.exception, InvalidInput)
     assert run("--quiet").output == ""
 
@@ -137,7 +137,7 @@ def test_a_failure_is_one_line_and_the_json_says_so_too(work: Work) -> None:
     work.estimate = known_pose("4 matches came, but a pose needs at least 5")
     result = run("--json", "-")
     assert isinstance(result.exception, InvalidInput)
-    assert str(result.exception) == "there is no pose: 4 matches came, but a pose needs at least 5"
+    assert str(result.exception) == "pose estimation failed: 4 matches came, but a pose needs at least 5"
     found = json.loads(result.stdout)
     assert found["estimate"]["success"] is False
     assert found["verification"]["same_scene"] is False

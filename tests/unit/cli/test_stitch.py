@@ -89,7 +89,7 @@ def test_options_reach_the_library(work: Work) -> None:
 
 def test_it_says_what_was_written(work: Work) -> None:
     text = run("-o", "p.png", "--overlay", "o.png").stdout
-    assert "homography: 0 of 0 matches fit within 3 px" in text
+    assert "homography: 0 of 0 matches are inliers (threshold 3 px" in text
     assert "panorama: p.png\noverlay: o.png\n" in text
 
 
