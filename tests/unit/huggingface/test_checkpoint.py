@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
 from tests.helpers.random_networks import noise_pair, random_model, tiny_config
 from torch import Tensor
@@ -19,6 +18,8 @@ from tiepoint.huggingface import (
     LightGlueConfig,
     LightGlueForKeypointMatching,
 )
+
+transformers = pytest.importorskip("transformers")
 
 State = dict[str, Tensor]
 SELF, CROSS = "transformer_layers.1.self_attention.", "transformer_layers.1.cross_attention."

@@ -6,7 +6,6 @@ import pickle
 from pathlib import Path
 
 import pytest
-import transformers
 
 from tiepoint.errors import InvalidInput, WeightsError
 from tiepoint.huggingface.configuration import (
@@ -15,6 +14,8 @@ from tiepoint.huggingface.configuration import (
     LightGlueConfig,
     SuperPointConfig,
 )
+
+transformers = pytest.importorskip("transformers")
 
 
 def test_defaults_are_those_of_transformers():

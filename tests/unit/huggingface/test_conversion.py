@@ -4,7 +4,6 @@ import sys
 
 import pytest
 import torch
-import transformers
 from tests.helpers.random_networks import random_model, tiny_config
 
 from tiepoint.errors import InvalidInput, MissingDependency, WeightsError
@@ -14,6 +13,8 @@ from tiepoint.huggingface import (
     from_transformers,
     to_transformers,
 )
+
+transformers = pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")

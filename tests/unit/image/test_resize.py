@@ -1,6 +1,5 @@
 """The one resizer: sizes, coordinates without a shift, and pixels as other libraries' antialiased resize has them."""
 
-import kornia
 import numpy as np
 import PIL.Image
 import pytest
@@ -96,6 +95,7 @@ def test_close_to_kornias_resize_on_a_photograph(shared_data) -> None:
     image = read_image(shared_data / "lightglue_assets" / "DSC_0410.JPG")
     transform = ImageTransform.fit(image.image_size, 512)
     width, height = transform.resized_size
+    kornia = pytest.importorskip("kornia")
     theirs = kornia.geometry.transform.resize(image.pixels[None] / 255, (height, width), antialias=True)[0]
     ours = transform.apply(image)
     assert (ours - theirs).abs().mean() < 0.03

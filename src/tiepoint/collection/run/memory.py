@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 from functools import cache
 
 
@@ -17,7 +18,7 @@ def release_free_memory() -> None:
 
 
 @cache
-def _malloc_trim() -> "ctypes._NamedFuncPointer | None":
+def _malloc_trim() -> "Callable[[int], int] | None":
     """Glibc's `malloc_trim`; None where there is none."""
     if not sys.platform.startswith("linux"):
         return None
