@@ -15,7 +15,7 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
 from tiepoint.extraction.masks import MaskSource
-from tiepoint.extraction.tile_grid import Tiling, check_tile
+from tiepoint.extraction.tile_grid import check_tiling
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
 from tiepoint.io.serialization import check_output_path
@@ -31,6 +31,7 @@ from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import DEFAULT_PRESET, MODEL, Preset, find_preset
 from tiepoint.result import MatchResult
 from tiepoint.types import TwoViewEstimate
+from tiepoint.types.options import Tiling
 from tiepoint.visualization import check_image_path, save_image
 from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
 
@@ -97,7 +98,10 @@ def load(
     check_rotations(rotations)
     target = choose_device(device)
     read = partial(load_state_dict, accept_license=accept_license, progress=progress)
-    settings = {**_whole(max_keypoints=max_keypoints, resize=resize, border=border), "tile": check_tile(tile)}
+    settings = {
+        **_whole(max_keypoints=max_keypoints, resize=resize, border=border),
+        "tile": check_tiling(tile),
+    }
     extractor = _load_extractor(row, extractor_weights, read, settings, target)
     kind = extractor.settings.kind
     if row.matcher == "nearest":

@@ -1,17 +1,18 @@
-"""Detector networks without weights, for tests of what is built around them: the image is the score map."""
+"""Detector networks without weights, for tests of the code around them: the image is the score map."""
 
 import torch
 from torch import Tensor, nn
 
-from tiepoint.models.keypoints import Detection, masked, positions_of, simple_nms, strongest
+from tiepoint.models.detector import Detector
+from tiepoint.models.keypoints import Detection, pixel_coordinates, simple_nms
 from tiepoint.models.tile import Tile
 
 
-class Echo(nn.Module):
-    """Finds the maxima of the red channel, and describes each by its place in the image.
+class IdentityDetector(Detector):
+    """Detects the maxima of the red channel and describes each by its position in the image.
 
     Attributes:
-        seen: the windows that it was shown, in order.
+        seen: Tiles that the network was called with, in order; None is a whole image.
     """
 
     stride, nms_radius, bytes_per_pixel, descriptor_dim = 8, 2, 100, 2
@@ -21,36 +22,17 @@ class Echo(nn.Module):
         self.weight = nn.Parameter(torch.ones(1))
         self.seen: list[Tile | None] = []
 
-    def forward(
-        self,
-        images: Tensor,
-        *,
-        max_keypoints: int | None,
-        detection_threshold: float,
-        masks: Tensor | None = None,
-    ) -> list[Detection]:
-        """All at once."""
-        scores, features = self.dense_maps(images)
-        mask = None if masks is None else masks[0]
-        maxima = self.suppress(masked(scores[0], mask))
-        return [
-            self.keypoints_at(strongest(maxima, max_keypoints, detection_threshold), scores[0], features[0])
-        ]
-
     def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """Not at the corner."""
+        """Return an origin that is not the image corner."""
         return -3, -5
 
-    def context_of(self, parts: object) -> None:
-        """Nothing."""
+    def dense_maps(self, images: Tensor, tile: Tile | None = None) -> tuple[Tensor, list[None]]:
+        """Return the red channel."""
+        self.seen.append(tile)
+        return images[:, 0], [None] * len(images)
 
-    def dense_maps(self, images: Tensor, window: Tile | None = None) -> tuple[Tensor, list[None]]:
-        """The red channel."""
-        self.seen.append(window)
-        return images[:, 0], [None]
-
-    def suppress(self, scores: Tensor) -> Tensor:
-        """As ALIKED does."""
+    def suppress_non_maxima(self, scores: Tensor) -> Tensor:
+        """Suppress as ALIKED does, without a border."""
         return simple_nms(scores, self.nms_radius)
 
     def keypoints_at(
@@ -60,20 +42,20 @@ class Echo(nn.Module):
         features: None,
         *,
         mask: Tensor | None = None,
-        window: Tile | None = None,
+        tile: Tile | None = None,
     ) -> Detection:
-        """Positions are whole pixels."""
-        keypoints = positions_of(pixels, scores.shape[1]).float()
-        corner = torch.tensor(window[:2] if window else (0, 0))
-        places = nn.functional.normalize(keypoints + corner + 1, dim=1)
-        return Detection(keypoints, scores.flatten()[pixels], places)
+        """Return keypoints at integer pixels."""
+        keypoints = pixel_coordinates(pixels, scores.shape[1]).float()
+        offset = torch.tensor(tile[:2] if tile else (0, 0))
+        descriptors = nn.functional.normalize(keypoints + offset + 1, dim=1)
+        return Detection(keypoints, scores.flatten()[pixels], descriptors)
 
 
-class Moody(Echo):
-    """Sees each tile in another light."""
+class NoisyDetector(IdentityDetector):
+    """Adds noise to the scores that differs between tiles."""
 
-    def dense_maps(self, images: Tensor, window: Tile | None = None) -> tuple[Tensor, list[None]]:
-        """The red channel, and noise that is another one for each tile."""
-        generator = torch.Generator().manual_seed(sum(window[:2]) if window else 0)
+    def dense_maps(self, images: Tensor, tile: Tile | None = None) -> tuple[Tensor, list[None]]:
+        """Return the red channel plus noise seeded by the position of the tile."""
+        generator = torch.Generator().manual_seed(sum(tile[:2]) if tile else 0)
         noise = torch.rand(images.shape[-2:], generator=generator)
-        return images[:, 0] + 0.5 * noise, [None]
+        return images[:, 0] + 0.5 * noise, [None] * len(images)

@@ -1,20 +1,20 @@
-"""Photographs of noise, and an extractor that needs no weights: for tests of what is done with many photographs."""
+"""Images of noise and an extractor without weights, for tests of work on many images."""
 
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
-from tests.helpers.fake_networks import Echo
+from tests.helpers.fake_networks import IdentityDetector
 
 from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 
 
-def echo() -> NeuralExtractor:
-    return NeuralExtractor(Echo(), ExtractionSettings(kind="echo"))
+def identity_extractor() -> NeuralExtractor:
+    return NeuralExtractor(IdentityDetector(), ExtractionSettings(kind="echo"))
 
 
-def write_photographs(folder: Path, count: int, size: tuple[int, int] = (128, 96)) -> list[Path]:
-    """Noise, so that there is something to detect; each of its own."""
+def write_images(folder: Path, count: int, size: tuple[int, int] = (128, 96)) -> list[Path]:
+    """Write different images of noise, which have keypoints."""
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{number}.png" for number in range(count)]
     for number, path in enumerate(paths):

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from tests.helpers.fake_networks import Echo
+from tests.helpers.fake_networks import IdentityDetector
 from torch import Tensor, nn
 
 from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
-from tiepoint.extraction.masks import allowed_at, read_mask, resized_mask
+from tiepoint.extraction.masks import allowed_at, read_mask, resize_mask
 from tiepoint.image import Image, ImageTransform
 from tiepoint.models.aliked.network import ALIKED, ALIKEDConfig
 
@@ -23,7 +23,7 @@ def aliked() -> nn.Module:
     return ALIKED(ALIKEDConfig(widths=(4, 4, 8, 8), dim=16, positions=4))
 
 
-EXTRACTORS = {"aliked": aliked(), "echo": Echo()}
+EXTRACTORS = {"aliked": aliked(), "echo": IdentityDetector()}
 
 
 @st.composite
@@ -71,7 +71,7 @@ def test_the_budget_is_spent_inside(name: str, mask: Tensor, budget: int, seed: 
 @settings(max_examples=25)
 @given(mask=masks(), border=st.integers(0, 30), resize=st.sampled_from([None, 40, 100]))
 def test_no_keypoint_lies_in_the_border(mask: Tensor, border: int, resize: int | None) -> None:
-    extractor = NeuralExtractor(Echo(), replace(EVERYTHING, resize=resize, border=border))
+    extractor = NeuralExtractor(IdentityDetector(), replace(EVERYTHING, resize=resize, border=border))
     pixels = rounded(extractor.extract(noise(0), mask).keypoints)
     assert bool((pixels >= border).all())
     assert bool((pixels < torch.tensor([WIDTH, HEIGHT]) - border).all())
@@ -84,7 +84,7 @@ def test_wherever_in_an_allowed_resized_pixel_the_original_pixel_is_allowed(
     mask: Tensor, resize: int, seed: int
 ) -> None:
     transform = ImageTransform.fit((WIDTH, HEIGHT), resize)
-    allowed = resized_mask(mask, transform).nonzero().flip(1)
+    allowed = resize_mask(mask, transform).nonzero().flip(1)
     inside = torch.rand(allowed.shape, generator=torch.Generator().manual_seed(seed)) * 0.999 - 0.4995
     assert bool(allowed_at(mask, transform.to_original(allowed + inside)).all())
 

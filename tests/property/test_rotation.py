@@ -8,7 +8,13 @@ import torch
 from hypothesis import given, strategies as st
 from torch import Tensor
 
-from tiepoint.extraction.rotation import ROTATIONS, rotate_image, rotate_mask, turn_back, unrotate_features
+from tiepoint.extraction.rotation import (
+    ROTATIONS,
+    rotate_image,
+    rotate_mask,
+    unrotate_features,
+    unrotate_keypoints,
+)
 from tiepoint.image import Image
 from tiepoint.types import Features
 
@@ -38,7 +44,7 @@ def test_every_pixel_comes_back_to_where_it_was(size: tuple[int, int], turn: int
     upright = numbered(size, gray=gray)
     turned = rotate_image(upright, turn)
     places = every_pixel(turned.image_size)
-    back = turn_back(places, turn, size)
+    back = unrotate_keypoints(places, turn, size)
     assert torch.equal(values_at(turned, places), values_at(upright, back))
     assert sorted(back.tolist()) == sorted(every_pixel(size).tolist())
     assert (turned.pixels.stride(0) == 0) == (upright.pixels.stride(0) == 0)
@@ -63,7 +69,7 @@ def test_half_pixels_come_back_to_the_last_bit(
 ) -> None:
     x, y = (round(2 * part * (side - 1)) / 2 for part, side in zip(share, size, strict=True))
     turned = torch.tensor([FORWARD[turn](x, y, *size)])
-    assert turn_back(turned, turn, size).tolist() == [[x, y]]
+    assert unrotate_keypoints(turned, turn, size).tolist() == [[x, y]]
 
 
 @given(size=SIZES, turn=st.sampled_from(ROTATIONS), seed=st.integers(0, 99))
@@ -92,7 +98,7 @@ def test_orientations_point_at_the_same_thing(turn: int, angle: float) -> None:
         fingerprint="f",
     )
     back = unrotate_features(features, turn, size)
-    step = turn_back(there, turn, size) - back.keypoints
+    step = unrotate_keypoints(there, turn, size) - back.keypoints
     assert back.orientations is not None
     direction = torch.stack((back.orientations.cos(), back.orientations.sin()), dim=1)
     torch.testing.assert_close(direction, step / 10, atol=1e-5, rtol=0)

@@ -2,9 +2,9 @@
 
 import torch
 from hypothesis import given, settings, strategies as st
-from tests.helpers.fake_networks import Echo, Moody
+from tests.helpers.fake_networks import IdentityDetector, NoisyDetector
 
-from tiepoint.extraction.tile_grid import tiles_of
+from tiepoint.extraction.tile_grid import split_into_tiles
 from tiepoint.extraction.tiled_detector import TiledDetector
 from tiepoint.image import Image
 from tiepoint.models.keypoints import Detection
@@ -24,12 +24,12 @@ def noise(width: int, height: int, levels: int) -> Image:
     return Image(pixels=pixels.to(torch.uint8))
 
 
-def in_tiles(network: Echo, image: Image, side: int, max_keypoints: int | None) -> Detection:
+def in_tiles(network: IdentityDetector, image: Image, side: int, max_keypoints: int | None) -> Detection:
     grid = {"stride": network.stride, "origin": network.grid_origin(image.image_size)}
     detector = TiledDetector(
         network, device=torch.device("cpu"), max_keypoints=max_keypoints, detection_threshold=0.0
     )
-    return detector.detect(image, tiles_of(image.image_size, side, **grid, overlap=OVERLAP))
+    return detector.detect(image, split_into_tiles(image.image_size, side, **grid, overlap=OVERLAP))
 
 
 @settings(max_examples=60)
@@ -38,9 +38,9 @@ def test_the_whole_and_its_tiles_give_the_same(
     width: int, height: int, side: int, levels: int, budget: int | None
 ) -> None:
     image = noise(width, height, levels)
-    found = in_tiles(Echo(), image, side, budget)
+    found = in_tiles(IdentityDetector(), image, side, budget)
     blank = bool((image.pixels == image.pixels[:, :1, :1]).all())  # networks find nothing in a blank image
-    (expected,) = Echo()(
+    (expected,) = IdentityDetector()(
         image.pixels[None] / 255, max_keypoints=0 if blank else budget, detection_threshold=0.0
     )
     assert torch.equal(found.keypoints, expected.keypoints)
@@ -50,9 +50,9 @@ def test_the_whole_and_its_tiles_give_the_same(
 @settings(max_examples=30)
 @given(width=sides, height=sides, side=tile_sides)
 def test_no_two_keypoints_are_too_close(width: int, height: int, side: int) -> None:
-    found = in_tiles(Moody(), noise(width, height, 256), side, None)
+    found = in_tiles(NoisyDetector(), noise(width, height, 256), side, None)
     distances = (found.keypoints[:, None] - found.keypoints).abs().amax(dim=2)
-    assert int((distances <= Moody.nms_radius).sum()) == len(found.keypoints)
+    assert int((distances <= NoisyDetector.nms_radius).sum()) == len(found.keypoints)
     assert bool((found.scores[:-1] >= found.scores[1:]).all())
 
 
@@ -68,7 +68,7 @@ def test_cores_partition_any_image(
     width: int, height: int, side: int, stride: int, data: st.DataObject
 ) -> None:
     origin = (data.draw(st.integers(1 - stride, 0)), data.draw(st.integers(1 - stride, 0)))
-    tiles = tiles_of((width, height), side, stride=stride, origin=origin)
+    tiles = split_into_tiles((width, height), side, stride=stride, origin=origin)
     area = sum((core.right - core.left) * (core.bottom - core.top) for _, core in tiles)
     assert area == width * height
     corners = {(core.left, core.top) for _, core in tiles}

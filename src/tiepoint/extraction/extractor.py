@@ -1,4 +1,4 @@
-"""A detector network as an extractor: image -> Features."""
+"""Feature extraction with a detector network: image -> Features."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -9,59 +9,63 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from tiepoint.extraction.masks import allowed_at, mask_digest, resized_mask, with_border
-from tiepoint.extraction.tile_grid import Tiling, tile_side, tiles_of
-from tiepoint.extraction.tiled_detector import TiledDetector, TileNetwork
+from tiepoint.extraction.masks import allowed_at, exclude_border, mask_digest, resize_mask
+from tiepoint.extraction.tile_grid import check_tiling, split_into_tiles, tile_side
+from tiepoint.extraction.tiled_detector import TiledDetector
 from tiepoint.image import Image, ImageTransform
 from tiepoint.io.config import fingerprint
+from tiepoint.io.validation import check_integer
 from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
 from tiepoint.models.checkpoint import load_strictly
+from tiepoint.models.detector import Detector
 from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.superpoint.checkpoint import build as build_superpoint
 from tiepoint.types import Features
+from tiepoint.types.options import Tiling
 
 logger = logging.getLogger(__name__)
 
 State = Mapping[str, Tensor]
-Make = Callable[[], nn.Module]
 
 
-def _filled(name: str, make: Make) -> Callable[[State], nn.Module]:
-    """What turns tensors into the network that `make` makes without weights."""
-
-    def build(state: State) -> nn.Module:
+def _strict_builder(name: str, make_network: Callable[[], Detector]) -> Callable[[State], Detector]:
+    def build(state: State) -> Detector:
         with torch.device("meta"):
-            network = make()
+            network = make_network()
         load_strictly(network, state, name)
         return network.eval()
 
     return build
 
 
-NETWORKS: dict[str, Callable[[State], nn.Module]] = {
-    "aliked-t16": _filled("aliked-t16", lambda: ALIKED(ALIKED_VARIANTS["t16"])),
-    "aliked-n16": _filled("aliked-n16", lambda: ALIKED(ALIKED_VARIANTS["n16"])),
-    "aliked-n16rot": _filled("aliked-n16rot", lambda: ALIKED(ALIKED_VARIANTS["n16rot"])),
-    "aliked-n32": _filled("aliked-n32", lambda: ALIKED(ALIKED_VARIANTS["n32"])),
-    "disk": _filled("disk", lambda: DISK(DISKConfig())),
+NETWORKS: dict[str, Callable[[State], Detector]] = {
+    "aliked-t16": _strict_builder("aliked-t16", lambda: ALIKED(ALIKED_VARIANTS["t16"])),
+    "aliked-n16": _strict_builder("aliked-n16", lambda: ALIKED(ALIKED_VARIANTS["n16"])),
+    "aliked-n16rot": _strict_builder("aliked-n16rot", lambda: ALIKED(ALIKED_VARIANTS["n16rot"])),
+    "aliked-n32": _strict_builder("aliked-n32", lambda: ALIKED(ALIKED_VARIANTS["n32"])),
+    "disk": _strict_builder("disk", lambda: DISK(DISKConfig())),
     "superpoint": build_superpoint,
     "superpoint-open": build_superpoint,
 }
-"""Name of an extractor -> what makes its network from the tensors of a checkpoint, strictly."""
+"""Extractor name -> function that builds the network from the tensors of a checkpoint, strictly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractionSettings:
-    """Everything that decides which features an image gives.
+    """Settings that determine the features of an image.
 
     Attributes:
-        kind: descriptor family and digest of its weights.
-        max_keypoints: the strongest are kept; None: all.
-        resize: longer side in px of the image that the network sees, upwards too; None: as it is.
-        detection_threshold: a keypoint scores above this.
-        border: px of the original image along each side that have no keypoints.
-        tile: see `tiepoint.extraction.tile_grid.Tiling`; px of the image that the network sees.
+        kind: Descriptor family and digest of its weights.
+        max_keypoints: Maximum number of keypoints per image, highest scores first; None keeps all.
+        resize: Longer side in px of the network's input; smaller images are enlarged; None keeps the original size.
+        detection_threshold: Minimum score (exclusive) of a keypoint.
+        border: Width in px of the border of the original image in which keypoints are ignored.
+        tile: Maximum tile side in px of the network's input; "auto" tiles only images that would exceed the memory
+            limit; None never tiles.
+
+    Raises:
+        InvalidInput: If a value is invalid.
     """
 
     kind: str
@@ -71,34 +75,49 @@ class ExtractionSettings:
     border: int = 0
     tile: Tiling = None
 
+    def __post_init__(self) -> None:
+        if self.max_keypoints is not None:
+            max_keypoints = check_integer("max_keypoints", self.max_keypoints, 1, alternative="None")
+            object.__setattr__(self, "max_keypoints", max_keypoints)
+        if self.resize is not None:
+            object.__setattr__(self, "resize", check_integer("resize", self.resize, 1, alternative="None"))
+        object.__setattr__(self, "border", check_integer("border", self.border, 0))
+        object.__setattr__(self, "tile", check_tiling(self.tile))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskedExtraction:
-    """What decides which features an image with a mask gives; the mask by its digest."""
+    """Settings that determine the features of an image with a mask.
+
+    Attributes:
+        settings: Settings without the mask.
+        mask: Digest of the mask.
+    """
 
     settings: ExtractionSettings
     mask: str
 
 
-def build_network(name: str, state: State) -> nn.Module:
-    """Make the network of an extractor and fill it, strictly.
+def build_network(name: str, state: State) -> Detector:
+    """Build the network of an extractor and load its weights, strictly.
 
     Args:
-        name: key of `NETWORKS`.
-        state: all of its tensors.
+        name: Key of `NETWORKS`.
+        state: All tensors of the network by name.
 
     Raises:
-        WeightsError: a tensor is missing, unexpected or of another shape.
+        WeightsError: If a tensor is missing, unexpected, or has the wrong shape.
     """
     return NETWORKS[name](state)
 
 
 class NeuralExtractor:
-    """Run a detector network over images.
+    """Extract features with a detector network.
 
     Args:
-        network: takes (b, 3, h, w) in [0, 1], gives one `Detection` an image; on the device where it shall run.
-        settings: see `ExtractionSettings`.
+        network: Network that maps images (b, 3, h, w) in [0, 1] to one `Detection` per image, usually a `Detector`
+            (tiling requires one); on the device where it runs.
+        settings: Settings of the extraction.
     """
 
     def __init__(self, network: nn.Module, settings: ExtractionSettings) -> None:
@@ -108,36 +127,41 @@ class NeuralExtractor:
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs, and where features lie."""
+        """Device of the network and of the features."""
         return next(self.network.parameters()).device
 
     @property
     def descriptor_dim(self) -> int:
-        """Columns of the descriptors."""
-        return self.network.descriptor_dim  # type: ignore[return-value]
+        """Descriptor dimension."""
+        return cast(Detector, self.network).descriptor_dim
 
     @torch.no_grad()
     def extract(self, image: Image, mask: Bool[Tensor, "h w"] | None = None) -> Features:
         """Detect and describe keypoints.
 
         Args:
-            image: see `tiepoint.image.read_image`.
-            mask: True where keypoints may lie, in px of the image; see `tiepoint.extraction.masks.read_mask`.
+            image: Image, from `tiepoint.image.read_image`.
+            mask: Mask, shape (h, w), True where keypoints are allowed, in px of the image; from
+                `tiepoint.extraction.masks.read_mask`.
 
         Returns:
-            Features by falling score, in px of the original image; none where nothing stands out.
+            Features in descending order of score, in px of the original image; possibly none.
         """
         transform = ImageTransform.fit(image.image_size, self.settings.resize)
-        allowed = with_border(mask, image.image_size, self.settings.border)
+        allowed = exclude_border(mask, image.image_size, self.settings.border)
         if allowed is not None and not allowed.any():
-            logger.warning("mask and border leave no pixel of %s: no keypoints", image.source or "the image")
-        found = self._detect(image, transform, None if allowed is None else resized_mask(allowed, transform))
-        keypoints = transform.to_original(found.keypoints)
+            logger.warning(
+                "no keypoints: mask and border exclude every pixel of %s", image.source or "the image"
+            )
+        detection = self._detect(
+            image, transform, None if allowed is None else resize_mask(allowed, transform)
+        )
+        keypoints = transform.to_original(detection.keypoints)
         inside = slice(None) if allowed is None else allowed_at(allowed, keypoints)
         return Features(
             keypoints=keypoints[inside],
-            scores=found.scores[inside],
-            descriptors=found.descriptors[inside],
+            scores=detection.scores[inside],
+            descriptors=detection.descriptors[inside],
             image_size=image.image_size,
             kind=self.settings.kind,
             fingerprint=self.fingerprint_with(mask),
@@ -146,13 +170,13 @@ class NeuralExtractor:
         )
 
     def fingerprint_with(self, mask: Bool[Tensor, "h w"] | None) -> str:
-        """The fingerprint of features that are extracted with this mask."""
+        """Return the fingerprint of features extracted with a mask, shape (h, w)."""
         if mask is None:
             return self.fingerprint
         return fingerprint(MaskedExtraction(settings=self.settings, mask=mask_digest(mask)))
 
     def _detect(self, image: Image, transform: ImageTransform, mask: Tensor | None) -> Detection:
-        """In px of the resized image."""
+        """Return the keypoints in px of the resized image."""
         side = self._tile_side(transform.resized_size)
         if side is not None:
             return self._detect_in_tiles(image, transform, mask, side)
@@ -169,15 +193,15 @@ class NeuralExtractor:
     def _tile_side(self, image_size: tuple[int, int]) -> int | None:
         if self.settings.tile is None:
             return None
-        return tile_side(self.settings.tile, image_size, cast(TileNetwork, self.network).bytes_per_pixel)
+        return tile_side(self.settings.tile, image_size, cast(Detector, self.network).bytes_per_pixel)
 
     def _detect_in_tiles(
         self, image: Image, transform: ImageTransform, mask: Tensor | None, side: int
     ) -> Detection:
-        network = cast(TileNetwork, self.network)
+        network = cast(Detector, self.network)
         if (
             transform.resized_size != image.image_size
-        ):  # else tiles are cut from the bytes, a quarter of the memory
+        ):  # otherwise tiles are cropped from uint8, 1/4 of the memory
             image = Image(pixels=transform.apply(image))
         detector = TiledDetector(
             network,
@@ -186,6 +210,5 @@ class NeuralExtractor:
             detection_threshold=self.settings.detection_threshold,
         )
         origin = network.grid_origin(image.image_size)
-        return detector.detect(
-            image, tiles_of(image.image_size, side, stride=network.stride, origin=origin), mask
-        )
+        tiles = split_into_tiles(image.image_size, side, stride=network.stride, origin=origin)
+        return detector.detect(image, tiles, mask)

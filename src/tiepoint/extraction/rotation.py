@@ -1,7 +1,7 @@
-"""Quarter turns of an image, its mask and its keypoints: pixels change places, none changes its value.
+"""In-plane rotation by multiples of 90 degrees of images, masks and keypoints; pixel values do not change.
 
-Degrees are counter-clockwise, as the image is looked at: 0, 90, 180 or 270. A pixel's center goes to a pixel's center,
-so turning keypoints back is exact wherever the subtraction of two numbers is (whole and half pixels always).
+Rotations are in degrees, counter-clockwise: 0, 90, 180 or 270. Pixel centers map to pixel centers, so rotating
+keypoints back is exact up to the rounding of one subtraction (exact for integer and half-integer coordinates).
 """
 
 import math
@@ -15,30 +15,30 @@ from tiepoint.image import Image
 from tiepoint.types import Features
 
 ROTATIONS = (0, 90, 180, 270)
-"""Degrees, counter-clockwise."""
+"""Supported rotations in degrees, counter-clockwise."""
 
 
 def rotate_image(image: Image, degrees: int) -> Image:
-    """The image turned counter-clockwise; gray images stay one channel in memory."""
+    """Rotate an image counter-clockwise; gray images keep a single channel in memory."""
     gray = image.pixels.stride(0) == 0
     pixels = torch.rot90(image.pixels[:1] if gray else image.pixels, degrees // 90, (1, 2))
     return replace(image, pixels=pixels.expand(3, -1, -1))
 
 
 def rotate_mask(mask: Bool[Tensor, "h w"] | None, degrees: int) -> Bool[Tensor, "H W"] | None:
-    """The mask of the turned image; None stays None."""
+    """Rotate a mask counter-clockwise; None is returned unchanged."""
     return None if mask is None else torch.rot90(mask, degrees // 90, (0, 1))
 
 
-def turn_back(
+def unrotate_keypoints(
     keypoints: Float[Tensor, "n 2"], degrees: int, image_size: tuple[int, int]
 ) -> Float[Tensor, "n 2"]:
-    """Where keypoints of the turned image lie in the upright one.
+    """Map keypoints of a rotated image to the unrotated image.
 
     Args:
-        keypoints: (x, y) in px of the turned image.
-        degrees: by which it was turned.
-        image_size: (width, height) in px of the upright image.
+        keypoints: Keypoints (x, y) in px of the rotated image, shape (n, 2).
+        degrees: Rotation of the image in degrees, counter-clockwise.
+        image_size: Size (width, height) of the unrotated image in px.
     """
     x, y = keypoints.unbind(dim=1)
     right, bottom = image_size[0] - 1, image_size[1] - 1
@@ -47,14 +47,20 @@ def turn_back(
 
 
 def unrotate_features(features: Features, degrees: int, image_size: tuple[int, int]) -> Features:
-    """Features of the turned image, with positions and orientations of the upright one.
+    """Map features of a rotated image to the unrotated image.
 
-    Descriptors and scores are those of the turned image, which the fingerprint says too.
+    Positions and orientations are rotated back; descriptors and scores remain those of the rotated image, which the
+    fingerprint records.
+
+    Args:
+        features: Features of the rotated image.
+        degrees: Rotation of the image in degrees, counter-clockwise.
+        image_size: Size (width, height) of the unrotated image in px.
     """
     orientations = features.orientations
     return replace(
         features,
-        keypoints=turn_back(features.keypoints, degrees, image_size),
+        keypoints=unrotate_keypoints(features.keypoints, degrees, image_size),
         orientations=None if orientations is None else orientations + math.radians(degrees),
         image_size=image_size,
         fingerprint=f"{features.fingerprint}-turned{degrees}" if degrees else features.fingerprint,

@@ -1,12 +1,13 @@
-"""Detect in tiles what would be detected in the whole image, in the memory of one tile.
+"""Detection in tiles: the keypoints of the whole image, in the memory of one tile.
 
-The cores of the tiles partition the image, and a keypoint belongs to the tile whose core holds its pixel. Seen from
-two tiles, scores near a seam may differ a little: of two keypoints across a seam that are too close, the weaker
-goes. The budget is one for the whole image: all tiles compete, by the score that the whole image is ranked by.
+The cores of the tiles partition the image, and a keypoint belongs to the tile whose core contains its pixel. Scores
+near a seam may differ slightly between two tiles: of two keypoints across a seam that are too close, the one with the
+lower score is removed. The maximum number of keypoints applies to the whole image: keypoints of all tiles are ranked
+together, by the same score as in the whole image.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Float32, Int
@@ -14,68 +15,28 @@ from torch import Tensor
 
 from tiepoint.extraction.tile_grid import Box, GridTile
 from tiepoint.image import Image, ImageTransform
-from tiepoint.models.keypoints import Detection, has_contrast, masked, positions_of, strongest
+from tiepoint.models.detector import Detector
+from tiepoint.models.keypoints import (
+    Detection,
+    apply_mask,
+    has_contrast,
+    pixel_coordinates,
+    top_k_keypoints,
+)
 from tiepoint.models.tile import Tile
 
-ROW = 1 << 32  # more than any image is wide
-
-
-@runtime_checkable
-class TileNetwork(Protocol):
-    """A detector network that can say what it finds in a part of an image.
-
-    Attributes:
-        stride: tiles begin at multiples of it, counted from `grid_origin`, in px.
-        nms_radius: no two keypoints are this close or closer in both x and y, in px.
-        bytes_per_pixel: memory that an image takes.
-        descriptor_dim: columns of the descriptors.
-    """
-
-    stride: int
-    nms_radius: int
-    bytes_per_pixel: int
-
-    @property
-    def descriptor_dim(self) -> int: ...
-
-    def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """(x, y) in px where the grid of an image of this (width, height) begins."""
-        ...
-
-    def context_of(self, parts: Iterable[tuple[Tensor, Tile]]) -> Tensor | None:
-        """What each part must know of the whole, from all (images (1, 3, h, w), window); None: nothing."""
-        ...
-
-    def dense_maps(self, images: Tensor, window: Tile | None = None) -> tuple[Tensor, Any]:
-        """Score maps (b, h, w), and what descriptors are made of, one each image."""
-        ...
-
-    def suppress(self, scores: Tensor) -> Tensor:
-        """The scores (h, w) of pixels that may be keypoints; zero at all others."""
-        ...
-
-    def keypoints_at(
-        self,
-        pixels: Tensor,
-        scores: Tensor,
-        features: Any,
-        *,
-        mask: Tensor | None = None,
-        window: Tile | None = None,
-    ) -> Detection:
-        """Refine and describe pixels given by raster index."""
-        ...
+RASTER_STRIDE = 1 << 32  # more than the width of any image
 
 
 class Candidates(NamedTuple):
-    """Keypoints and what they are ranked by, all in px of the whole image.
+    """Keypoints and the scores they are ranked by, in px of the whole image.
 
     Attributes:
-        pixels: (x, y) where each was found, before it was refined.
-        ranks: the score of that pixel.
-        keypoints: see `Detection`.
-        scores: likewise.
-        descriptors: likewise.
+        pixels: Integer pixels (x, y) before refinement, shape (n, 2).
+        ranks: Scores of these pixels, shape (n,).
+        keypoints: Refined positions (x, y), shape (n, 2).
+        scores: Scores at the refined positions, shape (n,).
+        descriptors: Descriptors, shape (n, d).
     """
 
     pixels: Int[Tensor, "n 2"]
@@ -86,18 +47,18 @@ class Candidates(NamedTuple):
 
 
 class TiledDetector:
-    """A network that looks at an image tile by tile.
+    """A detector network that processes an image tile by tile.
 
     Args:
-        network: see `TileNetwork`.
-        device: where it runs.
-        max_keypoints: the strongest so many of the whole image; None: all.
-        detection_threshold: a keypoint scores above this.
+        network: Detector network.
+        device: Device of the network.
+        max_keypoints: Maximum number of keypoints in the whole image, highest scores first; None keeps all.
+        detection_threshold: Minimum score (exclusive) of a keypoint.
     """
 
     def __init__(
         self,
-        network: TileNetwork,
+        network: Detector,
         *,
         device: torch.device,
         max_keypoints: int | None,
@@ -111,109 +72,111 @@ class TiledDetector:
     def detect(
         self, image: Image, tiles: list[GridTile], mask: Bool[Tensor, "h w"] | None = None
     ) -> Detection:
-        """Find and describe the keypoints of an image.
+        """Detect and describe the keypoints of an image.
 
         Args:
-            image: as the network would see it.
-            tiles: see `tiles_of`.
-            mask: True where keypoints may lie; None: everywhere.
+            image: Image at the size at which the network processes it.
+            tiles: Tiles, from `split_into_tiles`.
+            mask: Mask, shape (h, w), True where keypoints are allowed; None allows them everywhere.
 
         Returns:
-            What the network finds in the whole image, as far as the tiles show the surroundings.
+            Keypoints of the whole image, up to effects beyond the overlap of the tiles.
         """
-        found = _none(self.network.descriptor_dim, self.device)
+        found = _no_candidates(self.network.descriptor_dim, self.device)
         if not has_contrast(image.pixels[None])[0]:
             return Detection(*found[2:])
-        context = self.network.context_of(self._parts(image, tiles))
+        context = self.network.global_context(self._parts(image, tiles))
         for tile in tiles:
             if mask is None or mask[tile.core.slices].any():
-                new = self._look_at(image, tile, mask, context, found)
+                new = self._detect_tile(image, tile, mask, context, found)
                 found = self._merge(found, new, tile.core)
         return Detection(*found[2:])
 
     def _parts(self, image: Image, tiles: list[GridTile]) -> Iterator[tuple[Tensor, Tile]]:
         for tile in tiles:
-            yield self._show(image, tile.shown), _window(tile, image)
+            yield self._crop(image, tile.crop), _tile_position(tile, image)
 
-    def _show(self, image: Image, box: Box) -> Float32[Tensor, "1 3 h w"]:
-        """A part of the image as the network takes it."""
+    def _crop(self, image: Image, box: Box) -> Float32[Tensor, "1 3 h w"]:
         part = Image(pixels=image.pixels[:, *box.slices])
         return ImageTransform.fit(part.image_size, None).apply(part)[None].to(self.device)
 
-    def _look_at(
+    def _detect_tile(
         self, image: Image, tile: GridTile, mask: Tensor | None, context: Tensor | None, found: Candidates
     ) -> Candidates:
-        """The strongest keypoints of the core of one tile."""
-        shown, window = tile.shown, _window(tile, image)._replace(context=context)
-        allowed = None if mask is None else mask[shown.slices].to(self.device)
-        score_maps, features = self.network.dense_maps(self._show(image, shown), window)
+        """Return the keypoints in the core of one tile."""
+        position = _tile_position(tile, image)._replace(context=context)
+        allowed = None if mask is None else mask[tile.crop.slices].to(self.device)
+        score_maps, features = self.network.dense_maps(self._crop(image, tile.crop), position)
         scores = score_maps[0]
-        maxima = self.network.suppress(masked(scores, allowed))
-        chosen = self._choose(maxima, tile.core.within(shown), found)
-        seen = self.network.keypoints_at(chosen, scores, features[0], mask=allowed, window=window)
-        corner = torch.tensor(shown[:2], device=self.device)
-        pixels = positions_of(chosen, scores.shape[1]) + corner
+        maxima = self.network.suppress_non_maxima(apply_mask(scores, allowed))
+        selected = self._select(maxima, tile.core.relative_to(tile.crop), found)
+        detection = self.network.keypoints_at(selected, scores, features[0], mask=allowed, tile=position)
+        offset = torch.tensor(tile.crop[:2], device=self.device)
         return Candidates(
-            pixels, maxima.flatten()[chosen], seen.keypoints + corner, seen.scores, seen.descriptors
+            pixels=pixel_coordinates(selected, scores.shape[1]) + offset,
+            ranks=maxima.flatten()[selected],
+            keypoints=detection.keypoints + offset,
+            scores=detection.scores,
+            descriptors=detection.descriptors,
         )
 
-    def _choose(self, maxima: Tensor, core: Box, found: Candidates) -> Tensor:
-        """Raster indices of the strongest in the core, but those that the keypoints found already outdo."""
+    def _select(self, maxima: Tensor, core: Box, found: Candidates) -> Tensor:
+        """Return raster indices of the top-k keypoints of the core that can still enter the top k of the image."""
         inside = maxima[core.slices]
-        chosen = strongest(inside, self.max_keypoints, self.detection_threshold)
+        selected = top_k_keypoints(inside, self.max_keypoints, self.detection_threshold)
         if 0 < len(found.ranks) == self.max_keypoints:
-            chosen = chosen[inside.flatten()[chosen] >= found.ranks[-1]]
-        columns, rows = positions_of(chosen, inside.shape[1]).unbind(dim=1)
+            selected = selected[inside.flatten()[selected] >= found.ranks[-1]]
+        columns, rows = pixel_coordinates(selected, inside.shape[1]).unbind(dim=1)
         return (rows + core.top) * maxima.shape[1] + columns + core.left
 
     def _merge(self, found: Candidates, new: Candidates, core: Box) -> Candidates:
-        """The strongest of both; of two that are too close across the border of the core, the stronger."""
-        overruled, losing = _overruled(found, new, core, self.network.nms_radius)
-        both = _join(_pick(found, ~overruled), _pick(new, ~losing))
-        ordered = _pick(both, _raster_order(both.pixels))  # so that ties go to the lower index
+        """Return the top k of both, after non-maximum suppression across the border of the core."""
+        suppressed_found, suppressed_new = _suppress_across(found, new, core, self.network.nms_radius)
+        both = _concatenate(_take(found, ~suppressed_found), _take(new, ~suppressed_new))
+        ordered = _take(both, _raster_order(both.pixels))  # so that ties go to the lower index
         order = ordered.ranks.argsort(descending=True, stable=True)
-        return _pick(ordered, order[: self.max_keypoints])
+        return _take(ordered, order[: self.max_keypoints])
 
 
-def _overruled(found: Candidates, new: Candidates, core: Box, radius: int) -> tuple[Tensor, Tensor]:
-    """Which of the keypoints outside the core, and of those inside it, have a stronger one too close beyond its border."""
+def _suppress_across(found: Candidates, new: Candidates, core: Box, radius: int) -> tuple[Tensor, Tensor]:
+    """Mark keypoints outside and inside the core with a higher-scoring neighbor across its border within `radius`."""
     near_core = _inside(found.pixels, core, margin=radius)
     near_border = ~_inside(new.pixels, core, margin=-radius)
-    outer, inner = _pick(found, near_core), _pick(new, near_border)
+    outer, inner = _take(found, near_core), _take(new, near_border)
     distances = (outer.pixels[:, None] - inner.pixels).abs().amax(dim=2)
     differences = outer.ranks[:, None] - inner.ranks
     close = distances <= radius
-    overruled, losing = torch.zeros_like(near_core), torch.zeros_like(near_border)
-    overruled[near_core] = (close & (differences < 0)).any(dim=1)
-    losing[near_border] = (close & (differences > 0)).any(dim=0)
-    return overruled, losing
+    suppressed_found, suppressed_new = torch.zeros_like(near_core), torch.zeros_like(near_border)
+    suppressed_found[near_core] = (close & (differences < 0)).any(dim=1)
+    suppressed_new[near_border] = (close & (differences > 0)).any(dim=0)
+    return suppressed_found, suppressed_new
 
 
 def _raster_order(pixels: Int[Tensor, "n 2"]) -> Int[Tensor, "n"]:
     x, y = pixels.unbind(dim=1)
-    return (y * ROW + x).argsort()
+    return (y * RASTER_STRIDE + x).argsort()
 
 
 def _inside(pixels: Tensor, box: Box, margin: int) -> Tensor:
-    """Which (x, y) lie in the box when it grows by the margin on each side, or shrinks by a negative one."""
+    """Mark pixels (x, y) inside the box after growing it by `margin` px on each side; negative margins shrink it."""
     low = pixels.new_tensor([box.left - margin, box.top - margin])
     high = pixels.new_tensor([box.right + margin, box.bottom + margin])
     return ((pixels >= low) & (pixels < high)).all(dim=1)
 
 
-def _window(tile: GridTile, image: Image) -> Tile:
-    return Tile(tile.shown.left, tile.shown.top, image.image_size, tile.core)
+def _tile_position(tile: GridTile, image: Image) -> Tile:
+    return Tile(tile.crop.left, tile.crop.top, image.image_size, tile.core)
 
 
-def _none(descriptor_dim: int, device: torch.device) -> Candidates:
+def _no_candidates(descriptor_dim: int, device: torch.device) -> Candidates:
     pixels = torch.zeros((0, 2), dtype=torch.int64, device=device)
     empty = torch.zeros((0, 2), device=device)
     return Candidates(pixels, empty[:, 0], empty, empty[:, 0], empty.new_zeros(0, descriptor_dim))
 
 
-def _pick(candidates: Candidates, index: Tensor) -> Candidates:
+def _take(candidates: Candidates, index: Tensor) -> Candidates:
     return Candidates(*(column[index] for column in candidates))
 
 
-def _join(first: Candidates, second: Candidates) -> Candidates:
+def _concatenate(first: Candidates, second: Candidates) -> Candidates:
     return Candidates(*(torch.cat(pair) for pair in zip(first, second, strict=True)))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
-from tiepoint.extraction.masks import resized_mask, with_border
+from tiepoint.extraction.masks import exclude_border, resize_mask
 from tiepoint.extraction.rotation import ROTATIONS, rotate_image, rotate_mask
 from tiepoint.image import Image, ImageTransform
 from tiepoint.matching.compatibility import FeaturePair
@@ -139,9 +139,9 @@ class TurnProbe:
 
     def _shrunk(self, image: Image, mask: Tensor | None) -> ImageAndMask:
         transform = ImageTransform.fit(image.image_size, self.extractor.settings.resize)
-        allowed = with_border(mask, image.image_size, self.border)
+        allowed = exclude_border(mask, image.image_size, self.border)
         small = Image(pixels=transform.apply(image))
-        return small, None if allowed is None else resized_mask(allowed, transform)
+        return small, None if allowed is None else resize_mask(allowed, transform)
 
 
 def _early(matcher: LightGlueMatcher) -> LightGlueMatcher:

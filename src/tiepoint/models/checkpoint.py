@@ -1,4 +1,4 @@
-"""Strict loading: a checkpoint fits its network tensor for tensor, or an error names what doesn't."""
+"""Strict loading: every tensor of a checkpoint must fit its network, or an error names those that do not."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,17 +7,19 @@ from torch import Tensor, nn
 
 from tiepoint.errors import WeightsError
 
+MAX_LISTED_NAMES = 5  # in error messages
+
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
-    """Put the tensors of `state` into `network`.
+    """Load the tensors of a state dict into a network.
 
     Args:
-        network: the module to fill.
-        state: tensors by parameter name; `num_batches_tracked` counters of batch norms may be missing.
-        what: the name of the weights, for messages.
+        network: Network to fill, possibly on the meta device.
+        state: Tensors by parameter name; the `num_batches_tracked` counters of batch norm may be missing.
+        what: Name of the weights for error messages.
 
     Raises:
-        WeightsError: a tensor is missing, unexpected, or has another shape than the network's.
+        WeightsError: If a tensor is missing, unexpected, or has the wrong shape.
     """
     expected = network.state_dict()
     optional = {name for name in expected if name.endswith("num_batches_tracked")}
@@ -25,25 +27,30 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], what: str) ->
     for name, tensor in state.items():
         if tensor.shape != expected[name].shape:
             raise WeightsError(
-                f"{what}'s weights don't fit: {name} must have shape {tuple(expected[name].shape)}, "
-                f"but has {tuple(tensor.shape)}; is this the file of another variant?"
+                f"cannot load {what} weights: {name} must have shape {tuple(expected[name].shape)}, "
+                f"got {tuple(tensor.shape)}; is this the file of another variant?"
             )
     counters = {name: torch.zeros_like(expected[name], device="cpu") for name in optional}
     network.load_state_dict(counters | dict(state), strict=True, assign=True)
 
 
 def check_names(expected: set[str], found: set[str], what: str) -> None:
-    """Raise WeightsError, naming them, when tensors are missing or unexpected."""
+    """Check that the tensor names of a checkpoint are the expected ones.
+
+    Raises:
+        WeightsError: If tensors are missing or unexpected; the message names them.
+    """
     missing, unexpected = expected - found, found - expected
     if missing or unexpected:
         differences = {"missing": missing, "unexpected": unexpected}
-        wrong = [f"{how} {some(names)}" for how, names in differences.items() if names]
+        wrong = [f"{kind} {list_names(names)}" for kind, names in differences.items() if names]
         raise WeightsError(
-            f"{what}'s weights don't fit: {'; '.join(wrong)}; is this the file of another network?"
+            f"cannot load {what} weights: {'; '.join(wrong)}; is this the file of another network?"
         )
 
 
-def some(names: Iterable[str], most: int = 5) -> str:
-    """The first few names, and how many more there are."""
+def list_names(names: Iterable[str], max_names: int = MAX_LISTED_NAMES) -> str:
+    """Return the first names in alphabetical order, and the number of those left out."""
     names = sorted(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    more = f" and {len(names) - max_names} more" if len(names) > max_names else ""
+    return ", ".join(names[:max_names]) + more

@@ -1,14 +1,13 @@
-"""DISK: a U-Net that gives every pixel a score and a descriptor, trained by policy gradient.
+"""DISK: a U-Net with a score and a descriptor per pixel, trained by policy gradient.
 
 Source: M. Tyszkiewicz, P. Fua, E. Trulls, "DISK: Learning local features with policy gradient", NeurIPS 2020.
-Parameter names are those of the published checkpoint below its key `extractor`; decisions are those of
+Parameter names are those of the published checkpoint under its key `extractor`; keypoint selection follows
 kornia 0.9.0.
 
-The last convolution makes 129 channels at full size and would be four fifths of all work. Here it makes the
-score alone; the descriptors' 128 channels are computed at the keypoints only (`DescriptorMap`).
+The last convolution has 129 output channels at full size and would take four fifths of the computation. Here it
+computes only the score; the 128 descriptor channels are computed only at the keypoints (`DescriptorMap`).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,33 +16,31 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from tiepoint.models.detector import Detector
 from tiepoint.models.keypoints import (
     Detection,
+    flatten_spatial,
     has_contrast,
-    masked,
-    one_by_one,
-    positions_of,
-    rows_of,
+    pixel_coordinates,
     sample_bilinear,
     strict_maxima,
-    strongest,
-    window_indices,
+    window_offsets,
 )
-from tiepoint.models.row_chunks import in_strips
+from tiepoint.models.row_chunks import conv_in_row_chunks
 from tiepoint.models.tile import Tile
 
 KERNEL = 5
-"""Side of all convolutions, in px."""
+"""Kernel size of all convolutions in px."""
 STRIDE = 16
-"""Side of the square of pixels that one place of the published network's lowest map stands for, in px."""
+"""Stride of the published network's coarsest map in px."""
 RADIUS = 2
-"""Of the window whose maximum a keypoint must be, in px."""
-KEYPOINTS_AT_ONCE = 512
-"""Described together: bounds the memory when all keypoints of an image are asked for."""
+"""Radius of non-maximum suppression in px."""
+KEYPOINTS_PER_BATCH = 512
+"""Number of keypoints described at once; bounds the memory for large numbers of keypoints."""
 EPSILON = 1e-5
 """Added to the variance in instance normalization."""
-STRIP_HALO = 2
-"""Rows of the lower map that a row depends on: one for upsampling, one for two rows of a 5x5 convolution."""
+CHUNK_HALO = 2
+"""Rows of the lower map that an output row depends on: one for upsampling, one for two rows of a 5x5 convolution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +48,9 @@ class DISKConfig:
     """Sizes of the network.
 
     Attributes:
-        down: channels on the way down, at full size, 1/2, 1/4 and so on.
-        up: channels on the way up, without the last step, which makes the descriptors and the score.
-        dim: of the descriptors.
+        down: Channels of the contracting path, at full size, 1/2, 1/4 and so on.
+        up: Channels of the expanding path, without the last block, which computes descriptors and score.
+        dim: Descriptor dimension.
     """
 
     down: tuple[int, ...] = (16, 32, 64, 64, 64)
@@ -61,12 +58,15 @@ class DISKConfig:
     dim: int = 128
 
 
-class DISK(nn.Module):
-    """Images in, keypoints at whole pixels, scores and descriptors out."""
+class DISK(Detector):
+    """Images in, keypoints at integer pixels, scores and descriptors out.
+
+    Scores are logits; pixels with a negative score are never keypoints. Tiles have no global context: the statistics
+    of instance normalization would take one pass over the image per layer.
+    """
 
     stride, nms_radius = STRIDE, RADIUS
-    bytes_per_pixel = 420
-    """Memory that one image takes, measured with the published network at 3 to 6 megapixels."""
+    bytes_per_pixel = 420  # published network at 3 to 6 megapixels
 
     def __init__(self, config: DISKConfig) -> None:
         super().__init__()
@@ -75,142 +75,100 @@ class DISK(nn.Module):
 
     @property
     def descriptor_dim(self) -> int:
-        """Columns of the descriptors."""
+        """Descriptor dimension."""
         return self.config.dim
 
-    def forward(
-        self,
-        images: Float[Tensor, "b 3 h w"],
-        *,
-        max_keypoints: int | None = 2048,
-        detection_threshold: float = 0.0,
-        masks: Bool[Tensor, "b h w"] | None = None,
-    ) -> list[Detection]:
-        """Find and describe keypoints.
+    def dense_maps(
+        self, images: Float[Tensor, "b 3 h w"], tile: Tile | None = None
+    ) -> tuple[Float[Tensor, "b h w"], list["DescriptorMap"]]:
+        """Compute the logits and the descriptor map, both at the size of the images.
 
         Args:
-            images: RGB in [0, 1], of any size; a blank image has no keypoints.
-            max_keypoints: the strongest so many; None keeps every local maximum.
-            detection_threshold: only keypoints that score more than this; scores are logits, and those below
-                zero are never kept.
-            masks: True where keypoints may lie; None: everywhere.
+            images: RGB images in [0, 1], shape (b, 3, h, w).
+            tile: Position of the images in a larger image that is not blank. Instance normalization uses the
+                statistics of the tile only, so results differ slightly from those of the whole image.
 
         Returns:
-            One detection an image.
-
-        Raises:
-            InvalidInput: max_keypoints is negative.
-        """
-        scores, descriptors = self.dense_maps(images)
-        return [
-            self.detect(
-                one, seen, max_keypoints=max_keypoints, detection_threshold=detection_threshold, mask=mask
-            )
-            for one, seen, mask in zip(scores, descriptors, one_by_one(masks, len(scores)), strict=True)
-        ]
-
-    def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
-        return 0, 0
-
-    def context_of(self, parts: Iterable[tuple[Tensor, Tile]]) -> None:
-        """None: the statistics of the whole image would take a pass for each norm."""
-        return
-
-    def dense_maps(
-        self, images: Float[Tensor, "b 3 h w"], window: Tile | None = None
-    ) -> tuple[Float[Tensor, "b h w"], list["DescriptorMap"]]:
-        """What `detect` works on: the map of logits and the descriptor map, both of the images' size.
-
-        Args:
-            images: RGB in [0, 1].
-            window: where these lie in a larger image that is not blank. Instance norm sees only the part, so the
-                numbers differ a little from those of the whole.
+            Score maps (logits), shape (b, h, w), and one descriptor map per image.
         """
         height, width = images.shape[-2:]
-        below, beside = self.unet(_pad(images, 2 ** len(self.unet.path_up)))
+        lower, skip = self.unet(_pad(images, 2 ** len(self.unet.path_up)))
         last = self.unet.last
-        below, beside = last.normalize(below, beside)
-        scores = last.last_channel(below, beside)[:, 0, :height, :width]
-        descriptors = [DescriptorMap(last, *maps, width) for maps in zip(below, beside, strict=True)]
-        return scores if window else scores * has_contrast(images)[:, None, None], descriptors
+        lower, skip = last.normalize(lower, skip)
+        scores = last.last_channel(lower, skip)[:, 0, :height, :width]
+        descriptors = [DescriptorMap(last, *maps, width) for maps in zip(lower, skip, strict=True)]
+        return scores if tile else scores * has_contrast(images)[:, None, None], descriptors
 
-    def detect(
-        self,
-        scores: Float[Tensor, "h w"],
-        descriptors: "DescriptorMap",
-        *,
-        max_keypoints: int | None = 2048,
-        detection_threshold: float = 0.0,
-        mask: Bool[Tensor, "h w"] | None = None,
-    ) -> Detection:
-        """Choose and describe the keypoints of one image, where its mask is True; None: everywhere."""
-        maxima = self.suppress(masked(scores, mask))
-        pixels = strongest(maxima, max_keypoints, detection_threshold)
-        return self.keypoints_at(pixels, scores, descriptors, mask=mask)
-
-    def suppress(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
-        """The scores of pixels that may be keypoints; zero at all others."""
+    def suppress_non_maxima(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+        """Return the scores of keypoint candidates, and zero at all other pixels; shape (h, w)."""
         return scores.detach().masked_fill(~strict_maxima(scores.detach(), RADIUS), 0)
 
     def keypoints_at(
         self,
         pixels: Int[Tensor, "n"],
         scores: Float[Tensor, "h w"],
-        descriptors: "DescriptorMap",
+        features: "DescriptorMap",
         *,
-        mask: Bool[Tensor, "h w"] | None = None,
-        window: Tile | None = None,
+        mask: Bool[Tensor, "H W"] | None = None,
+        tile: Tile | None = None,
     ) -> Detection:
-        """What is known of these pixels, given by raster index; mask and window change nothing here."""
-        keypoints = positions_of(pixels, scores.shape[-1]).to(scores.dtype)
-        return Detection(keypoints, scores.flatten()[pixels], descriptors.at(pixels))
+        """Describe keypoints at given pixels.
+
+        Args:
+            pixels: Raster indices into the score map, shape (n,).
+            scores: Score map of the image before suppression, shape (h, w).
+            features: Descriptor map of the image.
+            mask: Not used; keypoints stay at their pixels.
+            tile: Not used.
+        """
+        keypoints = pixel_coordinates(pixels, scores.shape[-1]).to(scores.dtype)
+        return Detection(keypoints, scores.flatten()[pixels], features.at(pixels))
 
 
 class DescriptorMap:
-    """The descriptor map of one image, evaluated only at the pixels asked for.
+    """Descriptor map of one image, evaluated only at the requested pixels.
 
     Args:
-        block: the last of the network; all but the last channel of its convolution make the descriptor.
-        below: what it takes from below, normalized, of the padded image at 1/2.
-        beside: what it takes from the way down, normalized, of the padded image at full size.
-        width: of the image, in px.
+        block: Last block of the network; all channels but the last of its convolution are the descriptor.
+        lower: Normalized lower map of the padded image at 1/2, shape (c, h, w).
+        skip: Normalized skip connection of the padded image at full size, shape (d, H, W).
+        width: Width of the image in px.
     """
 
     def __init__(
-        self, block: "UpBlock", below: Float[Tensor, "c h w"], beside: Float[Tensor, "d H W"], width: int
+        self, block: "UpBlock", lower: Float[Tensor, "c h w"], skip: Float[Tensor, "d H W"], width: int
     ) -> None:
         self._block = block
-        self._below, self._beside = rows_of(below), rows_of(beside)
-        self._below_size = (below.shape[2], below.shape[1])
-        self._padded_width = beside.shape[2]
+        self._lower, self._skip = flatten_spatial(lower), flatten_spatial(skip)
+        self._lower_size = (lower.shape[2], lower.shape[1])
+        self._padded_width = skip.shape[2]
         self._width = width
 
     def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
-        """The unit vectors at pixels given by raster index, at least 2 px from the border."""
-        return torch.cat([self._describe(part) for part in indices.split(KEYPOINTS_AT_ONCE)])
+        """Return the unit descriptors at pixels given by raster index, at least 2 px from the border."""
+        return torch.cat([self._describe(part) for part in indices.split(KEYPOINTS_PER_BATCH)])
 
     def _describe(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
         weight, bias = self._block.conv.weight[:-1], self._block.conv.bias[:-1]
-        window = window_indices(KERNEL // 2, self._width, indices.device)
+        window = window_offsets(KERNEL // 2, self._width, indices.device)
         inputs = self._inputs((indices[:, None] + window).flatten())
         patches = inputs.unflatten(0, (len(indices), len(window))).flatten(1)
         return F.normalize(F.linear(patches, weight.permute(0, 2, 3, 1).flatten(1), bias), dim=1)
 
     def _inputs(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
-        """What the last convolution sees at these pixels."""
-        pixels = positions_of(indices, self._width)
-        beside = self._beside[pixels[:, 1] * self._padded_width + pixels[:, 0]]
-        # upsampling by 2 with align_corners=False repeats the border
-        width, height = self._below_size
-        last = beside.new_tensor([width - 1, height - 1])
+        """Return the inputs of the last convolution at these pixels."""
+        pixels = pixel_coordinates(indices, self._width)
+        skip = self._skip[pixels[:, 1] * self._padded_width + pixels[:, 0]]
+        # upsampling by 2 with align_corners=False replicates the border
+        width, height = self._lower_size
+        last = skip.new_tensor([width - 1, height - 1])
         positions = ((pixels + 0.5) / 2 - 0.5).clamp(min=0).minimum(last)
-        below = sample_bilinear(self._below, positions, width, height)
-        return self._block.conv.gate(torch.cat([below, beside], dim=1))
+        lower = sample_bilinear(self._lower, positions, width, height)
+        return self._block.conv.gate(torch.cat([lower, skip], dim=1))
 
 
 class UNet(nn.Module):
-    """Down by average pooling, up by bilinear interpolation; each way up sees what stood beside it going down."""
+    """U-Net: average pooling on the contracting path, bilinear upsampling and skip connections on the expanding path."""
 
     def __init__(self, config: DISKConfig) -> None:
         super().__init__()
@@ -222,31 +180,38 @@ class UNet(nn.Module):
                 *(nn.Sequential(nn.AvgPool2d(2), GatedConv(c, d)) for c, d in steps),
             ]
         )
-        below = (config.down[-1], *config.up)
-        beside = config.down[-2::-1]
-        above = (*config.up, config.dim + 1)
-        self.path_up = nn.ModuleList([UpBlock(b, s, a) for b, s, a in zip(below, beside, above, strict=True)])
+        lower = (config.down[-1], *config.up)
+        skips = config.down[-2::-1]
+        outputs = (*config.up, config.dim + 1)
+        self.path_up = nn.ModuleList([UpBlock(*widths) for widths in zip(lower, skips, outputs, strict=True)])
 
     @property
     def last(self) -> "UpBlock":
-        """The block that makes descriptors and scores."""
+        """The block that computes descriptors and scores."""
         return cast("UpBlock", self.path_up[-1])
 
     def forward(
         self, images: Float[Tensor, "b 3 H W"]
     ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b d H W"]]:
-        """All but the last block, which runs where it is needed: what it takes from below and from beside."""
+        """Run all blocks but the last, which is evaluated only where needed.
+
+        Args:
+            images: Padded images, shape (b, 3, H, W).
+
+        Returns:
+            Inputs of the last block: lower map at 1/2, shape (b, c, h, w), and skip connection, shape (b, d, H, W).
+        """
         maps = [images.contiguous(memory_format=torch.channels_last)]
         for block in self.path_down:
             maps.append(block(maps[-1]))
-        below = maps.pop()
+        lower = maps.pop()
         for block in self.path_up[:-1]:
-            below = block(below, maps.pop())
-        return below, maps.pop()
+            lower = block(lower, maps.pop())
+        return lower, maps.pop()
 
 
 class GatedConv(nn.Sequential):
-    """Instance norm, PReLU, convolution; numbered as in the checkpoint, which has a place for a dropout."""
+    """Instance norm, PReLU, convolution; numbered as in the checkpoint, which has an unused dropout layer."""
 
     def __init__(self, channels_in: int, channels_out: int, *, gated: bool = True) -> None:
         super().__init__(
@@ -257,83 +222,95 @@ class GatedConv(nn.Sequential):
         )
 
     def without_norm(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        """PReLU and convolution of maps that are normalized already."""
+        """Apply PReLU and convolution to normalized maps, shape (b, c, h, w) to (b, d, h, w)."""
         return self[3](self[1](maps))
 
     def gate(self, values: Float[Tensor, "b c *_"]) -> Float[Tensor, "b c *_"]:
-        """The PReLU alone."""
+        """Apply only the PReLU."""
         return self[1](values)
 
     @property
     def weight(self) -> Float[Tensor, "d c k k"]:
-        """Of the convolution."""
+        """Weights of the convolution."""
         return self.get_parameter("3.weight")
 
     @property
     def bias(self) -> Float[Tensor, "d"]:
-        """Of the convolution."""
+        """Bias of the convolution."""
         return self.get_parameter("3.bias")
 
 
 class UpBlock(nn.Module):
-    """Upsample what comes from below, put it beside the map of the way down, and convolve both.
+    """Upsample the lower map, concatenate the skip connection, and convolve.
 
-    Instance norm sees the whole of both maps and upsampling is linear, so the maps are normalized first, the
-    lower one at its own size (`normalize`); the rest runs in strips.
+    Instance normalization needs the statistics of the whole maps and upsampling is linear, so the maps are
+    normalized first, the lower one at its own size (`normalize`); the rest runs in chunks of rows.
     """
 
-    def __init__(self, below: int, beside: int, above: int) -> None:
+    def __init__(self, lower: int, skip: int, output: int) -> None:
         super().__init__()
-        self.conv = GatedConv(below + beside, above)
+        self.conv = GatedConv(lower + skip, output)
 
     def forward(
-        self, below: Float[Tensor, "b c h w"], beside: Float[Tensor, "b d H W"]
+        self, lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]
     ) -> Float[Tensor, "b e H W"]:
-        maps = self.normalize(below, beside)
-        return in_strips(lambda *strips: self.conv.without_norm(_join(*strips)), *maps, halo=STRIP_HALO)
+        """Run the block.
+
+        Args:
+            lower: Lower map, shape (b, c, H / 2, W / 2).
+            skip: Skip connection, shape (b, d, H, W).
+
+        Returns:
+            Output map, shape (b, e, H, W).
+        """
+        maps = self.normalize(lower, skip)
+        return conv_in_row_chunks(
+            lambda *chunks: self.conv.without_norm(_concatenate(*chunks)), *maps, halo=CHUNK_HALO
+        )
 
     def normalize(
-        self, below: Float[Tensor, "b c h w"], beside: Float[Tensor, "b d H W"]
+        self, lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]
     ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b d H W"]]:
-        """Give each channel mean 0 and variance 1, that from below after its upsampling."""
-        return _standardize(below, upsampled=True), _standardize(beside)
+        """Normalize each channel to mean 0 and variance 1; the lower map such that this holds after upsampling."""
+        return _standardize(lower, upsampled=True), _standardize(skip)
 
     def last_channel(
-        self, below: Float[Tensor, "b c h w"], beside: Float[Tensor, "b d H W"]
+        self, lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]
     ) -> Float[Tensor, "b 1 H W"]:
-        """The last channel alone of what `forward` makes of normalized maps."""
-        return in_strips(self._last_channel, below, beside, halo=STRIP_HALO)
+        """Return only the last output channel for normalized maps, shape (b, 1, H, W)."""
+        return conv_in_row_chunks(self._last_channel, lower, skip, halo=CHUNK_HALO)
 
-    def _last_channel(self, below: Tensor, beside: Tensor) -> Tensor:
-        maps = self.conv.gate(_join(below, beside))
+    def _last_channel(self, lower: Tensor, skip: Tensor) -> Tensor:
+        maps = self.conv.gate(_concatenate(lower, skip))
         return _convolve_to_one(maps, self.conv.weight[-1]) + self.conv.bias[-1]
 
 
-def _join(below: Float[Tensor, "b c h w"], beside: Float[Tensor, "b d H W"]) -> Float[Tensor, "b e H W"]:
-    upsampled = F.interpolate(below, scale_factor=2, mode="bilinear", align_corners=False)
-    return torch.cat([upsampled, beside], dim=1)
+def _concatenate(lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]) -> Float[Tensor, "b e H W"]:
+    upsampled = F.interpolate(lower, scale_factor=2, mode="bilinear", align_corners=False)
+    return torch.cat([upsampled, skip], dim=1)
 
 
 class InstanceNorm(nn.Module):
-    """Give each channel of each image mean 0 and variance 1."""
+    """Instance normalization: mean 0 and variance 1 per channel and image."""
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Normalize maps of shape (b, c, h, w)."""
         return _standardize(maps)
 
 
 def _standardize(maps: Float[Tensor, "b c h w"], *, upsampled: bool = False) -> Float[Tensor, "b c h w"]:
-    """Mean 0 and variance 1 of each channel, or the variance 1 that it will have when upsampled by 2."""
-    centerd = maps - maps.mean(dim=(2, 3), keepdim=True)
-    partners = _neighborhood(centerd) if upsampled else centerd
-    variance = (centerd * partners).mean(dim=(2, 3), keepdim=True)
-    return centerd * (variance + EPSILON).rsqrt()
+    """Normalize each channel to mean 0 and variance 1; with `upsampled`, to variance 1 after upsampling by 2."""
+    centered = maps - maps.mean(dim=(2, 3), keepdim=True)
+    partners = _blur(centered) if upsampled else centered
+    variance = (centered * partners).mean(dim=(2, 3), keepdim=True)
+    return centered * (variance + EPSILON).rsqrt()
 
 
-def _neighborhood(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """The blur for which mean(maps * blur) is the mean square of the maps upsampled by 2.
+def _blur(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Blur maps such that mean(maps * blur) is the mean square of the maps upsampled by 2.
 
-    Along one axis neighbors a, b become 3/4 a + 1/4 b and 1/4 a + 3/4 b, and the border is repeated. The mean
-    stays what it was; in the sum of squares each pixel meets itself and its two neighbors, 10 : 3 : 3.
+    Along one axis, upsampling turns neighbors a, b into 3/4 a + 1/4 b and 1/4 a + 3/4 b and replicates the border.
+    The mean does not change; in the sum of squares, a pixel and its two neighbors have weights 10 : 3 : 3.
     """
     channels = maps.shape[1]
     line = maps.new_tensor([3.0, 10.0, 3.0]) / 16
@@ -344,16 +321,16 @@ def _neighborhood(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
 def _convolve_to_one(
     maps: Float[Tensor, "b c h w"], weight: Float[Tensor, "c k k"]
 ) -> Float[Tensor, "b 1 h w"]:
-    """A convolution with one output channel: one matrix product for all taps, then the taps are shifted and added.
+    """Convolve to one output channel: one matrix product for all taps, then a sum of the shifted taps.
 
-    Convolution routines waste most of their work on a single channel.
+    Convolution routines are inefficient for a single output channel.
     """
     kernel = weight.shape[-1]
-    taps = weight.flip(1, 2).flatten(1).T @ maps.flatten(2)  # fold spreads where a convolution gathers
+    taps = weight.flip(1, 2).flatten(1).T @ maps.flatten(2)  # fold scatters where a convolution gathers
     return F.fold(taps, maps.shape[-2:], kernel, padding=kernel // 2)
 
 
 def _pad(images: Float[Tensor, "b 3 h w"], multiple: int) -> Float[Tensor, "b 3 H W"]:
-    """Add zeros at the right and at the bottom until both sides are multiples."""
+    """Zero-pad at the right and the bottom to multiples of `multiple`."""
     height, width = images.shape[-2:]
     return F.pad(images, [0, -width % multiple, 0, -height % multiple])

@@ -1,7 +1,7 @@
-"""What the detectors share: suppression, choice and refinement of keypoints on a score map, bilinear sampling.
+"""Parts that detectors share: non-maximum suppression, top-k selection, sub-pixel refinement, bilinear sampling.
 
-A score map is (h, w). A pixel is named by its raster index y * w + x; a position is (x, y) in px, the center of
-the top-left pixel = (0, 0). Nothing here has parameters.
+A score map has shape (h, w). A pixel is given by its raster index y * w + x; a position is (x, y) in px, and the
+center of the top-left pixel is (0, 0). Nothing here has parameters.
 """
 
 from typing import NamedTuple
@@ -14,17 +14,19 @@ from torch import Tensor
 from tiepoint.errors import InvalidInput
 
 MIN_CONTRAST = 0.5 / 255
-"""Half a step of an 8-bit image: an image that varies by less is blank in every file that could hold it."""
+"""Half a step of an 8-bit image; an image with less variation is blank."""
 
 
 class Detection(NamedTuple):
-    """The keypoints of one image.
+    """Keypoints of one image.
 
     Attributes:
-        keypoints: (x, y) in px of the image that the network saw; the center of its top-left pixel is (0, 0).
-        scores: higher is better. The order is that of the scores at the whole pixel, falling; where a detector
-            refines positions, these are the scores at the refined ones, which fall up to small swaps.
-        descriptors: one unit vector a keypoint.
+        keypoints: Positions (x, y) in px of the network's input image, shape (n, 2); the center of the top-left
+            pixel is (0, 0).
+        scores: Detection scores, shape (n,); higher is better. Keypoints are in descending order of the score at
+            their integer pixel; where a detector refines positions, these are the scores at the refined positions,
+            which are sorted only approximately.
+        descriptors: Unit-length descriptors, shape (n, d).
     """
 
     keypoints: Float[Tensor, "n 2"]
@@ -33,13 +35,13 @@ class Detection(NamedTuple):
 
 
 def has_contrast(images: Num[Tensor, "b c h w"]) -> Bool[Tensor, "b"]:
-    """Whether each image shows anything: some channel varies by more than `MIN_CONTRAST`.
+    """Return whether each image has texture: some channel varies by more than `MIN_CONTRAST`.
 
-    The score map of a blank image is not flat: zero padding makes the networks answer along the border, and
-    the answer spreads inwards. Its maxima are about padding, not about the image, so detectors set it to zero.
+    The score map of a blank image is not constant: zero padding causes responses along the border that spread
+    inwards. Its maxima are artifacts, so detectors set the scores of blank images to zero.
 
     Args:
-        images: values in [0, 1], or bytes.
+        images: Images, shape (b, c, h, w), values in [0, 1] or uint8.
     """
     pixels = images.flatten(2)
     contrast = pixels.amax(dim=2) - pixels.amin(dim=2)
@@ -47,43 +49,43 @@ def has_contrast(images: Num[Tensor, "b c h w"]) -> Bool[Tensor, "b"]:
 
 
 def window_maximum(scores: Float[Tensor, "*b h w"], radius: int) -> Float[Tensor, "*b h w"]:
-    """The maximum of the (2 radius + 1) x (2 radius + 1) window around each pixel, cut off at the border."""
+    """Return the maximum of the (2 radius + 1) x (2 radius + 1) window around each pixel, clipped at the border."""
     padded = F.pad(scores, [radius] * 4, value=-torch.inf)
     return _running_maximum(_running_maximum(padded, 2 * radius + 1, dim=-1), 2 * radius + 1, dim=-2)
 
 
 def simple_nms(scores: Float[Tensor, "*b h w"], radius: int) -> Float[Tensor, "*b h w"]:
-    """Keep the score of pixels that are the maximum of their window, set all others to zero.
+    """Non-maximum suppression: set all scores to zero except those that are the maximum of their window.
 
-    Two more passes look at what lies outside the windows of the maxima found so far, and so find the maxima
-    that stood in the shadow of a suppressed pixel. Equal neighbors all stay.
+    Two more iterations reconsider the neighbors of suppressed pixels: they keep the maxima among the pixels that
+    are outside the windows of all maxima found so far. Neighbors with equal scores are all kept.
 
     Args:
-        scores: not negative.
-        radius: of the window, in px.
+        scores: Non-negative score maps, shape (…, h, w).
+        radius: Window radius in px.
 
-    Source: SuperPoint (arXiv 1712.07629), as published with SuperGlue; DKD of ALIKED uses it too.
+    Source: SuperPoint (arXiv 1712.07629), in the implementation published with SuperGlue; also used by ALIKED.
     """
     is_maximum = scores == window_maximum(scores, radius)
     for _ in range(2):
-        in_shadow = window_maximum(is_maximum.to(scores.dtype), radius) > 0
-        remaining = scores.masked_fill(in_shadow, 0)
-        is_maximum = is_maximum | ((remaining == window_maximum(remaining, radius)) & ~in_shadow)
+        is_suppressed = window_maximum(is_maximum.to(scores.dtype), radius) > 0
+        remaining = scores.masked_fill(is_suppressed, 0)
+        is_maximum = is_maximum | ((remaining == window_maximum(remaining, radius)) & ~is_suppressed)
     return scores.masked_fill(~is_maximum, 0)
 
 
 def strict_maxima(scores: Float[Tensor, "*b h w"], radius: int) -> Bool[Tensor, "*b h w"]:
-    """Mark the pixels that exceed every other pixel of their window; a window that leaves the map has none.
+    """Mark pixels that exceed every other pixel of their window; windows that cross the border have no maximum.
 
-    Source: `nms2d` of kornia 0.9.0, which its DISK uses.
+    Source: `nms2d` of kornia 0.9.0, used by its DISK.
     """
     height, width = (side - 2 * radius for side in scores.shape[-2:])
     if height <= 0 or width <= 0:
         return torch.zeros_like(scores, dtype=torch.bool)
     rows = _running_maximum(_running_maximum(scores, 2 * radius + 1, dim=-1), radius, dim=-2)
-    beside = _running_maximum(scores.narrow(-2, radius, height), radius, dim=-1)
+    same_row = _running_maximum(scores.narrow(-2, radius, height), radius, dim=-1)
     above, below = rows.narrow(-2, 0, height), rows.narrow(-2, radius + 1, height)
-    left, right = beside.narrow(-1, 0, width), beside.narrow(-1, radius + 1, width)
+    left, right = same_row.narrow(-1, 0, width), same_row.narrow(-1, radius + 1, width)
     others = torch.maximum(torch.maximum(above, below), torch.maximum(left, right))
     center = scores.narrow(-2, radius, height).narrow(-1, radius, width)
     return F.pad(center > others, [radius] * 4)
@@ -97,17 +99,12 @@ def remove_border(scores: Float[Tensor, "*b h w"], width: int) -> Float[Tensor, 
     return F.pad(scores.narrow(-2, width, height).narrow(-1, width, length), [width] * 4)
 
 
-def one_by_one(masks: Bool[Tensor, "b h w"] | None, count: int) -> list[Tensor | None]:
-    """The masks of a batch of `count` images, or as many times none."""
-    return [None] * count if masks is None else list(masks)
-
-
-def masked(scores: Float[Tensor, "h w"], mask: Bool[Tensor, "H W"] | None) -> Float[Tensor, "h w"]:
-    """The score map with zeros where the mask is False; without a mask as it is.
+def apply_mask(scores: Float[Tensor, "h w"], mask: Bool[Tensor, "H W"] | None) -> Float[Tensor, "h w"]:
+    """Set the scores to zero where the mask is False.
 
     Args:
-        scores: may end before the mask does, at the right and at the bottom.
-        mask: True where keypoints may lie.
+        scores: Score map, shape (h, w); may be smaller than the mask at the right and the bottom.
+        mask: Mask, shape (H, W), True where keypoints are allowed; None allows them everywhere.
     """
     if mask is None:
         return scores
@@ -115,39 +112,39 @@ def masked(scores: Float[Tensor, "h w"], mask: Bool[Tensor, "H W"] | None) -> Fl
     return scores.masked_fill(~mask[:height, :width], 0)
 
 
-def strongest(
+def top_k_keypoints(
     scores: Float[Tensor, "h w"], max_keypoints: int | None, threshold: float = 0.0
 ) -> Int[Tensor, "n"]:
-    """Raster indices of the highest scores, falling; ties go to the lower index.
+    """Return the raster indices of the highest scores in descending order; ties go to the lower index.
 
     Args:
-        scores: suppressed pixels hold zero.
-        max_keypoints: how many at most; None keeps all.
-        threshold: only scores above it; zero scores are never kept.
+        scores: Score map after non-maximum suppression, shape (h, w); suppressed pixels are zero.
+        max_keypoints: Maximum number of keypoints; None keeps all.
+        threshold: Minimum score (exclusive); zero scores are never selected.
 
     Raises:
-        InvalidInput: max_keypoints is negative.
+        InvalidInput: If `max_keypoints` is negative.
     """
     if max_keypoints is not None and max_keypoints < 0:
-        raise InvalidInput(f"max_keypoints must be 0 or more, or None for all, but is {max_keypoints}")
+        raise InvalidInput(f"max_keypoints must be None or at least 0, got {max_keypoints}")
     values = scores.detach().flatten()
     candidates = (values > max(threshold, 0.0)).nonzero().squeeze(1)
     order = values[candidates].argsort(descending=True, stable=True)
     return candidates[order[:max_keypoints]]
 
 
-def positions_of(indices: Int[Tensor, "*n"], width: int) -> Int[Tensor, "*n 2"]:
-    """(x, y) of raster indices into a map of the given width."""
+def pixel_coordinates(indices: Int[Tensor, "*n"], width: int) -> Int[Tensor, "*n 2"]:
+    """Return the (x, y) coordinates of raster indices into a map of the given width."""
     return torch.stack([indices % width, indices // width], dim=-1)
 
 
-def rows_of(image: Float[Tensor, "c h w"]) -> Float[Tensor, "hw c"]:
-    """A map with one row a pixel, in raster order; a view where the map lies channels last."""
+def flatten_spatial(image: Float[Tensor, "c h w"]) -> Float[Tensor, "hw c"]:
+    """Flatten a map to one row per pixel, in raster order; a view if the memory format is channels-last."""
     return image.permute(1, 2, 0).flatten(0, 1)
 
 
-def window_indices(radius: int, width: int, device: torch.device) -> Int[Tensor, "k"]:
-    """What to add to a raster index to get its (2 radius + 1)^2 window, row by row."""
+def window_offsets(radius: int, width: int, device: torch.device) -> Int[Tensor, "k"]:
+    """Return the raster-index offsets of a (2 radius + 1)^2 window, row by row, in a map of the given width."""
     steps = torch.arange(-radius, radius + 1, device=device)
     return (steps[:, None] * width + steps[None, :]).flatten()
 
@@ -155,47 +152,52 @@ def window_indices(radius: int, width: int, device: torch.device) -> Int[Tensor,
 def soft_argmax(
     scores: Float[Tensor, "h w"], indices: Int[Tensor, "n"], radius: int, temperature: float
 ) -> Float[Tensor, "n 2"]:
-    """Sub-pixel positions: the mean of each pixel's window, weighted by exp(score / temperature).
+    """Return sub-pixel positions: the mean of each pixel's window, weighted by exp(score / temperature).
 
     Args:
-        scores: the score map before suppression.
-        indices: raster indices of pixels at least `radius` px from the border.
-        radius: of the window, in px.
-        temperature: in units of the scores; toward zero the result is the position of the maximum.
+        scores: Score map before suppression, shape (h, w).
+        indices: Raster indices of pixels at least `radius` px from the border, shape (n,).
+        radius: Window radius in px.
+        temperature: Softmax temperature in units of the scores; toward zero the result is the argmax.
 
     Source: ALIKED (arXiv 2304.03608), differentiable keypoint detection.
     """
     width = scores.shape[-1]
-    window = window_indices(radius, width, scores.device)
+    window = window_offsets(radius, width, scores.device)
     patches = scores.flatten()[indices[:, None] + window]
     weights = torch.softmax(patches / temperature, dim=1)
     steps = torch.arange(-radius, radius + 1, device=scores.device, dtype=scores.dtype)
     offsets = torch.cartesian_prod(steps, steps).flip(1)
-    return positions_of(indices, width) + weights @ offsets
+    return pixel_coordinates(indices, width) + weights @ offsets
 
 
-def kept_inside(
+def keep_inside_mask(
     positions: Float[Tensor, "n 2"], indices: Int[Tensor, "n"], mask: Bool[Tensor, "h w"]
 ) -> Float[Tensor, "n 2"]:
-    """Refined positions, but the pixel itself where the refined position has left the mask.
+    """Return the refined positions, replaced by the unrefined pixel where refinement left the mask.
 
     Args:
-        positions: (x, y) in px, inside the map when rounded.
-        indices: raster indices of the pixels that were refined, all of them allowed.
-        mask: True where keypoints may lie.
+        positions: Refined positions (x, y) in px, shape (n, 2); inside the map when rounded.
+        indices: Raster indices of the unrefined pixels, shape (n,); all inside the mask.
+        mask: Mask, shape (h, w), True where keypoints are allowed.
     """
     columns, rows = positions.detach().round().long().unbind(dim=1)
-    pixels = positions_of(indices, mask.shape[1]).to(positions.dtype)
+    pixels = pixel_coordinates(indices, mask.shape[1]).to(positions.dtype)
     return torch.where(mask[rows, columns][:, None], positions, pixels)
 
 
 def bilinear_corners(
     positions: Float[Tensor, "n 2"], width: int, height: int
 ) -> tuple[Int[Tensor, "n 4"], Float[Tensor, "n 4"]]:
-    """The four pixels around each position, and their bilinear weights; pixels outside weigh zero.
+    """Return the four pixels around each position and their bilinear weights; pixels outside have weight zero.
+
+    Args:
+        positions: Positions (x, y) in px, shape (n, 2).
+        width: Width of the map in px.
+        height: Height of the map in px.
 
     Returns:
-        Raster indices, always inside the map, and weights.
+        Raster indices, clamped to the map, and weights; both of shape (n, 4).
     """
     columns, column_weights = _linear_neighbors(positions[:, 0], width)
     rows, row_weights = _linear_neighbors(positions[:, 1], height)
@@ -204,29 +206,29 @@ def bilinear_corners(
     return indices.flatten(1), weights.flatten(1)
 
 
-def weighted_rows(
+def weighted_row_sum(
     rows: Float[Tensor, "m c"], indices: Int[Tensor, "n k"], weights: Float[Tensor, "n k"]
 ) -> Float[Tensor, "n c"]:
-    """For each line of `indices` the weighted sum of those rows; gathers and adds without a copy in between."""
+    """Return a weighted sum of rows per line of `indices`; gathering and adding need no intermediate copy."""
     return F.embedding_bag(indices, rows, per_sample_weights=weights, mode="sum")
 
 
 def sample_bilinear(
     rows: Float[Tensor, "hw c"], positions: Float[Tensor, "n 2"], width: int, height: int
 ) -> Float[Tensor, "n c"]:
-    """Sample a map at fractional positions; it is zero outside.
+    """Sample a map at sub-pixel positions; values outside the map are zero.
 
     Args:
-        rows: the map, one row a pixel in raster order.
-        positions: (x, y) in px of the map.
-        width: of the map, in px.
-        height: of the map, in px.
+        rows: Map with one row per pixel in raster order, shape (height * width, c).
+        positions: Positions (x, y) in px of the map, shape (n, 2).
+        width: Width of the map in px.
+        height: Height of the map in px.
     """
-    return weighted_rows(rows, *bilinear_corners(positions, width, height))
+    return weighted_row_sum(rows, *bilinear_corners(positions, width, height))
 
 
 def _running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
-    """Maxima of `length` neighbors along `dim`; ever longer runs are merged, log2(length) steps in all."""
+    """Return the maxima of `length` consecutive values along `dim`, in log2(length) steps of doubling windows."""
     reach = 1
     while reach < length:
         step = min(reach, length - reach)

@@ -1,4 +1,4 @@
-"""Where a tile lies in its image: what a network must know so that a part gives what the whole gives."""
+"""Position of a tile in its image: what a network needs for results identical to those of the whole image."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,15 @@ from torch import Tensor
 
 
 class Tile(NamedTuple):
-    """The part of an image that a network is shown.
+    """A crop of a larger image, as input of a network.
 
     Attributes:
-        left: of the part's first column in the image, in px.
-        top: of the part's first row in the image, in px.
-        image_size: (width, height) of the whole image, in px.
-        core: (left, top, right, bottom) in px of the image, the last two exclusive: of all parts, this one is
-            responsible for these pixels.
-        context: what the network's `context_of` made of all parts.
+        left: Column of the image at which the crop starts, in px.
+        top: Row of the image at which the crop starts, in px.
+        image_size: Size (width, height) of the whole image in px.
+        core: Box (left, top, right, bottom) in px of the image, right and bottom exclusive; the cores of all tiles
+            partition the image.
+        context: Result of the network's `global_context` for all tiles.
     """
 
     left: int
@@ -25,6 +25,6 @@ class Tile(NamedTuple):
 
     @classmethod
     def whole(cls, images: Tensor) -> "Tile":
-        """The window of a network that is shown everything: images (…, h, w)."""
+        """Return the tile that covers whole images of shape (…, h, w)."""
         height, width = images.shape[-2:]
         return cls(0, 0, (width, height), (0, 0, width, height))

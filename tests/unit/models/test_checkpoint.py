@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tiepoint.errors import WeightsError
-from tiepoint.models.checkpoint import load_strictly, some
+from tiepoint.models.checkpoint import list_names, load_strictly
 
 
 def norm_on_meta() -> nn.Module:
@@ -39,9 +39,9 @@ def test_missing_and_unexpected_tensors_are_named():
 
 def test_a_wrong_shape_is_named_with_both_shapes():
     state = tensors() | {"0.weight": torch.zeros(3, 5)}
-    with pytest.raises(WeightsError, match=r"0\.weight must have shape \(3, 2\), but has \(3, 5\)"):
+    with pytest.raises(WeightsError, match=r"0\.weight .*\(3, 2\).*\(3, 5\)"):
         load_strictly(norm_on_meta(), state, "Norm")
 
 
 def test_long_lists_are_cut():
-    assert some(f"t{number}" for number in range(7)) == "t0, t1, t2, t3, t4 and 2 more"
+    assert list_names(f"t{number}" for number in range(7)) == "t0, t1, t2, t3, t4 and 2 more"

@@ -7,22 +7,21 @@ import torch.nn.functional as F
 from tiepoint.errors import InvalidInput
 from tiepoint.models.keypoints import (
     MIN_CONTRAST,
+    apply_mask,
     bilinear_corners,
+    flatten_spatial,
     has_contrast,
-    kept_inside,
-    masked,
-    one_by_one,
-    positions_of,
+    keep_inside_mask,
+    pixel_coordinates,
     remove_border,
-    rows_of,
     sample_bilinear,
     simple_nms,
     soft_argmax,
     strict_maxima,
-    strongest,
-    weighted_rows,
-    window_indices,
+    top_k_keypoints,
+    weighted_row_sum,
     window_maximum,
+    window_offsets,
 )
 
 SIZES = [(1, 1), (1, 9), (3, 5), (4, 4), (5, 5), (13, 17)]
@@ -97,28 +96,28 @@ def test_remove_border_keeps_the_inside_only(size):
 
 def test_strongest_sorts_by_score_and_ties_by_index():
     scores = torch.tensor([[0.5, 0.0, 0.9], [0.5, 0.9, 0.1]])
-    assert strongest(scores, None).tolist() == [2, 4, 0, 3, 5]
-    assert strongest(scores, 3).tolist() == [2, 4, 0]
-    assert strongest(scores, 0).tolist() == []
+    assert top_k_keypoints(scores, None).tolist() == [2, 4, 0, 3, 5]
+    assert top_k_keypoints(scores, 3).tolist() == [2, 4, 0]
+    assert top_k_keypoints(scores, 0).tolist() == []
 
 
 def test_strongest_drops_zeros_and_what_is_not_above_the_threshold():
     scores = torch.tensor([[0.5, 0.0, 0.9], [-0.5, 0.2, 0.1]])
-    assert strongest(scores, None, threshold=0.2).tolist() == [2, 0]
-    assert strongest(scores, None, threshold=-1.0).tolist() == [2, 0, 4, 5]
-    assert strongest(torch.zeros(3, 3), 100).shape == (0,)
+    assert top_k_keypoints(scores, None, threshold=0.2).tolist() == [2, 0]
+    assert top_k_keypoints(scores, None, threshold=-1.0).tolist() == [2, 0, 4, 5]
+    assert top_k_keypoints(torch.zeros(3, 3), 100).shape == (0,)
 
 
 def test_strongest_refuses_a_negative_number():
-    with pytest.raises(InvalidInput, match="max_keypoints must be 0 or more, or None for all, but is -1"):
-        strongest(torch.ones(2, 2), -1)
+    with pytest.raises(InvalidInput, match="max_keypoints must be .*-1"):
+        top_k_keypoints(torch.ones(2, 2), -1)
 
 
 def test_soft_argmax_is_the_weighted_mean_of_the_window():
     scores = torch.rand(11, 14, generator=torch.Generator().manual_seed(3))
     indices = torch.tensor([2 * 14 + 2, 5 * 14 + 7, 8 * 14 + 11])
     refined = soft_argmax(scores, indices, radius=2, temperature=0.1)
-    for (x, y), result in zip(positions_of(indices, 14).tolist(), refined, strict=True):
+    for (x, y), result in zip(pixel_coordinates(indices, 14).tolist(), refined, strict=True):
         weights = (window(scores, y, x, 2) / 0.1).exp()
         ys, xs = torch.meshgrid(torch.arange(y - 2.0, y + 3), torch.arange(x - 2.0, x + 3), indexing="ij")
         expected = torch.stack([(xs * weights).sum(), (ys * weights).sum()]) / weights.sum()
@@ -126,7 +125,7 @@ def test_soft_argmax_is_the_weighted_mean_of_the_window():
 
 
 def test_window_indices_run_row_by_row():
-    assert window_indices(1, 10, torch.device("cpu")).tolist() == [-11, -10, -9, -1, 0, 1, 9, 10, 11]
+    assert window_offsets(1, 10, torch.device("cpu")).tolist() == [-11, -10, -9, -1, 0, 1, 9, 10, 11]
 
 
 def test_sample_bilinear_is_grid_sample_with_zeros_outside():
@@ -137,7 +136,9 @@ def test_sample_bilinear_is_grid_sample_with_zeros_outside():
     positions = torch.cat([positions, whole])
     grid = (2 * positions / torch.tensor([8.0, 5.0]) - 1).view(1, 1, -1, 2)
     expected = F.grid_sample(image[None], grid, align_corners=True)[0, :, 0].T
-    torch.testing.assert_close(sample_bilinear(rows_of(image), positions, 9, 6), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        sample_bilinear(flatten_spatial(image), positions, 9, 6), expected, atol=1e-5, rtol=0
+    )
 
 
 def test_bilinear_corners_stay_inside_even_for_positions_that_are_not_numbers():
@@ -155,7 +156,7 @@ def test_sampling_passes_gradients_to_the_map_and_to_the_positions():
 
 def test_weighted_rows_adds_rows():
     rows = torch.tensor([[1.0, 2.0], [10.0, 20.0]])
-    result = weighted_rows(rows, torch.tensor([[0, 1], [1, 1]]), torch.tensor([[1.0, 0.5], [0.0, 2.0]]))
+    result = weighted_row_sum(rows, torch.tensor([[0, 1], [1, 1]]), torch.tensor([[1.0, 0.5], [0.0, 2.0]]))
     assert result.tolist() == [[6.0, 12.0], [20.0, 40.0]]
 
 
@@ -176,8 +177,8 @@ def test_contrast_of_bytes():
 def test_masked_scores_are_zero_where_the_mask_forbids():
     scores, mask = torch.rand(4, 6), torch.rand(5, 9) < 0.5
     expected = torch.where(mask[:4, :6], scores, 0)
-    assert torch.equal(masked(scores, mask), expected)
-    assert masked(scores, None) is scores
+    assert torch.equal(apply_mask(scores, mask), expected)
+    assert apply_mask(scores, None) is scores
 
 
 def test_a_position_that_left_the_mask_goes_back_to_its_pixel():
@@ -185,11 +186,5 @@ def test_a_position_that_left_the_mask_goes_back_to_its_pixel():
     mask[:, 4:] = False
     indices = torch.tensor([2 * 7 + 3, 2 * 7 + 3, 1 * 7 + 2])
     positions = torch.tensor([[3.4, 2.2], [3.6, 2.2], [1.1, 1.8]])
-    kept = kept_inside(positions, indices, mask)
+    kept = keep_inside_mask(positions, indices, mask)
     torch.testing.assert_close(kept, torch.tensor([[3.4, 2.2], [3.0, 2.0], [1.1, 1.8]]))
-
-
-def test_masks_one_by_one():
-    assert one_by_one(None, 3) == [None, None, None]
-    masks = torch.rand(2, 3, 4) < 0.5
-    assert all(torch.equal(a, b) for a, b in zip(one_by_one(masks, 2), masks, strict=True))

@@ -1,11 +1,11 @@
-"""ALIKED: a light network that finds keypoints and describes them with deformable positions.
+"""ALIKED: a lightweight network that detects keypoints and describes them at deformable positions.
 
 Source: X. Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable
 Transformation", IEEE TIM 2023, arXiv 2304.03608. Parameter names are those of the published checkpoints.
 
-The 128-channel feature map is never built at full size. The score head's first layer is linear, as upsampling
-is, so the two change places and 8 channels are upsampled; the descriptors ask for the map at the pixels that
-they need (`aliked_features`).
+The 128-channel feature map is never computed at full size. The first layer of the score head and the upsampling
+are both linear, so their order is swapped and only 8 channels are upsampled; the descriptors evaluate the map at
+the pixels they need (`feature_map`).
 """
 
 from collections.abc import Iterable
@@ -17,29 +17,27 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tiepoint.models.aliked.deformable_conv import DeformableConv2d
-from tiepoint.models.aliked.feature_map import STRIDE, FeatureMap, Frame, grid_origin, selu
+from tiepoint.models.aliked.feature_map import STRIDE, FeatureMap, Padding, grid_origin, selu
+from tiepoint.models.detector import Detector
 from tiepoint.models.keypoints import (
     Detection,
     has_contrast,
-    kept_inside,
-    masked,
-    one_by_one,
+    keep_inside_mask,
     remove_border,
     sample_bilinear,
     simple_nms,
     soft_argmax,
-    strongest,
-    window_indices,
+    window_offsets,
 )
-from tiepoint.models.row_chunks import in_strips
+from tiepoint.models.row_chunks import conv_in_row_chunks
 from tiepoint.models.tile import Tile
 
 RADIUS = 2
-"""Of suppression, of refinement, and of the border without keypoints, in px."""
+"""Radius of non-maximum suppression and refinement, and width of the border without keypoints, in px."""
 TEMPERATURE = 0.1
-"""Of the sub-pixel refinement, in units of the score."""
-KEYPOINTS_AT_ONCE = 512
-"""Described together: bounds the memory when all keypoints of an image are asked for."""
+"""Softmax temperature of the sub-pixel refinement, in units of the score."""
+KEYPOINTS_PER_BATCH = 512
+"""Number of keypoints described at once; bounds the memory for large numbers of keypoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +45,10 @@ class ALIKEDConfig:
     """Sizes of the network.
 
     Attributes:
-        widths: channels of the four levels (full size, 1/2, 1/8, 1/32).
-        dim: of the descriptors.
-        kernel: side of the patch that the descriptor's positions are predicted from, in px.
-        positions: that a descriptor looks at.
+        widths: Channels of the four levels (full size, 1/2, 1/8, 1/32).
+        dim: Descriptor dimension.
+        kernel: Side in px of the patch from which the sampling positions of a descriptor are predicted.
+        positions: Number of sampling positions per descriptor.
     """
 
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
@@ -65,15 +63,14 @@ ALIKED_VARIANTS = {
     "n16rot": ALIKEDConfig(),
     "n32": ALIKEDConfig(positions=32),
 }
-"""The published networks; n16rot has n16's shape and was trained with rotations."""
+"""Published variants; n16rot has the architecture of n16 and was trained with rotations."""
 
 
-class ALIKED(nn.Module):
-    """Images in, keypoints with sub-pixel positions, scores and descriptors out."""
+class ALIKED(Detector):
+    """Images in, keypoints with sub-pixel positions, scores in (0, 1) and descriptors out."""
 
     stride, nms_radius = STRIDE, RADIUS
-    bytes_per_pixel = 290
-    """Memory that one image takes, measured with n16 at 3 to 12 megapixels."""
+    bytes_per_pixel = 290  # n16 at 3 to 12 megapixels
 
     def __init__(self, config: ALIKEDConfig) -> None:
         super().__init__()
@@ -92,93 +89,62 @@ class ALIKED(nn.Module):
 
     @property
     def descriptor_dim(self) -> int:
-        """Columns of the descriptors."""
+        """Descriptor dimension."""
         return self.config.dim
 
-    def forward(
-        self,
-        images: Float[Tensor, "b 3 h w"],
-        *,
-        max_keypoints: int | None = 2048,
-        detection_threshold: float = 0.0,
-        masks: Bool[Tensor, "b h w"] | None = None,
-    ) -> list[Detection]:
-        """Find and describe keypoints.
+    def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
+        """Return the top-left corner (x, y) of the padded image in px, from which the tile grid is counted.
 
         Args:
-            images: RGB in [0, 1], of any size; a blank image has no keypoints.
-            max_keypoints: the strongest so many; None keeps every local maximum.
-            detection_threshold: only keypoints whose pixel scores more than this, in [0, 1].
-            masks: True where keypoints may lie; None: everywhere.
-
-        Returns:
-            One detection an image.
-
-        Raises:
-            InvalidInput: max_keypoints is negative.
+            image_size: Size (width, height) of the whole image in px.
         """
-        scores, features = self.dense_maps(images)
-        return [
-            self.detect(
-                one, seen, max_keypoints=max_keypoints, detection_threshold=detection_threshold, mask=mask
-            )
-            for one, seen, mask in zip(scores, features, one_by_one(masks, len(scores)), strict=True)
-        ]
-
-    def grid_origin(self, image_size: tuple[int, int]) -> tuple[int, int]:
-        """(x, y) in px: where a tile of such an image may begin, as may every `stride` px from there."""
         return grid_origin(image_size)
 
-    def context_of(self, parts: Iterable[tuple[Float[Tensor, "1 3 h w"], Tile]]) -> Tensor:
-        """The coarsest level of a whole image, from its parts.
+    def global_context(self, parts: Iterable[tuple[Float[Tensor, "1 3 h w"], Tile]]) -> Tensor:
+        """Return the coarsest level of the whole image, assembled from its tiles, shape (1, d, H / 32, W / 32).
 
-        Its deformable convolutions look up to a quarter of the image away; all else sees 96 px.
-        """
-        whole = torch.empty(0)
-        for images, window in parts:
-            frame = Frame.of(images, window)
-            maps = F.avg_pool2d(self._blocks(frame.pad(images))[-1], 4)
-            if len(whole) == 0:
-                width, height = frame.whole_size
-                whole = maps.new_empty(1, maps.shape[1], height // STRIDE, width // STRIDE)
-            whole[..., *frame.cells(window.core)] = maps[..., *frame.cells(window.core, shown=True)]
-        return self._coarsest(whole.contiguous(memory_format=torch.channels_last))
-
-    def dense_maps(
-        self, images: Float[Tensor, "b 3 h w"], window: Tile | None = None
-    ) -> tuple[Float[Tensor, "b h w"], list[FeatureMap]]:
-        """What `detect` works on: the score map in [0, 1] and the feature map, both of the images' size.
+        The deformable convolutions of this level reach up to a quarter of the image; the receptive field of
+        everything else is 96 px.
 
         Args:
-            images: RGB in [0, 1].
-            window: where these lie in a larger image that is not blank; on the grid, or at its border.
+            parts: Crops, shape (1, 3, h, w), and positions of all tiles.
         """
-        frame = Frame.of(images, window)
-        known = None if window is None or window.context is None else frame.cut_cells(window.context)
-        fine, coarse = self.encode(frame.pad(images), known)
-        scores = frame.cut(self.score_map(fine, coarse, frame))
+        context = torch.empty(0)
+        for images, tile in parts:
+            padding = Padding.for_images(images, tile)
+            maps = F.avg_pool2d(self._blocks(padding.pad(images))[-1], 4)
+            if len(context) == 0:
+                width, height = padding.padded_image_size
+                context = maps.new_empty(1, maps.shape[1], height // STRIDE, width // STRIDE)
+            context[..., *padding.grid_slices(tile.core)] = maps[
+                ..., *padding.grid_slices(tile.core, in_crop=True)
+            ]
+        return self._coarsest(context.contiguous(memory_format=torch.channels_last))
+
+    def dense_maps(
+        self, images: Float[Tensor, "b 3 h w"], tile: Tile | None = None
+    ) -> tuple[Float[Tensor, "b h w"], list[FeatureMap]]:
+        """Compute the score map and the feature map, both at the size of the images.
+
+        Args:
+            images: RGB images in [0, 1], shape (b, 3, h, w).
+            tile: Position of the images in a larger image that is not blank, on the grid or at its border.
+
+        Returns:
+            Score maps in [0, 1], shape (b, h, w), and one feature map per image.
+        """
+        padding = Padding.for_images(images, tile)
+        coarsest = None if tile is None or tile.context is None else padding.crop_grid(tile.context)
+        fine, coarse = self.encode(padding.pad(images), coarsest)
+        scores = padding.unpad(self.score_map(fine, coarse, padding))
         features = [
-            FeatureMap(image, self.conv1.weight, levels, frame=frame)
+            FeatureMap(image, self.conv1.weight, levels, padding=padding)
             for image, *levels in zip(fine, *coarse, strict=True)
         ]
-        return scores if window else scores * has_contrast(images)[:, None, None], features
+        return scores if tile else scores * has_contrast(images)[:, None, None], features
 
-    def detect(
-        self,
-        scores: Float[Tensor, "h w"],
-        features: FeatureMap,
-        *,
-        max_keypoints: int | None = 2048,
-        detection_threshold: float = 0.0,
-        mask: Bool[Tensor, "h w"] | None = None,
-    ) -> Detection:
-        """Choose, refine and describe the keypoints of one image, where its mask is True; None: everywhere."""
-        maxima = self.suppress(masked(scores, mask))
-        pixels = strongest(maxima, max_keypoints, detection_threshold)
-        return self.keypoints_at(pixels, scores, features, mask=mask)
-
-    def suppress(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
-        """The scores of pixels that may be keypoints; zero at all others."""
+    def suppress_non_maxima(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
+        """Return the scores of keypoint candidates, and zero at all other pixels; shape (h, w)."""
         return remove_border(simple_nms(scores.detach(), RADIUS), RADIUS)
 
     def keypoints_at(
@@ -187,13 +153,21 @@ class ALIKED(nn.Module):
         scores: Float[Tensor, "h w"],
         features: FeatureMap,
         *,
-        mask: Bool[Tensor, "h w"] | None = None,
-        window: Tile | None = None,
+        mask: Bool[Tensor, "H W"] | None = None,
+        tile: Tile | None = None,
     ) -> Detection:
-        """Refine and describe these pixels, given by raster index; `features` know the window already."""
+        """Refine and describe keypoints at given pixels.
+
+        Args:
+            pixels: Raster indices into the score map, shape (n,).
+            scores: Score map of the image before suppression, shape (h, w).
+            features: Feature map of the image; it contains the position of the tile.
+            mask: Mask, shape (H, W), that refined positions stay in; None means no mask.
+            tile: Not used.
+        """
         keypoints = soft_argmax(scores, pixels, RADIUS, TEMPERATURE)
         if mask is not None:
-            keypoints = kept_inside(keypoints, pixels, mask)
+            keypoints = keep_inside_mask(keypoints, pixels, mask)
         height, width = scores.shape
         refined_scores = sample_bilinear(scores.reshape(-1, 1), keypoints, width, height).squeeze(1)
         return Detection(keypoints, refined_scores, self.desc_head(features, keypoints))
@@ -201,13 +175,16 @@ class ALIKED(nn.Module):
     def encode(
         self, images: Float[Tensor, "b 3 h w"], coarsest: Float[Tensor, "b d _h _w"] | None = None
     ) -> tuple[Float[Tensor, "b c h w"], list[Float[Tensor, "b d _h _w"]]]:
-        """The fine map of `block1`, and three coarse levels of the feature map at 1/2, 1/8 and 1/32.
+        """Compute the output of `block1` and the three coarse levels of the feature map, at 1/2, 1/8 and 1/32.
 
-        The level at full size is `selu(conv1(fine))`; it is evaluated where it is needed, and not kept.
+        The level at full size is `selu(conv1(fine))`; it is evaluated where needed and never stored.
 
         Args:
-            images: both sides multiples of 32.
-            coarsest: the level at 1/32, where it is known already.
+            images: Images, shape (b, 3, h, w), both sides multiples of 32.
+            coarsest: Level at 1/32 if known, shape (b, d, h / 32, w / 32).
+
+        Returns:
+            Output of `block1`, shape (b, c, h, w), and the three coarse levels.
         """
         x1, x2, x3 = self._blocks(images)
         if coarsest is None:
@@ -224,17 +201,23 @@ class ALIKED(nn.Module):
 
     def _run(self, block: nn.Module, maps: Tensor) -> Tensor:
         # in training, batch norm needs the statistics of the whole map
-        return block(maps) if self.training else in_strips(block, maps, halo=2)
+        return block(maps) if self.training else conv_in_row_chunks(block, maps, halo=2)
 
     def score_map(
-        self, fine: Float[Tensor, "b c h w"], coarse: list[Float[Tensor, "b d _h _w"]], frame: Frame
+        self, fine: Float[Tensor, "b c h w"], coarse: list[Float[Tensor, "b d _h _w"]], padding: Padding
     ) -> Float[Tensor, "b h w"]:
-        """Scores in (0, 1) of the padded image, from what `encode` gave."""
+        """Compute the scores in (0, 1) of the padded image.
+
+        Args:
+            fine: Output of `block1`, shape (b, c, h, w).
+            coarse: Coarse levels from `encode`, each of shape (b, d, h, w) at its own resolution.
+            padding: Padding of the images.
+        """
         weights = self._compression()[1:]
         upsampled = [
-            frame.upsample(F.conv2d(level, weight)) for level, weight in zip(coarse, weights, strict=True)
+            padding.upsample(F.conv2d(level, weight)) for level, weight in zip(coarse, weights, strict=True)
         ]
-        return in_strips(self._scores, fine, *upsampled, halo=3).squeeze(1)
+        return conv_in_row_chunks(self._scores, fine, *upsampled, halo=3).squeeze(1)
 
     def _scores(self, fine: Tensor, *upsampled: Tensor) -> Tensor:
         compressed = F.conv2d(selu(self.conv1(fine)), self._compression()[0])
@@ -243,12 +226,12 @@ class ALIKED(nn.Module):
         return torch.sigmoid(self.score_head[1:](compressed))
 
     def _compression(self) -> tuple[Tensor, ...]:
-        """The score head's first layer, one piece for each level."""
+        """Return the weights of the score head's first layer, one chunk per level."""
         return self.score_head.get_parameter("0.weight").chunk(4, dim=1)
 
 
 class DescriptorHead(nn.Module):
-    """Sparse deformable descriptor head: each keypoint says where to look, and is what it sees there."""
+    """Sparse deformable descriptor head: samples each descriptor at positions predicted from its keypoint's patch."""
 
     def __init__(self, config: ALIKEDConfig) -> None:
         super().__init__()
@@ -262,31 +245,41 @@ class DescriptorHead(nn.Module):
         self.agg_weights = nn.Parameter(torch.rand(config.positions, config.dim, config.dim))
 
     def forward(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
-        """Unit descriptors of keypoints given as (x, y) in px."""
-        return torch.cat([self._describe(features, part) for part in keypoints.split(KEYPOINTS_AT_ONCE)])
+        """Return the unit descriptors of keypoints.
+
+        Args:
+            features: Feature map of the image.
+            keypoints: Positions (x, y) in px, shape (n, 2).
+
+        Returns:
+            Descriptors, shape (n, d).
+        """
+        return torch.cat([self._describe(features, part) for part in keypoints.split(KEYPOINTS_PER_BATCH)])
 
     def _describe(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
         positions = keypoints[:, None] + self._offsets(features, keypoints)
         sampled = features.sample(positions.flatten(0, 1))
-        seen = selu(F.linear(sampled, self.sf_conv.weight.flatten(1)))
-        descriptors = seen.unflatten(0, positions.shape[:2]).flatten(1) @ self.agg_weights.flatten(0, 1)
+        features_at = selu(F.linear(sampled, self.sf_conv.weight.flatten(1)))
+        descriptors = features_at.unflatten(0, positions.shape[:2]).flatten(1) @ self.agg_weights.flatten(
+            0, 1
+        )
         return F.normalize(descriptors, dim=1)
 
     def _offsets(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n m 2"]:
-        """(x, y) offsets in px, read from the patch around each keypoint."""
+        """Return offsets (x, y) in px, predicted from the patch around each keypoint."""
         patches = self._patches(features, keypoints).permute(0, 3, 1, 2)
-        limit = max(features.frame.image_size) / 4
+        limit = max(features.padding.image_size) / 4
         offsets = self.offset_conv(patches).clamp(-limit, limit)
         return offsets.view(len(keypoints), 2, self.positions).transpose(1, 2)
 
     def _patches(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n k k d"]:
-        width, height = features.frame.size
+        width, height = features.padding.size
         radius = self.kernel // 2
-        # the published code keeps patches one pixel further from the right and bottom border than they need
+        # the published code keeps patches one px further from the right and bottom border than necessary
         last = keypoints.new_tensor([width - 2 - radius, height - 2 - radius])
         centers = keypoints.floor().clamp(min=radius).minimum(last).long()
         corners = centers[:, 1] * width + centers[:, 0]
-        indices = corners[:, None] + window_indices(radius, width, keypoints.device)
+        indices = corners[:, None] + window_offsets(radius, width, keypoints.device)
         return features.at(indices.flatten()).unflatten(0, (len(keypoints), self.kernel, self.kernel))
 
 
@@ -301,12 +294,13 @@ class ConvBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels_out)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
+        """Map shape (b, c, h, w) to shape (b, d, h, w)."""
         hidden = selu(self.bn1(self.conv1(maps)))
         return selu(self.bn2(self.conv2(hidden)))
 
 
 class ResidualBlock(nn.Module):
-    """`ConvBlock` with a 1x1 convolution around it, added before the last SELU."""
+    """`ConvBlock` with a 1x1 convolution as skip connection, added before the last SELU."""
 
     def __init__(self, channels_in: int, channels_out: int, *, deformable: bool) -> None:
         super().__init__()
@@ -318,6 +312,7 @@ class ResidualBlock(nn.Module):
         self.downsample = nn.Conv2d(channels_in, channels_out, 1)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
+        """Map shape (b, c, h, w) to shape (b, d, h, w)."""
         hidden = selu(self.bn1(self.conv1(maps)))
         return selu(self.bn2(self.conv2(hidden)) + self.downsample(maps))
 
@@ -326,6 +321,7 @@ class SELU(nn.Module):
     """`selu` as a layer."""
 
     def forward(self, values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Apply SELU elementwise."""
         return selu(values)
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tiepoint.errors import WeightsError
-from tiepoint.models.checkpoint import check_names, load_strictly, some
+from tiepoint.models.checkpoint import check_names, list_names, load_strictly
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 Family = Literal["official", "old", "huggingface"]
@@ -206,7 +206,7 @@ def _count_layers(state: StateDict) -> int:
     if not layers:
         raise WeightsError(
             f"these are not LightGlue's weights: no tensor is called log_assignment.* or match_assignment_layers.*, "
-            f"but {some(state)}; pass the matcher's checkpoint"
+            f"but {list_names(state)}; pass the matcher's checkpoint"
         )
     return max(layers) + 1
 

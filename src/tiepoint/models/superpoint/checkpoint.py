@@ -1,11 +1,11 @@
-"""One table of the names that SuperPoint's parameters have in each family of checkpoints, used in all directions.
+"""Key mapping of SuperPoint's parameters between checkpoint families, in one table for all directions.
 
-- original: what `SuperPoint` here, the first release and cvg/LightGlue use, `conv1a.weight`;
-- huggingface: transformers' `SuperPointForKeypointDetection`, `encoder.conv_blocks.0.conv_a.weight`; inside a
-  LightGlue of transformers all names begin with `keypoint_detector.`;
-- open: SuperPoint-Open, `backbone.0.0.conv.weight`, and its batch norms, which here are `conv1a.bn.weight` and so on.
+- original: the names of `SuperPoint` here, the first release and cvg/LightGlue, such as `conv1a.weight`;
+- huggingface: transformers' `SuperPointForKeypointDetection`, such as `encoder.conv_blocks.0.conv_a.weight`; inside a
+  LightGlue checkpoint of transformers all names begin with `keypoint_detector.`;
+- open: SuperPoint-Open, such as `backbone.0.0.conv.weight`; its batch norms are named `conv1a.bn.weight` here.
 
-Everything is strict: a tensor that is missing, unexpected or of another shape is an error that names it.
+Conversion is strict: a tensor that is missing, unexpected or of the wrong shape is an error that names it.
 """
 
 from collections.abc import Mapping
@@ -23,43 +23,43 @@ Family = Literal["original", "huggingface", "open"]
 StateDict = Mapping[str, Tensor]
 
 
-class Tie(NamedTuple):
-    """One row: a layer's name in each family."""
+class LayerKeys(NamedTuple):
+    """Name of one layer in each family."""
 
     original: str
     huggingface: str
     open: str
 
 
-TIES = (
-    Tie("conv1a", "encoder.conv_blocks.0.conv_a", "backbone.0.0"),
-    Tie("conv1b", "encoder.conv_blocks.0.conv_b", "backbone.0.1"),
-    Tie("conv2a", "encoder.conv_blocks.1.conv_a", "backbone.1.0"),
-    Tie("conv2b", "encoder.conv_blocks.1.conv_b", "backbone.1.1"),
-    Tie("conv3a", "encoder.conv_blocks.2.conv_a", "backbone.2.0"),
-    Tie("conv3b", "encoder.conv_blocks.2.conv_b", "backbone.2.1"),
-    Tie("conv4a", "encoder.conv_blocks.3.conv_a", "backbone.3.0"),
-    Tie("conv4b", "encoder.conv_blocks.3.conv_b", "backbone.3.1"),
-    Tie("convPa", "keypoint_decoder.conv_score_a", "detector.0"),
-    Tie("convPb", "keypoint_decoder.conv_score_b", "detector.1"),
-    Tie("convDa", "descriptor_decoder.conv_descriptor_a", "descriptor.0"),
-    Tie("convDb", "descriptor_decoder.conv_descriptor_b", "descriptor.1"),
+LAYER_KEYS = (
+    LayerKeys("conv1a", "encoder.conv_blocks.0.conv_a", "backbone.0.0"),
+    LayerKeys("conv1b", "encoder.conv_blocks.0.conv_b", "backbone.0.1"),
+    LayerKeys("conv2a", "encoder.conv_blocks.1.conv_a", "backbone.1.0"),
+    LayerKeys("conv2b", "encoder.conv_blocks.1.conv_b", "backbone.1.1"),
+    LayerKeys("conv3a", "encoder.conv_blocks.2.conv_a", "backbone.2.0"),
+    LayerKeys("conv3b", "encoder.conv_blocks.2.conv_b", "backbone.2.1"),
+    LayerKeys("conv4a", "encoder.conv_blocks.3.conv_a", "backbone.3.0"),
+    LayerKeys("conv4b", "encoder.conv_blocks.3.conv_b", "backbone.3.1"),
+    LayerKeys("convPa", "keypoint_decoder.conv_score_a", "detector.0"),
+    LayerKeys("convPb", "keypoint_decoder.conv_score_b", "detector.1"),
+    LayerKeys("convDa", "descriptor_decoder.conv_descriptor_a", "descriptor.0"),
+    LayerKeys("convDb", "descriptor_decoder.conv_descriptor_b", "descriptor.1"),
 )
 
 CONV = ("weight", "bias")
 BATCH_NORM = ("bn.weight", "bn.bias", "bn.running_mean", "bn.running_var")
 COUNTER = "bn.num_batches_tracked"
-"""Read in training only, and missing in files that were converted from TensorFlow."""
+"""Used only in training; missing in files converted from TensorFlow."""
 
 
 def build(state: StateDict) -> SuperPoint:
-    """Make the network whose weights these are, in evaluation mode; its shape is read off the tensors.
+    """Build the network of a checkpoint, in evaluation mode; its sizes are inferred from the tensors.
 
     Args:
-        state: the tensors of a checkpoint of any family, with or without `keypoint_detector.` before each name.
+        state: Tensors of a checkpoint of any family, with or without the prefix `keypoint_detector.`.
 
     Raises:
-        WeightsError: a tensor is missing, unexpected, or its shape doesn't fit the others.
+        WeightsError: If a tensor is missing, unexpected, or has an inconsistent shape.
     """
     original = to_original(state)
     with torch.device("meta"):
@@ -69,7 +69,7 @@ def build(state: StateDict) -> SuperPoint:
 
 
 def shape_of(original: StateDict) -> SuperPointShape:
-    """Read the widths off the tensors, under their original names."""
+    """Infer the sizes of the network from tensors with original names."""
     w1, w2, w3, w4 = (original[f"conv{stage}a.bias"].shape[0] for stage in (1, 2, 3, 4))
     return SuperPointShape(
         widths=(w1, w2, w3, w4),
@@ -80,47 +80,47 @@ def shape_of(original: StateDict) -> SuperPointShape:
 
 
 def family_of(names: StateDict | set[str]) -> Family:
-    """Which family's names these are."""
+    """Return the family of parameter names."""
     if any(name.startswith("encoder.") for name in names):
         return "huggingface"
     return "open" if any(name.startswith("backbone.") for name in names) else "original"
 
 
 def to_original(state: StateDict) -> dict[str, Tensor]:
-    """Rename the tensors of any family to the original form; batch norms get counters where they lack them.
+    """Rename the tensors of any family to the original names; missing counters of batch norm are set to zero.
 
     Args:
-        state: with or without `keypoint_detector.` before each name.
+        state: Tensors by name, with or without the prefix `keypoint_detector.`.
 
     Raises:
-        WeightsError: a tensor is missing or unexpected.
+        WeightsError: If a tensor is missing or unexpected.
     """
     state = {name.removeprefix(DETECTOR_PREFIX): tensor for name, tensor in state.items()}
     family = family_of(state)
     names = _names(family, batch_norm=family == "open" or (family == "original" and _has_batch_norm(state)))
-    counters = {ours for ours in names if ours.endswith(COUNTER)}
+    counters = {name for name in names if name.endswith(COUNTER)}
     optional = {names[ours] for ours in counters} - set(state)
     check_names(set(names.values()) - optional, set(state), f"SuperPoint ({family} names)")
     return {ours: torch.tensor(0) if theirs in optional else state[theirs] for ours, theirs in names.items()}
 
 
 def from_original(original: StateDict, family: Family, prefix: str = "") -> dict[str, Tensor]:
-    """The inverse of `to_original`.
+    """Rename tensors from the original names to those of a family; the inverse of `to_original`.
 
     Args:
-        original: the tensors under their original names.
-        family: whose names are asked for.
-        prefix: put before each name; `DETECTOR_PREFIX` for the inside of a LightGlue of transformers.
+        original: Tensors by original name.
+        family: Target family.
+        prefix: Prefix of each new name; `DETECTOR_PREFIX` inside a LightGlue checkpoint of transformers.
 
     Raises:
-        WeightsError: a tensor is missing or unexpected, or the family doesn't have this form of the network.
+        WeightsError: If a tensor is missing or unexpected, or the family does not have this variant of the network.
     """
     batch_norm = _has_batch_norm(original)
     if family != "original" and batch_norm != (family == "open"):
         form = "with batch norm" if batch_norm else "without batch norm"
         raise WeightsError(
-            f"SuperPoint's {family} names have no place for a network {form}; "
-            f"ask for {'open' if batch_norm else 'huggingface'} names"
+            f"cannot convert SuperPoint {form} to {family} names; "
+            f"use {'open' if batch_norm else 'huggingface'} names"
         )
     names = _names(family, batch_norm=batch_norm)
     check_names(set(names), set(original), "SuperPoint (original names)")
@@ -128,7 +128,7 @@ def from_original(original: StateDict, family: Family, prefix: str = "") -> dict
 
 
 def detector_of(state: StateDict) -> dict[str, Tensor]:
-    """The tensors of the detector in a file of LightGlue from transformers, without their prefix."""
+    """Return the detector's tensors of a transformers LightGlue checkpoint, without their prefix."""
     return {
         name.removeprefix(DETECTOR_PREFIX): tensor
         for name, tensor in state.items()
@@ -141,14 +141,14 @@ def _has_batch_norm(state: StateDict) -> bool:
 
 
 def _names(family: Family, *, batch_norm: bool) -> dict[str, str]:
-    """Every parameter: original name -> the family's name."""
+    """Return original name -> the family's name for every parameter."""
     parameters = (*CONV, *BATCH_NORM, COUNTER) if batch_norm else CONV
     return {
-        f"{tie.original}.{parameter}": f"{getattr(tie, family)}.{_spelled(parameter, family)}"
-        for tie in TIES
+        f"{keys.original}.{parameter}": f"{getattr(keys, family)}.{_parameter_name(parameter, family)}"
+        for keys in LAYER_KEYS
         for parameter in parameters
     }
 
 
-def _spelled(parameter: str, family: Family) -> str:
+def _parameter_name(parameter: str, family: Family) -> str:
     return f"conv.{parameter}" if family == "open" and parameter in CONV else parameter

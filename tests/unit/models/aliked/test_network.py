@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tiepoint.errors import InvalidInput
-from tiepoint.models.aliked.feature_map import FeatureMap, Frame, selu
+from tiepoint.models.aliked.feature_map import FeatureMap, Padding, selu
 from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS, ALIKEDConfig
 
 SIZES = [(1, 1), (1, 40), (40, 1), (3, 5), (4, 50), (9, 9), (31, 33), (40, 300), (33, 65)]
@@ -94,15 +94,15 @@ def test_feature_map_is_the_upsampled_concatenated_normalized_map():
     finest = F.selu(F.conv2d(fine[None], weight))
     others = [F.interpolate(one[None], (64, 96), mode="bilinear", align_corners=True) for one in coarse]
     dense = F.normalize(torch.cat([finest, *others], dim=1), dim=1)[..., 5:55, 7:90]
-    frame = Frame(
-        origin=(7, 5),
+    padding = Padding(
+        margin=(7, 5),
         size=(83, 50),
         padded_size=(96, 64),
-        corner=(0, 0),
-        whole_size=(96, 64),
+        offset=(0, 0),
+        padded_image_size=(96, 64),
         image_size=(83, 50),
     )
-    features = FeatureMap(fine, weight, coarse, frame=frame)
+    features = FeatureMap(fine, weight, coarse, padding=padding)
     every = features.at(torch.arange(50 * 83)).T.view(1, 16, 50, 83)
     torch.testing.assert_close(every, dense, atol=1e-4, rtol=0)
     positions = torch.rand(300, 2) * torch.tensor([100.0, 70.0]) - 10

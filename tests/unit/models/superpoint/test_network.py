@@ -1,6 +1,7 @@
 """SuperPoint with small random weights: sizes, borders, batches, gray, its shortcuts; and the names of its tensors."""
 
 from collections import OrderedDict
+from functools import partial
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from tiepoint.models.superpoint.checkpoint import (
     shape_of,
     to_original,
 )
-from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape, _halve_in_strips, to_gray
+from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape, _halve_in_row_chunks, to_gray
 
 WIDTHS = (4, 4, 6, 6)
 TINY = SuperPointShape(widths=WIDTHS, head_width=8, dim=12)
@@ -98,7 +99,13 @@ def test_equal_scores_fall_to_the_lower_index():
     descriptors = F.normalize(torch.rand(12, 6, 8), dim=0)
     found = tiny(TINY).detect(scores, descriptors, max_keypoints=3)
     assert found.keypoints.tolist() == [[10, 40], [20, 10], [50, 10]]
-    found = tiny(TINY).detect(scores, descriptors, max_keypoints=3, strict_border=False)
+    network = tiny(TINY)
+    found = network.detect(
+        scores,
+        descriptors,
+        max_keypoints=3,
+        suppress=partial(network.suppress_non_maxima, strict_border=False),
+    )
     assert found.keypoints.tolist() == [[60, 20], [10, 40], [20, 10]]
 
 
@@ -126,12 +133,12 @@ def test_radius_and_border_are_obeyed(network):
 
 @pytest.mark.parametrize("setting", ["max_keypoints", "nms_radius", "border"])
 def test_negative_settings_are_refused(network, setting):
-    with pytest.raises(InvalidInput, match=f"{setting} must be 0 "):
+    with pytest.raises(InvalidInput, match=f"{setting} must be .*-1"):
         network(torch.rand(1, 1, 16, 16), **{setting: -1})
 
 
 def test_images_are_gray_or_rgb(network):
-    with pytest.raises(InvalidInput, match=r"1 or 3 channels.*got \(1, 4, 16, 16\)"):
+    with pytest.raises(InvalidInput, match=r"1 or 3 channels.*\(1, 4, 16, 16\)"):
         network(torch.rand(1, 4, 16, 16))
 
 
@@ -147,9 +154,9 @@ def test_gray_is_luma_and_exact_for_equal_channels():
 @pytest.mark.parametrize("size", [(8, 8), (51, 20), (150, 40), (151, 41)])
 @torch.inference_mode()
 def test_strips_are_the_whole(network, size, monkeypatch):
-    monkeypatch.setattr("tiepoint.models.superpoint.network.STRIP_PIXELS", 400)
+    monkeypatch.setattr("tiepoint.models.superpoint.network.CHUNK_PIXELS", 400)
     images = torch.rand(1, 1, *size)
-    torch.testing.assert_close(_halve_in_strips(network._halve, images), network._halve(images))
+    torch.testing.assert_close(_halve_in_row_chunks(network._halve, images), network._halve(images))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -217,7 +224,7 @@ def test_superpoint_open_is_a_plain_chain_of_its_layers():
 
 
 def test_batch_norm_learns_from_whole_images(monkeypatch):
-    monkeypatch.setattr("tiepoint.models.superpoint.network.STRIP_PIXELS", 400)
+    monkeypatch.setattr("tiepoint.models.superpoint.network.CHUNK_PIXELS", 400)
     network, images = tiny(TINY_OPEN).train(), torch.rand(2, 1, 48, 64)
     network.conv1a.bn.reset_running_stats()
     network(images)
@@ -268,5 +275,5 @@ def test_missing_and_unexpected_tensors_are_named(family):
 
 @pytest.mark.parametrize(("shape", "family"), [(TINY, "open"), (TINY_OPEN, "huggingface")])
 def test_a_family_without_this_form_is_refused(shape, family):
-    with pytest.raises(WeightsError, match=f"{family} names have no place"):
+    with pytest.raises(WeightsError, match=f"{family} names"):
         from_original(tiny(shape).state_dict(), family)

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from tests.helpers.fake_networks import Echo
+from tests.helpers.fake_networks import IdentityDetector
 
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
@@ -37,8 +37,8 @@ SIDEWAYS = 6
 """EXIF orientation of one of the photographs: COLMAP works on its raster, we on the upright image."""
 
 
-def echo() -> NeuralExtractor:
-    return NeuralExtractor(Echo(), ExtractionSettings(kind="echo"))
+def identity_extractor() -> NeuralExtractor:
+    return NeuralExtractor(IdentityDetector(), ExtractionSettings(kind="echo"))
 
 
 def random_model(seed: int = 1) -> Any:
@@ -88,7 +88,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cached(scene: Path) -> CachedModel:
-    return cache_model(scene / "model", scene / "photos", echo(), scene / "store", SETTINGS)
+    return cache_model(scene / "model", scene / "photos", identity_extractor(), scene / "store", SETTINGS)
 
 
 def points_by_hand(model: Any, posed: PosedImage, name: str) -> list[int]:
@@ -229,7 +229,7 @@ def test_photographs_to_validate_on_take_no_part_in_any_pair(scene: Path, tmp_pa
         photographs=scene / "photos", cache=tmp_path / "cache", val=tmp_path / "val", colmap=scene / "model"
     )
     alone = Processes(0, 1, torch.device("cpu"))
-    data = prepare_data(places, RECIPES["homography"], echo(), alone, seed=0, track=untracked)
+    data = prepare_data(places, RECIPES["homography"], identity_extractor(), alone, seed=0, track=untracked)
     assert isinstance(data.source, TrackPairs)
     keys = data.source.model.neighbors
     assert len(keys) == 3
@@ -239,13 +239,13 @@ def test_photographs_to_validate_on_take_no_part_in_any_pair(scene: Path, tmp_pa
 
 
 def test_what_is_cached_is_not_done_again(cached: CachedModel, scene: Path):
-    network = echo()
+    network = identity_extractor()
     again = cache_model(scene / "model", scene / "photos", network, scene / "store", SETTINGS)
     assert again.pairs == cached.pairs
     assert network.network.seen == []
     other = TrackSettings(size=640, max_keypoints=100, min_shared_points=20)
     with pytest.raises(StoreError, match="max_keypoints 300, not 100"):
-        cache_model(scene / "model", scene / "photos", echo(), scene / "store", other)
+        cache_model(scene / "model", scene / "photos", identity_extractor(), scene / "store", other)
 
 
 def test_bad_photographs_are_named_and_the_others_used(cached: CachedModel, scene: Path, tmp_path: Path):
@@ -255,7 +255,7 @@ def test_bad_photographs_are_named_and_the_others_used(cached: CachedModel, scen
     for name in names[2:]:
         (photos / name).write_bytes((scene / "photos" / name).read_bytes())
     PIL.Image.new("RGB", (320, 240)).save(photos / names[1])
-    found = cache_model(scene / "model", photos, echo(), tmp_path / "store", SETTINGS)
+    found = cache_model(scene / "model", photos, identity_extractor(), tmp_path / "store", SETTINGS)
     assert len(found.pairs) == 1
     assert len(found.problems) == 2
     assert "No such file" in found.problems[0]
@@ -265,7 +265,7 @@ def test_bad_photographs_are_named_and_the_others_used(cached: CachedModel, scen
 def test_no_pair_is_an_error(scene: Path, tmp_path: Path):
     settings = TrackSettings(size=640, min_shared_points=500)
     with pytest.raises(InvalidInput, match=r"no two usable images of .*model share 500 points"):
-        cache_model(scene / "model", scene / "photos", echo(), tmp_path / "store", settings)
+        cache_model(scene / "model", scene / "photos", identity_extractor(), tmp_path / "store", settings)
 
 
 def test_no_model_is_an_error(tmp_path: Path):
@@ -334,7 +334,12 @@ class TestDepth:
         def cached_with(depth: float) -> CachedModel:
             pycolmap.DepthMap.from_array(np.full((48, 64), depth, np.float32), 1.0, 3.0).write(path)
             return cache_model(
-                scene / "model", scene / "photos", echo(), tmp_path / "store", SETTINGS, depth_maps=maps
+                scene / "model",
+                scene / "photos",
+                identity_extractor(),
+                tmp_path / "store",
+                SETTINGS,
+                depth_maps=maps,
             )
 
         first = cached_with(2.0)
@@ -346,7 +351,12 @@ class TestDepth:
         (tmp_path / "other.jpg.geometric.bin").touch()
         with pytest.raises(InvalidInput, match="no depth map of any image of the model"):
             cache_model(
-                scene / "model", scene / "photos", echo(), tmp_path / "s", SETTINGS, depth_maps=tmp_path
+                scene / "model",
+                scene / "photos",
+                identity_extractor(),
+                tmp_path / "s",
+                SETTINGS,
+                depth_maps=tmp_path,
             )
 
     def test_they_are_taken_where_given(self, scene: Path, cached: CachedModel, tmp_path: Path):
@@ -357,7 +367,12 @@ class TestDepth:
             tmp_path / f"{name}.geometric.bin"
         )
         model = cache_model(
-            scene / "model", scene / "photos", echo(), tmp_path / "store", SETTINGS, depth_maps=tmp_path
+            scene / "model",
+            scene / "photos",
+            identity_extractor(),
+            tmp_path / "store",
+            SETTINGS,
+            depth_maps=tmp_path,
         )
         posed = model.read(cached.pairs[-1][1])
         depths = posed.points @ posed.cam_from_world[2, :3] + posed.cam_from_world[2, 3]

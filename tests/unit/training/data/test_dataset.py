@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.noise_images import echo, write_photographs
+from tests.helpers.noise_images import identity_extractor, write_images
 
 from tiepoint.errors import InvalidInput
 from tiepoint.feature_store import Store
@@ -105,7 +105,7 @@ def prepare(photographs: Path, cache: Path, val: Path | None = None) -> Training
     places = Places(photographs=photographs, cache=cache, val=val)
     alone = Processes(0, 1, torch.device("cpu"))
     recipe = adapted(RECIPES["homography"], learning_rate=None, max_keypoints=40, resize=96)
-    return prepare_data(places, recipe, echo(), alone, seed=0, track=untracked)
+    return prepare_data(places, recipe, identity_extractor(), alone, seed=0, track=untracked)
 
 
 class TestUsable:
@@ -113,7 +113,7 @@ class TestUsable:
 
     @pytest.fixture
     def photographs(self, tmp_path: Path) -> list[Path]:
-        return write_photographs(tmp_path / "photos", 12)
+        return write_images(tmp_path / "photos", 12)
 
     def broken(self, photographs: list[Path], count: int) -> Path:
         for path in photographs[:count]:
@@ -134,7 +134,7 @@ class TestUsable:
             prepare(folder, tmp_path / "cache")
 
     def test_none_to_validate_on_is_said(self, tmp_path: Path) -> None:
-        photographs = write_photographs(tmp_path / "photos", 15)
+        photographs = write_images(tmp_path / "photos", 15)
         folder = self.broken(split(photographs)[1], 4)
         with pytest.raises(
             InvalidInput, match=r"to validate on, .*held out.*the first other one because.*--val"
@@ -148,7 +148,7 @@ class TestUsable:
 
     def test_those_of_another_folder_do_not_count(self, photographs: list[Path], tmp_path: Path) -> None:
         val = self.broken(photographs, 3).rename(tmp_path / "val")
-        few = write_photographs(tmp_path / "few", 12, (160, 120))
+        few = write_images(tmp_path / "few", 12, (160, 120))
         with pytest.raises(InvalidInput, match=r"at least 10 .* only 9 in .*few"):
             prepare(self.broken(few, 3), tmp_path / "cache", val)
 
@@ -156,7 +156,7 @@ class TestUsable:
         """So a run that goes on with others is refused."""
         before = prepare(photographs[0].parent, tmp_path / "cache").source.fingerprint
         assert prepare(photographs[0].parent, tmp_path / "cache").source.fingerprint == before
-        (more,) = write_photographs(tmp_path / "more", 1, (160, 120))
+        (more,) = write_images(tmp_path / "more", 1, (160, 120))
         more.rename(photographs[0].with_name("more.png"))
         assert prepare(photographs[0].parent, tmp_path / "cache").source.fingerprint != before
 

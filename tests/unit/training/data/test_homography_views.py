@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.helpers.fake_networks import Echo
-from tests.helpers.noise_images import echo, write_photographs
+from tests.helpers.fake_networks import IdentityDetector
+from tests.helpers.noise_images import identity_extractor, write_images
 
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
@@ -111,12 +111,12 @@ def test_features_come_back_from_their_record():
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return write_photographs(tmp_path_factory.mktemp("photos"), 12)
+    return write_images(tmp_path_factory.mktemp("photos"), 12)
 
 
 @pytest.fixture(scope="module")
 def cached(photographs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> CachedViews:
-    return cache_views(photographs, echo(), tmp_path_factory.mktemp("views") / "store", SMALL)
+    return cache_views(photographs, identity_extractor(), tmp_path_factory.mktemp("views") / "store", SMALL)
 
 
 def test_every_photograph_has_its_views(cached: CachedViews):
@@ -139,8 +139,8 @@ def test_killed_in_the_middle_it_goes_on(photographs: list[Path], cached: Cached
         raise Killed
 
     with pytest.raises(Killed):
-        cache_views(photographs, echo(), tmp_path / "s", SMALL, track=kill)
-    network = echo()
+        cache_views(photographs, identity_extractor(), tmp_path / "s", SMALL, track=kill)
+    network = identity_extractor()
     again = cache_views(photographs, network, tmp_path / "s", SMALL)
     assert len(network.network.seen) == (12 - 8) * 3
     assert again.keys == cached.keys
@@ -150,7 +150,7 @@ def test_killed_in_the_middle_it_goes_on(photographs: list[Path], cached: Cached
 def test_a_view_does_not_depend_on_the_other_photographs(
     photographs: list[Path], cached: CachedViews, tmp_path: Path
 ):
-    some = cache_views(photographs[:1:-1], echo(), tmp_path / "s", SMALL)
+    some = cache_views(photographs[:1:-1], identity_extractor(), tmp_path / "s", SMALL)
     assert some.keys == cached.keys[:1:-1]
     assert same_views(some.read(0), cached.read(11))
 
@@ -159,13 +159,13 @@ def test_processes_share_the_work_and_none_does_it_twice(
     photographs: list[Path], cached: CachedViews, tmp_path: Path
 ):
     shares = [Processes(rank, 2, torch.device("cpu")).owns for rank in (0, 1)]
-    extractors = [echo() for _ in shares]
+    extractors = [identity_extractor() for _ in shares]
     for owns, extractor in zip(shares, extractors, strict=True):
         cache_views(photographs, extractor, tmp_path / "s", SMALL, owns=owns)
     done = [len(extractor.network.seen) for extractor in extractors]
     assert min(done) > 0
     assert sum(done) == 12 * 3
-    last = echo()
+    last = identity_extractor()
     together = cache_views(photographs, last, tmp_path / "s", SMALL)
     assert not last.network.seen
     assert all(same_views(together.read(k), cached.read(k)) for k in range(12))
@@ -174,7 +174,7 @@ def test_processes_share_the_work_and_none_does_it_twice(
 def test_copies_count_once(photographs: list[Path], tmp_path: Path):
     copy = tmp_path / "copy.png"
     copy.write_bytes(photographs[0].read_bytes())
-    found = cache_views([*photographs[:10], copy], echo(), tmp_path / "s", SMALL)
+    found = cache_views([*photographs[:10], copy], identity_extractor(), tmp_path / "s", SMALL)
     assert len(found) == 10
     assert found.problems == ()
 
@@ -182,8 +182,10 @@ def test_copies_count_once(photographs: list[Path], tmp_path: Path):
 def test_bad_photographs_are_named_and_the_others_used(photographs: list[Path], tmp_path: Path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image")
-    (tiny,) = write_photographs(tmp_path / "tiny", 1, (63, 300))
-    found = cache_views([broken, *photographs, tiny, tmp_path / "gone.jpg"], echo(), tmp_path / "s", SMALL)
+    (tiny,) = write_images(tmp_path / "tiny", 1, (63, 300))
+    found = cache_views(
+        [broken, *photographs, tiny, tmp_path / "gone.jpg"], identity_extractor(), tmp_path / "s", SMALL
+    )
     assert len(found) == 12
     assert len(found.problems) == 3
     for part in ("gone.jpg: No such file", "broken.jpg", "0.png has 63 x 300 px; views need at least 64 px"):
@@ -192,16 +194,16 @@ def test_bad_photographs_are_named_and_the_others_used(photographs: list[Path], 
 
 def test_too_few_photographs_are_refused(photographs: list[Path], tmp_path: Path):
     with pytest.raises(InvalidInput, match="expected at least 10 different photographs, but only 9 of 9"):
-        cache_views(photographs[:9], echo(), tmp_path / "a", SMALL)
+        cache_views(photographs[:9], identity_extractor(), tmp_path / "a", SMALL)
     with pytest.raises(InvalidInput, match=r"only 0 of 1 can be used, the first because can't read .*gone"):
-        cache_views([tmp_path / "gone.jpg"], echo(), tmp_path / "b", SMALL, at_least=1)
+        cache_views([tmp_path / "gone.jpg"], identity_extractor(), tmp_path / "b", SMALL, at_least=1)
 
 
 def test_other_settings_are_refused_with_the_difference(cached: CachedViews, photographs: list[Path]):
     other = dataclasses.replace(SMALL, warp=WarpSettings(difficulty=0.2))
     with pytest.raises(StoreError, match=r"difficulty 0.7, not 0.2"):
-        cache_views(photographs, echo(), cached.store.folder, other)
-    extractor = NeuralExtractor(Echo(), ExtractionSettings(kind="another"))
+        cache_views(photographs, identity_extractor(), cached.store.folder, other)
+    extractor = NeuralExtractor(IdentityDetector(), ExtractionSettings(kind="another"))
     with pytest.raises(StoreError, match=r"extractor 'echo', not 'another'"):
         cache_views(photographs, extractor, cached.store.folder, SMALL)
 
@@ -209,16 +211,16 @@ def test_other_settings_are_refused_with_the_difference(cached: CachedViews, pho
 def test_a_full_disk_is_one_line_and_what_is_written_stays(
     photographs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    cache_views(photographs[:10], echo(), tmp_path / "s", SMALL)
+    cache_views(photographs[:10], identity_extractor(), tmp_path / "s", SMALL)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tiepoint.feature_store.hdf5_shard.write_array", full)
     with pytest.raises(InvalidInput, match="No space left on device"):
-        cache_views(photographs, echo(), tmp_path / "s", SMALL)
+        cache_views(photographs, identity_extractor(), tmp_path / "s", SMALL)
     monkeypatch.undo()
-    assert len(cache_views(photographs, echo(), tmp_path / "s", SMALL)) == 12
+    assert len(cache_views(photographs, identity_extractor(), tmp_path / "s", SMALL)) == 12
 
 
 def test_descriptors_are_kept_in_half_precision(cached: CachedViews):

@@ -7,10 +7,11 @@ import torch
 from tests.helpers.random_networks import draw_superpoint
 from torch import Tensor, nn
 
-from tiepoint.extraction.tile_grid import tiles_of
+from tiepoint.extraction.tile_grid import split_into_tiles
 from tiepoint.extraction.tiled_detector import TiledDetector
 from tiepoint.image import Image
 from tiepoint.models.aliked.network import ALIKED, ALIKEDConfig
+from tiepoint.models.detector import split_masks
 from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
@@ -114,7 +115,7 @@ def test_a_window_on_everything_is_no_window(network: nn.Module) -> None:
     torch.testing.assert_close(plain[0], windowed[0])
     pixels = torch.arange(4000, 4100)
     expected = network.keypoints_at(pixels, plain[0][0], plain[1][0])
-    found = network.keypoints_at(pixels, windowed[0][0], windowed[1][0], window=Tile.whole(images))
+    found = network.keypoints_at(pixels, windowed[0][0], windowed[1][0], tile=Tile.whole(images))
     torch.testing.assert_close(tuple(found), tuple(expected))
 
 
@@ -124,7 +125,7 @@ def test_tiles_give_what_the_whole_gives(local_network: nn.Module, size: tuple[i
     network, images = local_network, picture(*size)
     (expected,) = network(images, max_keypoints=500, detection_threshold=0.0)
     grid = {"stride": network.stride, "origin": network.grid_origin(size[::-1])}
-    tiles = tiles_of(size[::-1], 352, **grid, overlap=128)
+    tiles = split_into_tiles(size[::-1], 352, **grid, overlap=128)
     detector = TiledDetector(network, device=torch.device("cpu"), max_keypoints=500, detection_threshold=0.0)
     found = detector.detect(Image(pixels=images[0]), tiles)
     assert len(tiles) > 1
@@ -141,8 +142,14 @@ def test_tiles_of_disk_give_what_their_statistics_allow() -> None:
     torch.manual_seed(0)
     network, images = NETWORKS["disk"]().eval(), picture(200, 420)
     images[..., 210:] = 0.5
-    tiles = tiles_of((420, 200), 208, stride=16, origin=(0, 0), overlap=64)
+    tiles = split_into_tiles((420, 200), 208, stride=16, origin=(0, 0), overlap=64)
     detector = TiledDetector(network, device=torch.device("cpu"), max_keypoints=None, detection_threshold=0.0)
     found = detector.detect(Image(pixels=images[0]), tiles)
     assert len(found.keypoints) > 100
     assert bool(found.descriptors.isfinite().all())
+
+
+def test_masks_are_split_per_image():
+    assert split_masks(None, 3) == [None, None, None]
+    masks = torch.rand(2, 3, 4) < 0.5
+    assert all(torch.equal(a, b) for a, b in zip(split_masks(masks, 2), masks, strict=True))
