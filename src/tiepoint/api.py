@@ -1,16 +1,16 @@
-"""load() and match(): wire preset, weights, extractor, matcher and device."""
+"""load(), match() and match_to_files(): from a preset and options to a matcher, and from two images to a result."""
 
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, get_args
+from typing import Any, TypeAlias, TypedDict, Unpack, get_args
 
 import torch
+from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
@@ -18,12 +18,13 @@ from tiepoint.extraction.masks import MaskSource
 from tiepoint.extraction.tile_grid import check_tiling
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
+from tiepoint.io.messages import did_you_mean
 from tiepoint.io.serialization import check_output_path
-from tiepoint.matcher import Matcher
-from tiepoint.matching.batching import BatchSize
+from tiepoint.io.validation import check_integer, is_integer
+from tiepoint.matcher import Matcher, PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
-from tiepoint.matching.view_search import Rotations, check_rotations
+from tiepoint.matching.view_search import check_rotations
 from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, build as build_lightglue
 from tiepoint.models.lightglue.inference import AdaptiveInference
@@ -31,97 +32,125 @@ from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import DEFAULT_PRESET, MODEL, Preset, find_preset
 from tiepoint.result import MatchResult
 from tiepoint.types import TwoViewEstimate
-from tiepoint.types.options import Tiling
+from tiepoint.types.options import Adaptive, BatchSize, DtypeName, LoadOptions, Rotations, Tiling
 from tiepoint.visualization import check_image_path, save_image
 from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
 
-Adaptive = bool | Literal["depth", "width"]
-Dtype = Literal["float32", "float16", "bfloat16"]
+ReadWeights: TypeAlias = Callable[..., dict[str, Tensor]]
+"""Loads the tensors of a weights file or of a row of WEIGHTS."""
 
-DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(Dtype)}
-"""Name -> type of the tokens inside LightGlue."""
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(DtypeName)}
 
 
-def load(
-    preset: str | os.PathLike[str] = DEFAULT_PRESET,
-    *,
-    device: str | torch.device = "auto",
-    max_keypoints: int | None = 2048,
-    resize: int | None = 1024,
-    border: int = 0,
-    tile: Tiling = "auto",
-    adaptive: Adaptive = True,
-    pruning_min_keypoints: int | None = None,
-    filter_threshold: float = 0.1,
-    dtype: Dtype | torch.dtype = "float32",
-    batch_size: BatchSize = "auto",
-    memory_budget: int | None = None,
-    rotations: Rotations | None = None,
-    extractor_weights: str | Path | None = None,
-    matcher_weights: str | Path | None = None,
-    accept_license: bool = False,
-    progress: bool = False,
-) -> Matcher:
-    """Make a matcher; weights that aren't on this machine yet are downloaded.
-
-    Args:
-        preset: see `tiepoint presets`; or a folder that `tiepoint train` has written.
-        device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps".
-        max_keypoints: an image, the strongest; None: all.
-        resize: longer side, in px, of the image that the extractor sees; smaller images are enlarged. None: as is.
-        border: px of the original image along each side that have no keypoints.
-        tile: longest side, in px, that the extractor sees at once; larger images are done in overlapping tiles.
-            "auto": only images that would take more than 2 GiB; None: never.
-        adaptive: stop early on easy pairs, and drop hopeless keypoints; "depth" or "width": only one of these.
-        pruning_min_keypoints: keypoints are dropped only in images that have more than this; None: the official
-            table (0 on a CPU, 1536 on a GPU). `tiepoint bench --tune` measures what pays here.
-        filter_threshold: a match has a score above this, in [0, 1].
-        dtype: in which LightGlue computes: "float32", "float16" or "bfloat16", or torch's own. The short ones pay on GPUs,
-            and move scores by about 0.01; similarities and scores are float32 whatever it is.
-        batch_size: pairs that LightGlue computes together; "auto": as many as pay on the device.
-        memory_budget: bytes that matching may take beside the weights, which limits batches; None: as much as pays
-            on a CPU, half of what is free on a GPU.
-        rotations: "auto": where two images don't match as they are, `match` tries image 1 in quarter turns; positions
-            stay those in the upright image, `rotation1` tells the turn. None: never.
-        extractor_weights: your own file instead of the preset's.
-        matcher_weights: likewise.
-        accept_license: consent to weights that are not free for commercial use.
-        progress: whether to show progress on stderr while weights are downloaded.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadConfig:
+    """Options of `load` with their defaults, validated; LoadOptions documents them.
 
     Raises:
-        InvalidInput: an option that can't be, with what is possible.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If an option has an invalid value.
+    """
+
+    device: str | torch.device = "auto"
+    max_keypoints: int | None = 2048
+    resize: int | None = 1024
+    border: int = 0
+    tile: Tiling = "auto"
+    adaptive: Adaptive = True
+    pruning_min_keypoints: int | None = None
+    filter_threshold: float = 0.1
+    dtype: DtypeName | torch.dtype = "float32"
+    batch_size: BatchSize = "auto"
+    memory_budget: int | None = None
+    rotations: Rotations | None = None
+    extractor_weights: str | Path | None = None
+    matcher_weights: str | Path | None = None
+    accept_license: bool = False
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        for name, minimum in (("max_keypoints", 1), ("resize", 1), ("pruning_min_keypoints", 0)):
+            _check_optional_integer(name, getattr(self, name), minimum)
+        _check_optional_integer("memory_budget", self.memory_budget, 1)
+        check_integer("border", self.border, 0)
+        if self.batch_size != "auto":
+            check_integer("batch_size", self.batch_size, 1, alternative="'auto'")
+        check_tiling(self.tile)
+        check_rotations(self.rotations)
+        if self.adaptive not in (True, False, "depth", "width"):
+            raise InvalidInput(f"adaptive: expected True, False, 'depth' or 'width', got {self.adaptive!r}")
+        if str(self.dtype).removeprefix("torch.") not in DTYPES:
+            raise InvalidInput(f"dtype: expected one of {', '.join(map(repr, DTYPES))}, got {self.dtype!r}")
+        if not _is_score(self.filter_threshold):
+            raise InvalidInput(
+                f"filter_threshold: expected a number from -1 to 1, got {self.filter_threshold!r}"
+            )
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "LoadConfig":
+        """Fill in the defaults.
+
+        Raises:
+            InvalidInput: If an option is unknown or has an invalid value.
+        """
+        names = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in names:
+                raise InvalidInput(
+                    f"unknown option {name!r}{did_you_mean(name, names)}; available: {', '.join(names)}"
+                )
+        values: dict[str, Any] = {
+            name: int(value) if is_integer(value) else value for name, value in options.items()
+        }
+        return cls(**values)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """Floating-point type in which LightGlue computes."""
+        return DTYPES[str(self.dtype).removeprefix("torch.")]
+
+
+class DrawOptions(TypedDict, total=False):
+    """Options of `MatchResult.draw` and `MatchResult.draw_inliers`."""
+
+    keypoints: bool
+    max_lines: int | None
+
+
+class MatchOptions(LoadOptions, total=False):
+    """Keyword options of `match`.
+
+    Attributes:
+        preset: Name of a preset, or folder of a trained model.
+        mask0: Mask of image 0; see `Matcher.extract`.
+        mask1: Mask of image 1.
+    """
+
+    preset: str | os.PathLike[str]
+    mask0: MaskSource | None
+    mask1: MaskSource | None
+
+
+def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[LoadOptions]) -> Matcher:
+    """Load a matcher; weights that are not on this machine yet are downloaded.
+
+    Args:
+        preset: Name of a preset (see `tiepoint presets`), or folder written by `tiepoint train`.
+        **options: Options of LoadOptions: device, max_keypoints, resize, border, tile, adaptive,
+            pruning_min_keypoints, filter_threshold, dtype, batch_size, memory_budget, rotations, extractor_weights,
+            matcher_weights, accept_license, progress.
+
+    Raises:
+        InvalidInput: If the preset or an option is unknown, an option has an invalid value, or the preset does not
+            support it.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
     row = find_preset(preset)
-    numbers = _dtype(dtype)
-    _check_options(max_keypoints, resize, border, adaptive, pruning_min_keypoints, filter_threshold)
-    check_rotations(rotations)
-    target = choose_device(device)
-    read = partial(load_state_dict, accept_license=accept_license, progress=progress)
-    settings = {
-        **_whole(max_keypoints=max_keypoints, resize=resize, border=border),
-        "tile": check_tiling(tile),
-    }
-    extractor = _load_extractor(row, extractor_weights, read, settings, target)
-    kind = extractor.settings.kind
-    if row.matcher == "nearest":
-        if matcher_weights is not None:
-            raise InvalidInput(
-                f"preset {preset!r} matches without weights, so matcher_weights can't be used with it"
-            )
-        return Matcher(extractor, NearestMatcher(kind=kind, filter_threshold=filter_threshold), rotations)
-    network = build_lightglue(read(matcher_weights or row.matcher_weights or "")).to(target, numbers)
-    _check_dimensions(extractor, network, str(matcher_weights or row.matcher_weights))
-    matcher = LightGlueMatcher(
-        network,
-        kind=kind,
-        adaptivity=AdaptiveInference.named(adaptive, pruning_min_keypoints),
-        filter_threshold=filter_threshold,
-        weights=_digest_of(matcher_weights or row.matcher_weights or ""),
-        batch_size=batch_size,
-        memory_budget=memory_budget,
-    )
-    return Matcher(extractor, matcher, rotations)
+    config = LoadConfig.from_options(options)
+    _check_supported(preset, row, options)
+    device = choose_device(config.device)
+    read = partial(load_state_dict, accept_license=config.accept_license, progress=config.progress)
+    extractor = _load_extractor(row, config, read, device)
+    return Matcher(extractor, _load_matcher(row, config, read, extractor), config.rotations)
 
 
 def match(
@@ -131,23 +160,23 @@ def match(
     preset: str | os.PathLike[str] = DEFAULT_PRESET,
     mask0: MaskSource | None = None,
     mask1: MaskSource | None = None,
-    **options: Any,
+    **options: Unpack[LoadOptions],
 ) -> MatchResult:
-    """Find the tie points of two photographs.
+    """Find the tie points of two images.
 
-    Loads the networks anew each time: for more than a few pairs use `load` once.
+    Loads the networks on every call; for more than a few pairs call `load` once.
 
     Args:
-        image0: path, URL, PIL image, NumPy array (height, width[, channels]) or tensor (channels, height, width).
-        image1: likewise.
-        preset: see `tiepoint presets`.
-        mask0: where keypoints of image 0 may lie, as for `Matcher.extract`.
-        mask1: likewise of image 1.
-        **options: as for `load`.
+        image0: Path, URL, PIL image, NumPy array (height, width[, channels]) or tensor (channels, height, width).
+        image1: Image 1, in any of the same forms.
+        preset: Name of a preset, or folder of a trained model; see `load`.
+        mask0: Mask of image 0, in which keypoints are allowed; see `Matcher.extract`.
+        mask1: Mask of image 1.
+        **options: Options of `load`.
 
     Raises:
-        InvalidInput: an image or mask can't be read, or an option can't be.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If an image or mask cannot be read, or an option is invalid.
+        WeightsError: If weights cannot be found, downloaded or loaded.
 
     Example:
         >>> result = tiepoint.match("a.jpg", "b.jpg")
@@ -163,49 +192,50 @@ def match_to_files(
     picture: str | os.PathLike[str] | None = None,
     json: str | os.PathLike[str] | None = None,
     npz: str | os.PathLike[str] | None = None,
-    draw: Mapping[str, Any] | None = None,
+    draw: DrawOptions | None = None,
     verify: Verifier | None = None,
-    **options: Any,
+    **options: Unpack[MatchOptions],
 ) -> tuple[MatchResult, TwoViewEstimate | None]:
-    """`match`, and write what came out; paths that can't be written are found out before the work.
+    """Match two images and write the results; output paths are validated before the work starts.
 
     Args:
-        image0: as for `match`.
-        image1: as for `match`.
-        picture: where to write the picture; its ending decides the format.
-        json: where to write the matches as JSON; ends in .json.
-        npz: where to write them as NumPy arrays; ends in .npz.
-        draw: options of `MatchResult.draw`, or with `verify` of `MatchResult.draw_inliers`.
-        verify: from `make_verifier`; what it finds is written too, and the picture shows which matches fit.
-        **options: as for `match`.
+        image0: Image 0, as for `match`.
+        image1: Image 1, as for `match`.
+        picture: Output path of a drawing of the matches; the suffix decides the format.
+        json: Output path of the matches as JSON, ending in .json.
+        npz: Output path of the matches as NumPy arrays, ending in .npz.
+        draw: Options of the drawing.
+        verify: Geometric verification from `make_verifier`; its estimate is written, too, and the drawing
+            distinguishes inliers and outliers.
+        **options: Options of `match`.
 
     Returns:
-        The matches, and what `verify` found, which may be a failure.
+        The matches, and the estimate of `verify`, which may be a failure.
 
     Raises:
-        InvalidInput: as for `match`; or a file can't be written.
-        WeightsError: as for `match`.
+        InvalidInput: If an image or mask cannot be read, an option is invalid, or a file cannot be written.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
     if picture is not None:
         check_image_path(picture)
-    data = [
+    outputs = [
         check_output_path(path, suffix)
         for path, suffix in ((json, ".json"), (npz, ".npz"))
         if path is not None
     ]
     result, estimate = _verified(match(image0, image1, **options), verify)
-    if data:
+    if outputs:
         verification = result.verify()
-        for path in data:
+        for path in outputs:
             result.save(path, estimate, verification)
     if picture is not None:
-        drawn = result.draw if estimate is None else partial(result.draw_inliers, estimate)
-        save_image(drawn(**(draw or {})), picture)
+        drawing = result.draw if estimate is None else partial(result.draw_inliers, estimate)
+        save_image(drawing(**(draw or {})), picture)
     return result, estimate
 
 
 def _verified(result: MatchResult, verify: Verifier | None) -> tuple[MatchResult, TwoViewEstimate | None]:
-    """The result, with the seconds that verification took, and what that found."""
+    """Run the geometric verification, and add its duration to the result."""
     if verify is None:
         return result, None
     start = perf_counter()
@@ -213,86 +243,85 @@ def _verified(result: MatchResult, verify: Verifier | None) -> tuple[MatchResult
     return replace(result, seconds={**result.seconds, "verify": perf_counter() - start}), estimate
 
 
-def _load_extractor(
-    row: Preset,
-    weights: str | Path | None,
-    read: Callable[..., dict[str, torch.Tensor]],
-    settings: Mapping[str, Any],
-    device: torch.device,
-) -> NeuralExtractor:
-    kind, state = _detector(row, weights, read)
-    chosen = ExtractionSettings(kind=kind, detection_threshold=row.detection_threshold, **settings)
-    return NeuralExtractor(build_network(row.extractor, state).to(device), chosen)
+def _check_optional_integer(name: str, value: Any, minimum: int) -> None:
+    if value is not None:
+        check_integer(name, value, minimum, alternative="None")
 
 
-def _detector(
-    row: Preset, weights: str | Path | None, read: Callable[..., dict[str, torch.Tensor]]
-) -> tuple[str, dict[str, torch.Tensor]]:
-    """Kind of the features, and tensors of the detector: those named, else the preset's."""
-    if row.extractor not in NETWORKS:
+def _is_score(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and -1 <= value <= 1
+
+
+def _check_supported(name: str | os.PathLike[str], preset: Preset, options: Mapping[str, Any]) -> None:
+    given = [option for option in preset.unsupported_options if options.get(option) is not None]
+    if given:
         raise InvalidInput(
-            f"{row.folder} has the extractor {row.extractor!r}; there are {', '.join(NETWORKS)}"
+            f"preset {str(name)!r} does not support {', '.join(given)}, because it matches without a network; "
+            "leave out the option, or use a preset with LightGlue"
         )
-    if weights is None and row.folder is not None:
-        path = row.folder / MODEL
+
+
+def _load_extractor(
+    preset: Preset, config: LoadConfig, read: ReadWeights, device: torch.device
+) -> NeuralExtractor:
+    kind, state = _detector(preset, config.extractor_weights, read)
+    settings = ExtractionSettings(
+        kind=kind,
+        max_keypoints=config.max_keypoints,
+        resize=config.resize,
+        detection_threshold=preset.detection_threshold,
+        border=config.border,
+        tile=config.tile,
+    )
+    return NeuralExtractor(build_network(preset.extractor, state).to(device), settings)
+
+
+def _load_matcher(
+    preset: Preset, config: LoadConfig, read: ReadWeights, extractor: NeuralExtractor
+) -> PairMatcher:
+    kind = extractor.settings.kind
+    if preset.matcher == "nearest":
+        return NearestMatcher(kind=kind, filter_threshold=config.filter_threshold)
+    weights = config.matcher_weights or preset.matcher_weights or ""
+    network = build_lightglue(read(weights)).to(extractor.device, config.torch_dtype)
+    _check_descriptor_dim(extractor, network, str(weights))
+    return LightGlueMatcher(
+        network,
+        kind=kind,
+        adaptivity=AdaptiveInference.named(config.adaptive, config.pruning_min_keypoints),
+        filter_threshold=config.filter_threshold,
+        weights=_digest_of(weights),
+        batch_size=config.batch_size,
+        memory_budget=config.memory_budget,
+    )
+
+
+def _detector(preset: Preset, weights: str | Path | None, read: ReadWeights) -> tuple[str, dict[str, Tensor]]:
+    """Return the kind of the features, and the state dict of the detector: of `weights`, else of the preset."""
+    if preset.extractor not in NETWORKS:
+        raise InvalidInput(
+            f"{preset.folder}: unknown extractor {preset.extractor!r}; available: {', '.join(NETWORKS)}"
+        )
+    if weights is None and preset.folder is not None:
+        path = preset.folder / MODEL
         tensors = {
             n.removeprefix(DETECTOR_PREFIX): t for n, t in read(path).items() if n.startswith(DETECTOR_PREFIX)
         }
-        return row.kind or f"{row.extractor}@{digest(path)[:12]}", tensors
-    chosen = weights or row.extractor
-    return f"{row.extractor}@{_digest_of(chosen)[:12]}", read(chosen, key=WEIGHTS[row.extractor].group)
-
-
-def _dtype(given: Dtype | torch.dtype) -> torch.dtype:
-    """One of `DTYPES`, by its name or itself."""
-    name = str(given).removeprefix("torch.")
-    if name not in DTYPES:
-        raise InvalidInput(f"dtype must be one of {', '.join(map(repr, DTYPES))}, but is {given!r}")
-    return DTYPES[name]
-
-
-def _whole(**numbers: Any) -> dict[str, int | None]:
-    """NumPy's whole numbers as Python's."""
-    return {name: None if value is None else int(value) for name, value in numbers.items()}
+        return preset.kind or f"{preset.extractor}@{digest(path)[:12]}", tensors
+    chosen = weights or preset.extractor
+    return f"{preset.extractor}@{_digest_of(chosen)[:12]}", read(chosen, key=WEIGHTS[preset.extractor].group)
 
 
 def _digest_of(name: str | Path) -> str:
     known = WEIGHTS[name].sha256 if isinstance(name, str) and name in WEIGHTS else None
-    return known or digest(resolve(name, accept_license=True))  # consent was given when the tensors were read
+    return known or digest(
+        resolve(name, accept_license=True)
+    )  # license was accepted when the tensors were read
 
 
-def _check_dimensions(extractor: NeuralExtractor, network: LightGlue, weights: str) -> None:
-    columns = extractor.descriptor_dim
-    if columns != network.shape.input_dim:
+def _check_descriptor_dim(extractor: NeuralExtractor, network: LightGlue, weights: str) -> None:
+    if extractor.descriptor_dim != network.shape.input_dim:
         raise InvalidInput(
-            f"LightGlue's weights {weights} take descriptors of {network.shape.input_dim} columns, but this preset's "
-            f"extractor gives {columns}; choose the weights that were trained for it"
+            f"LightGlue weights {weights} expect descriptors of dimension {network.shape.input_dim}, but the extractor "
+            f"of this preset outputs dimension {extractor.descriptor_dim}; use weights that were trained for it"
         )
-
-
-def _check_options(
-    max_keypoints: Any,
-    resize: Any,
-    border: Any,
-    adaptive: Any,
-    pruning_min_keypoints: Any,
-    filter_threshold: Any,
-) -> None:
-    for name, value in (("max_keypoints", max_keypoints), ("resize", resize)):
-        if value is not None and not _is_whole(value, least=1):
-            raise InvalidInput(f"{name} must be a whole number above 0, or None, but is {value!r}")
-    if not _is_whole(border, least=0):
-        raise InvalidInput(f"border must be a whole number of px, 0 or more, but is {border!r}")
-    if pruning_min_keypoints is not None and not _is_whole(pruning_min_keypoints, least=0):
-        raise InvalidInput(
-            f"pruning_min_keypoints must be a whole number, 0 or more, or None, but is {pruning_min_keypoints!r}"
-        )
-    if adaptive not in (True, False, "depth", "width"):
-        raise InvalidInput(f"adaptive must be True, False, 'depth' or 'width', but is {adaptive!r}")
-    number = isinstance(filter_threshold, int | float) and math.isfinite(filter_threshold)
-    if not number or not -1 <= filter_threshold <= 1:
-        raise InvalidInput(f"filter_threshold must be a number from -1 to 1, but is {filter_threshold!r}")
-
-
-def _is_whole(value: Any, *, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -1,6 +1,5 @@
-"""PRESETS: a name for an extractor, a matcher, and the weights of both."""
+"""PRESETS: name -> extractor, matcher, and their weights."""
 
-import difflib
 import json
 import os
 from dataclasses import dataclass
@@ -8,26 +7,37 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.messages import unknown_name
 
 DEFAULT_PRESET = "aliked+lightglue"
 
+# Files in the folder of a trained model: Hugging Face's two, and the record of `tiepoint train`, if it wrote the folder
 CONFIG, MODEL, TRAINING = "config.json", "model.safetensors", "training.json"
-"""Files of a folder that holds both networks: Hugging Face's two, and the record of `tiepoint train` where it made it."""
+
+# Options of `tiepoint.load` that only a matching network supports
+NETWORK_OPTIONS = (
+    "adaptive",
+    "pruning_min_keypoints",
+    "dtype",
+    "batch_size",
+    "memory_budget",
+    "matcher_weights",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """One row.
+    """Extractor, matcher and weights.
 
     Attributes:
-        extractor: key of `tiepoint.extraction.extractor.NETWORKS`, and of its row in `tiepoint.weights.WEIGHTS`.
+        extractor: Key of `tiepoint.extraction.extractor.NETWORKS`, and of its row in `tiepoint.weights.WEIGHTS`.
         matcher: "lightglue", or "nearest" (mutual nearest neighbors).
-        matcher_weights: name of the matcher's row in `WEIGHTS`; None where it has no weights.
-        about: for whom this is, in one line.
-        detection_threshold: a keypoint scores above this; 0 where the strongest are taken whatever they score.
-        folder: holds both networks, in the form of `LightGlueForKeypointMatching.save_pretrained`; None: they're
-            rows of `WEIGHTS`.
-        kind: of the features that the folder's extractor makes, where the folder says so.
+        matcher_weights: Name of the matcher's row in `WEIGHTS`; None if it has no weights.
+        about: Purpose, in one line.
+        detection_threshold: Minimum keypoint score; 0 keeps the top-k keypoints whatever their scores.
+        folder: Folder with both networks, as written by `LightGlueForKeypointMatching.save_pretrained`; None if they
+            are rows of `WEIGHTS`.
+        kind: Kind of features of the folder's extractor, if the folder records it.
     """
 
     extractor: str
@@ -43,31 +53,36 @@ class Preset:
         """Names of the rows of `WEIGHTS` that this preset needs."""
         return [self.extractor] + ([self.matcher_weights] if self.matcher_weights else [])
 
+    @property
+    def unsupported_options(self) -> tuple[str, ...]:
+        """Options of `tiepoint.load` that have no effect on this preset."""
+        return () if self.matcher == "lightglue" else NETWORK_OPTIONS
+
 
 PRESETS: dict[str, Preset] = {
     "aliked+lightglue": Preset(
         extractor="aliked-n16",
         matcher="lightglue",
         matcher_weights="aliked_lightglue",
-        about="the default: accurate, quick, free for any use",
+        about="default: accurate, fast, free for any use",
     ),
     "aliked+lightglue-small": Preset(
         extractor="aliked-n16",
         matcher="lightglue",
         matcher_weights="aliked_lightglue_small",
-        about="two layers instead of nine: matches four times as fast; for easy and middling pairs",
+        about="two layers instead of nine: four times faster matching, for easy and medium pairs",
     ),
     "aliked-n16rot+lightglue": Preset(
         extractor="aliked-n16rot",
         matcher="lightglue",
         matcher_weights="aliked_lightglue",
-        about="descriptors trained for rotated images",
+        about="descriptors trained with rotated images",
     ),
     "aliked-n32+lightglue": Preset(
         extractor="aliked-n32",
         matcher="lightglue",
         matcher_weights="aliked_lightglue",
-        about="descriptors from 32 positions; slower, and weaker with LightGlue, which was trained for n16",
+        about="descriptors from 32 sample positions; slower, and less accurate with LightGlue, which was trained for n16",
     ),
     "disk+lightglue": Preset(
         extractor="disk",
@@ -78,51 +93,50 @@ PRESETS: dict[str, Preset] = {
     "aliked+nearest": Preset(
         extractor="aliked-n16",
         matcher="nearest",
-        about="mutual nearest neighbors: the baseline, and the quickest",
+        about="mutual nearest neighbors: the baseline, and the fastest",
     ),
     "aliked-t16+nearest": Preset(
-        extractor="aliked-t16", matcher="nearest", about="the smallest extractor, without a matching network"
+        extractor="aliked-t16", matcher="nearest", about="smallest extractor, without a matching network"
     ),
     "superpoint+lightglue": Preset(
         extractor="superpoint",
         matcher="lightglue",
         matcher_weights="superpoint_lightglue",
-        about="the paper's pair; SuperPoint's weights are for non-commercial research only",
+        about="the paper's pair; the weights of SuperPoint are for non-commercial research only",
         detection_threshold=0.0005,
     ),
     "superpoint-open+nearest": Preset(
         extractor="superpoint-open",
         matcher="nearest",
-        about="SuperPoint trained again under a free license",
+        about="SuperPoint retrained under a free license",
         detection_threshold=0.005,
     ),
 }
-"""Name -> extractor, matcher and weights."""
 
 
 def find_preset(name: str | os.PathLike[str]) -> Preset:
-    """The row of this name, or that of a folder with both networks.
+    """Return a row of `PRESETS`, or the preset of a folder with both networks.
 
     Raises:
-        InvalidInput: there is none; the message names the nearest and all. Or the folder holds something else.
+        InvalidInput: If the name is unknown, or the folder is not the folder of a trained model.
     """
     if name in PRESETS:
         return PRESETS[str(name)]
-    if os.path.isdir(str(name)):  # noqa: PTH112 - a name that no file can have is no folder, and no error
-        return preset_of_folder(Path(name))
-    close = difflib.get_close_matches(str(name), PRESETS, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ";"
-    raise InvalidInput(f"there is no preset {name!r}{meant} the presets are {', '.join(PRESETS)}")
+    if os.path.isdir(str(name)):  # noqa: PTH112 - unlike Path.is_dir it never raises, whatever the name
+        return preset_from_folder(Path(name))
+    raise InvalidInput(unknown_name("preset", str(name), PRESETS))
 
 
-def preset_of_folder(folder: Path) -> Preset:
-    """What a folder holds that `tiepoint train`, or `LightGlueForKeypointMatching.save_pretrained`, has written.
+def preset_from_folder(folder: Path) -> Preset:
+    """Read the preset of a folder written by `tiepoint train` or `LightGlueForKeypointMatching.save_pretrained`.
 
     Raises:
-        InvalidInput: a file is missing or isn't what it should be.
+        InvalidInput: If a file is missing or invalid.
     """
     if not (folder / MODEL).is_file():
-        raise InvalidInput(f"{folder} holds no {MODEL}; name a preset, or the folder of a trained model")
+        raise InvalidInput(
+            f"{folder} contains no {MODEL}; expected a preset, or the folder of a trained model"
+        )
     detector = _read_json(folder / CONFIG).get("keypoint_detector_config") or {}
     names = detector.get("model_type", "superpoint"), detector.get("variant")
     record = _read_json(folder / TRAINING) if (folder / TRAINING).exists() else {}
@@ -141,7 +155,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"can't read {path} ({error}); name the folder of a trained model") from error
+        raise InvalidInput(f"cannot read {path}: {error}; expected the folder of a trained model") from error
     if not isinstance(values, dict):
-        raise InvalidInput(f"{path} must hold a JSON object, but holds a {type(values).__name__}")
+        raise InvalidInput(f"{path}: expected a JSON object, got {type(values).__name__}")
     return values

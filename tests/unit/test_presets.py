@@ -5,6 +5,7 @@ import pytest
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS
 from tiepoint.presets import DEFAULT_PRESET, PRESETS, find_preset
+from tiepoint.types.options import LoadOptions
 from tiepoint.weights import WEIGHTS
 
 PROMISED = {
@@ -51,7 +52,9 @@ def test_a_preset_is_found_by_its_name(name: str) -> None:
 
 
 def test_a_slip_of_the_pen_is_told_what_was_meant() -> None:
-    with pytest.raises(InvalidInput, match=r"'disk\+lightgleu'.*did you mean 'disk\+lightglue'\?"):
+    with pytest.raises(
+        InvalidInput, match=r"unknown preset 'disk\+lightgleu'.*did you mean 'disk\+lightglue'\?"
+    ):
         find_preset("disk+lightgleu")
 
 
@@ -65,6 +68,14 @@ def test_an_unknown_preset_is_one_line_that_lists_all(name: str) -> None:
     assert "\n" not in message
 
 
-def test_the_message_without_a_suggestion_is_two_sentences() -> None:
-    with pytest.raises(InvalidInput, match=r"there is no preset 'zzz'[.;:] "):
+def test_no_preset_is_suggested_for_a_name_unlike_all() -> None:
+    with pytest.raises(InvalidInput, match="unknown preset 'zzz'") as error:
         find_preset("zzz")
+    assert "did you mean" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_unsupported_options_are_options_of_load(name: str) -> None:
+    preset = PRESETS[name]
+    assert set(preset.unsupported_options) <= set(LoadOptions.__annotations__)
+    assert bool(preset.unsupported_options) == (preset.matcher == "nearest")

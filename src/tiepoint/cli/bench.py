@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tiepoint.cli.options import (
+    AdaptiveOption,
     DeviceOption,
     JsonOption,
     LicenseOption,
@@ -30,10 +31,7 @@ def bench(
     preset: PresetOption = DEFAULT_PRESET,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
-    adaptive: Annotated[
-        bool,
-        typer.Option("--adaptive/--no-adaptive", help="Stop early on easy pairs, drop hopeless keypoints."),
-    ] = True,
+    adaptive: AdaptiveOption = None,
     runs: Annotated[int, typer.Option(min=1, help="Runs against the clock, after one that warms up.")] = 5,
     threads: ThreadsOption = None,
     tune: Annotated[
@@ -62,7 +60,7 @@ def bench(
         preset=preset,
         max_keypoints=max_keypoints,
         resize=resize or None,
-        adaptive=adaptive,
+        **({} if adaptive is None else {"adaptive": adaptive}),
         device=device,
         accept_license=accept_license,
         progress=True,

@@ -54,8 +54,8 @@ AdaptiveOption = Annotated[
     bool | None,
     typer.Option(
         "--adaptive/--no-adaptive",
-        help="Adaptive depth and width: early stopping and pruning of unmatchable keypoints.  [default: adaptive]",
-        show_default=False,
+        help="Adaptive depth and width: early stopping and pruning of unmatchable keypoints.",
+        show_default="adaptive",
     ),
 ]
 MaskOption = Annotated[
@@ -72,15 +72,15 @@ IntrinsicsOption = Annotated[
     str | None,
     typer.Option(
         metavar="K.txt|f,cx,cy",
-        help="Intrinsics of both cameras in px: text file or numbers.  [default: EXIF focal length, else a prior]",
-        show_default=False,
+        help="Intrinsics of both cameras in px: text file or numbers.",
+        show_default="EXIF focal length, else a default prior",
     ),
 ]
 MaxLinesOption = Annotated[int, typer.Option(min=1, help="Draw the N highest-scoring matches.")]
 DeviceOption = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1 or mps.")]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option(min=1, help="Number of PyTorch CPU threads.  [default: PyTorch's]", show_default=False),
+    typer.Option(min=1, help="Number of CPU threads.", show_default="PyTorch's"),
 ]
 LicenseOption = Annotated[
     bool, typer.Option("--accept-license", help="Accept weights whose license forbids commercial use.")

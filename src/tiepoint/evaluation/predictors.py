@@ -12,8 +12,10 @@ from tiepoint.evaluation.protocols import Prediction
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.image import Image
 from tiepoint.io.config import fingerprint
+from tiepoint.presets import find_preset
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
+from tiepoint.types.options import LoadOptions
 
 Pair: TypeAlias = tuple[Features, Features]
 
@@ -65,16 +67,17 @@ class PresetPredictor:
     ) -> None:
         self.name = preset
         self.prediction = prediction
-        self._matcher = load(
-            preset,
-            device=device,
-            max_keypoints=prediction.max_keypoints,
-            resize=None,  # chosen image by image
-            adaptive=prediction.adaptive,
-            filter_threshold=prediction.filter_threshold,
-            accept_license=accept_license,
-            progress=progress,
-        )
+        options: LoadOptions = {
+            "device": device,
+            "max_keypoints": prediction.max_keypoints,
+            "resize": None,  # chosen per image
+            "filter_threshold": prediction.filter_threshold,
+            "accept_license": accept_license,
+            "progress": progress,
+        }
+        if "adaptive" not in find_preset(preset).unsupported_options:
+            options["adaptive"] = prediction.adaptive
+        self._matcher = load(preset, **options)
         self.fingerprint = f"{self._matcher.fingerprint}-{fingerprint(prediction)}"
 
     def extract(self, image: Image) -> Features:
