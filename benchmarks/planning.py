@@ -141,7 +141,7 @@ def call_done(keys: Iterator[str], matches: Store) -> None:
         some = list(islice(keys, NOTED))
         if not some:
             return
-        matches.note("matches", f"{number}.h5", some)
+        matches.register_shard("matches", f"{number}.h5", some)
 
 
 def simulated(photographs: int) -> Iterator[ImageRecord]:

@@ -4,26 +4,26 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tiepoint.feature_store import key_index
-from tiepoint.feature_store.key_index import Index
+from tiepoint.feature_store.key_index import KeyIndex
 
 KEYS = st.text(st.characters(exclude_categories=()), max_size=8)
 SHARDS = st.sampled_from(["a.h5", "b.h5", "c.h5", "d.h5"])
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["add", "add", "forget"]), SHARDS, st.lists(KEYS, max_size=6)), max_size=12
+    st.tuples(st.sampled_from(["add", "add", "remove"]), SHARDS, st.lists(KEYS, max_size=6)), max_size=12
 )
 
 
 @given(STEPS, st.lists(KEYS, max_size=6), st.sampled_from([0, 3, 10_000]))
 def test_it_is_a_dict(steps: list, others: list[str], recent: int):
-    found, expected = Index(), {}
+    found, expected = KeyIndex(), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(key_index, "RECENT", recent)
+        patch.setattr(key_index, "MAX_UNSORTED", recent)
         for what, shard, keys in steps:
             if what == "add":
                 found.add(shard, keys)
                 expected |= dict.fromkeys(keys, shard)
             else:
-                found.forget(shard)
+                found.remove(shard)
                 expected = {key: known for key, known in expected.items() if known != shard}
         for key in [*others, *expected]:
             assert found.shard(key) == expected.get(key)

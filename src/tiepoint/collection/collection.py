@@ -125,7 +125,7 @@ class Collection:
     @cached_property
     def _stores(self) -> Stores:
         location = stores_of(self.folder, self.state.stores)
-        return Stores.open(location, self.state.settings, remedy=remedy_of(self.folder, self.state))
+        return Stores.open(location, self.state.settings, hint=remedy_of(self.folder, self.state))
 
     @cached_property
     def _by_name(self) -> dict[str, ImageRecord]:

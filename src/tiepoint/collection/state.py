@@ -14,7 +14,7 @@ from typing import Any
 from tiepoint.collection.images import ImageRecord, photograph_from_record, photograph_to_record
 from tiepoint.collection.pairs.selection import read_pair_choice
 from tiepoint.errors import InvalidInput, StoreError
-from tiepoint.feature_store.store import digest_of
+from tiepoint.io.hashing import json_digest
 from tiepoint.io.atomic import atomic_write, check_writable
 
 FORMAT = 1
@@ -164,7 +164,7 @@ def source_of_pairs(
         features,
         *([list_digest] if list_digest else []),
     ]
-    return f"{json.dumps(choice)} {digest_of(made_of)}"
+    return f"{json.dumps(choice)} {json_digest(made_of)}"
 
 
 def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: str) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 
 from tiepoint.errors import StoreError
 from tiepoint.feature_store import Store
-from tiepoint.feature_store.store import Check, digest_of
+from tiepoint.feature_store.store import Check
+from tiepoint.io.hashing import json_digest
 from tiepoint.types import TwoViewEstimate
 
 KINDS = ("features", "matches", "verified")
@@ -31,7 +32,7 @@ class Stores:
 
     @classmethod
     def open(
-        cls, location: str, settings: Settings, *, check: Check = "headers", remedy: str = ""
+        cls, location: str, settings: Settings, *, check: Check = "headers", hint: str = ""
     ) -> "Stores":
         """Open the stores of these settings; they are made where they don't exist.
 
@@ -39,7 +40,7 @@ class Stores:
             location: a folder, or the URL of one.
             settings: of each kind.
             check: see `Store`.
-            remedy: likewise.
+            hint: likewise.
 
         Raises:
             StoreError: there is something else in their place.
@@ -48,10 +49,10 @@ class Stores:
         """
         if missing := [kind for kind in KINDS if kind not in settings]:
             raise StoreError(f"the collection has no settings of {missing[0]}; run it again")
-        folders = [f"{location.rstrip('/')}/{kind}-{digest_of(settings[kind])}" for kind in KINDS]
+        folders = [f"{location.rstrip('/')}/{kind}-{json_digest(settings[kind])}" for kind in KINDS]
         return cls(
             *(
-                Store(folder, settings[kind], check=check, remedy=remedy)
+                Store(folder, settings[kind], check=check, hint=hint)
                 for folder, kind in zip(folders, KINDS, strict=True)
             )
         )

@@ -1,4 +1,4 @@
-"""What was fetched from object storage, on the local disk: so much of it, the least recently used going first."""
+"""Local LRU cache of files fetched from object storage."""
 
 import shutil
 import tempfile
@@ -7,11 +7,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 
-class Cache:
-    """Files in a folder of its own, which goes when the cache does.
+class DiskCache:
+    """Files in a temporary folder, which is removed together with the cache.
 
     Args:
-        max_bytes: how much is kept; the last file stays, however large it is.
+        max_bytes: Maximum total size; the most recent file is always kept, whatever its size.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -22,26 +22,26 @@ class Cache:
         self._bytes = 0
 
     def path(self, kind: str, name: str) -> Path:
-        """Where a file of this name is to be written; its folder is there."""
+        """Return the path for a file, creating its folder."""
         path = self._folder / kind / name
         path.parent.mkdir(exist_ok=True)
         return path
 
-    def holds(self, path: Path) -> bool:
-        """Whether a file is kept; to ask is to use it."""
+    def has(self, path: Path) -> bool:
+        """Return whether a file is cached; marks it as recently used."""
         if path not in self._sizes:
             return False
         self._sizes.move_to_end(path)
         return True
 
-    def keep(self, path: Path, size: int) -> None:
-        """Note that a file has been written, which takes so many bytes; others go where it is too much."""
+    def add(self, path: Path, size: int) -> None:
+        """Register a file of `size` bytes that has been written; evict the least recently used ones if necessary."""
         self._bytes += size - self._sizes.pop(path, 0)
         self._sizes[path] = size
         while len(self._sizes) > 1 and self._bytes > self._max_bytes:
-            self.drop(next(iter(self._sizes)))
+            self.remove(next(iter(self._sizes)))
 
-    def drop(self, path: Path) -> None:
-        """Remove a file, if it is kept."""
+    def remove(self, path: Path) -> None:
+        """Delete a file if it is cached."""
         self._bytes -= self._sizes.pop(path, 0)
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Where the record of a key is: sorted digests and numbers of shards, twenty bytes a key, for millions of keys."""
+"""Index from keys to shards: sorted digests and shard numbers, 20 bytes per key, for millions of keys."""
 
 from collections.abc import Iterable
 
@@ -6,68 +6,69 @@ import numpy as np
 
 from tiepoint.feature_store.keys import DIGEST, KeySet, digests
 
-RECENT = 10_000
-"""So many keys wait in a dict until they are sorted in among the others."""
+MAX_UNSORTED = 10_000
+# Maximum number of new keys in a dict before they are merged into the sorted arrays
 
 
-class Index:
-    """Keys of one kind of record -> names of shards."""
+class KeyIndex:
+    """Map the keys of one kind of record to names of shards."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self._sorted = np.zeros(0, DIGEST)
         self._numbers = np.zeros(0, np.int32)
-        self._recent: dict[bytes, int] = {}
+        self._unsorted: dict[bytes, int] = {}
 
     def add(self, name: str, keys: Iterable[str]) -> None:
-        """Note that a shard holds these keys; the last shard that holds a key is the one that counts."""
+        """Register the keys of a shard; a key in several shards belongs to the last one added."""
         number = len(self._names)
         self._names.append(name)
-        self._recent.update(dict.fromkeys((digest.tobytes() for digest in digests(keys)), number))
-        if len(self._recent) > RECENT:
+        self._unsorted.update(dict.fromkeys((digest.tobytes() for digest in digests(keys)), number))
+        if len(self._unsorted) > MAX_UNSORTED:
             self._merge()
 
     def shard(self, key: str) -> str | None:
-        """The name of the shard that holds this key."""
+        """Return the name of the shard that contains a key, or None."""
         (digest,) = digests([key])
-        number = self._recent.get(digest.tobytes())
+        number = self._unsorted.get(digest.tobytes())
         if number is None:
             number = self._find(digest)
         return None if number is None else self._names[number]
 
     def shards(self) -> list[str]:
-        """The names of all shards."""
+        """Return the names of all shards."""
         return list(dict.fromkeys(filter(None, self._names)))
 
-    def forget(self, name: str) -> None:
-        """Drop all keys of a shard; numbers of the others stay."""
+    def remove(self, name: str) -> None:
+        """Remove a shard and all its keys; the numbers of the other shards do not change."""
         self._merge()
-        gone = [number for number, known in enumerate(self._names) if known == name]
-        kept = ~np.isin(self._numbers, gone)
+        removed = [number for number, known in enumerate(self._names) if known == name]
+        kept = ~np.isin(self._numbers, removed)
         self._sorted, self._numbers = self._sorted[kept], self._numbers[kept]
         self._names = ["" if known == name else known for known in self._names]
 
     def keys(self) -> KeySet:
-        """All keys, by their digests."""
+        """Return the set of all keys."""
         self._merge()
-        return KeySet.of_digests(self._sorted)
+        return KeySet.from_digests(self._sorted)
 
     def _find(self, digest: np.void) -> int | None:
-        place = np.searchsorted(self._sorted, digest)
-        found = place < len(self._sorted) and self._sorted[place] == digest
-        return int(self._numbers[place]) if found else None
+        position = np.searchsorted(self._sorted, digest)
+        is_known = position < len(self._sorted) and self._sorted[position] == digest
+        return int(self._numbers[position]) if is_known else None
 
     def _merge(self) -> None:
-        """Sort the recent keys in among the others; beside both, memory is that of the result."""
-        if not self._recent:
+        """Merge the unsorted keys into the sorted arrays; peak memory is that of both plus the result."""
+        if not self._unsorted:
             return
-        fresh, first = np.unique(np.frombuffer(b"".join(self._recent), DIGEST), return_index=True)
-        numbers = np.fromiter(self._recent.values(), np.int32, len(first))[first]
-        self._recent = {}
-        places = np.searchsorted(self._sorted, fresh)
-        known = (
-            self._sorted[places.clip(max=len(self._sorted) - 1)] == fresh if len(self._sorted) else places < 0
-        )
-        self._numbers[places[known]] = numbers[known]
-        self._sorted = np.insert(self._sorted, places[~known], fresh[~known])
-        self._numbers = np.insert(self._numbers, places[~known], numbers[~known])
+        new, first = np.unique(np.frombuffer(b"".join(self._unsorted), DIGEST), return_index=True)
+        numbers = np.fromiter(self._unsorted.values(), np.int32, len(first))[first]
+        self._unsorted = {}
+        positions = np.searchsorted(self._sorted, new)
+        if len(self._sorted):
+            is_known = self._sorted[positions.clip(max=len(self._sorted) - 1)] == new
+        else:
+            is_known = np.zeros(len(new), bool)
+        self._numbers[positions[is_known]] = numbers[is_known]
+        self._sorted = np.insert(self._sorted, positions[~is_known], new[~is_known])
+        self._numbers = np.insert(self._numbers, positions[~is_known], numbers[~is_known])

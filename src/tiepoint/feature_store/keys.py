@@ -1,4 +1,4 @@
-"""Keys of records: how they are made, and sets of millions of them in sixteen bytes each."""
+"""Keys of records, and compact sets of millions of keys (16 bytes per key)."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,24 +6,27 @@ from collections.abc import Iterable
 import numpy as np
 
 DIGEST = np.dtype("V16")
-"""128 bits of BLAKE2b: two of 10 million keys share a digest with a probability of 1e-25."""
+# 128 bits of BLAKE2b: the probability of a collision among 10 million keys is 1e-25
 
 
 def pair_key(images: tuple[str, str]) -> str:
-    """The key of a pair's matches, from the keys of its images."""
+    """Return the key of a pair's matches from the keys of its two images."""
     return " | ".join(images)
 
 
 def digests(keys: Iterable[str]) -> np.ndarray:
-    """(n,) of `DIGEST`, in the given order; any string is a key, lone surrogates of odd file names too."""
-    found = bytearray()  # a list of ten million bytes objects would take five times as much
+    """Return the digests of keys in the given order, shape (n,), dtype `DIGEST`.
+
+    Any string is a valid key, including lone surrogates from undecodable file names.
+    """
+    found = bytearray()  # a list of ten million bytes objects would take five times the memory
     for key in keys:
         found += _digest(key)
     return np.frombuffer(found, DIGEST)
 
 
 def sort_distinct(values: np.ndarray) -> np.ndarray:
-    """Each of the values once, in rising order; sorts them where they are, and copies only where some come twice."""
+    """Return the distinct values in ascending order; sorts in place and copies only if there are duplicates."""
     values.sort()
     first = np.ones(len(values), bool)
     first[1:] = values[1:] != values[:-1]
@@ -31,10 +34,10 @@ def sort_distinct(values: np.ndarray) -> np.ndarray:
 
 
 class KeySet:
-    """A set of strings of which only digests are kept, sorted.
+    """Set of strings that stores only their sorted digests.
 
     Args:
-        keys: any number of them; more than once is once.
+        keys: Keys of the set; duplicates are ignored.
     """
 
     __slots__ = ("_sorted",)
@@ -43,28 +46,28 @@ class KeySet:
         self._sorted = sort_distinct(digests(keys))
 
     @classmethod
-    def of_digests(cls, values: np.ndarray) -> "KeySet":
-        """A set of what `digests` gave, in any order."""
-        made = cls()
-        made._sorted = sort_distinct(values.copy())
-        return made
+    def from_digests(cls, values: np.ndarray) -> "KeySet":
+        """Build a set from the output of `digests`, in any order."""
+        keys = cls()
+        keys._sorted = sort_distinct(values.copy())
+        return keys
 
     def __len__(self) -> int:
         return len(self._sorted)
 
     def __or__(self, other: "KeySet") -> "KeySet":
-        return KeySet.of_digests(np.concatenate([self._sorted, other._sorted]))
+        return KeySet.from_digests(np.concatenate([self._sorted, other._sorted]))
 
     def __contains__(self, key: str) -> bool:
-        return bool(self.holds([key])[0])
+        return bool(self.contains([key])[0])
 
-    def holds(self, keys: Iterable[str]) -> np.ndarray:
-        """(n,) bool: which of the keys are in the set."""
-        asked = digests(keys)
+    def contains(self, keys: Iterable[str]) -> np.ndarray:
+        """Return which of the keys are in the set, shape (n,), bool."""
+        queries = digests(keys)
         if len(self) == 0:
-            return np.zeros(len(asked), bool)
-        places = np.searchsorted(self._sorted, asked).clip(max=len(self) - 1)
-        return self._sorted[places] == asked
+            return np.zeros(len(queries), bool)
+        positions = np.searchsorted(self._sorted, queries).clip(max=len(self) - 1)
+        return self._sorted[positions] == queries
 
 
 def _digest(key: str) -> bytes:

@@ -1,6 +1,6 @@
 """Features and matches as records of a store: keypoints float32, descriptors float16, indices int32.
 
-What is matched and scored is what was read back, so that a resumed run gives what an undisturbed one gives.
+Features are read back before they are matched, so that a resumed run gives the same results as an uninterrupted one.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ DTYPES = {
     "scales": np.float32,
     "orientations": np.float32,
 }
-"""Arrays of an image's record. Unit vectors lose at most 2.5e-4 a component to float16."""
+# Arrays of an image's record. float16 changes a component of a unit vector by at most 2.5e-4.
 
 
 def features_to_record(features: Features) -> dict[str, Any]:
-    """The record of an image: its arrays, and what goes with them."""
+    """Return the record of an image: its arrays and metadata."""
     given = {name: getattr(features, name) for name in DTYPES}
     arrays = {name: _array(value, DTYPES[name]) for name, value in given.items() if value is not None}
     width, height = features.image_size
@@ -40,15 +40,20 @@ def features_to_record(features: Features) -> dict[str, Any]:
 
 
 def features_from_record(record: Record) -> Features:
-    """The inverse of `features_to_record`, on the CPU; descriptors come back as float32."""
+    """Return the features of a record, on the CPU and in float32; the inverse of `features_to_record`."""
     values: Mapping[str, Any] = record
     tensors = {name: torch.from_numpy(values[name]).float() for name in DTYPES if name in values}
-    plain = {name: values[name] for name in ("kind", "fingerprint", "source", "exif_orientation")}
-    return Features(**tensors, **plain, image_size=(values["width"], values["height"]))
+    metadata = {name: values[name] for name in ("kind", "fingerprint", "source", "exif_orientation")}
+    return Features(**tensors, **metadata, image_size=(values["width"], values["height"]))
 
 
 def matches_to_record(matches: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    """The record of a pair: (k, 2) indices and (k,) scores."""
+    """Return the record of a pair.
+
+    Args:
+        matches: Keypoint indices of each match, shape (k, 2).
+        scores: Match scores, shape (k,).
+    """
     return {"matches": matches.astype(np.int32), "scores": scores.astype(np.float32)}
 
 

@@ -1,4 +1,4 @@
-"""Where shards lie: a local folder, or object storage by fsspec. Either way a shard appears whole or not at all."""
+"""Storage backends of a store: a local folder, or object storage through fsspec. Shards are written atomically."""
 
 import os
 from collections.abc import Iterator
@@ -7,74 +7,85 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from tiepoint.errors import InvalidInput, MissingDependency
-from tiepoint.feature_store.disk_cache import Cache
+from tiepoint.feature_store.disk_cache import DiskCache
 from tiepoint.io.atomic import atomic_write
+from tiepoint.io.messages import first_line
+from tiepoint.io.optional import import_optional
 
 Location: TypeAlias = str | os.PathLike[str]
-"""A folder, or the URL of one: "s3://bucket/folder"."""
+# A folder or its URL: "s3://bucket/folder"
 
 SUFFIX = ".h5"
+
 DAMAGED, STALE = ".damaged", ".stale"
-"""What is added to the name of a shard that is set aside: its bytes can't be trusted, or what it was made of has changed."""
+# Suffixes of quarantined shards: damaged bytes, or inputs that have changed since
 
 HEAD_BYTES = 1 << 17
-"""So much of an object is fetched to learn what it holds; the tables that say so stand in front."""
+# Bytes of an object that are fetched to read its keys; the header tables are at the start of the file
 
 CACHE_BYTES = 4 << 30
-"""How much of an object store is kept on the local disk, the least recently read going first."""
+# Size of the local LRU cache of an object store
 
 
 @runtime_checkable
 class Storage(Protocol):
-    """A folder with one level of sub-folders, one a kind of record."""
+    """A folder with one level of subfolders, one per kind of record."""
 
     def files(self) -> list[str]:
-        """Names of what is directly in it, temporary files left out. Raises InvalidInput where it can't be used."""
+        """Return the names of the entries of the folder, without temporary files.
+
+        Raises:
+            InvalidInput: If the folder cannot be used.
+        """
         ...
 
     def read_text(self, name: str) -> str:
-        """The text of a file directly in it."""
+        """Return the text of a file in the folder."""
         ...
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a file directly in it, whole or not at all. Raises InvalidInput where that can't be."""
+        """Write a file in the folder, atomically.
+
+        Raises:
+            InvalidInput: If the file cannot be written.
+        """
         ...
 
     def shards(self, kind: str) -> list[str]:
-        """Names of the shards of a kind, sorted."""
+        """Return the sorted names of the shards of a kind."""
         ...
 
     def fetch(self, kind: str, name: str) -> Path:
-        """A local file with the content of a shard. Raises InvalidInput or OSError where that can't be had."""
+        """Return a local file with the content of a shard; raises InvalidInput or OSError if it is not available."""
         ...
 
     def fetch_head(self, kind: str, name: str) -> Path:
-        """The same, where what lies behind the first `HEAD_BYTES` may be zeros."""
+        """Return a local file like `fetch`, in which everything after the first `HEAD_BYTES` may be zeros."""
         ...
 
-    def adding(self, kind: str, name: str) -> Any:
-        """A context that gives a local path; what was written there becomes the shard when it ends well."""
+    def new_shard(self, kind: str, name: str) -> Any:
+        """Return a context manager that yields a local path; the file becomes the shard if the block succeeds."""
         ...
 
-    def set_aside(self, kind: str, name: str, ending: str) -> None:
-        """Give a shard a name that isn't a shard's, by adding `DAMAGED` or `STALE`."""
+    def quarantine(self, kind: str, name: str, suffix: str) -> None:
+        """Rename a shard by appsuffix `DAMAGED` or `STALE`, so that it no longer counts as one."""
         ...
 
-    def has_set_aside(self, kind: str) -> bool:
-        """Whether `set_aside` has left something of a kind."""
+    def has_quarantined(self, kind: str) -> bool:
+        """Return whether the folder contains quarantined shards of a kind."""
         ...
 
     def path(self, kind: str, name: str) -> str:
-        """How messages name a shard."""
+        """Return the path of a shard for messages."""
         ...
 
 
 def open_storage(location: Location) -> Storage:
-    """The place at a path or URL; made where it doesn't exist.
+    """Open the storage at a path or URL; a local folder is created if it does not exist.
 
     Raises:
-        InvalidInput: it can't be used.
-        MissingDependency: a URL, and fsspec isn't installed, or what it needs for this kind of URL.
+        InvalidInput: If the location cannot be used.
+        MissingDependency: If a URL is given and fsspec, or its backend for this kind of URL, is not installed.
     """
     text = os.fspath(location)
     if "://" not in text:
@@ -86,10 +97,10 @@ def open_storage(location: Location) -> Storage:
 
 
 class LocalStorage:
-    """A folder of this machine, or one that is mounted here.
+    """A local or mounted folder.
 
     Args:
-        folder: made where it doesn't exist.
+        folder: Path of the folder; created if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -128,7 +139,7 @@ class LocalStorage:
         return self.fetch(kind, name)
 
     @contextmanager
-    def adding(self, kind: str, name: str) -> Iterator[Path]:
+    def new_shard(self, kind: str, name: str) -> Iterator[Path]:
         """See `Storage`."""
         folder = self.folder / kind
         try:
@@ -138,15 +149,15 @@ class LocalStorage:
         with atomic_write(folder / name) as temporary:
             yield temporary
 
-    def set_aside(self, kind: str, name: str, ending: str) -> None:
+    def quarantine(self, kind: str, name: str, suffix: str) -> None:
         """See `Storage`."""
         path = self.folder / kind / name
-        with suppress(OSError):  # a store may be read where it can't be written
-            path.replace(path.with_name(path.name + ending))
+        with suppress(OSError):  # the store may be read-only
+            path.replace(path.with_name(path.name + suffix))
 
-    def has_set_aside(self, kind: str) -> bool:
+    def has_quarantined(self, kind: str) -> bool:
         """See `Storage`."""
-        return any(map(_is_set_aside, self._names(kind)))
+        return any(map(_is_quarantined, self._names(kind)))
 
     def path(self, kind: str, name: str) -> str:
         """See `Storage`."""
@@ -161,20 +172,20 @@ class LocalStorage:
 
 
 class RemoteStorage:
-    """Object storage: a shard is written to the local disk and uploaded as one object, and read through a cache.
+    """Object storage: shards are written locally, uploaded as one object each, and read through a local cache.
 
     Args:
-        filesystem: of fsspec.
-        root: the folder, as this filesystem names it.
-        url: the folder, as messages name it.
-        cache_bytes: how much is kept on the local disk.
+        filesystem: fsspec filesystem.
+        root: Path of the folder in the filesystem.
+        url: URL of the folder, for messages.
+        cache_bytes: Size of the local cache.
     """
 
     def __init__(self, filesystem: Any, root: str, url: str, cache_bytes: int = CACHE_BYTES) -> None:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
         self._url = url.rstrip("/")
-        self._cache = Cache(cache_bytes)
+        self._cache = DiskCache(cache_bytes)
 
     def __str__(self) -> str:
         return self._url
@@ -189,7 +200,7 @@ class RemoteStorage:
 
     def write_text(self, name: str, text: str) -> None:
         """See `Storage`."""
-        with self._talking():
+        with self._translate_errors():
             self._filesystem.pipe_file(f"{self._root}/{name}", text.encode())
 
     def shards(self, kind: str) -> list[str]:
@@ -199,84 +210,84 @@ class RemoteStorage:
     def fetch(self, kind: str, name: str) -> Path:
         """See `Storage`."""
         local = self._cache.path(kind, name)
-        if not self._cache.holds(local):
-            with atomic_write(local) as temporary, self._talking():
+        if not self._cache.has(local):
+            with atomic_write(local) as temporary, self._translate_errors():
                 self._filesystem.get_file(f"{self._root}/{kind}/{name}", str(temporary))
-            self._cache.keep(local, local.stat().st_size)
+            self._cache.add(local, local.stat().st_size)
         return local
 
     def fetch_head(self, kind: str, name: str) -> Path:
-        """See `Storage`; a small object is fetched whole."""
+        """See `Storage`; small objects are fetched completely."""
         head, path = self._head(kind, name), f"{self._root}/{kind}/{name}"
-        if self._cache.holds(self._cache.path(kind, name)):
+        if self._cache.has(self._cache.path(kind, name)):
             return self.fetch(kind, name)
-        if self._cache.holds(head):
+        if self._cache.has(head):
             return head
-        with self._talking():
-            size = self._filesystem.size(path) or 0  # not every kind of storage knows
+        with self._translate_errors():
+            size = self._filesystem.size(path) or 0  # some filesystems do not report sizes
         if size <= HEAD_BYTES:
             return self.fetch(kind, name)
-        with self._talking():
+        with self._translate_errors():
             content = self._filesystem.cat_file(path, start=0, end=HEAD_BYTES)
-        self._keep_head(head, content, size)
+        self._cache_head(head, content, size)
         return head
 
     @contextmanager
-    def adding(self, kind: str, name: str) -> Iterator[Path]:
+    def new_shard(self, kind: str, name: str) -> Iterator[Path]:
         """See `Storage`."""
         local = self._cache.path(kind, name)
         with atomic_write(local) as temporary:
             yield temporary
-            with self._talking():
+            with self._translate_errors():
                 self._filesystem.put_file(str(temporary), f"{self._root}/{kind}/{name}")
-        self._cache.drop(self._head(kind, name))
-        self._cache.keep(local, local.stat().st_size)
+        self._cache.remove(self._head(kind, name))
+        self._cache.add(local, local.stat().st_size)
 
-    def set_aside(self, kind: str, name: str, ending: str) -> None:
+    def quarantine(self, kind: str, name: str, suffix: str) -> None:
         """See `Storage`."""
         for local in (self._cache.path(kind, name), self._head(kind, name)):
-            self._cache.drop(local)
+            self._cache.remove(local)
         path = f"{self._root}/{kind}/{name}"
-        with suppress(OSError):  # a store may be read where it can't be written
-            self._filesystem.mv(path, path + ending)
+        with suppress(OSError):  # the store may be read-only
+            self._filesystem.mv(path, path + suffix)
 
-    def has_set_aside(self, kind: str) -> bool:
+    def has_quarantined(self, kind: str) -> bool:
         """See `Storage`."""
-        return any(map(_is_set_aside, self._list(f"{self._root}/{kind}")))
+        return any(map(_is_quarantined, self._list(f"{self._root}/{kind}")))
 
     def path(self, kind: str, name: str) -> str:
         """See `Storage`."""
         return f"{self._url}/{kind}/{name}"
 
     def _list(self, folder: str) -> list[str]:
-        self._filesystem.invalidate_cache()  # others write there too
+        self._filesystem.invalidate_cache()  # other processes write to the store too
         try:
-            with self._talking():
+            with self._translate_errors():
                 return [
                     entry.rstrip("/").rpartition("/")[2]
                     for entry in self._filesystem.ls(folder, detail=False)
                 ]
-        except FileNotFoundError:  # object storage knows no empty folders
+        except FileNotFoundError:  # object storage has no empty folders
             return []
 
     def _head(self, kind: str, name: str) -> Path:
         return self._cache.path(kind, f"{name}.head")
 
-    def _keep_head(self, head: Path, content: bytes, size: int) -> None:
-        """HDF5 opens no file that is shorter than it was; the rest is a hole, which takes no room."""
+    def _cache_head(self, head: Path, content: bytes, size: int) -> None:
+        """Store the first bytes of a file as a sparse file of the full size; HDF5 refuses truncated files."""
         with atomic_write(head) as temporary:
             temporary.write_bytes(content)
             os.truncate(temporary, size)
-        self._cache.keep(head, len(content))
+        self._cache.add(head, len(content))
 
     @contextmanager
-    def _talking(self) -> Iterator[None]:
-        """Whatever object storage answers becomes one line, but that there is no such object."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Convert any error of the filesystem, except FileNotFoundError, to a one-line InvalidInput."""
         try:
             yield
         except FileNotFoundError:
             raise
-        except Exception as error:  # each of fsspec's filesystems raises errors of its own library
+        except Exception as error:  # every fsspec filesystem raises its own types
             raise _unusable(self._url, error) from error
 
 
@@ -284,30 +295,27 @@ def _is_shard(name: str) -> bool:
     return name.endswith(SUFFIX) and not name.startswith(".")
 
 
-def _is_set_aside(name: str) -> bool:
+def _is_quarantined(name: str) -> bool:
     return name.endswith((SUFFIX + DAMAGED, SUFFIX + STALE))
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise MissingDependency(
-            f"{url} is reached by fsspec, which isn't installed; run: python -m pip install fsspec"
-        ) from error
+    fsspec = import_optional("fsspec", purpose=f"access to {url}", install="fsspec")
     try:
         return fsspec.core.url_to_fs(url)
-    except ImportError as error:  # s3fs, gcsfs …
-        raise MissingDependency(f"{url} can't be reached: {error}") from error
+    except ImportError as error:  # s3fs, gcsfs, ...
+        raise MissingDependency(f"cannot access {url}: {error}") from error
     except ValueError as error:
-        raise InvalidInput(f"{url} is no folder that fsspec can reach: {error}; name another") from error
+        raise InvalidInput(
+            f"cannot access {url}: {error}; expected a local folder or a URL of fsspec"
+        ) from error
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:
-    found = filesystem.protocol
-    return (found,) if isinstance(found, str) else tuple(found)
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
 
 
-def _unusable(place: object, error: Exception) -> InvalidInput:
-    reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-    return InvalidInput(f"can't use {place} as a store: {reason}; choose another folder")
+def _unusable(location: object, error: Exception) -> InvalidInput:
+    reason = getattr(error, "strerror", None) or first_line(error)
+    return InvalidInput(f"cannot use {location} as a store: {reason}; choose another folder")

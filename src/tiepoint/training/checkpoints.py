@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from tiepoint.errors import StoreError
-from tiepoint.feature_store import Plain, differences
+from tiepoint.feature_store import JSONScalar, differences
 from tiepoint.io.atomic import atomic_write
 
 CHECKPOINT = "checkpoint.pt"
@@ -35,7 +35,7 @@ class Checkpoint:
         optimizer: AdamW's moments and counters.
     """
 
-    settings: Mapping[str, Plain]
+    settings: Mapping[str, JSONScalar]
     step: int
     pairs: int
     seconds: float
@@ -66,7 +66,7 @@ def save_whole(content: Any, path: Path) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def load_checkpoint(folder: Path, settings: Mapping[str, Plain]) -> Checkpoint | None:
+def load_checkpoint(folder: Path, settings: Mapping[str, JSONScalar]) -> Checkpoint | None:
     """Read the checkpoint of a folder; None where there is none.
 
     Args:
@@ -84,7 +84,7 @@ def load_checkpoint(folder: Path, settings: Mapping[str, Plain]) -> Checkpoint |
     return Checkpoint(**{name: content[name] for name in Checkpoint.__slots__})
 
 
-def check_checkpoint(folder: Path, known: Mapping[str, Plain]) -> None:
+def check_checkpoint(folder: Path, known: Mapping[str, JSONScalar]) -> None:
     """Find out before the work, not after it, whether a run can go on: as far as its settings are known.
 
     Raises:
@@ -103,7 +103,7 @@ def clear_leftovers(folder: Path) -> None:
             path.unlink()
 
 
-def _compare(path: Path, made: Mapping[str, Plain], asked: Mapping[str, Plain]) -> None:
+def _compare(path: Path, made: Mapping[str, JSONScalar], asked: Mapping[str, JSONScalar]) -> None:
     if difference := differences(made, asked):
         raise StoreError(
             f"{path} is of another training: {difference}; resume it with its own settings, or name another folder"

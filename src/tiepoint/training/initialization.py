@@ -8,7 +8,7 @@ import torch
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS, NeuralExtractor
-from tiepoint.feature_store import Plain
+from tiepoint.feature_store import JSONScalar
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
@@ -81,7 +81,7 @@ class Start:
         check_descriptor(network, f"the teacher {self.teacher}", self.published)
         return network.requires_grad_(False)
 
-    def settings(self) -> dict[str, Plain]:
+    def settings(self) -> dict[str, JSONScalar]:
         """What a resumed run must have too."""
         sizes = {name: getattr(self.sizes, name) for name in ("layers", "width", "heads")}
         teacher = None if self.teacher is None else identity(self.teacher)

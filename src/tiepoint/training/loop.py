@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeAlias
 
-from tiepoint.feature_store import Plain
+from tiepoint.feature_store import JSONScalar
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.training.checkpoints import Checkpoint, clear_leftovers, load_checkpoint, save_checkpoint
 from tiepoint.training.logs import TrainingLog
@@ -59,7 +59,7 @@ class Session:
 
     trainer: Trainer
     folder: Path
-    settings: Mapping[str, Plain]
+    settings: Mapping[str, JSONScalar]
     validate: Validate
     validations: int = 10
     checkpoint_seconds: float = 60.0

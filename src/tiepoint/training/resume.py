@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tiepoint.feature_store import Plain
+from tiepoint.feature_store import JSONScalar
 from tiepoint.io.config import to_dict
 from tiepoint.training.data.dataset import TrainingData
 from tiepoint.training.distributed import Processes
@@ -26,7 +26,7 @@ NOT_SETTINGS = (
 
 def settings_of(
     name: str, recipe: Recipe, start: Start, data: TrainingData, processes: Processes
-) -> dict[str, Plain]:
+) -> dict[str, JSONScalar]:
     """Everything that decides what comes out, but how long it takes; by names that a message can show.
 
     Args:
@@ -39,7 +39,7 @@ def settings_of(
     return known_settings(name, recipe, start, processes) | {"data": data.source.fingerprint}
 
 
-def known_settings(name: str, recipe: Recipe, start: Start, processes: Processes) -> dict[str, Plain]:
+def known_settings(name: str, recipe: Recipe, start: Start, processes: Processes) -> dict[str, JSONScalar]:
     """Those of `settings_of` that are known before any photograph is read."""
     values = {key: value for key, value in to_dict(recipe).items() if key not in NOT_SETTINGS}
     return {
@@ -51,9 +51,9 @@ def known_settings(name: str, recipe: Recipe, start: Start, processes: Processes
     }
 
 
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Plain]:
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, JSONScalar]:
     """Nested settings by names such as "schedule peak"."""
-    flat: dict[str, Plain] = {}
+    flat: dict[str, JSONScalar] = {}
     for name, value in values.items():
         flat |= _flat(value, f"{before}{name} ") if isinstance(value, dict) else {before + name: value}
     return flat

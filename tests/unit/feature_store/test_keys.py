@@ -9,15 +9,15 @@ KEYS = ["a@1", "b@2", "a@1 | b@2", "", "ö", "caf\udce9.jpg", "x" * 10_000]
 
 def test_what_is_in_a_set_and_what_is_not():
     known = KeySet(KEYS[::2])
-    assert known.holds(KEYS).tolist() == [True, False, True, False, True, False, True]
+    assert known.contains(KEYS).tolist() == [True, False, True, False, True, False, True]
     assert "a@1" in known
     assert "b@2" not in known
 
 
 def test_an_empty_set():
     assert len(KeySet()) == 0
-    assert KeySet().holds(KEYS).tolist() == [False] * len(KEYS)
-    assert KeySet(KEYS).holds([]).tolist() == []
+    assert KeySet().contains(KEYS).tolist() == [False] * len(KEYS)
+    assert KeySet(KEYS).contains([]).tolist() == []
 
 
 def test_twice_is_once():
@@ -27,11 +27,11 @@ def test_twice_is_once():
 def test_sets_can_be_joined():
     joined = KeySet(KEYS[:4]) | KeySet(KEYS[2:])
     assert len(joined) == len(KEYS)
-    assert joined.holds(KEYS).all()
+    assert joined.contains(KEYS).all()
 
 
-def test_of_digests_in_any_order():
-    assert KeySet.of_digests(digests(KEYS)[::-1]).holds(KEYS).all()
+def test_from_digests_in_any_order():
+    assert KeySet.from_digests(digests(KEYS)[::-1]).contains(KEYS).all()
 
 
 def test_digests_take_16_bytes_and_stand_in_order():

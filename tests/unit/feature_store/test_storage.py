@@ -57,7 +57,7 @@ def test_a_damaged_object_is_set_aside(url: str):
     files.pipe_file(path, files.cat_file(path)[:-20])
     store = Store(url, SETTINGS)
     assert store.missing("features", RECORDS) == list(RECORDS)
-    assert store.complaints[0].startswith(path)
+    assert store.warnings[0].startswith(path)
     assert not files.exists(path)
     store.write("features", RECORDS)
     assert Store(url, SETTINGS).read("features", "a")["n"] == 3
@@ -80,11 +80,11 @@ def test_the_cache_is_bounded(url: str):
     shards = [store.write("features", {str(number): {"n": number}}).name for number in range(5)]
     files = fsspec.filesystem("memory")
     size = files.size(f"{url}/features/{shards[0]}")
-    place = RemoteStorage(files, url, url, cache_bytes=2 * size + 10)
-    paths = [place.fetch("features", shard) for shard in shards]
+    storage = RemoteStorage(files, url, url, cache_bytes=2 * size + 10)
+    paths = [storage.fetch("features", shard) for shard in shards]
     assert [path.exists() for path in paths] == [False, False, False, True, True]
-    assert place.fetch("features", shards[3]) == paths[3]
-    place.fetch("features", shards[0])
+    assert storage.fetch("features", shards[3]) == paths[3]
+    storage.fetch("features", shards[0])
     assert [path.exists() for path in paths] == [True, False, False, True, False]
 
 
@@ -157,7 +157,7 @@ def test_a_shard_whose_keys_need_more_than_its_beginning(url: str, fetched: list
     assert {key: record["n"] for key, record in store.scan("features")} == {
         key: record["n"] for key, record in records.items()
     }
-    assert store.complaints == []
+    assert store.warnings == []
 
 
 def test_a_damaged_beginning_is_set_aside(large: tuple[str, dict[str, dict]]):
@@ -169,7 +169,7 @@ def test_a_damaged_beginning_is_set_aside(large: tuple[str, dict[str, dict]]):
     files.pipe_file(path, bytes(content))
     store = Store(url, SETTINGS, check="headers")
     assert store.missing("features", records) == list(records)
-    assert len(store.complaints) == 1
+    assert len(store.warnings) == 1
     store.write("features", records)
     assert store.keys("features") == set(records)
 
@@ -188,14 +188,14 @@ def test_a_shard_is_set_aside_for_a_reason_of_ones_own(url: str):
     shard = Store(url, SETTINGS).write("features", RECORDS).name
     store = Store(url, SETTINGS)
     assert store.shards("features") == [shard]
-    assert not store.has_set_aside("features")
-    store.set_aside("features", shard)
+    assert not store.has_quarantined("features")
+    store.quarantine("features", shard)
     assert store.missing("features", RECORDS) == list(RECORDS)
-    assert store.complaints == []
+    assert store.warnings == []
     again = Store(url, SETTINGS)
     assert again.shards("features") == []
-    assert again.has_set_aside("features")
-    assert not again.has_set_aside("matches")
+    assert again.has_quarantined("features")
+    assert not again.has_quarantined("matches")
 
 
 def test_an_object_that_is_gone_is_an_error_that_names_it(url: str):
@@ -214,7 +214,7 @@ def test_an_object_that_cannot_be_fetched_now_is_not_called_damaged(
         raise OSError("timed out")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.place._filesystem, "get_file", time_out)  # type: ignore[attr-defined]
+        patch.setattr(store.storage._filesystem, "get_file", time_out)  # type: ignore[attr-defined]
         with pytest.raises(StoreError, match="timed out"):
             store.keys("features")
     assert Store(url, SETTINGS).keys("features") == {"a"}
@@ -226,7 +226,7 @@ def test_a_server_that_does_not_answer_is_named_in_one_line(url: str, monkeypatc
     def refuse(*_: object) -> None:
         raise RuntimeError("503 slow down\nand more")
 
-    monkeypatch.setattr(store.place._filesystem, "put_file", refuse)  # type: ignore[attr-defined]
+    monkeypatch.setattr(store.storage._filesystem, "put_file", refuse)  # type: ignore[attr-defined]
     with pytest.raises(InvalidInput, match="503 slow down") as caught:
         store.write("features", RECORDS)
     assert "\n" not in str(caught.value)
@@ -235,8 +235,8 @@ def test_a_server_that_does_not_answer_is_named_in_one_line(url: str, monkeypatc
 
 
 def test_file_urls_are_folders(tmp_path: Path):
-    place = open_storage(f"file://{tmp_path}/store")
-    assert isinstance(place, LocalStorage)
+    storage = open_storage(f"file://{tmp_path}/store")
+    assert isinstance(storage, LocalStorage)
     Store(f"file://{tmp_path}/store", SETTINGS).write("features", RECORDS)
     assert Store(tmp_path / "store", SETTINGS).keys("features") == set(RECORDS)
 
@@ -248,5 +248,5 @@ def test_a_url_of_no_known_kind():
 
 def test_fsspec_is_optional(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(MissingDependency, match="pip install fsspec"):
+    with pytest.raises(MissingDependency, match="fsspec"):
         open_storage("s3://bucket/folder")

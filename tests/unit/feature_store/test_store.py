@@ -198,11 +198,11 @@ def test_a_shard_is_set_aside_for_a_reason_of_ones_own(store: Store):
     stale = store.write("features", {"b": record(2.0), "c": record(3.0)})
     assert sorted(store.shards("features")) == sorted([kept.name, stale.name])
     assert set(store.records("features", stale.name)) == {"b", "c"}
-    assert not store.has_set_aside("features")
-    store.set_aside("features", stale.name)
+    assert not store.has_quarantined("features")
+    store.quarantine("features", stale.name)
     for opened in (store, Store(store.folder, SETTINGS)):
         assert opened.missing("features", ["a", "b", "c"]) == ["b", "c"]
-        assert opened.has_set_aside("features")
+        assert opened.has_quarantined("features")
     assert not list(store.folder.rglob("*.damaged"))
     store.write("features", {"b": record(4.0), "c": record(4.0)})
     assert store.read("features", "c")["seconds"] == 4.0
@@ -212,7 +212,7 @@ def test_a_damaged_shard_leaves_a_sign(store: Store):
     damage(store.write("features", {"a": record(1.5)}), "cut off")
     again = Store(store.folder, SETTINGS)
     assert again.keys("features") == set()
-    assert again.has_set_aside("features")
+    assert again.has_quarantined("features")
 
 
 def test_damage_after_opening_is_an_error_that_names_the_file(store: Store):
@@ -245,7 +245,7 @@ def test_a_writer_that_fails_leaves_nothing(store: Store, monkeypatch: pytest.Mo
 
 def test_h5py_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingDependency, match="pip install h5py"):
+    with pytest.raises(MissingDependency, match="h5py"):
         Store(tmp_path, SETTINGS)
 
 

@@ -47,7 +47,7 @@ def plan_extraction(
     """
     done = done or KeySet()
     for unit in _filled(by_content(photographs), size):
-        known = done.holds([photograph.key for photograph in unit])
+        known = done.contains([photograph.key for photograph in unit])
         missing = tuple(photograph for photograph, is_known in zip(unit, known, strict=True) if not is_known)
         if missing:
             yield ExtractUnit(missing)
@@ -69,7 +69,7 @@ def plan_matching(
     keys = [photograph.key for photograph in pairs.photographs]
     for block in _cut(_tiled(pairs.blocks()), size):
         unit = [(keys[first], keys[second]) for first, second in block.tolist()]
-        known = done.holds(map(pair_key, unit)) if done else np.zeros(len(unit), bool)
+        known = done.contains(map(pair_key, unit)) if done else np.zeros(len(unit), bool)
         missing = tuple(pair for pair, is_known in zip(unit, known, strict=True) if not is_known)
         if missing:
             yield MatchUnit(missing)

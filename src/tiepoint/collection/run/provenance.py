@@ -47,7 +47,7 @@ def stale_matches(stores: Stores) -> Iterator[str]:
     for shard in stores.matches.shards("matches"):
         records = stores.matches.records("matches", shard).values()
         named = [digest for record in records for digest in (record.get("made_of") or "").split()]
-        if not current.holds(named).all():
+        if not current.contains(named).all():
             yield shard
 
 

@@ -106,7 +106,7 @@ class Stages:
         for kind in KINDS:
             with self._diary.timed("check"):
                 self._stores.of(kind).done(kind)
-            self._diary.notes += self._stores.of(kind).complaints
+            self._diary.notes += self._stores.of(kind).warnings
 
     def extract(self) -> None:
         """Make the features that are missing; photographs that can't be read stay without."""
@@ -120,7 +120,7 @@ class Stages:
     def usable(self) -> tuple[ImageRecord, ...]:
         """Photographs that have features."""
         done = self._stores.features.done("features")
-        there = done.holds([photograph.key for photograph in self.photographs])
+        there = done.contains([photograph.key for photograph in self.photographs])
         return tuple(photograph for photograph, found in zip(self.photographs, there, strict=True) if found)
 
     def choose(self, pairs: str, folder: Path) -> ChosenPairs:
@@ -172,7 +172,7 @@ class Stages:
         done = self._stores.of(kind).done(kind)
         size = max(SMALLEST_UNIT, min(PAIRS_PER_UNIT, len(chosen) // UNITS))
         units = plan_matching(chosen, done, size=size)
-        known = sum(int(done.holds(keys).sum()) for keys in _pair_keys(chosen)) if len(done) else 0
+        known = sum(int(done.contains(keys).sum()) for keys in _pair_keys(chosen)) if len(done) else 0
         total = len(chosen) - known
         self._do(kind, stage, total, map(task, units))
 
@@ -183,13 +183,13 @@ class Stages:
         this kind, but then a file was set aside.
         """
         sources, store = self._stores.of(source), self._stores.of(kind)
-        perhaps = self._diary.new[source] or sources.has_set_aside(source) or store.has_set_aside(kind)
+        perhaps = self._diary.new[source] or sources.has_quarantined(source) or store.has_quarantined(kind)
         if not (perhaps and len(store.done(kind))):
             return
         with self._diary.timed("check"):
             stale = list(STALE[kind](self._stores))
             for shard in stale:
-                store.set_aside(kind, shard)
+                store.quarantine(kind, shard)
         if stale:
             self._diary.notes.append(
                 f"{len(stale)} files of {kind} were made of {source} that have been made again since; "
@@ -202,7 +202,7 @@ class Stages:
         with diary.timed(stage), diary.progress(stage, total) as advance:
             for outcome in self._workers.run(tasks):
                 if outcome.shard:
-                    store.note(kind, outcome.shard, outcome.keys)
+                    store.register_shard(kind, outcome.shard, outcome.keys)
                 diary.new[kind] += len(outcome.keys)
                 diary.problems += outcome.problems
                 diary.work_seconds.update(outcome.seconds)

@@ -70,7 +70,7 @@ def read_status(out: str | os.PathLike[str]) -> Status:
     """
     folder = Path(out)
     state = read_state(folder)
-    stores = Stores.open(stores_of(folder, state.stores), state.settings, remedy=remedy_of(folder, state))
+    stores = Stores.open(stores_of(folder, state.stores), state.settings, hint=remedy_of(folder, state))
     stages = [_look(stores, "extract", "features", (photograph.key for photograph in state.photographs))]
     stages.append(_look(stores, "match", "matches", _pair_keys(folder, state)))
     if state.options["verify"]:
@@ -80,15 +80,15 @@ def read_status(out: str | os.PathLike[str]) -> Status:
 
 def _look(stores: Stores, name: str, kind: str, keys: Iterable[str]) -> StageStatus:
     store = stores.of(kind)
-    damaged = tuple(store.damaged(kind))
-    there = store.done(kind).holds(keys)
+    damaged = tuple(store.quarantine_damaged(kind))
+    there = store.done(kind).contains(keys)
     done = int(there.sum())
     return StageStatus(name=name, done=done, missing=len(there) - done, damaged=damaged)
 
 
 def _pairs_chosen(folder: Path, state: State, stores: Stores) -> bool:
     """Whether the pairs that are written down were chosen by this run, of what has features now."""
-    there = stores.features.done("features").holds(photograph.key for photograph in state.photographs)
+    there = stores.features.done("features").contains(photograph.key for photograph in state.photographs)
     usable = (photograph for photograph, found in zip(state.photographs, there, strict=True) if found)
     return were_chosen(folder, state, usable)
 

@@ -195,7 +195,7 @@ class Worker:
         key = pair_key(pair)
         found = self._stores.matches.read("matches", key, shard=shard)
         if found.get("made_of") not in (None, origin):
-            self._stores.matches.set_aside("matches", shard)
+            self._stores.matches.quarantine("matches", shard)
             raise StoreError(
                 f"the matches of {key!r} were made of other features than there are now, and were set aside; "
                 "run the same command again"

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
-from tiepoint.feature_store import Plain, Store
+from tiepoint.feature_store import JSONScalar, Store
 from tiepoint.feature_store.records import DTYPES, features_from_record, features_to_record
 from tiepoint.geometry.multiview import warp_points
 from tiepoint.image import Image, ImageTransform, read_image
@@ -258,7 +258,7 @@ def _for_views(extractor: NeuralExtractor, max_keypoints: int) -> NeuralExtracto
     )
 
 
-def _store_settings(extractor: NeuralExtractor, settings: ViewSettings) -> dict[str, Plain]:
+def _store_settings(extractor: NeuralExtractor, settings: ViewSettings) -> dict[str, JSONScalar]:
     """Flat, so that a difference is shown by its name."""
     values = to_dict(settings)
     warp = values.pop("warp")

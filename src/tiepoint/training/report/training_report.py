@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tiepoint.feature_store import Plain
+from tiepoint.feature_store import JSONScalar
 from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.training.validation import Figures, ValidationProtocol
 
@@ -39,7 +39,7 @@ class TrainingReport:
     kind: str
     shape: LightGlueShape
     parameters: int
-    settings: Mapping[str, Plain]
+    settings: Mapping[str, JSONScalar]
     steps: int
     pairs: int
     seconds: float

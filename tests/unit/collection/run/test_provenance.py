@@ -177,7 +177,7 @@ def forget(out: Path, kind: str, *names: str) -> None:
     """Write records as they were before they said what they were made of."""
     store = opened(out).of(kind)
     for shard in store.shards(kind):
-        records = {key: store.read(kind, key) for key in read_header(store.place.fetch(kind, shard)).keys}
+        records = {key: store.read(kind, key) for key in read_header(store.storage.fetch(kind, shard)).keys}
         assert all(name in record for record in records.values() for name in names)
         store.write(
             kind,

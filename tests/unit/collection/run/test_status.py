@@ -89,7 +89,7 @@ def test_what_to_do_about_damage_is_not_the_same_command(collection: Collection)
     path.write_bytes(path.read_bytes()[:-10])
     (line,) = read_status(collection.folder).damaged
     assert line.endswith(
-        f"and was set aside; `tiepoint collection verify {collection.folder}` makes what is missing, or says why it "
+        f"and was quarantined; `tiepoint collection verify {collection.folder}` makes what is missing, or says why it "
         "can't"
     )
 
