@@ -14,8 +14,8 @@ from typing import Any
 from tiepoint.collection.images import ImageRecord, photograph_from_record, photograph_to_record
 from tiepoint.collection.pairs.selection import read_pair_choice
 from tiepoint.errors import InvalidInput, StoreError
-from tiepoint.io.hashing import json_digest
 from tiepoint.io.atomic import atomic_write, check_writable
+from tiepoint.io.hashing import json_digest
 
 FORMAT = 1
 COLLECTION = "collection.json"

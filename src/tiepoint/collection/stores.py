@@ -31,9 +31,7 @@ class Stores:
     verified: Store
 
     @classmethod
-    def open(
-        cls, location: str, settings: Settings, *, check: Check = "headers", hint: str = ""
-    ) -> "Stores":
+    def open(cls, location: str, settings: Settings, *, check: Check = "headers", hint: str = "") -> "Stores":
         """Open the stores of these settings; they are made where they don't exist.
 
         Args:
