@@ -2,6 +2,8 @@
 
 import json
 import os
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,40 @@ def _flat(contents: dict[str, Any]) -> dict[str, Any]:
         elif value is not None:
             flat[name] = value
     return flat
+
+
+def read_arrays(path: str | os.PathLike[str], *, nested: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a file written by `write_arrays`.
+
+    Args:
+        path: Path of the .npz or .json file.
+        nested: Names of dicts; their values have flat names in .npz files, for example `seconds_read`.
+
+    Returns:
+        Values by name: lists from .json files, arrays from .npz files.
+
+    Raises:
+        InvalidInput: If the file cannot be read.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".json":
+            values = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                values = {name: value if value.ndim else value.item() for name, value in arrays.items()}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InvalidInput(f"cannot read {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{path}: expected a JSON object, got {type(values).__name__}")
+    return values if path.suffix.lower() == ".json" else _nest(values, nested)
+
+
+def _nest(flat: dict[str, Any], nested: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in flat.items():
+        target, rest = values, name
+        while prefix := next((p for p in nested if rest.startswith(f"{p}_")), None):
+            target, rest = target.setdefault(prefix, {}), rest.removeprefix(f"{prefix}_")
+        target[rest] = value
+    return values

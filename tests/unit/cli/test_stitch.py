@@ -110,13 +110,13 @@ def test_wrong_usage_is_exit_code_2_and_no_work(work: Work, arguments: list[str]
 
 
 def test_errors_leave_the_command_for_main_to_print(work: Work) -> None:
-    work.error = InvalidInput("there is no homography, so no panorama either: 3 matches came")
+    work.error = InvalidInput("homography estimation failed: got 3 matches")
     assert run("--quiet").exception is work.error
     assert run("--quiet").output == ""
 
 
 def test_where_there_is_no_panorama_the_verification_is_printed_all_the_same(work: Work) -> None:
-    work.error = InvalidInput("there is no homography, so no panorama either: 3 matches came")
+    work.error = InvalidInput("homography estimation failed: got 3 matches")
     assert "same scene: 0.00" in run().stdout
     assert "panorama: " not in run().stdout
     result = run("--json", "-")

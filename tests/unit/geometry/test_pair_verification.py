@@ -192,7 +192,7 @@ def test_inliers_have_the_verification_of_the_complete_result(monkeypatch: pytes
     estimate = estimate_homography(result)
     calls: list[int] = []
     monkeypatch.setattr(
-        "tiepoint.result.verify_pair", lambda pair: calls.append(len(pair)) or verify_pair(pair)
+        "tiepoint.result.match_result.verify_pair", lambda pair: calls.append(len(pair)) or verify_pair(pair)
     )
     inliers = result.inliers(estimate)
     assert calls == []
@@ -204,7 +204,7 @@ def test_inliers_have_the_verification_of_the_complete_result(monkeypatch: pytes
 def test_saving_never_runs_an_estimation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = result_of(plane_scene())
     verification = result.verify()
-    monkeypatch.setattr("tiepoint.result.verify_pair", lambda pair: pytest.fail("estimation"))
+    monkeypatch.setattr("tiepoint.result.match_result.verify_pair", lambda pair: pytest.fail("estimation"))
     again = replace(result)
     assert "verification" not in json.loads(again.save(tmp_path / "matches.json").read_text())
     assert "verification" not in again.to_dict()

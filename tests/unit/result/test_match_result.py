@@ -1,9 +1,10 @@
-"""What one pair gave: points that the matches point at, pictures, files that any program can read."""
+"""MatchResult: matched points, drawings, and files that any program can read."""
 
 import json
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 
 from tiepoint import visualization
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.pair_verification import PairVerification
 from tiepoint.image import read_image
 from tiepoint.io.serialization import check_output_path
 from tiepoint.result import MatchResult
@@ -28,10 +30,18 @@ SECONDS = {"read": 0.25, "extract": 0.5, "match": 0.125}
 NAMES = {
     *(
         f"{name}{side}"
-        for name in ("image", "image_size", "exif_orientation", "points", "keypoints")
+        for name in (
+            "image",
+            "image_size",
+            "exif_orientation",
+            "points",
+            "keypoints",
+            "keypoint_scores",
+        )
         for side in (0, 1)
     ),
     *(
+        "format",
         "features",
         "scores",
         "matches",
@@ -89,13 +99,13 @@ def images() -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.full((height, width, 3), 200, np.uint8) for width, height in (SIZE0, SIZE1))  # type: ignore[return-value]
 
 
-def test_points_are_the_keypoints_that_the_matches_name(result: MatchResult) -> None:
+def test_points_are_the_matched_keypoints(result: MatchResult) -> None:
     for k, (i, j) in enumerate(MATCHES):
         assert result.points0[k].tolist() == result.features0.keypoints[i].tolist()
         assert result.points1[k].tolist() == result.features1.keypoints[j].tolist()
 
 
-def test_arrays_are_numpy_of_the_promised_types(result: MatchResult) -> None:
+def test_shapes_and_dtypes_of_arrays(result: MatchResult) -> None:
     assert len(result) == 3
     for array, shape, kind in (
         (result.points0, (3, 2), np.float32),
@@ -111,14 +121,14 @@ def test_arrays_are_numpy_of_the_promised_types(result: MatchResult) -> None:
     assert (result.layers_run, result.seconds) == (7, SECONDS)
 
 
-def test_points_are_float32_whatever_the_keypoints_were(result: MatchResult) -> None:
+def test_points_are_float32_for_keypoints_of_any_dtype(result: MatchResult) -> None:
     double = replace(result.features0, keypoints=result.features0.keypoints.double().requires_grad_())
     again = replace(result, features0=double)
     assert again.points0.dtype == np.float32
     np.testing.assert_array_equal(again.points0, result.points0)
 
 
-def test_no_matches_is_a_result_like_any_other(empty: MatchResult) -> None:
+def test_empty_results_have_empty_arrays(empty: MatchResult) -> None:
     assert len(empty) == 0
     assert empty.points0.shape == empty.points1.shape == empty.matches.shape == (0, 2)
     assert empty.scores.shape == (0,)
@@ -130,25 +140,47 @@ class TestInliers:
         some = {"kind": "homography", "matrix": np.eye(3), "method": "dlt", "max_error_px": 3.0}
         return TwoViewEstimate(inliers=np.array(inliers, dtype=bool), **(some | changes))  # type: ignore[arg-type]
 
-    def test_only_the_matches_that_agree_are_left(self, result: MatchResult) -> None:
-        fitting = result.inliers(self.estimate([True, False, True]))
-        assert fitting.matches.tolist() == [MATCHES[0], MATCHES[2]]
-        assert fitting.scores.tolist() == [SCORES[0], SCORES[2]]
-        assert np.array_equal(fitting.points1, result.points1[[0, 2]])
-        assert fitting.features0 is result.features0
-        assert fitting.prune0 is result.prune0
+    def test_only_inliers_are_kept(self, result: MatchResult) -> None:
+        inliers = result.inliers(self.estimate([True, False, True]))
+        assert inliers.matches.tolist() == [MATCHES[0], MATCHES[2]]
+        assert inliers.scores.tolist() == [SCORES[0], SCORES[2]]
+        assert np.array_equal(inliers.points1, result.points1[[0, 2]])
+        assert inliers.features0 is result.features0
+        assert inliers.prune0 is result.prune0
         assert len(result) == 3
 
-    def test_none_agree_with_a_failure(self, result: MatchResult) -> None:
-        failed = self.estimate([False] * 3, matrix=None, reason="3 matches came")
+    def test_a_failed_estimate_has_no_inliers(self, result: MatchResult) -> None:
+        failed = self.estimate([False] * 3, matrix=None, reason="got 3 matches")
         assert len(result.inliers(failed)) == 0
 
-    def test_of_no_matches(self, empty: MatchResult) -> None:
-        assert len(empty.inliers(self.estimate([], matrix=None, reason="0 matches came"))) == 0
+    def test_inliers_of_an_empty_result(self, empty: MatchResult) -> None:
+        assert len(empty.inliers(self.estimate([], matrix=None, reason="got 0 matches"))) == 0
 
-    def test_an_estimate_of_other_matches_is_refused(self, result: MatchResult) -> None:
-        with pytest.raises(InvalidInput, match="estimate is of 2 matches, but this result has 3"):
+    def test_an_estimate_from_other_matches_is_an_error(self, result: MatchResult) -> None:
+        with pytest.raises(InvalidInput, match="3 matches.*2 matches"):
             result.inliers(self.estimate([True, True]))
+
+
+class TestRepr:
+    def test_it_is_one_short_line(self, result: MatchResult) -> None:
+        named = replace(result, features0=replace(result.features0, source="photos/a.jpg"))
+        assert repr(named) == str(named) == "MatchResult(3 matches, a.jpg: 6 keypoints, image 1: 4 keypoints)"
+
+    def test_notebooks_show_a_drawing(self, result: MatchResult, images, tmp_path: Path) -> None:
+        sides = []
+        for side, image in enumerate(images):
+            PIL.Image.fromarray(image).save(tmp_path / f"{side}.png")
+            features = (result.features0, result.features1)[side]
+            sides.append(replace(features, source=str(tmp_path / f"{side}.png")))
+        png = replace(result, features0=sides[0], features1=sides[1])._repr_png_()
+        assert png is not None
+        with PIL.Image.open(BytesIO(png)) as shown:
+            np.testing.assert_array_equal(shown, result.draw(*images))
+
+    def test_notebooks_show_text_if_the_images_cannot_be_read(self, result: MatchResult) -> None:
+        assert result._repr_png_() is None
+        missing = replace(result.features0, source="missing.png")
+        assert replace(result, features0=missing)._repr_png_() is None
 
 
 def test_results_are_frozen(result: MatchResult) -> None:
@@ -157,15 +189,15 @@ def test_results_are_frozen(result: MatchResult) -> None:
 
 
 class TestDraw:
-    def test_images_given_as_pixels_are_passed_again(self, result: MatchResult, images) -> None:
+    def test_images_matched_from_memory_are_given_again(self, result: MatchResult, images) -> None:
         picture = result.draw(*images)
         assert isinstance(picture, PIL.Image.Image)
         assert picture.size == (SIZE0[0] + SIZE1[0], max(SIZE0[1], SIZE1[1]))
 
     @pytest.mark.parametrize("given", [0, 1])
-    def test_pixels_that_are_missing_are_named(self, result: MatchResult, images, given: int) -> None:
+    def test_missing_images_are_named(self, result: MatchResult, images, given: int) -> None:
         with pytest.raises(
-            InvalidInput, match=f"image {1 - given} was matched from pixels.*draw\\(image0, image1\\)"
+            InvalidInput, match=f"image {1 - given} was matched from memory.*draw\\(image0, image1\\)"
         ):
             result.draw(**{f"image{given}": images[given]})
 
@@ -179,8 +211,8 @@ class TestDraw:
         )
         np.testing.assert_array_equal(known.draw(), result.draw(*images))
 
-    def test_another_size_than_was_matched_is_an_error(self, result: MatchResult, images) -> None:
-        with pytest.raises(InvalidInput, match=r"image 1 is 40 x 30 px, but 50 x 20 was matched"):
+    def test_another_image_size_is_an_error(self, result: MatchResult, images) -> None:
+        with pytest.raises(InvalidInput, match=r"image 1: .* 50 x 20 px, got 40 x 30 px"):
             result.draw(images[0], images[0])
 
     def test_lines_have_the_color_of_their_score(self, result: MatchResult, images) -> None:
@@ -193,21 +225,21 @@ class TestDraw:
         assert red_over_green[1].min() < -100  # … green where it is high
         assert red_over_green[0].min() >= 0 >= red_over_green[1].max()
 
-    def test_the_strongest_lines_are_kept(self, result: MatchResult, images) -> None:
+    def test_max_lines_keeps_the_highest_scores(self, result: MatchResult, images) -> None:
         one = result.draw(*images, max_lines=1)
         best = replace(result, matches=result.matches[2:], scores=result.scores[2:])
         np.testing.assert_array_equal(one, best.draw(*images))
         assert np.any(np.asarray(one) != np.asarray(result.draw(*images)))
         np.testing.assert_array_equal(result.draw(*images, max_lines=None), result.draw(*images, max_lines=3))
 
-    def test_keypoints_without_a_match_are_shown_on_request(self, result: MatchResult, images) -> None:
+    def test_unmatched_keypoints_are_drawn_on_request(self, result: MatchResult, images) -> None:
         plain, full = (
             np.asarray(result.draw(*images, max_lines=0, keypoints=wanted)) for wanted in (False, True)
         )
         x, y = result.features0.keypoints[1].round().int().tolist()
         assert np.any(plain[y, x] != full[y, x])
 
-    def test_nothing_to_draw_is_a_picture_without_lines(self, empty: MatchResult, images) -> None:
+    def test_an_empty_result_is_drawn_without_lines(self, empty: MatchResult, images) -> None:
         assert empty.draw(*images, keypoints=True).size == (90, 30)
 
 
@@ -220,7 +252,7 @@ def an_estimate(
         inliers=np.array(inliers),
         method="poselib",
         max_error_px=2.5,
-        reason="" if matrix is not None else "3 matches came",
+        reason="" if matrix is not None else "got 3 matches",
         **others,
     )
 
@@ -239,7 +271,7 @@ class TestGeometry:
         )
         np.testing.assert_array_equal(result.draw_inliers(self.FOUND, *images), expected)
 
-    def test_keypoints_without_a_match_are_shown_on_request(self, result: MatchResult, images) -> None:
+    def test_unmatched_keypoints_are_drawn_on_request(self, result: MatchResult, images) -> None:
         plain, full = (
             np.asarray(result.draw_inliers(self.FOUND, *images, max_lines=0, keypoints=wanted))
             for wanted in (False, True)
@@ -247,7 +279,7 @@ class TestGeometry:
         x, y = result.features0.keypoints[1].round().int().tolist()
         assert np.any(plain[y, x] != full[y, x])
 
-    def test_an_estimate_that_failed_leaves_outliers_only(self, result: MatchResult, images) -> None:
+    def test_all_matches_are_outliers_of_a_failed_estimate(self, result: MatchResult, images) -> None:
         seen = np.asarray(result.draw_inliers(an_estimate([False] * 3, matrix=None), *images)).astype(int)
         assert (seen[..., 0] - seen[..., 1]).max() > 100
         assert (seen[..., 0] - seen[..., 1]).min() >= 0
@@ -270,47 +302,47 @@ class TestGeometry:
         np.testing.assert_array_equal(seen, expected)
         assert seen.size == SIZE1
 
-    def test_a_panorama_holds_both(self, result: MatchResult, images) -> None:
+    def test_a_panorama_contains_both_images(self, result: MatchResult, images) -> None:
         seen = result.panorama(self.FOUND, *images)
         np.testing.assert_array_equal(seen, visualization.draw_panorama(*map(read_image, images), HOMOGRAPHY))
         assert seen.size == (50, 33)
 
     @pytest.mark.parametrize("picture", ["overlay", "panorama", "draw_epipolar_lines"])
-    def test_a_failure_has_no_picture_but_a_reason(self, result: MatchResult, images, picture: str) -> None:
+    def test_a_failed_estimate_cannot_be_drawn(self, result: MatchResult, images, picture: str) -> None:
         kind = "fundamental" if picture == "draw_epipolar_lines" else "homography"
-        with pytest.raises(InvalidInput, match=f"there is no {kind}, so no .* either: 3 matches came"):
+        with pytest.raises(InvalidInput, match=f"{kind} estimation failed: got 3 matches"):
             getattr(result, picture)(an_estimate([False] * 3, kind, None), *images)
 
     @pytest.mark.parametrize(
         ("picture", "kind", "text"),
         [
-            ("overlay", "fundamental", "an overlay can't be made of .*'fundamental'; estimate a homography"),
-            ("panorama", "essential", "a panorama can't be made of .*'essential'; estimate a homography"),
+            ("overlay", "fundamental", "expected a homography estimate, got 'fundamental'"),
+            ("panorama", "essential", "expected a homography estimate, got 'essential'"),
             (
                 "draw_epipolar_lines",
                 "homography",
-                "epipolar lines can't be made of .*; estimate a fundamental",
+                "expected a fundamental estimate, got 'homography'",
             ),
         ],
     )
-    def test_each_picture_needs_its_model(
+    def test_each_drawing_requires_its_model(
         self, result: MatchResult, images, picture: str, kind: str, text: str
     ) -> None:
         with pytest.raises(InvalidInput, match=text):
             getattr(result, picture)(an_estimate([True] * 3, kind), *images)
 
     @pytest.mark.parametrize("picture", ["draw_inliers", "draw_epipolar_lines"])
-    def test_an_estimate_of_other_matches_is_an_error(
+    def test_inliers_of_other_matches_cannot_be_drawn(
         self, result: MatchResult, images, picture: str
     ) -> None:
         with pytest.raises(InvalidInput, match="4"):
             getattr(result, picture)(an_estimate([True] * 4, "fundamental", RECTIFIED), *images)
 
     def test_files_are_read_again(self, result: MatchResult) -> None:
-        with pytest.raises(InvalidInput, match="image 0 was matched from pixels"):
+        with pytest.raises(InvalidInput, match="image 0 was matched from memory"):
             result.panorama(self.FOUND)
 
-    def test_it_is_saved_with_the_matches(self, result: MatchResult, tmp_path: Path) -> None:
+    def test_an_estimate_is_saved_with_the_matches(self, result: MatchResult, tmp_path: Path) -> None:
         camera = Camera(model="SIMPLE_PINHOLE", image_size=SIZE0, params=(50.0, 20.0, 15.0), source="exif")
         motion = np.column_stack([np.eye(3), [1.0, 0, 0]])
         pose = an_estimate(
@@ -342,17 +374,17 @@ class TestGeometry:
             assert arrays["estimate_camera0_params"].tolist() == [50, 20, 15]
             assert [name for name, array in arrays.items() if array.dtype == object] == []
 
-    def test_a_failure_is_saved_too(self, result: MatchResult, tmp_path: Path) -> None:
+    def test_a_failed_estimate_is_saved_too(self, result: MatchResult, tmp_path: Path) -> None:
         failed = an_estimate([False] * 3, matrix=None)
         saved = json.loads(result.save(tmp_path / "m.json", failed).read_text())["estimate"]
-        assert (saved["matrix"], saved["success"], saved["reason"]) == (None, False, "3 matches came")
+        assert (saved["matrix"], saved["success"], saved["reason"]) == (None, False, "got 3 matches")
         with np.load(result.save(tmp_path / "m.npz", failed)) as arrays:
             assert "estimate_matrix" not in arrays
             assert not arrays["estimate_success"]
 
 
 class TestSave:
-    def test_json_and_npz_hold_the_same_names(self, result: MatchResult, tmp_path: Path) -> None:
+    def test_json_and_npz_have_the_same_names(self, result: MatchResult, tmp_path: Path) -> None:
         """Except seconds: .npz cannot hold a dict, so each value has a name of its own."""
         sourced = replace(
             result,
@@ -389,11 +421,11 @@ class TestSave:
         assert values["seconds"] == SECONDS
         assert values["image0"] is None
 
-    def test_the_dict_is_what_the_json_file_holds(self, result: MatchResult, tmp_path: Path) -> None:
+    def test_to_dict_equals_the_json_file(self, result: MatchResult, tmp_path: Path) -> None:
         assert json.loads(json.dumps(result.to_dict(), allow_nan=False)) == result.to_dict()
         assert json.loads(result.save(tmp_path / "m.json").read_text()) == result.to_dict()
 
-    def test_names_outside_ascii_come_back(self, result: MatchResult, tmp_path: Path) -> None:
+    def test_names_may_be_unicode(self, result: MatchResult, tmp_path: Path) -> None:
         named = replace(result, features0=replace(result.features0, source="Föhr/写真.jpg"))
         assert (
             json.loads(named.save(tmp_path / "m.json").read_text(encoding="utf-8"))["image0"]
@@ -421,7 +453,7 @@ class TestSave:
         subprocess.run([sys.executable, "-c", program], check=True)
 
     @pytest.mark.parametrize("name", ["m.txt", "m", "m.npz.gz", ".json"])
-    def test_another_ending_is_an_error_before_anything_is_written(
+    def test_an_unsupported_suffix_is_an_error_and_nothing_is_written(
         self, result: MatchResult, tmp_path: Path, name: str
     ) -> None:
         for attempt in (result.save, check_output_path):
@@ -447,6 +479,71 @@ class TestSave:
         assert [path.name for path in tmp_path.iterdir()] == [name]
         assert (tmp_path / name).read_text() == "old"
 
-    def test_a_missing_folder_is_an_error(self, result: MatchResult, tmp_path: Path) -> None:
+    def test_a_missing_output_folder_is_an_error(self, result: MatchResult, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="doesn't exist"):
             result.save(tmp_path / "missing" / "m.npz")
+
+
+POSE = an_estimate(
+    [True, False, True],
+    "pose",
+    RECTIFIED,
+    cam1_from_cam0=np.column_stack([np.eye(3), [1.0, 0, 0]]),
+    camera0=Camera(model="SIMPLE_PINHOLE", image_size=SIZE0, params=(50.0, 20.0, 15.0), source="exif"),
+    camera1=Camera(model="PINHOLE", image_size=None, params=(50.0, 51.0, 20.0, 15.0)),
+)
+VERIFICATION = PairVerification(same_scene=False, probability=0.25, reason="few inliers", num_inliers=2)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+class TestLoad:
+    def test_everything_but_the_descriptors_comes_back(
+        self, result: MatchResult, tmp_path: Path, suffix: str
+    ) -> None:
+        features0 = replace(result.features0, source="Föhr/写真.jpg")
+        saved = replace(result, features0=features0, rotation0=90, rotation1=270)
+        loaded = MatchResult.load(saved.save(tmp_path / f"m{suffix}"))
+        assert loaded.to_dict() == saved.to_dict()
+        for name in ("matches", "scores", "points0", "points1", "prune0", "prune1"):
+            assert getattr(loaded, name).dtype == getattr(saved, name).dtype
+        assert (loaded.rotation0, loaded.rotation1, loaded.layers_run) == (90, 270, 7)
+        assert loaded.features0.descriptors.shape == (6, 0)
+        assert (loaded.features0.kind, loaded.features0.source) == ("test@0123", "Föhr/写真.jpg")
+        assert loaded.features1.source is None
+        assert loaded.seconds == SECONDS
+
+    @pytest.mark.parametrize("estimate", [None, POSE, an_estimate([False] * 3, matrix=None)], ids=str)
+    def test_estimate_and_verification_come_back(
+        self, result: MatchResult, tmp_path: Path, suffix: str, estimate: TwoViewEstimate | None
+    ) -> None:
+        path = result.save(tmp_path / f"m{suffix}", estimate, VERIFICATION)
+        loaded, found = MatchResult.load(path), MatchResult.load_estimate(path)
+        assert loaded.verify() == VERIFICATION
+        assert loaded.inliers(an_estimate([True, False, False])).verify() == VERIFICATION
+        assert (found is None) == (estimate is None)
+        assert loaded.to_dict(found, loaded.verify()) == result.to_dict(estimate, VERIFICATION)
+
+    def test_an_empty_result_comes_back(self, empty: MatchResult, tmp_path: Path, suffix: str) -> None:
+        loaded = MatchResult.load(empty.save(tmp_path / f"m{suffix}"))
+        assert loaded.to_dict() == empty.to_dict()
+        assert loaded.points0.shape == (0, 2)
+        assert loaded.verify() == empty.verify()
+
+    def test_another_format_is_an_error(
+        self, result: MatchResult, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tiepoint.result.files.FORMAT", 0)
+        path = result.save(tmp_path / f"m{suffix}")
+        monkeypatch.undo()
+        for load in (MatchResult.load, MatchResult.load_estimate):
+            with pytest.raises(InvalidInput, match="format 1, got 0"):
+                load(path)
+
+    @pytest.mark.parametrize("content", [None, b"", b"[1]", b"PK\x03\x04 damaged", b"\xff\x00"], ids=str)
+    def test_a_damaged_file_is_an_error(self, tmp_path: Path, suffix: str, content: bytes | None) -> None:
+        path = tmp_path / f"m{suffix}"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(InvalidInput, match=path.name) as error:
+            MatchResult.load(path)
+        assert "\n" not in str(error.value)

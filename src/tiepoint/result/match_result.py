@@ -1,0 +1,415 @@
+"""MatchResult: the matches of an image pair, with helpers to verify, draw and save them."""
+
+import os
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+from jaxtyping import Float, Int
+
+from tiepoint.errors import InvalidInput
+from tiepoint.geometry.pair_verification import PairVerification, verify_pair
+from tiepoint.image import Image, ImageSource, read_image
+from tiepoint.io.serialization import to_plain, write_arrays
+from tiepoint.result.files import estimate_from, features_from, file_contents, read_match_file
+from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, TwoViewEstimate
+from tiepoint.visualization import (
+    OverlayMode,
+    draw_epipolar_lines,
+    draw_inliers,
+    draw_matches,
+    draw_overlay,
+    draw_panorama,
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MatchResult:
+    """Tie points of an image pair, and how they were obtained.
+
+    Attributes:
+        matches: Index pairs (keypoint of image 0, keypoint of image 1), in ascending order of the first.
+        scores: Match confidence: in (0, 1] for LightGlue, cosine similarity for mutual nearest neighbors.
+        features0: Features of image 0; `matches[:, 0]` are indices of its keypoints.
+        features1: Features of image 1.
+        layers_run: Number of network layers that were run (early stopping); 0 if an image has no keypoints.
+        prune0: Number of layers after which each keypoint of image 0 was pruned, as `prune0` of the reference
+            implementation; the number of layers without pruning.
+        prune1: Number of layers after which each keypoint of image 1 was pruned.
+        seconds: Duration of each stage: "read", "extract", "match", and "rotate" with `rotations`.
+        rotation0: Rotation of image 0 before feature extraction, in degrees (CCW): 0, 90, 180 or 270. Coordinates
+            always refer to the upright image.
+        rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+    """
+
+    matches: Int[np.ndarray, "k 2"]
+    scores: Float[np.ndarray, "k"]
+    features0: Features
+    features1: Features
+    layers_run: int
+    prune0: Int[np.ndarray, "m"]
+    prune1: Int[np.ndarray, "n"]
+    seconds: dict[str, float] = field(default_factory=dict)
+    rotation0: int = 0
+    rotation1: int = 0
+    _complete: "MatchResult | None" = None  # result from which inliers were selected
+    _loaded: PairVerification | None = None  # verification that was saved with the matches
+
+    @classmethod
+    def from_assignment(
+        cls,
+        features0: Features,
+        features1: Features,
+        assignment: Assignment,
+        seconds: dict[str, float] | None = None,
+        *,
+        rotation0: int = 0,
+        rotation1: int = 0,
+    ) -> "MatchResult":
+        """Combine the features of a pair with the matcher's output.
+
+        Args:
+            features0: Features of image 0.
+            features1: Features of image 1.
+            assignment: Output of the matcher.
+            seconds: Duration of each stage in seconds.
+            rotation0: Rotation of image 0 before feature extraction, in degrees (CCW).
+            rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+        """
+        return cls(
+            matches=assignment.matches.numpy(),
+            scores=assignment.scores.float().numpy(),
+            features0=features0,
+            features1=features1,
+            layers_run=assignment.layers_run,
+            prune0=assignment.prune0.numpy(),
+            prune1=assignment.prune1.numpy(),
+            seconds=dict(seconds or {}),
+            rotation0=rotation0,
+            rotation1=rotation1,
+        )
+
+    def __len__(self) -> int:
+        return len(self.matches)
+
+    def __repr__(self) -> str:
+        images = (
+            f"{Path(features.source or f'image {side}').name}: {len(features)} keypoints"
+            for side, features in enumerate((self.features0, self.features1))
+        )
+        return f"MatchResult({len(self)} matches, {', '.join(images)})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Draw the matches in a notebook; None if the images cannot be read."""
+        try:
+            drawing = self.draw()
+        except InvalidInput:
+            return None
+        with BytesIO() as stream:
+            drawing.save(stream, format="PNG")
+            return stream.getvalue()
+
+    @property
+    def points0(self) -> Float[np.ndarray, "k 2"]:
+        """Matched points (x, y) in px of the upright image 0; the center of the top-left pixel is (0, 0)."""
+        return _to_numpy(self.features0.keypoints)[self.matches[:, 0]]
+
+    @property
+    def points1(self) -> Float[np.ndarray, "k 2"]:
+        """Corresponding points (x, y) in px of the upright image 1."""
+        return _to_numpy(self.features1.keypoints)[self.matches[:, 1]]
+
+    @property
+    def correspondences(self) -> Correspondences:
+        """Matched points and scores: the input of estimators and pair verification."""
+        return Correspondences.from_points(
+            self.points0,
+            self.points1,
+            self.scores,
+            image0=ImageInfo.from_features(self.features0, self.rotation0),
+            image1=ImageInfo.from_features(self.features1, self.rotation1),
+            layers_run=self.layers_run,
+        )
+
+    def verify(self) -> PairVerification:
+        """Verify that the two images show the same scene, from all matches of the pair.
+
+        Estimates a homography and a fundamental matrix by RANSAC on the first call; deterministic. A result of
+        `inliers` returns the verification of the result that it was selected from.
+        """
+        return self._verification if self._complete is None else self._complete.verify()
+
+    @cached_property
+    def _verification(self) -> PairVerification:
+        return self._loaded or verify_pair(self.correspondences)
+
+    def inliers(self, estimate: TwoViewEstimate) -> "MatchResult":
+        """Keep only the inliers of an estimate; no matches if the estimation failed.
+
+        Args:
+            estimate: Two-view geometry of these matches.
+
+        Raises:
+            InvalidInput: If the estimate has another number of matches.
+        """
+        if len(estimate.inliers) != len(self):
+            raise InvalidInput(
+                f"expected an estimate from the {len(self)} matches of this result, "
+                f"got one from {len(estimate.inliers)} matches"
+            )
+        kept = {"matches": self.matches[estimate.inliers], "scores": self.scores[estimate.inliers]}
+        return replace(self, **kept, _complete=self._complete or self)
+
+    def draw(
+        self,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        *,
+        keypoints: bool = False,
+        max_lines: int | None = 500,
+    ) -> PIL.Image.Image:
+        """Draw both images next to each other, with one line per match from red (low score) to green (high score).
+
+        Args:
+            image0: Image 0; None reads it again from its source.
+            image1: Image 1; None reads it again from its source.
+            keypoints: Whether to draw unmatched keypoints, too.
+            max_lines: Maximum number of matches to draw, highest scores first; None draws all.
+
+        Raises:
+            InvalidInput: If an image was matched from memory and is not given, cannot be read, or has another size
+                than the matched image.
+        """
+        return draw_matches(
+            *self._read_images(image0, image1),
+            self.points0,
+            self.points1,
+            self.scores,
+            **self._keypoints(keypoints),
+            max_lines=max_lines,
+            caption=self._caption(),
+        )
+
+    def draw_inliers(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        *,
+        keypoints: bool = False,
+        max_lines: int | None = 500,
+    ) -> PIL.Image.Image:
+        """Draw one line per match, green for inliers and red for outliers; all red if the estimation failed.
+
+        Args:
+            estimate: Two-view geometry of these matches.
+            image0: Image 0; None reads it again from its source.
+            image1: Image 1; None reads it again from its source.
+            keypoints: Whether to draw unmatched keypoints, too.
+            max_lines: Maximum number of matches to draw, highest scores first; None draws all.
+
+        Raises:
+            InvalidInput: If an image is missing or invalid (see `draw`), or the estimate has another number of matches.
+        """
+        return draw_inliers(
+            *self._read_images(image0, image1),
+            self.points0,
+            self.points1,
+            estimate.inliers,
+            self.scores,
+            **self._keypoints(keypoints),
+            max_lines=max_lines,
+            caption=self._caption(estimate.kind),
+        )
+
+    def draw_epipolar_lines(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        *,
+        max_lines: int = 12,
+    ) -> PIL.Image.Image:
+        """Draw inliers with their epipolar lines in both images.
+
+        Args:
+            estimate: Fundamental matrix, essential matrix or relative pose of these matches.
+            image0: Image 0; None reads it again from its source. Lens distortion is not drawn.
+            image1: Image 1; None reads it again from its source.
+            max_lines: Maximum number of inliers to draw, distributed over image 0.
+
+        Raises:
+            InvalidInput: If an image is missing or invalid (see `draw`); or the estimation failed, or the estimate is
+                a homography or has another number of matches.
+        """
+        matrix = _matrix(estimate, "epipolar lines", ("fundamental", "essential", "pose"))
+        images, inliers = self._read_images(image0, image1), self.inliers(estimate)
+        points, caption = (inliers.points0, inliers.points1), self._caption(estimate.kind)
+        return draw_epipolar_lines(*images, *points, matrix, max_lines=max_lines, caption=caption)
+
+    def overlay(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        *,
+        mode: OverlayMode = "blend",
+        alpha: float = 0.5,
+    ) -> PIL.Image.Image:
+        """Warp image 0 onto image 1 by a homography.
+
+        Args:
+            estimate: Homography.
+            image0: Image 0; None reads it again from its source.
+            image1: Image 1; None reads it again from its source.
+            mode: "blend" mixes both images; "checkerboard" alternates them.
+            alpha: Opacity of image 0 in a blend, in [0, 1].
+
+        Raises:
+            InvalidInput: If an image is missing or invalid (see `draw`); or the estimation failed, or the estimate is
+                not a homography.
+        """
+        matrix = _matrix(estimate, "an overlay", ("homography",))
+        return draw_overlay(*self._read_images(image0, image1), matrix, mode=mode, alpha=alpha)
+
+    def panorama(
+        self,
+        estimate: TwoViewEstimate,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+    ) -> PIL.Image.Image:
+        """Warp image 0 into the plane of image 1 by a homography, on a canvas that contains both.
+
+        Args:
+            estimate: Homography.
+            image0: Image 0; None reads it again from its source.
+            image1: Image 1; None reads it again from its source.
+
+        Raises:
+            InvalidInput: If an image is missing or invalid (see `draw`); the estimation failed, or the estimate is not
+                a homography; or image 0 crosses the line at infinity, or its scale is too large.
+        """
+        matrix = _matrix(estimate, "a panorama", ("homography",))
+        return draw_panorama(*self._read_images(image0, image1), matrix)
+
+    def _read_images(
+        self, image0: ImageSource | Image | None, image1: ImageSource | Image | None
+    ) -> tuple[Image, Image]:
+        return _read_matched(image0, self.features0, 0), _read_matched(image1, self.features1, 1)
+
+    def _caption(self, text: str = "") -> str | None:
+        rotations = (
+            f"image {side} rotated by {rotation} degrees"
+            for side, rotation in enumerate((self.rotation0, self.rotation1))
+            if rotation
+        )
+        return ", ".join(filter(None, (text, *rotations))) or None
+
+    def _keypoints(self, is_drawn: bool) -> dict[str, Any]:
+        both = {"keypoints0": self.features0.keypoints, "keypoints1": self.features1.keypoints}
+        return {name: _to_numpy(keypoints) for name, keypoints in both.items()} if is_drawn else {}
+
+    def to_dict(
+        self, estimate: TwoViewEstimate | None = None, verification: PairVerification | None = None
+    ) -> dict[str, Any]:
+        """Return everything but the descriptors as lists, numbers and strings.
+
+        Args:
+            estimate: Two-view geometry of these matches to include.
+            verification: Output of `verify` to include.
+        """
+        return to_plain(file_contents(self, estimate, verification))
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        estimate: TwoViewEstimate | None = None,
+        verification: PairVerification | None = None,
+    ) -> Path:
+        """Write everything but the descriptors to a file, atomically.
+
+        Args:
+            path: Output path ending in .npz (NumPy) or .json.
+            estimate: Two-view geometry of these matches to include.
+            verification: Output of `verify` to include.
+
+        Returns:
+            The path.
+
+        Raises:
+            InvalidInput: If the suffix is unsupported, or the file cannot be written.
+        """
+        return write_arrays(file_contents(self, estimate, verification), path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "MatchResult":
+        """Read a file written by `save`; descriptors are not saved, so the features have descriptors of dimension 0.
+
+        Args:
+            path: Path of the .npz or .json file.
+
+        Raises:
+            InvalidInput: If the file cannot be read, or its format is not supported.
+        """
+        values = read_match_file(path)
+        verification = values.get("verification")
+        return cls(
+            matches=np.asarray(values["matches"], np.int64).reshape(-1, 2),
+            scores=np.asarray(values["scores"], np.float32),
+            features0=features_from(values, 0),
+            features1=features_from(values, 1),
+            layers_run=int(values["layers_run"]),
+            prune0=np.asarray(values["prune0"], np.int64),
+            prune1=np.asarray(values["prune1"], np.int64),
+            seconds=dict(values.get("seconds", {})),
+            rotation0=int(values["rotation0"]),
+            rotation1=int(values["rotation1"]),
+            _loaded=None if verification is None else PairVerification(**verification),
+        )
+
+    @staticmethod
+    def load_estimate(path: str | os.PathLike[str]) -> TwoViewEstimate | None:
+        """Read the estimate from a file written by `save`; None if it was saved without one.
+
+        Args:
+            path: Path of the .npz or .json file.
+
+        Raises:
+            InvalidInput: If the file cannot be read, or its format is not supported.
+        """
+        values = read_match_file(path).get("estimate")
+        return None if values is None else estimate_from(values)
+
+
+def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().float().cpu().numpy()
+
+
+def _matrix(estimate: TwoViewEstimate, drawing: str, kinds: tuple[str, ...]) -> np.ndarray:
+    """Return the homography or fundamental matrix of an estimate, for a drawing that needs one of `kinds`."""
+    if estimate.kind not in kinds:
+        raise InvalidInput(f"cannot draw {drawing}: expected a {kinds[0]} estimate, got {estimate.kind!r}")
+    matrix = estimate.matrix if estimate.kind == "homography" else estimate.fundamental
+    if matrix is None:
+        raise InvalidInput(f"cannot draw {drawing}: {estimate.kind} estimation failed: {estimate.reason}")
+    return matrix
+
+
+def _read_matched(given: ImageSource | Image | None, features: Features, side: int) -> Image:
+    source = features.source if given is None else given
+    if source is None:
+        raise InvalidInput(
+            f"image {side} was matched from memory, so it cannot be read again; pass it: result.draw(image0, image1)"
+        )
+    image = read_image(source)
+    if image.image_size != features.image_size:
+        raise InvalidInput(
+            f"image {side}: expected the matched image of {features.image_size[0]} x {features.image_size[1]} px, "
+            f"got {image.image_size[0]} x {image.image_size[1]} px"
+        )
+    return image
