@@ -7,6 +7,7 @@ columns/0    arrays of all records, concatenated along the first axis
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -52,17 +53,17 @@ def write_shard(path: Path, fingerprint: str, records: Mapping[str, Record]) -> 
     columns = _Columns()
     layouts = [_add_record(record, columns) for record in records.values()]
     # Built in memory: an HDF5 file that cannot be closed because the disk is full crashes Python at exit.
-    # libver="latest" adds checksums to HDF5's own structures.
-    with h5py().File(path, "w", driver="core", backing_store=False, libver="latest") as file:
+    # libver="latest" adds checksums to HDF5's own structures. Not with the core driver's file image: before HDF5 2.0
+    # its superblock has a wrong checksum.
+    content = BytesIO()
+    with h5py().File(content, "w", libver="latest") as file:
         header = {"format": FORMAT, "fingerprint": fingerprint, "keys": list(records)}
         write_array(file, HEADER, _to_bytes(header))
         write_array(file, RECORDS, _to_bytes(layouts))
         group = file.create_group(COLUMNS)
         for index, column in enumerate(columns.concatenated()):
             write_array(group, str(index), column)
-        file.flush()
-        content = file.id.get_file_image()
-    path.write_bytes(content)
+    path.write_bytes(content.getbuffer())
 
 
 def write_array(group: Any, name: str, array: np.ndarray) -> None:
