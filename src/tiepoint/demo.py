@@ -1,4 +1,4 @@
-"""The demonstration: a real stereo pair with measured ground truth, matched and checked."""
+"""The demo: a real stereo pair, matched and compared with its ground-truth disparity."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tiepoint.api import load
-from tiepoint.errors import MissingDependency
+from tiepoint.image.sample_pair import motorcycle
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
 from tiepoint.visualization import check_image_path, save_image
@@ -15,14 +15,14 @@ from tiepoint.visualization import check_image_path, save_image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoReport:
-    """How well the matches of the demonstration fit the ground truth.
+    """Accuracy of the demo's matches.
 
     Attributes:
-        matches: number of all matches.
-        checked: of these, how many start where the disparity was measured.
-        right: of these, how many end within `max_error_px` of where they should.
-        max_error_px: in px of the images.
-        picture: file with the picture of the matches.
+        matches: Number of matches.
+        checked: Number of matches with known ground-truth disparity.
+        right: Number of checked matches with an error of at most `max_error_px`.
+        max_error_px: Error threshold in px.
+        picture: File with the drawn matches.
     """
 
     matches: int
@@ -33,22 +33,28 @@ class DemoReport:
 
     @property
     def share(self) -> float:
-        """Share of the checked matches that are right, 0 to 1."""
+        """Fraction of the checked matches that are correct, in [0, 1]."""
         return self.right / self.checked if self.checked else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields, and the share, for JSON."""
+        """Return all fields and the fraction of correct matches, for JSON."""
         return {**asdict(self), "share": self.share}
 
 
 def match_motorcycle(
     picture: Path, *, preset: str = DEFAULT_PRESET, max_error_px: float = 3.0, progress: bool = False
 ) -> DemoReport:
-    """Match the Middlebury motorcycle pair that scikit-image carries; write a picture, count what is right.
+    """Match the Middlebury motorcycle pair of scikit-image, draw the matches, and count the correct ones.
+
+    Args:
+        picture: Output file of the drawn matches.
+        preset: Preset of extractor and matcher.
+        max_error_px: Maximum error of a correct match in px.
+        progress: Show the progress of weight downloads on stderr.
 
     Raises:
-        MissingDependency: scikit-image isn't installed.
-        InvalidInput: the picture can't be written.
+        MissingDependency: If scikit-image is not installed.
+        InvalidInput: If the picture cannot be written.
     """
     check_image_path(picture)
     left, right, disparity = motorcycle()
@@ -65,14 +71,14 @@ def match_motorcycle(
 
 
 def disparity_errors(result: MatchResult, disparity: np.ndarray) -> np.ndarray:
-    """Distance in px of each match of a rectified pair from where the disparity says it should end.
+    """Return the errors in px of the matches of a rectified stereo pair.
 
     Args:
-        result: image 0 is the left one.
-        disparity: (height, width), x_left - x_right in px at each pixel of the left image; not finite = unknown.
+        result: Matches; image 0 is the left image.
+        disparity: Disparity x_left - x_right in px per pixel of the left image, shape (h, w); not finite if unknown.
 
     Returns:
-        One number a match whose start has a known disparity.
+        Error of each match whose point in image 0 has a known disparity, shape (n,).
     """
     columns, rows = np.rint(result.points0).astype(int).T
     height, width = disparity.shape
@@ -80,19 +86,3 @@ def disparity_errors(result: MatchResult, disparity: np.ndarray) -> np.ndarray:
     known = np.isfinite(known_disparity)
     expected = result.points0[known] - np.stack((known_disparity[known], np.zeros(known.sum())), axis=1)
     return np.linalg.norm(result.points1[known] - expected, axis=1)
-
-
-def motorcycle() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pair: left and right image (h, w, 3), and the left one's disparity in px.
-
-    Raises:
-        MissingDependency: scikit-image isn't installed.
-    """
-    try:
-        from skimage.data import stereo_motorcycle
-    except ImportError as error:
-        raise MissingDependency(
-            "the demonstration's photographs come with scikit-image, which isn't installed; "
-            "run: python -m pip install scikit-image"
-        ) from error
-    return stereo_motorcycle()

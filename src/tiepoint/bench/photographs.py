@@ -9,9 +9,9 @@ from pathlib import Path
 import PIL.Image
 import torch
 
-from tiepoint.demo import motorcycle
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, read_image
+from tiepoint.image.sample_pair import motorcycle
 
 ImageFile = str | os.PathLike[str]
 

@@ -10,7 +10,7 @@ from tiepoint.presets import DEFAULT_PRESET
 
 
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the picture.")] = Path(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Output file of the drawn matches.")] = Path(
         "tiepoint-demo.png"
     ),
     preset: Annotated[
@@ -18,9 +18,9 @@ def demo(
     ] = DEFAULT_PRESET,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Match a real stereo pair, and check the matches against its measured disparity.
+    """Match a real stereo pair and compare the matches with its ground-truth disparity.
 
-    The pair is the motorcycle of the Middlebury data set (2014), which scikit-image carries.
+    The pair is the motorcycle of the Middlebury data set (2014), from scikit-image.
     """
     from tiepoint.demo import match_motorcycle
 
@@ -28,6 +28,6 @@ def demo(
     if as_json:
         typer.echo(json.dumps(report.to_dict()))
         return
-    typer.echo(f"{report.matches} matches; {report.checked} lie where the disparity is known,")
-    typer.echo(f"{report.right} of those ({report.share:.1%}) within {report.max_error_px:g} px of it")
+    typer.echo(f"{report.matches} matches, {report.checked} with known disparity;")
+    typer.echo(f"{report.right} of these ({report.share:.1%}) are correct within {report.max_error_px:g} px")
     typer.echo(f"picture: {report.picture}")

@@ -12,14 +12,11 @@ import PIL.Image
 from PIL.ExifTags import Base as ExifTag
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.decoding import open_pillow
-from tiepoint.image.exif import GPSPosition, read_position
+from tiepoint.image.exif import GPSPosition, read_orientation, read_position, swap_sides
 from tiepoint.image.listing import find_images
+from tiepoint.image.opening import open_pillow
 
 logger = logging.getLogger(__name__)
-
-SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,24 +155,14 @@ def _unchanged(known: ImageRecord | None, path: Path) -> ImageRecord | None:
 def _read_header(stream: BinaryIO, path: Path) -> tuple[tuple[int, int], int]:
     stream.seek(0)
     image = open_pillow(stream, repr(str(path)))  # type: ignore[arg-type]
-    orientation = _orientation(image, path)
-    width, height = _raster_size(image)
-    return ((height, width) if orientation in SIDEWAYS else (width, height)), orientation
+    orientation = read_orientation(image, repr(str(path)))
+    return swap_sides(_raster_size(image), orientation), orientation
 
 
 def _raster_size(image: PIL.Image.Image) -> tuple[int, int]:
     """As the pixels lie in the file; Pillow says of a TIFF, depending on its version, what it will be upright."""
     tags = getattr(image, "tag_v2", None)
     return image.size if tags is None else (tags[ExifTag.ImageWidth], tags[ExifTag.ImageLength])
-
-
-def _orientation(image: PIL.Image.Image, path: Path) -> int:
-    try:
-        value = image.getexif().get(ExifTag.Orientation, 1)
-    except Exception as error:  # Pillow's parsers raise nearly every type that there is
-        logger.warning("EXIF orientation of %s ignored, it can't be read: %s", path, error)
-        return 1
-    return value if value in range(1, 9) else 1
 
 
 def _problem(path: Path, error: Exception) -> str:

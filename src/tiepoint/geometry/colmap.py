@@ -19,7 +19,7 @@ from tiepoint.collection.images import ImageRecord
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap_integrity import check_binary_model
 from tiepoint.geometry.intrinsics import GUESSED_FOCAL
-from tiepoint.image.exif import read_focal_length_px
+from tiepoint.image.exif import ORIENTATIONS, read_focal_length_px, swap_sides
 from tiepoint.io.optional import import_optional
 from tiepoint.types import Camera, Features
 
@@ -28,27 +28,6 @@ CAMERA_MODEL = "SIMPLE_RADIAL"
 
 HALF_PIXEL = 0.5
 """From the center of the top-left pixel to its corner, where COLMAP's (0, 0) is."""
-
-
-class Turn(NamedTuple):
-    """How upright pixels become those of the file: axes swapped first, then mirrored."""
-
-    swapped: bool
-    mirrored_x: bool
-    mirrored_y: bool
-
-
-TURNS = {
-    1: Turn(False, False, False),
-    2: Turn(False, True, False),
-    3: Turn(False, True, True),
-    4: Turn(False, False, True),
-    5: Turn(True, False, False),
-    6: Turn(True, False, True),
-    7: Turn(True, True, True),
-    8: Turn(True, True, False),
-}
-"""By EXIF orientation (EXIF 2.32, tag 0x0112)."""
 
 
 class Identity(NamedTuple):
@@ -61,8 +40,7 @@ class Identity(NamedTuple):
 
 def raster_size(image_size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
     """(width, height) in px of the file's raster, from that of the upright image."""
-    width, height = image_size
-    return (height, width) if TURNS[exif_orientation].swapped else (width, height)
+    return swap_sides(image_size, exif_orientation)
 
 
 def to_raster(
@@ -78,20 +56,20 @@ def to_raster(
     Returns:
         (x, y) in px of the file's raster; the center of its top-left pixel is still (0, 0).
     """
-    turn = TURNS[exif_orientation]
-    turned = points[:, ::-1] if turn.swapped else points
+    orientation = ORIENTATIONS[exif_orientation]
+    swapped = points[:, ::-1] if orientation.swaps_axes else points
     size = np.array(raster_size(image_size, exif_orientation), points.dtype)
-    return np.where([turn.mirrored_x, turn.mirrored_y], size - 1 - turned, turned)
+    return np.where([orientation.flips_x, orientation.flips_y], size - 1 - swapped, swapped)
 
 
 def from_raster(
     points: Float[np.ndarray, "n 2"], image_size: tuple[int, int], exif_orientation: int
 ) -> Float[np.ndarray, "n 2"]:
     """The inverse of `to_raster`; `image_size` is still that of the upright image."""
-    turn = TURNS[exif_orientation]
+    orientation = ORIENTATIONS[exif_orientation]
     size = np.array(raster_size(image_size, exif_orientation), points.dtype)
-    unmirrored = np.where([turn.mirrored_x, turn.mirrored_y], size - 1 - points, points)
-    return unmirrored[:, ::-1] if turn.swapped else unmirrored
+    unflipped = np.where([orientation.flips_x, orientation.flips_y], size - 1 - points, points)
+    return unflipped[:, ::-1] if orientation.swaps_axes else unflipped
 
 
 def colmap_keypoints(features: Features) -> Float[np.ndarray, "n 2"]:

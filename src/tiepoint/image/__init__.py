@@ -1,16 +1,41 @@
-"""Images of any usual source become RGB tensors here, and here alone pixels and coordinates are scaled.
+"""Images of any common source become RGB tensors here, and only here are pixels and coordinates scaled.
 
-    reading    read_image: paths, URLs, PIL images, arrays and tensors -> Image
-    transform  ImageTransform: resizing of pixels and keypoints
-    rgb        Image: upright RGB pixels
-    file       files, URLs and PIL images, and all that can be wrong with them
-    pixels     rasters of any kind -> (3, h, w)
+    reading      read_image: paths, URLs, PIL images, arrays and tensors -> Image
+    resize       ImageTransform: resizing of pixels and keypoints
+    image        Image: upright RGB pixels
+    conversion   arrays of any common layout and depth -> (3, h, w)
+    decoding     files, URLs and PIL images -> upright PIL images, or a one-line error
+    download     images from http and https URLs
+    opening      image headers without Pillow's global limits
+    exif         orientation, focal length and position
+    listing      image files of a folder
+    sample_pair  a stereo pair with ground truth
 
-Keypoints are pixels (x, y) of the upright image; the center of the top-left pixel is (0, 0).
+Keypoints are pixels (x, y) of the upright image; the center of the top-left pixel is (0, 0). The last six modules need
+Pillow and NumPy only; torch is imported with the first three.
 """
 
-from tiepoint.image.image import Image
-from tiepoint.image.reading import ImageSource, read_image
-from tiepoint.image.resize import MAX_RESIZE, ImageTransform
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiepoint.image.image import Image
+    from tiepoint.image.reading import ImageSource, read_image
+    from tiepoint.image.resize import MAX_RESIZE, ImageTransform
 
 __all__ = ["MAX_RESIZE", "Image", "ImageSource", "ImageTransform", "read_image"]
+
+_MODULES = {
+    "Image": "image",
+    "ImageSource": "reading",
+    "ImageTransform": "resize",
+    "MAX_RESIZE": "resize",
+    "read_image": "reading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the names that need torch on first use."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

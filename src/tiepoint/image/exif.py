@@ -1,4 +1,4 @@
-"""What a photograph's EXIF data say of its lens, and of where it was taken."""
+"""EXIF data: orientation, focal length and position."""
 
 import logging
 import math
@@ -7,42 +7,123 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import PIL.Image
 from PIL.ExifTags import GPS, IFD, Base as ExifTag
+from PIL.Image import Transpose
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.decoding import open_pillow
+from tiepoint.image.opening import one_line, open_pillow
 
 logger = logging.getLogger(__name__)
 
 FILM_DIAGONAL_MM = 43.27
-"""Of the 36 mm x 24 mm frame that 35 mm equivalents compare with, as CIPA DCG-001 rounds it."""
+"""Diagonal of the 36 mm x 24 mm frame of 35 mm equivalents, as rounded by CIPA DCG-001."""
 
 UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-"""FocalPlaneResolutionUnit: inch, and centimeter; 4 and 5 aren't EXIF's, but some cameras write them."""
+"""FocalPlaneResolutionUnit: inch and centimeter; 4 and 5 are not in the standard, but some cameras write them."""
 
 MAX_ASPECT_CHANGE = 0.02
-"""Photographs that were cropped since they were taken have another aspect, and the sensor's pitch is of no use."""
+"""Maximum relative change of the aspect ratio; images cropped after capture exceed it, and have no usable pixel pitch."""
+
+
+class Orientation(NamedTuple):
+    """Relation of the upright image to the stored raster.
+
+    Attributes:
+        swaps_axes: From upright to raster, x and y are swapped first.
+        flips_x: Then x is mirrored.
+        flips_y: Then y is mirrored.
+        to_upright: Pillow's operation that turns the raster upright; None for the identity.
+        rotation_deg: Counter-clockwise rotation in degrees that turns the raster upright; None if it is mirrored.
+    """
+
+    swaps_axes: bool
+    flips_x: bool
+    flips_y: bool
+    to_upright: Transpose | None
+    rotation_deg: int | None
+
+
+ORIENTATIONS: dict[int, Orientation] = {
+    1: Orientation(False, False, False, None, 0),
+    2: Orientation(False, True, False, Transpose.FLIP_LEFT_RIGHT, None),
+    3: Orientation(False, True, True, Transpose.ROTATE_180, 180),
+    4: Orientation(False, False, True, Transpose.FLIP_TOP_BOTTOM, None),
+    5: Orientation(True, False, False, Transpose.TRANSPOSE, None),
+    6: Orientation(True, False, True, Transpose.ROTATE_270, 270),
+    7: Orientation(True, True, True, Transpose.TRANSVERSE, None),
+    8: Orientation(True, True, False, Transpose.ROTATE_90, 90),
+}
+"""All EXIF orientations (EXIF 2.32, tag 0x0112); the only such table of the package."""
+
+
+def compose_orientations(first: int, second: int) -> int:
+    """Return the orientation of a raster that `first` turns into an image which `second` turns upright.
+
+    The orientations are the symmetry group of the square: 1 is the identity, and 6 and 8 are inverse to each other.
+
+    Args:
+        first: EXIF orientation of the raster, 1 to 8, applied first.
+        second: EXIF orientation of the result, 1 to 8.
+    """
+    inner, outer = ORIENTATIONS[first], ORIENTATIONS[second]
+    # the raster is inner(outer(upright)); inner's axis swap also swaps outer's mirrored axes
+    flips = (outer.flips_y, outer.flips_x) if inner.swaps_axes else (outer.flips_x, outer.flips_y)
+    key = (
+        inner.swaps_axes != outer.swaps_axes,
+        inner.flips_x != flips[0],
+        inner.flips_y != flips[1],
+    )
+    return next(number for number, orientation in ORIENTATIONS.items() if orientation[:3] == key)
+
+
+def swap_sides(image_size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
+    """Return the size (width, height) of the stored raster from that of the upright image, or the reverse.
+
+    Args:
+        image_size: Size (width, height) in px.
+        exif_orientation: EXIF orientation of the file, 1 to 8.
+    """
+    width, height = image_size
+    return (height, width) if ORIENTATIONS[exif_orientation].swaps_axes else (width, height)
+
+
+def read_orientation(image: PIL.Image.Image, name: str = "image") -> int:
+    """Return the EXIF orientation of a PIL image, 1 to 8; missing, invalid and damaged values are 1.
+
+    Args:
+        image: PIL image.
+        name: Name of the image for the log.
+    """
+    try:
+        value = image.getexif().get(ExifTag.Orientation, 1)
+    except (
+        Exception
+    ) as error:  # Pillow's parsers raise almost any type; damaged EXIF data must not lose the image
+        logger.warning("EXIF orientation of %s ignored: %s", name, one_line(error))
+        return 1
+    return value if value in ORIENTATIONS else 1
 
 
 class GPSPosition(NamedTuple):
-    """A place on the Earth, in degrees of WGS 84."""
+    """A position on the Earth in degrees of WGS 84."""
 
     latitude_deg: float
     longitude_deg: float
 
 
 def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, int]) -> float | None:
-    """The focal length in px of the upright image, from the file's EXIF data; pixels are taken to be square.
+    """Read the focal length in px of the upright image from EXIF data; pixels are assumed to be square.
 
-    The 35 mm equivalent comes first, as in COLMAP, although it is rounded to whole millimeters; then the focal
-    length with the sensor's pixel pitch. Neither is a calibration: errors of 1 to 5 % are usual.
+    The 35 mm equivalent has priority, as in COLMAP, although it is rounded to integer millimeters; then the focal
+    length with the pixel pitch of the sensor. Neither is a calibration: errors of 1 to 5 % are common.
 
     Args:
-        path: a local file; URLs are not fetched again.
-        image_size: (width, height) in px.
+        path: Path of a local file; URLs are not downloaded again.
+        image_size: Size (width, height) of the image in px.
 
     Returns:
-        None where the file has none, or is no longer there.
+        Focal length in px; None if the file has none or does not exist.
     """
     tags = _read_tags(path)
     focal = _from_film(tags, image_size) or _from_sensor(tags, image_size)
@@ -50,13 +131,14 @@ def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, in
 
 
 def read_position(path: str | os.PathLike[str]) -> GPSPosition | None:
-    """Where a photograph was taken, by the GPS data in its EXIF data.
+    """Read the GPS position from EXIF data.
 
     Args:
-        path: a local file.
+        path: Path of a local file.
 
     Returns:
-        None where the file has none, or what it has is no place: some cameras without reception write 0, 0.
+        Position; None if the file has none or an invalid one. (0, 0) is invalid: some cameras write it without
+        reception.
     """
     tags = _read_tags(path, IFD.GPSInfo)
     latitude = _degrees(tags.get(GPS.GPSLatitude), tags.get(GPS.GPSLatitudeRef), "S")
@@ -73,8 +155,8 @@ def _read_tags(path: str | os.PathLike[str], directory: IFD = IFD.Exif) -> Mappi
             return dict(open_pillow(stream, repr(str(path))).getexif().get_ifd(directory))
     except (OSError, InvalidInput) as error:
         logger.info("no EXIF data from %s: %s", path, error)
-    except Exception as error:  # Pillow's parsers raise nearly every type that there is
-        logger.warning("EXIF data of %s ignored, they can't be read: %s", path, error)
+    except Exception as error:  # Pillow's parsers raise almost any type
+        logger.warning("EXIF data of %s ignored: %s", path, error)
     return {}
 
 
@@ -84,7 +166,7 @@ def _from_film(tags: Mapping[int, Any], image_size: tuple[int, int]) -> float | 
 
 
 def _from_sensor(tags: Mapping[int, Any], image_size: tuple[int, int]) -> float | None:
-    """The file may have been reduced since it was taken, so its pitch is scaled by the longer sides."""
+    """Return the focal length from the pixel pitch, scaled by the longer sides if the image was resized after capture."""
     names = (
         ExifTag.FocalLength,
         ExifTag.FocalPlaneXResolution,
@@ -96,14 +178,14 @@ def _from_sensor(tags: Mapping[int, Any], image_size: tuple[int, int]) -> float 
         return None
     focal_mm, per_unit, width, height = (value for value in values if value is not None)
     unit_mm = UNITS_MM.get(int(_positive(tags.get(ExifTag.FocalPlaneResolutionUnit)) or 2))
-    taken, now = sorted((width, height)), sorted(image_size)
-    if unit_mm is None or abs(taken[0] / taken[1] * now[1] / now[0] - 1) > MAX_ASPECT_CHANGE:
+    captured, current = sorted((width, height)), sorted(image_size)
+    if unit_mm is None or abs(captured[0] / captured[1] * current[1] / current[0] - 1) > MAX_ASPECT_CHANGE:
         return None
-    return focal_mm * per_unit / unit_mm * now[1] / taken[1]
+    return focal_mm * per_unit / unit_mm * current[1] / captured[1]
 
 
 def _positive(value: Any) -> float | None:
-    """EXIF writes 0 for "unknown", and damaged files write anything."""
+    """Return a positive number; None for 0, which means unknown in EXIF, and for damaged values."""
     try:
         number = float(value)
     except (TypeError, ValueError, ZeroDivisionError):
@@ -112,7 +194,7 @@ def _positive(value: Any) -> float | None:
 
 
 def _degrees(parts: Any, reference: Any, negative: str) -> float | None:
-    """EXIF writes degrees, minutes and seconds, and the half of the globe beside them."""
+    """Return signed degrees from degrees, minutes and seconds and the hemisphere."""
     try:
         degrees, minutes, seconds = (float(part) for part in parts)
     except (TypeError, ValueError, ZeroDivisionError):

@@ -16,13 +16,13 @@ class Image:
     """An upright RGB image.
 
     Attributes:
-        pixels: uint8, or float32 in [0, 1] where the source has more than 8 bits. The three channels of a gray
-            image may share one memory, and pixels given as an array may share the array's.
-        source: path or URL that the image was read from.
-        exif_orientation: 1 to 8 as found in the file, already applied to the pixels.
+        pixels: Pixels, shape (3, h, w), uint8, or float32 in [0, 1] if the source has more than 8 bits. The channels
+            of a gray image may share memory, and pixels from an array may share the array's.
+        source: Path or URL of the image, if known.
+        exif_orientation: EXIF orientation of the file, 1 to 8, already applied to the pixels.
 
     Raises:
-        InvalidInput: the pixels have another shape or dtype, or there are none.
+        InvalidInput: If the pixels have another shape or dtype, or there are none.
     """
 
     pixels: Pixels
@@ -31,22 +31,22 @@ class Image:
 
     def __post_init__(self) -> None:
         pixels = self.pixels
-        shaped = (
+        has_shape = (
             isinstance(pixels, Tensor) and pixels.ndim == 3 and pixels.shape[0] == 3 and pixels.numel() > 0
         )
-        if not shaped or pixels.dtype not in (torch.uint8, torch.float32):
+        if not has_shape or pixels.dtype not in (torch.uint8, torch.float32):
             raise InvalidInput(
                 "pixels must be a tensor (3, height, width), uint8 or float32 in [0, 1], "
-                f"but came as {describe(pixels)}; read_image() converts images of any other form"
+                f"got {describe(pixels)}; read_image() converts other forms"
             )
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(width, height) in px."""
+        """Size (width, height) in px."""
         return self.pixels.shape[2], self.pixels.shape[1]
 
     def to_pil(self) -> PIL.Image.Image:
-        """An 8-bit RGB copy, for drawing and saving."""
+        """Return an 8-bit RGB copy as PIL image."""
         pixels = self.pixels
         if pixels.dtype != torch.uint8:
             pixels = pixels.mul(255).round().to(torch.uint8)

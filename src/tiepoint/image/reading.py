@@ -1,4 +1,4 @@
-"""read_image: anything that may be an image becomes an Image, or a one-line error."""
+"""read_image: files, URLs, PIL images, arrays and tensors to an Image, or a one-line error."""
 
 import os
 from typing import TypeAlias
@@ -8,9 +8,10 @@ import PIL.Image
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.conversion import pixels_from_numpy, pixels_from_tensor
-from tiepoint.image.decoding import check_megapixels, load, load_pillow
+from tiepoint.image.conversion import pixels_from_numpy, pixels_from_pillow, pixels_from_tensor
+from tiepoint.image.decoding import DecodedImage, check_megapixels, decode, decode_pillow
 from tiepoint.image.image import Image
+from tiepoint.image.opening import damaged
 
 ImageSource: TypeAlias = str | os.PathLike | PIL.Image.Image | np.ndarray | Tensor
 """A path, a URL, or pixels."""
@@ -25,34 +26,34 @@ def read_image(
 ) -> Image:
     """Read an image from a file, a URL, or pixels in memory.
 
-    Files and URLs may be JPEG, PNG, TIFF, WebP, BMP, PPM, GIF (first frame), JPEG 2000 or, from Pillow 11.3 on,
-    AVIF, in gray, palette, RGB, CMYK, YCbCr or LAB. EXIF orientation is applied, to PIL images too; alpha is
-    dropped, color profiles are ignored. 16-bit gray keeps its precision; 16-bit *color* files come down to
-    8 bits, since Pillow has no mode for them: read those with another library and pass the array. 32-bit whole
-    numbers are taken as 16-bit gray and must fit; floating-point gray must lie in [0, 1].
+    Supported formats of files and URLs: JPEG, PNG, TIFF, WebP, BMP, PPM, GIF (first frame), JPEG 2000 and, from
+    Pillow 11.3 on, AVIF, in gray, palette, RGB, CMYK, YCbCr or LAB. EXIF orientation is applied, to PIL images too;
+    alpha is dropped, color profiles are ignored. 16-bit gray keeps its precision; 16-bit *color* files are reduced to
+    8 bits, since Pillow has no mode for them: read those with another library and pass the array. 32-bit integers are
+    taken as 16-bit gray and must be in its range; floating-point gray must be in [0, 1].
 
     Args:
-        source: path ("~" is expanded), http or https URL, PIL image, NumPy array (h, w) or (h, w, c), or tensor
-            (h, w) or (c, h, w), with c = 1, 3 or 4; also with a leading axis of length 1. uint8, uint16, bool, or
-            floating point in [0, 1]. Channels are R, G, B: OpenCV's B, G, R can't be told apart, so reverse
-            it with `array[..., ::-1]`. An `Image` is returned as it is.
-        max_megapixels: refuse images with more million pixels than this.
-        timeout: for URLs: seconds to wait for the server; a download may take 1 s more for each 10 kB.
-        max_download_mb: for URLs: refuse to download more than this many megabytes.
+        source: Path ("~" is expanded), http or https URL, PIL image, NumPy array (h, w) or (h, w, c), or tensor
+            (h, w) or (c, h, w), with c = 1, 3 or 4, also with a leading axis of length 1; uint8, uint16, bool, or
+            floating point in [0, 1]. Channels are R, G, B: OpenCV's B, G, R cannot be detected, so reverse it with
+            `array[..., ::-1]`. An `Image` is returned unchanged.
+        max_megapixels: Maximum number of pixels in millions.
+        timeout: Timeout of the server in s, for URLs; a download may take 1 s longer per 10 kB.
+        max_download_mb: Maximum size of a download in MB, for URLs.
 
     Raises:
-        InvalidInput: the source is missing, unreachable, too large, damaged, no image, or of another shape or
-            dtype; the message says which, and what to do.
+        InvalidInput: If the source is missing, unreachable, too large, damaged, not an image, or of an unsupported
+            shape or dtype; the message says which, and what to do.
     """
     if isinstance(source, Image):
         return source
     if isinstance(source, np.ndarray | Tensor):
         return _from_array(source, max_megapixels)
     if isinstance(source, PIL.Image.Image):
-        return Image(**load_pillow(source, max_megapixels, _filename(source))._asdict())
-    location = _checked_location(source)
+        return _from_decoded(decode_pillow(source, max_megapixels, _filename(source)))
+    location = _check_location(source)
     limits = {"max_megapixels": max_megapixels, "timeout": timeout, "max_download_mb": max_download_mb}
-    return Image(**load(location, **limits)._asdict())
+    return _from_decoded(decode(location, **limits))
 
 
 def _from_array(array: np.ndarray | Tensor, max_megapixels: float) -> Image:
@@ -62,17 +63,27 @@ def _from_array(array: np.ndarray | Tensor, max_megapixels: float) -> Image:
     return image
 
 
+def _from_decoded(decoded: DecodedImage) -> Image:
+    try:
+        pixels = pixels_from_pillow(decoded.image, decoded.name)
+    except InvalidInput:
+        raise
+    except Exception as error:  # Pillow's conversions raise almost any type
+        raise damaged(error, decoded.name) from error
+    return Image(pixels=pixels, source=decoded.source, exif_orientation=decoded.exif_orientation)
+
+
 def _filename(image: PIL.Image.Image) -> str | None:
-    """The path that Pillow opened the image from; images made or changed in memory have none."""
+    """Return the path that Pillow opened the image from; images created or changed in memory have none."""
     name = getattr(image, "filename", None)
     return name if isinstance(name, str) and name else None
 
 
-def _checked_location(source: object) -> str:
+def _check_location(source: object) -> str:
     if not isinstance(source, str | os.PathLike):
         raise InvalidInput(
-            "an image must be a path, URL, PIL image, NumPy array or tensor, "
-            f"but came as {type(source).__name__}; open encoded bytes with PIL.Image.open(io.BytesIO(data))"
+            f"expected a path, URL, PIL image, NumPy array or tensor, got {type(source).__name__}; "
+            "open encoded bytes with PIL.Image.open(io.BytesIO(data))"
         )
     location = os.fsdecode(source)
     if not location.strip():

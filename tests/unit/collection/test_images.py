@@ -120,7 +120,7 @@ def test_no_photographs(tmp_path: Path):
 
 
 def test_no_folder(tmp_path: Path):
-    with pytest.raises(InvalidInput, match="isn't a folder"):
+    with pytest.raises(InvalidInput, match="not a folder"):
         find_photographs(tmp_path / "missing")
 
 

@@ -1,26 +1,17 @@
 """Pixels in memory: PIL images, arrays and tensors of every layout and depth, and their errors."""
 
-import pickle
-
-import jaxtyping
 import numpy as np
 import PIL.Image
 import pytest
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image import Image, read_image
+from tiepoint.image import read_image
 
 HEIGHT, WIDTH = 5, 7
 RGB = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 GRAY = RGB[..., 0]
 CHW = torch.from_numpy(RGB).permute(2, 0, 1)
-
-
-@pytest.fixture
-def without_type_checker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As users run it: the checker that wraps the package in tests would refuse wrong types before we do."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 def three(gray: np.ndarray) -> torch.Tensor:
@@ -127,51 +118,6 @@ def test_wrong_arrays_are_named_in_one_line(source: np.ndarray | torch.Tensor, t
         assert text in message
 
 
-@pytest.mark.parametrize("source", [None, 42, b"\xff\xd8\xff", [RGB, RGB]])
-@pytest.mark.usefixtures("without_type_checker")
-def test_other_types_are_refused(source: object) -> None:
-    with pytest.raises(InvalidInput, match=rf"path, URL, PIL image, .* came as {type(source).__name__}"):
-        read_image(source)
-
-
-def test_an_empty_path_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="path of the image is empty"):
-        read_image(" ")
-
-
-def test_the_megapixel_limit_holds_for_arrays() -> None:
-    array = np.zeros((100, 200), np.uint8)
-    assert read_image(array, max_megapixels=0.02).image_size == (200, 100)
-    with pytest.raises(InvalidInput, match=r"200 x 100 px = 0\.0 megapixels, the limit is 0\.019"):
-        read_image(array, max_megapixels=0.019)
-
-
-def test_an_image_passes_unchanged() -> None:
-    image = read_image(RGB)
-    assert read_image(image) is image
-
-
-@pytest.mark.parametrize(
-    "pixels", [torch.zeros(1, 2, 2), torch.zeros(3, 0, 2), torch.zeros(3, 2, 2).double()]
-)
-@pytest.mark.usefixtures("without_type_checker")
-def test_image_checks_its_pixels(pixels: torch.Tensor) -> None:
-    with pytest.raises(InvalidInput, match=r"pixels must be a tensor \(3, height, width\).* came as Tensor"):
-        Image(pixels=pixels)
-
-
-def test_to_pil_gives_back_8_bit_rgb() -> None:
-    np.testing.assert_array_equal(np.asarray(read_image(RGB).to_pil()), RGB)
-    deep = read_image(RGB / 255.0).to_pil()
-    assert deep.mode == "RGB"
-    np.testing.assert_array_equal(np.asarray(deep), RGB)
-
-
-def test_an_image_can_be_pickled() -> None:
-    image = read_image(GRAY)
-    assert torch.equal(pickle.loads(pickle.dumps(image)).pixels, image.pixels)
-
-
 @pytest.mark.parametrize(
     "mode", ["1", "L", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA"]
 )
@@ -203,9 +149,7 @@ def test_32_bit_pil_images_are_16_bit_or_unit_range() -> None:
     assert read_image(whole).pixels[0].tolist() == [[0.0, 1.0]]
     real = PIL.Image.fromarray(np.array([[0.0, 0.25]], np.float32))
     assert read_image(real).pixels[0].tolist() == [[0.0, 0.25]]
-    with pytest.raises(
-        InvalidInput, match=r"the PIL image holds whole numbers from -1 to 65,536.*save as 16 bit"
-    ):
+    with pytest.raises(InvalidInput, match=r"the PIL image .*from -1 to 65,536"):
         read_image(PIL.Image.fromarray(np.array([[-1, 65536]], np.int32)))
     with pytest.raises(InvalidInput, match="the PIL image is floating point with values from 0 to 255"):
         read_image(PIL.Image.fromarray(np.array([[0, 255]], np.float32)))

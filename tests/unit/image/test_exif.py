@@ -1,13 +1,22 @@
-"""Focal lengths and positions from EXIF data, good and damaged."""
+"""EXIF data: orientations, focal lengths and positions, valid and damaged."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 from PIL.TiffImagePlugin import IFDRational
 
-from tiepoint.image.exif import read_focal_length_px, read_position
+from tiepoint.image.exif import (
+    ORIENTATIONS,
+    compose_orientations,
+    read_focal_length_px,
+    read_position,
+    swap_sides,
+)
 
 FOCAL_MM, FILM_MM, X_RESOLUTION, UNIT, WIDTH, HEIGHT = 0x920A, 0xA405, 0xA20E, 0xA210, 0xA002, 0xA003
 CANON = {
@@ -131,3 +140,38 @@ def test_no_position_where_none_is_known(path: Path, tags: dict[int, object]):
 
 def test_no_position_where_there_is_no_file(tmp_path: Path):
     assert read_position(tmp_path / "missing.jpg") is None
+
+
+def to_upright(raster: np.ndarray, orientation: int) -> np.ndarray:
+    transpose = ORIENTATIONS[orientation].to_upright
+    return raster if transpose is None else np.asarray(PIL.Image.fromarray(raster).transpose(transpose))
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_the_columns_of_the_orientation_table_agree(orientation: int):
+    raster = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    row = ORIENTATIONS[orientation]
+    upright = to_upright(raster, orientation)
+    assert swap_sides((4, 3), orientation) == upright.shape[::-1]
+    stored = upright.T if row.swaps_axes else upright
+    stored = stored[:, ::-1] if row.flips_x else stored
+    np.testing.assert_array_equal(stored[::-1] if row.flips_y else stored, raster)
+    if row.rotation_deg is not None:
+        np.testing.assert_array_equal(np.rot90(raster, row.rotation_deg // 90), upright)
+
+
+@pytest.mark.parametrize("first", ORIENTATIONS)
+@pytest.mark.parametrize("second", ORIENTATIONS)
+def test_orientations_are_composed_in_order(first: int, second: int):
+    raster = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    expected = to_upright(to_upright(raster, first), second)
+    np.testing.assert_array_equal(to_upright(raster, compose_orientations(first, second)), expected)
+
+
+def test_modules_for_files_need_no_torch():
+    """The runtime without torch is built from these modules."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from tiepoint.image import decoding, download, exif, listing, opening, sample_pair\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -45,7 +45,7 @@ def test_no_folder_is_an_error_and_an_empty_one_isnt(tmp_path: Path) -> None:
     assert find_images(tmp_path) == []
     fill(tmp_path, "a.jpg")
     for path in (tmp_path / "missing", tmp_path / "a.jpg"):
-        with pytest.raises(InvalidInput, match="isn't a folder"):
+        with pytest.raises(InvalidInput, match="not a folder"):
             find_images(path)
 
 

@@ -40,21 +40,21 @@ def test_fit_sets_the_longer_side(
 
 
 @pytest.mark.parametrize("resize", [0, -5, 32_769])
-def test_fit_refuses_a_senseless_resize(resize: int) -> None:
-    with pytest.raises(InvalidInput, match=f"1 to 32,768, or None .* is {resize}"):
+def test_fit_rejects_an_invalid_resize(resize: int) -> None:
+    with pytest.raises(InvalidInput, match=f"1 to 32,768 px.* or None, got {resize}"):
         ImageTransform.fit((640, 480), resize)
 
 
 @pytest.mark.parametrize("image_size", [(0, 480), (640, -1)])
 def test_sizes_are_positive(image_size: tuple[int, int]) -> None:
-    with pytest.raises(InvalidInput, match="whole numbers above 0"):
+    with pytest.raises(InvalidInput, match="positive integers"):
         ImageTransform.fit(image_size, 100)
-    with pytest.raises(InvalidInput, match="whole numbers above 0"):
+    with pytest.raises(InvalidInput, match="positive integers"):
         ImageTransform((10, 10), image_size)
 
 
-def test_apply_wants_an_image_of_its_size() -> None:
-    with pytest.raises(InvalidInput, match=r"\(640, 480\) px .* got one of \(8, 6\)"):
+def test_apply_requires_the_original_size() -> None:
+    with pytest.raises(InvalidInput, match=r"\(640, 480\) px .* got \(8, 6\)"):
         ImageTransform.fit((640, 480), 100).apply(noise(8, 6))
 
 
@@ -70,10 +70,10 @@ def test_without_resize_only_the_type_changes() -> None:
 
 @pytest.mark.parametrize("image_size", [(97, 61), (400, 301), (30, 200)])
 @pytest.mark.parametrize("resize", [16, 50, 64, 250])
-def test_strips_give_what_one_call_gives(
+def test_chunks_are_identical_to_one_call(
     image_size: tuple[int, int], resize: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiepoint.image.resize, "PIXELS_AT_A_TIME", 10 * image_size[0] + 3)
+    monkeypatch.setattr(tiepoint.image.resize, "PIXELS_PER_CHUNK", 10 * image_size[0] + 3)
     image = noise(*image_size)
     transform = ImageTransform.fit(image_size, resize)
     width, height = transform.resized_size

@@ -5,14 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL.ExifTags import Base as ExifTag
-
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair
-from tiepoint.image.decoding import open_pillow
-
-SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
+from tiepoint.image.exif import read_orientation, swap_sides
+from tiepoint.image.opening import open_pillow
 
 
 @dataclass(slots=True)
@@ -50,8 +46,7 @@ class DatasetBuilder:
         Raises:
             InvalidInput: the file is missing or no image.
         """
-        (width, height), orientation = self._header(path)
-        return (height, width) if orientation in SIDEWAYS else (width, height)
+        return swap_sides(*self._header(path))
 
     def exif_orientation(self, path: Path) -> int:
         """1 to 8. Raises InvalidInput as `image_size` does."""
@@ -72,4 +67,4 @@ def _read_header(path: Path) -> tuple[tuple[int, int], int]:
         raise InvalidInput(f"the image {path} is missing")
     with path.open("rb") as stream:
         image = open_pillow(stream, repr(str(path)))
-        return image.size, image.getexif().get(ExifTag.Orientation, 1)
+        return image.size, read_orientation(image, repr(str(path)))

@@ -11,10 +11,11 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import posed_pair
 from tiepoint.evaluation.datasets.parsing import find_file, scene_of, split_part
-from tiepoint.evaluation.datasets.rotation import TURNS_OF_EXIF, turn_camera, turn_pose
+from tiepoint.evaluation.datasets.rotation import turn_camera, turn_pose
 from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseGroundTruth
 from tiepoint.geometry.colmap import cam_from_world, camera_from_colmap, read_reconstruction
 from tiepoint.geometry.multiview import relative_pose
+from tiepoint.image.exif import ORIENTATIONS
 from tiepoint.types import Camera
 
 MODEL_FOLDERS = (".", "sparse/0", "sparse", "0")
@@ -108,9 +109,10 @@ def _pair(view0: View, view1: View, folders: list[Path], builder: DatasetBuilder
 def _upright(view: View, image: Path, builder: DatasetBuilder) -> tuple[Camera, Float[ndarray, "3 4"]]:
     """Return camera and pose of the upright image."""
     orientation = builder.exif_orientation(image)
-    if orientation not in TURNS_OF_EXIF:
+    rotation_deg = ORIENTATIONS[orientation].rotation_deg
+    if rotation_deg is None:
         raise InvalidInput(f"{image} is mirrored (EXIF orientation {orientation}); no camera model fits it")
-    turns = TURNS_OF_EXIF[orientation]
+    turns = rotation_deg // 90
     camera = turn_camera(view.camera, turns)
     if camera.image_size != builder.image_size(image):
         width, height = view.camera.image_size or (0, 0)

@@ -10,9 +10,6 @@ from tiepoint.types import Camera
 QUARTER_TURN = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
 """turned_from_camera: what was right is up afterwards, and y points down."""
 
-TURNS_OF_EXIF = {1: 0, 8: 1, 3: 2, 6: 3}
-"""Quarter turns that make a raster with this EXIF orientation upright; the others are mirrored too."""
-
 
 def turn_truth(truth: PoseGroundTruth, quarter_turns0: int, quarter_turns1: int) -> PoseGroundTruth:
     """The truth of the turned images, from that of the images as they are."""
