@@ -37,7 +37,7 @@ from tiepoint.huggingface import (
     pipeline,
     to_transformers,
 )
-from tiepoint.huggingface.checkpoint import hub_state
+from tiepoint.huggingface.modeling import hub_state_dict
 
 pytestmark = pytest.mark.real
 
@@ -328,7 +328,7 @@ def test_the_model_and_processor_program(whole_hub, expected, tmp_path):
 
 def test_every_tensor_that_transformers_saved_arrives(hub, tiny_files, tmp_path):
     model = load(tmp_path)
-    state, expected = hub_state(model), load_tensors(tiny_files["model.safetensors"])
+    state, expected = hub_state_dict(model), load_tensors(tiny_files["model.safetensors"])
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
     processor = AutoImageProcessor.from_pretrained(REPOSITORY, cache_dir=tmp_path, token=False)

@@ -25,7 +25,7 @@ from tiepoint.huggingface import (
     from_transformers,
     to_transformers,
 )
-from tiepoint.huggingface.checkpoint import hub_state
+from tiepoint.huggingface.modeling import hub_state_dict
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX
 
 transformers = pytest.importorskip("transformers")
@@ -243,7 +243,7 @@ def test_the_real_aliked_weights_match_as_in_transformers(aliked, features, conf
         )
     ).eval()
     theirs.keypoint_detector = GivenKeypoints(features.keypoints, features.descriptors)
-    state = hub_state(aliked).items()
+    state = hub_state_dict(aliked).items()
     theirs.load_state_dict({n: t for n, t in state if not n.startswith(DETECTOR_PREFIX)}, strict=True)
     assert_agree(mine, theirs(features.pixel_values), within=1e-4, size=(6400, 4800))
 

@@ -1,12 +1,12 @@
-"""The names that users of transformers know, over this package's networks.
+"""The transformers interface (class and function names of Hugging Face) on top of tiepoint's networks.
 
-from tiepoint import pipeline, AutoImageProcessor, AutoModelForKeypointMatching
+Usage: `from tiepoint import pipeline, AutoImageProcessor, AutoModelForKeypointMatching`.
 
-configuration     LightGlueConfig, SuperPointConfig and those of our other detectors
+configuration     LightGlueConfig, SuperPointConfig and the configurations of tiepoint's other detectors
 image_processing  AutoImageProcessor, LightGlueImageProcessor, LightGlueImageProcessorFast
 modeling          LightGlueForKeypointMatching, AutoModelForKeypointMatching
 pipeline          pipeline, KeypointMatchingPipeline
-conversion        from_transformers, to_transformers: live models, either way
+conversion        from_transformers, to_transformers: convert models in memory
 """
 
 from tiepoint.huggingface.configuration import (

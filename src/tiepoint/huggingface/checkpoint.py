@@ -1,10 +1,10 @@
-"""`model.safetensors` and `config.json` <-> a model; presets <-> a model. Tensors keep every bit."""
+"""Checkpoints as plain data (configuration and tensors), read from folders, repositories and presets, and written."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,154 +15,157 @@ from tiepoint.huggingface.configuration import (
     DetectorConfig,
     DISKDetectorConfig,
     LightGlueConfig,
+    LightGlueSettings,
 )
-from tiepoint.huggingface.detectors import DETECTORS
-from tiepoint.huggingface.hub import fetch
+from tiepoint.huggingface.detectors import DETECTORS, StateDict
+from tiepoint.huggingface.hub import HubOptions, fetch
 from tiepoint.io.atomic import atomic_write
-from tiepoint.models.checkpoint import load_strictly
 from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, to_official
 from tiepoint.presets import PRESETS, Preset
 from tiepoint.weights import WEIGHTS, load_state_dict
 
-if TYPE_CHECKING:
-    from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
+SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
 
-StateDict = dict[str, Tensor]
+SAFETENSORS_METADATA = {"format": "pt"}
+"""Metadata without which transformers rejects a safetensors file."""
 
-SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
-METADATA = {"format": "pt"}
-"""Without it transformers refuses a safetensors file."""
+
+Device = str | int | torch.device
+DeviceMap = Device | dict[str, Device]
+"""Device, "auto", GPU index, or {"": device}."""
+
+
+class LoadingOptions(HubOptions, LightGlueSettings, total=False):
+    """Keyword options of `AutoModelForKeypointMatching.from_pretrained`, with settings of the configuration.
+
+    Attributes:
+        config: Configuration that replaces the stored one.
+        dtype: Floating-point type; "auto" and None keep the stored one.
+        torch_dtype: Former name of `dtype` in transformers.
+        device_map: Device, "auto", or {"": device}; None means the CPU.
+        use_safetensors: False also accepts `pytorch_model.bin`, a pickle, which is read without executing code.
+        accept_license: Accept weights of a preset whose license does not allow commercial use.
+    """
+
+    config: LightGlueConfig | None
+    dtype: str | torch.dtype | None
+    torch_dtype: str | torch.dtype | None
+    device_map: DeviceMap | None
+    use_safetensors: bool
+    accept_license: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where a model comes from: repository, folder or preset, and how to get there."""
+class CheckpointSource:
+    """Location of a checkpoint.
+
+    Attributes:
+        name: Preset, local folder, or repository name "owner/name".
+        hub_options: Options of downloads from the hub.
+        use_safetensors: Whether only `model.safetensors` is accepted; False also accepts `pytorch_model.bin`.
+        accept_license: Accept weights of a preset whose license does not allow commercial use.
+    """
 
     name: str | os.PathLike[str]
-    revision: str | None = None
-    token: str | bool | None = None
-    cache_dir: str | os.PathLike[str] | None = None
-    local_files_only: bool = False
+    hub_options: HubOptions = field(default_factory=HubOptions)
     use_safetensors: bool = True
     accept_license: bool = False
 
     @property
     def preset(self) -> Preset | None:
-        """The preset of this name, unless a folder is called so."""
+        """Preset of this name; a local folder of the same name takes precedence."""
         return None if Path(self.name).is_dir() else PRESETS.get(str(self.name))
 
-    def file(self, filename: str) -> Path:
-        """One of its files, fetched if need be."""
-        return fetch(self.name, filename, **self.hub_options())
 
-    def hub_options(self) -> dict[str, Any]:
-        """What `fetch` and the configuration's `from_pretrained` take."""
-        names = ("revision", "token", "cache_dir", "local_files_only")
-        return {name: getattr(self, name) for name in names}
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Content of a checkpoint.
 
+    Attributes:
+        config: Configuration of the model.
+        state_dict: Tensors by their names in Hugging Face files, as stored.
+    """
 
-def load_pretrained(
-    cls: Any,
-    source: Source,
-    config: LightGlueConfig | None,
-    overrides: Mapping[str, Any],
-    dtype: str | torch.dtype | None,
-    device_map: Any,
-) -> Any:
-    """Build the model of `source`, an instance of `cls`, and fill it, strictly."""
-    config = config or _config(source, overrides)
-    state = _preset_state(source) if source.preset else _file_state(source)
-    with torch.device("meta"):
-        model = cls(config)
-    fill(model, state)
-    wanted = _dtype(dtype, config)
-    model = model if wanted is None else model.to(wanted)
-    return model if device_map is None else model.to(_device(device_map))
+    config: LightGlueConfig
+    state_dict: StateDict
 
 
-def save_checkpoint(model: "LightGlueForKeypointMatching", folder: str | os.PathLike[str]) -> None:
-    """Write both files, each whole or not at all."""
-    from safetensors.torch import save_file
+def read_checkpoint(
+    source: CheckpointSource, config: LightGlueConfig | None, overrides: Mapping[str, Any]
+) -> Checkpoint:
+    """Read the configuration and the tensors of a checkpoint.
 
-    model.config.dtype = str(model.dtype).removeprefix("torch.")
-    model.config.architectures = ["LightGlueForKeypointMatching"]
-    model.config.save_pretrained(folder)
-    with atomic_write(Path(folder).expanduser() / SAFETENSORS) as temporary:
-        save_file(hub_state(model), temporary, metadata=METADATA)
-
-
-def hub_state(model: "LightGlueForKeypointMatching") -> StateDict:
-    """All tensors under the names of Hugging Face's files."""
-    detector = _row(model.config.keypoint_detector_config).to_hub(model.keypoint_detector.state_dict())
-    matcher = from_official(model.matcher.state_dict(), "huggingface")
-    named = {DETECTOR_PREFIX + name: tensor for name, tensor in detector.items()} | matcher
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
-
-
-def fill(model: "LightGlueForKeypointMatching", state: Mapping[str, Tensor]) -> None:
-    """Put tensors under the names of Hugging Face's files into a model.
+    Args:
+        source: Location of the checkpoint.
+        config: Configuration that replaces the stored one; None reads it.
+        overrides: Settings that override those of the stored configuration.
 
     Raises:
-        WeightsError: a tensor is missing, unexpected or of another shape.
+        InvalidInput: If the configuration is invalid or the preset has no LightGlue.
+        WeightsError: If a file is not found, cannot be downloaded, or is corrupted.
     """
-    detector = {n.removeprefix(DETECTOR_PREFIX): t for n, t in state.items() if n.startswith(DETECTOR_PREFIX)}
-    kind = model.config.keypoint_detector_config.model_type
-    load_strictly(model.matcher, to_official(state), "LightGlue")
-    load_strictly(
-        model.keypoint_detector, _row(model.config.keypoint_detector_config).from_hub(detector), kind
-    )
-
-
-def _row(config: DetectorConfig) -> Any:
-    return DETECTORS[config.model_type]
-
-
-def _config(source: Source, overrides: Mapping[str, Any]) -> LightGlueConfig:
-    if source.preset is None:
-        return LightGlueConfig.from_pretrained(source.name, **source.hub_options(), **overrides)
-    detector = {"keypoint_detector_config": _preset_detector(source.preset)}
-    return LightGlueConfig(**{**detector, **_preset_sizes(source.preset), **overrides})
-
-
-def _preset_detector(preset: Preset) -> DetectorConfig:
-    family, _, variant = preset.extractor.partition("-")
-    if preset.matcher != "lightglue" or family not in ("aliked", "disk"):
-        fitting = [name for name, row in PRESETS.items() if row.matcher == "lightglue"]
-        raise InvalidInput(f"this preset can't be a LightGlue model; presets that can: {', '.join(fitting)}")
-    return DISKDetectorConfig() if family == "disk" else ALIKEDDetectorConfig(variant=variant)
-
-
-def _preset_sizes(preset: Preset) -> dict[str, int]:
-    """Of the preset's LightGlue, as the table of weights says them."""
-    assert preset.matcher_weights is not None
-    _, dim, layers, heads = map(int, WEIGHTS[preset.matcher_weights].shape.split("/"))
-    return {"descriptor_dim": dim, "num_hidden_layers": layers, "num_attention_heads": heads}
-
-
-def _preset_state(source: Source) -> StateDict:
     preset = source.preset
-    assert preset is not None
-    assert preset.matcher_weights is not None
-    key, consent = WEIGHTS[preset.extractor].group, source.accept_license
-    detector = load_state_dict(preset.extractor, key=key, accept_license=consent)
-    matcher = to_official(load_state_dict(preset.matcher_weights, accept_license=consent))
-    detector = {DETECTOR_PREFIX + name: tensor for name, tensor in detector.items()}
-    return detector | from_official(matcher, "huggingface")
+    if preset is not None:
+        config = config or _preset_config(preset, overrides)
+        return Checkpoint(config, _read_preset_weights(preset, source.accept_license))
+    config = config or LightGlueConfig.from_pretrained(source.name, **source.hub_options, **overrides)
+    return Checkpoint(config, load_state_dict(_weights_file(source)))
 
 
-def _file_state(source: Source) -> StateDict:
-    try:
-        path = source.file(SAFETENSORS)
-    except WeightsError:
-        if source.use_safetensors:
-            raise
-        path = source.file(PICKLE)
-    return load_state_dict(path)
+def write_checkpoint(
+    config: LightGlueConfig, state_dict: Mapping[str, Tensor], folder: str | os.PathLike[str]
+) -> None:
+    """Write `config.json` and `model.safetensors`, each of them atomically.
+
+    Args:
+        config: Configuration of the model.
+        state_dict: Tensors by their names in Hugging Face files.
+        folder: Folder to write to; it is created if necessary.
+
+    Raises:
+        InvalidInput: If a file cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    config.save_pretrained(folder)
+    with atomic_write(Path(folder).expanduser() / SAFETENSORS_FILE) as temporary:
+        save_file(dict(state_dict), temporary, metadata=SAFETENSORS_METADATA)
 
 
-def _dtype(dtype: str | torch.dtype | None, config: LightGlueConfig) -> torch.dtype | None:
-    """The type to convert to; None: as stored."""
+def join_state_dict(
+    matcher: Mapping[str, Tensor], detector: Mapping[str, Tensor], config: DetectorConfig
+) -> StateDict:
+    """Combine the tensors of LightGlue and of its detector under their names in Hugging Face files."""
+    detector = DETECTORS[config.model_type].to_hub(detector)
+    prefixed = {DETECTOR_PREFIX + name: tensor for name, tensor in detector.items()}
+    return prefixed | from_official(matcher, "huggingface")
+
+
+def split_state_dict(state_dict: Mapping[str, Tensor], config: DetectorConfig) -> tuple[StateDict, StateDict]:
+    """Return the tensors of LightGlue and of its detector under the names of their networks.
+
+    Raises:
+        WeightsError: If a tensor of LightGlue is missing or unexpected.
+    """
+    detector = {
+        name.removeprefix(DETECTOR_PREFIX): tensor
+        for name, tensor in state_dict.items()
+        if name.startswith(DETECTOR_PREFIX)
+    }
+    return to_official(state_dict), DETECTORS[config.model_type].from_hub(detector)
+
+
+def resolve_dtype(dtype: str | torch.dtype | None, config: LightGlueConfig) -> torch.dtype | None:
+    """Return the dtype to convert a model to; None keeps the stored one.
+
+    Args:
+        dtype: Floating-point type or its name; "auto" reads it from the configuration.
+        config: Configuration of the model.
+
+    Raises:
+        InvalidInput: If the name is not a floating-point type.
+    """
     if dtype is None or isinstance(dtype, torch.dtype):
         return dtype
     if dtype == "auto":
@@ -172,16 +175,60 @@ def _dtype(dtype: str | torch.dtype | None, config: LightGlueConfig) -> torch.dt
     found = getattr(torch, str(dtype).removeprefix("torch."), None)
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise InvalidInput(
-            f"dtype must be 'auto', 'float16', 'bfloat16', 'float32' or a torch.dtype, not {dtype!r}"
+            f"dtype must be 'auto', 'float16', 'bfloat16', 'float32' or a torch.dtype, got {dtype!r}"
         )
     return found
 
 
-def _device(device_map: Any) -> torch.device:
-    if isinstance(device_map, dict):
-        if set(device_map) != {""}:
-            raise InvalidInput(
-                f'device_map must be "auto", a device, or {{"": device}}, but is {device_map!r}'
-            )
-        device_map = device_map[""]
-    return choose_device(f"cuda:{device_map}" if isinstance(device_map, int) else device_map)
+def resolve_device_map(device_map: DeviceMap) -> torch.device:
+    """Return the device of a `device_map`.
+
+    Raises:
+        InvalidInput: If the model would be split over devices, or the device is not available.
+    """
+    if isinstance(device_map, dict) and set(device_map) != {""}:
+        raise InvalidInput(f'device_map must be "auto", a device, or {{"": device}}, got {device_map!r}')
+    device = device_map[""] if isinstance(device_map, dict) else device_map
+    return choose_device(f"cuda:{device}" if isinstance(device, int) else device)
+
+
+def _preset_config(preset: Preset, overrides: Mapping[str, Any]) -> LightGlueConfig:
+    detector = {"keypoint_detector_config": _preset_detector(preset)}
+    return LightGlueConfig(**{**detector, **_preset_shape(preset), **overrides})
+
+
+def _preset_detector(preset: Preset) -> DetectorConfig:
+    family, _, variant = preset.extractor.partition("-")
+    if preset.matcher != "lightglue" or family not in ("aliked", "disk"):
+        available = [name for name, row in PRESETS.items() if row.matcher == "lightglue"]
+        raise InvalidInput(
+            f"this preset has no LightGlue model (extractor {preset.extractor!r}, matcher {preset.matcher!r}); "
+            f"available: {', '.join(available)}"
+        )
+    return DISKDetectorConfig() if family == "disk" else ALIKEDDetectorConfig(variant=variant)
+
+
+def _preset_shape(preset: Preset) -> dict[str, int]:
+    """Return the shape of the preset's LightGlue from the table of weights."""
+    assert preset.matcher_weights is not None
+    _, dim, layers, heads = map(int, WEIGHTS[preset.matcher_weights].shape.split("/"))
+    return {"descriptor_dim": dim, "num_hidden_layers": layers, "num_attention_heads": heads}
+
+
+def _read_preset_weights(preset: Preset, accept_license: bool) -> StateDict:
+    assert preset.matcher_weights is not None
+    detector = load_state_dict(
+        preset.extractor, key=WEIGHTS[preset.extractor].group, accept_license=accept_license
+    )
+    matcher = to_official(load_state_dict(preset.matcher_weights, accept_license=accept_license))
+    prefixed = {DETECTOR_PREFIX + name: tensor for name, tensor in detector.items()}
+    return prefixed | from_official(matcher, "huggingface")
+
+
+def _weights_file(source: CheckpointSource) -> Path:
+    try:
+        return fetch(source.name, SAFETENSORS_FILE, **source.hub_options)
+    except WeightsError:
+        if source.use_safetensors:
+            raise
+        return fetch(source.name, PICKLE_FILE, **source.hub_options)

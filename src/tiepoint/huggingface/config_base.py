@@ -1,7 +1,7 @@
-"""Settings: what configurations and image processors share, a mutable object that is one JSON file.
+"""Settings: base class of configurations and image processors, a mutable object that is stored as one JSON file.
 
-Frozen dataclasses are this package's own way. Here users of transformers set attributes, pass keys that nobody
-knows, and expect to find them in the file again.
+Elsewhere tiepoint uses frozen dataclasses. Users of transformers set attributes, pass unknown keys, and expect to
+find these keys in the file again.
 """
 
 import copy
@@ -14,33 +14,34 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, Unpack
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.hub import fetch, push_folder
+from tiepoint.huggingface.hub import PushOptions, fetch, push_folder
 from tiepoint.io.atomic import atomic_write
+from tiepoint.io.validation import is_integer
 
-Own = TypeVar("Own", bound="Settings")
+S = TypeVar("S", bound="Settings")
 
 
 class Settings:
-    """Named values with defaults, checked whenever they are set; subclasses are dataclasses without `__init__`.
+    """Named values with defaults, validated on assignment; subclasses are dataclasses without `__init__`.
 
     Attributes:
-        extra: keys that this class doesn't know, kept and written back; readable as attributes too.
+        extra: Unknown keys, which are kept and written back; readable as attributes too.
 
     Raises:
-        InvalidInput: a value of another type.
+        InvalidInput: If a value has the wrong type.
     """
 
     filename: ClassVar[str]
     """Name of the JSON file."""
     type_key: ClassVar[str]
-    """Key of the file that says what it is about."""
+    """Key of the JSON file that names the type of the settings."""
     type_names: ClassVar[tuple[str, ...]]
-    """What may stand there; the first is written."""
+    """Accepted values of the type key; the first one is written."""
     derived: ClassVar[tuple[str, ...]] = ()
-    """Keys of the file that follow from others: written, but not read."""
+    """Keys that are derived from others: written, but not read."""
 
     def __init__(self, **values: Any) -> None:
         self.__dict__["extra"] = {}
@@ -50,8 +51,8 @@ class Settings:
         self.extra.update(unknown)
         if unknown:
             warnings.warn(
-                f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}, which is kept without effect; "
-                f"it has {', '.join(self._fields())}",
+                f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}; the value is kept without effect; "
+                f"available: {', '.join(self._fields())}",
                 stacklevel=2,
             )
         self.validate()
@@ -79,31 +80,33 @@ class Settings:
         return f"{type(self).__name__} {self.to_json_string()}"
 
     def convert(self, name: str, value: Any) -> Any:
-        """`value` as the field `name` holds it. Raises InvalidInput where it can't be."""
+        """Convert a value to the type of a field.
+
+        Raises:
+            InvalidInput: If the value cannot be converted.
+        """
         hint = self._fields()[name].type
         try:
             return CONVERTERS[hint](value)
         except (TypeError, ValueError):
             expected = getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint)
-            raise InvalidInput(
-                f"{type(self).__name__}: {name} must be {expected}, but is {value!r}"
-            ) from None
+            raise InvalidInput(f"{type(self).__name__}: {name} must be {expected}, got {value!r}") from None
 
     def validate(self) -> None:
-        """Raise InvalidInput where settings don't fit each other; called when all are set for the first time."""
+        """Raise InvalidInput if settings are inconsistent; called after the initial assignment."""
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings, those kept without effect, the derived ones and the type, in plain JSON types."""
+        """Return all settings (unknown and derived ones included) and the type as JSON values."""
         names = (*self._fields(), *self.derived)
-        values = {name: _plain(getattr(self, name)) for name in names}
+        values = {name: _to_json(getattr(self, name)) for name in names}
         return copy.deepcopy(self.extra) | values | {self.type_key: self.type_names[0]}
 
     @classmethod
-    def from_dict(cls: type[Own], values: dict[str, Any]) -> Own:
-        """The inverse of `to_dict`; keys that this class doesn't know are kept without a warning.
+    def from_dict(cls: type[S], values: dict[str, Any]) -> S:
+        """Create settings from the result of `to_dict`; unknown keys are kept without a warning.
 
         Raises:
-            InvalidInput: a value of another type, or settings of something else.
+            InvalidInput: If a value has the wrong type or the settings are of another type.
         """
         known, unknown = cls._split(values)
         settings = cls(**known)
@@ -111,29 +114,29 @@ class Settings:
         return settings
 
     def to_json_string(self) -> str:
-        """What `save_pretrained` writes."""
+        """Return the content of the JSON file."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
 
     def update(self, values: dict[str, Any]) -> None:
-        """Set many at once."""
+        """Set several values."""
         for name, value in values.items():
             setattr(self, name, value)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
-        """Write the JSON file into a folder, which is made where it doesn't exist.
+        """Write the JSON file into a folder, which is created if necessary.
 
         Returns:
-            The file.
+            Path of the file.
 
         Raises:
-            InvalidInput: it can't be written.
+            InvalidInput: If the file cannot be written.
         """
         target = Path(folder).expanduser() / self.filename
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidInput(
-                f"can't make the folder {target.parent}: {error.strerror}; choose another"
+                f"cannot create folder {target.parent}: {error.strerror}; choose another"
             ) from error
         with atomic_write(target) as temporary:
             temporary.write_text(self.to_json_string(), encoding="utf-8")
@@ -141,7 +144,7 @@ class Settings:
 
     @classmethod
     def from_pretrained(
-        cls: type[Own],
+        cls: type[S],
         name_or_folder: str | os.PathLike[str],
         *,
         revision: str | None = None,
@@ -149,16 +152,20 @@ class Settings:
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
         **overrides: Any,
-    ) -> Own:
+    ) -> S:
         """Read the JSON file of a local folder or of a repository on the hub.
 
         Args:
-            name_or_folder: as for `tiepoint.huggingface.hub.fetch`, like the four after it.
-            **overrides: settings that take the place of the file's.
+            name_or_folder: Local folder, or repository name "owner/name".
+            revision: Branch, tag or commit of the repository; None means the main branch.
+            token: Access token for private repositories; None uses the token stored by `hf auth login`, False none.
+            cache_dir: Cache directory; None uses huggingface_hub's default.
+            local_files_only: Use only local files and the cache.
+            **overrides: Settings that override the values of the file.
 
         Raises:
-            InvalidInput: the file is no JSON, or is about something else, or holds values that can't be.
-            WeightsError: the file can't be found or fetched.
+            InvalidInput: If the file is not valid JSON, is of another type, or contains invalid values.
+            WeightsError: If the file is not found or cannot be downloaded.
         """
         path = fetch(
             name_or_folder,
@@ -173,7 +180,7 @@ class Settings:
         settings.extra.update(unknown)
         return settings
 
-    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+    def push_to_hub(self, repo_id: str, **options: Unpack[PushOptions]) -> str:
         """Upload the JSON file; options and errors as for `tiepoint.huggingface.hub.push_folder`."""
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
@@ -185,16 +192,16 @@ class Settings:
 
     @classmethod
     def _split(cls, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What this class knows, and the rest; the type is checked and left out, the derived are left out."""
+        """Split values into known and unknown ones; the type is checked and dropped, derived keys are dropped."""
         kind = values.get(cls.type_key)
         if kind not in (None, *cls.type_names):
             raise InvalidInput(
-                f"these are settings of {kind!r}, but {cls.__name__} takes those of {cls.type_names[0]!r}; "
+                f"{cls.__name__} cannot read settings of type {kind!r}, expected {cls.type_names[0]!r}; "
                 "pass the folder or repository of such a model"
             )
-        left_out = (cls.type_key, *cls.derived)
+        dropped = (cls.type_key, *cls.derived)
         known = {name: value for name, value in values.items() if name in cls._fields()}
-        unknown = {name: value for name, value in values.items() if name not in (*known, *left_out)}
+        unknown = {name: value for name, value in values.items() if name not in (*known, *dropped)}
         return known, unknown
 
 
@@ -202,7 +209,7 @@ def _default(field: dataclasses.Field) -> Any:
     return field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, Settings):
         return value.to_dict()
     return list(value) if isinstance(value, tuple) else copy.deepcopy(value)
@@ -212,41 +219,41 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InvalidInput(f"{path} is not JSON ({error}); write it anew, or fetch it again") from error
+        raise InvalidInput(f"{path} is not valid JSON ({error}); download or write it again") from error
     if not isinstance(values, dict):
-        raise InvalidInput(f"{path} must hold a JSON object, but holds a {type(values).__name__}")
+        raise InvalidInput(f"{path}: expected a JSON object, got a {type(values).__name__}")
     return values
 
 
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+def _as_int(value: Any) -> int:
+    if not is_integer(value):
         raise TypeError
     return int(value)
 
 
-def _number(value: Any) -> float:
+def _as_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise TypeError
     return float(value)
 
 
-def _switch(value: Any) -> bool:
+def _as_bool(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError
     return value
 
 
-def _text(value: Any) -> str:
+def _as_str(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
 CONVERTERS: dict[Any, Callable[[Any], Any]] = {
-    int: _whole,
-    float: _number,
-    bool: _switch,
-    str: _text,
-    tuple[int, ...]: lambda value: tuple(_whole(item) for item in value),
+    int: _as_int,
+    float: _as_float,
+    bool: _as_bool,
+    str: _as_str,
+    tuple[int, ...]: lambda value: tuple(_as_int(item) for item in value),
 }
-"""Type of a field -> what makes a value fit it, or raises TypeError or ValueError. Whole numbers do for floats."""
+"""Type of a field -> function that converts a value or raises TypeError or ValueError. Floats accept integers."""

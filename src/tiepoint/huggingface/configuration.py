@@ -1,16 +1,18 @@
-"""LightGlueConfig and the configurations of the detectors inside: transformers' config.json, read and written."""
+"""LightGlueConfig and the configurations of its detectors, compatible with the config.json of transformers."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.config_base import Settings
+from tiepoint.io.messages import unknown_name
 from tiepoint.models.aliked.network import ALIKED_VARIANTS
 from tiepoint.models.disk import DISKConfig
+from tiepoint.models.lightglue.network import LightGlueShape
 
 
 class ModelConfig(Settings):
-    """A config.json; `model_type` says of which model."""
+    """Content of a config.json; `model_type` names the model."""
 
     filename: ClassVar[str] = "config.json"
     type_key: ClassVar[str] = "model_type"
@@ -22,20 +24,20 @@ class ModelConfig(Settings):
 
 @dataclass(init=False, eq=False, repr=False)
 class SuperPointConfig(ModelConfig):
-    """SuperPoint, as transformers describes it.
+    """Configuration of SuperPoint, as in transformers.
 
     Attributes:
-        encoder_hidden_sizes: channels of the four levels.
-        decoder_hidden_size: channels between the encoder and each of the two outputs.
-        keypoint_decoder_dim: the 64 pixels of a cell, and "none".
-        descriptor_decoder_dim: columns of the descriptors.
-        keypoint_threshold: only keypoints that score more than this.
-        max_keypoints: the strongest so many; -1: all.
-        nms_radius: of the suppression of weaker neighbors, in px.
-        border_removal_distance: no keypoints nearer to the border than this, in px.
-        initializer_range: standard deviation of random weights.
-        strict_border: whether the border is removed on all four sides; False leaves the right and the lower one
-            in, as transformers does, which ignores this key.
+        encoder_hidden_sizes: Number of channels of the four encoder blocks.
+        decoder_hidden_size: Number of channels between the encoder and each of the two outputs.
+        keypoint_decoder_dim: Number of keypoint logits per cell: 8 x 8 px and "no keypoint".
+        descriptor_decoder_dim: Descriptor dimension.
+        keypoint_threshold: Minimum detection score (exclusive).
+        max_keypoints: Maximum number of keypoints per image, highest scores first; -1 keeps all.
+        nms_radius: Radius of non-maximum suppression in px.
+        border_removal_distance: Width in px of the border in which keypoints are removed.
+        initializer_range: Standard deviation of random weights.
+        strict_border: Whether the border is removed on all four sides; False leaves out the right and the bottom
+            border, as transformers does, which ignores this key.
     """
 
     model_type: ClassVar[str] = "superpoint"
@@ -54,12 +56,12 @@ class SuperPointConfig(ModelConfig):
 
 @dataclass(init=False, eq=False, repr=False)
 class ALIKEDDetectorConfig(ModelConfig):
-    """ALIKED inside LightGlue; transformers doesn't know it.
+    """Configuration of ALIKED as the detector of LightGlue; not supported by transformers.
 
     Attributes:
-        variant: key of `tiepoint.models.aliked.network.ALIKED_VARIANTS`.
-        keypoint_threshold: only keypoints that score more than this.
-        max_keypoints: the strongest so many; -1: all.
+        variant: Key of `tiepoint.models.aliked.network.ALIKED_VARIANTS`.
+        keypoint_threshold: Minimum detection score (exclusive).
+        max_keypoints: Maximum number of keypoints per image, highest scores first; -1 keeps all.
     """
 
     model_type: ClassVar[str] = "aliked"
@@ -69,24 +71,24 @@ class ALIKEDDetectorConfig(ModelConfig):
     max_keypoints: int = 2048
 
     def convert(self, name: str, value: Any) -> Any:
-        """As for all settings; the variant must be one of the published."""
+        """Convert a value to the type of a field; the variant must be a published one."""
         if name == "variant" and value not in ALIKED_VARIANTS:
-            raise InvalidInput(f"variant must be one of {', '.join(ALIKED_VARIANTS)}, but is {value!r}")
+            raise InvalidInput(unknown_name("ALIKED variant", value, ALIKED_VARIANTS))
         return super().convert(name, value)
 
     @property
     def descriptor_decoder_dim(self) -> int:
-        """Columns of the descriptors."""
+        """Descriptor dimension."""
         return ALIKED_VARIANTS[self.variant].dim
 
 
 @dataclass(init=False, eq=False, repr=False)
 class DISKDetectorConfig(ModelConfig):
-    """DISK inside LightGlue; transformers doesn't know it.
+    """Configuration of DISK as the detector of LightGlue; not supported by transformers.
 
     Attributes:
-        keypoint_threshold: only keypoints that score more than this.
-        max_keypoints: the strongest so many; -1: all.
+        keypoint_threshold: Minimum detection score (exclusive).
+        max_keypoints: Maximum number of keypoints per image, highest scores first; -1 keeps all.
     """
 
     model_type: ClassVar[str] = "disk"
@@ -96,7 +98,7 @@ class DISKDetectorConfig(ModelConfig):
 
     @property
     def descriptor_decoder_dim(self) -> int:
-        """Columns of the descriptors."""
+        """Descriptor dimension."""
         return DISKConfig().dim
 
 
@@ -107,29 +109,31 @@ DETECTOR_CONFIGS: dict[str, type[DetectorConfig]] = {
     "aliked": ALIKEDDetectorConfig,
     "disk": DISKDetectorConfig,
 }
-"""`model_type` of a detector -> its configuration."""
+"""`model_type` of a detector -> its configuration class."""
 
 
 @dataclass(init=False, eq=False, repr=False)
 class LightGlueConfig(ModelConfig):
-    """LightGlue and the detector inside, as transformers describes them.
+    """Configuration of LightGlue and its detector, as in transformers.
 
     Attributes:
-        keypoint_detector_config: set it to a configuration, to its dict, or to None, which means SuperPoint's.
-        descriptor_dim: width of the network.
-        num_hidden_layers: each of one self and one cross block.
-        num_attention_heads: they divide `descriptor_dim`.
-        num_key_value_heads: None: as many as attention heads.
-        depth_confidence: a pair stops when this share of its keypoints is sure; negative: never.
-        width_confidence: keypoints that are sure and can't match are dropped; the higher the fewer; negative: none.
-        filter_threshold: a match scores more than this.
-        initializer_range: standard deviation of random weights.
-        hidden_act: activation between the two linear layers of a block.
-        attention_dropout: share of attention that training leaves out.
-        attention_bias: whether the attention's linear layers have a bias.
+        keypoint_detector_config: Configuration of the detector; a dict is accepted, and None means SuperPoint.
+        descriptor_dim: Token dimension of the network.
+        num_hidden_layers: Number of layers, each with one self- and one cross-attention block.
+        num_attention_heads: Number of attention heads; must divide `descriptor_dim`.
+        num_key_value_heads: Number of key/value heads; None means `num_attention_heads`.
+        depth_confidence: Early stopping: fraction of confident keypoints at which a pair stops; negative disables it.
+        width_confidence: Keypoint pruning: confident keypoints with a matchability of at most
+            1 - width_confidence are pruned; negative disables it.
+        filter_threshold: Minimum match score (exclusive).
+        initializer_range: Standard deviation of random weights.
+        hidden_act: Activation of the MLP of each block.
+        attention_dropout: Dropout probability of attention weights during training.
+        attention_bias: Whether the linear layers of attention have a bias.
 
     Raises:
-        InvalidInput: the heads don't divide `descriptor_dim`, or a value of another type, or an unknown detector.
+        InvalidInput: If `descriptor_dim` is not divisible by the number of heads, a value has the wrong type, or
+            the detector is unknown.
     """
 
     model_type: ClassVar[str] = "lightglue"
@@ -149,7 +153,7 @@ class LightGlueConfig(ModelConfig):
     attention_bias: bool = True
 
     def convert(self, name: str, value: Any) -> Any:
-        """As for all settings; the detector's may come as a dict or None, and None stands for as many heads."""
+        """Convert a value to the type of a field; resolve the detector and the number of key/value heads."""
         if name == "keypoint_detector_config":
             return as_detector_config(value)
         if name == "num_key_value_heads" and value is None:
@@ -157,43 +161,82 @@ class LightGlueConfig(ModelConfig):
         return super().convert(name, value)
 
     def validate(self) -> None:
-        """Raise InvalidInput where the sizes don't fit each other; call it after setting some of them."""
+        """Raise InvalidInput if the dimensions are inconsistent; call it after changing them."""
         for name in ("descriptor_dim", "num_hidden_layers", "num_attention_heads"):
             if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be above 0, but is {getattr(self, name)}")
+                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.descriptor_dim % self.num_attention_heads:
             raise InvalidInput(
-                f"descriptor_dim {self.descriptor_dim} can't be divided by num_attention_heads "
+                f"descriptor_dim {self.descriptor_dim} is not divisible by num_attention_heads "
                 f"{self.num_attention_heads}; change one of them"
             )
 
     @property
     def hidden_size(self) -> int:
-        """Another name of `descriptor_dim`."""
+        """Same as `descriptor_dim`."""
         return self.descriptor_dim
 
     @property
     def intermediate_size(self) -> int:
-        """Width between the two linear layers of a block."""
+        """Hidden dimension of the MLP of each block."""
         return 2 * self.descriptor_dim
 
 
+class LightGlueSettings(TypedDict, total=False):
+    """Settings of `LightGlueConfig` as keyword arguments."""
+
+    keypoint_detector_config: DetectorConfig | dict[str, Any] | None
+    descriptor_dim: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int | None
+    depth_confidence: float
+    width_confidence: float
+    filter_threshold: float
+    initializer_range: float
+    hidden_act: str
+    attention_dropout: float
+    attention_bias: bool
+
+
 def as_detector_config(value: Any) -> DetectorConfig:
-    """A detector's configuration from itself, from its dict, or from None: SuperPoint's.
+    """Return a detector's configuration, given as a configuration, as a dict, or as None (SuperPoint).
 
     Raises:
-        InvalidInput: another type, or a model_type that is not in DETECTOR_CONFIGS.
+        InvalidInput: If the value has another type or its model_type is not in DETECTOR_CONFIGS.
     """
     if isinstance(value, DetectorConfig):
         return value
     if value is not None and not isinstance(value, dict):
         raise InvalidInput(
-            f"keypoint_detector_config must be a dict, a detector's configuration or None, not {type(value).__name__}"
+            f"keypoint_detector_config must be a dict, a detector's configuration or None, got {type(value).__name__}"
         )
     values = value or {}
     kind = values.get("model_type", SuperPointConfig.model_type)
     if not isinstance(kind, str) or kind not in DETECTOR_CONFIGS:
-        raise InvalidInput(
-            f"there is no detector {kind!r}; model_type is one of {', '.join(DETECTOR_CONFIGS)}"
-        )
+        raise InvalidInput(unknown_name("detector model_type", kind, DETECTOR_CONFIGS))
     return DETECTOR_CONFIGS[kind].from_dict(values)
+
+
+def lightglue_shape(config: LightGlueConfig) -> LightGlueShape:
+    """Return the shape of the LightGlue network of a configuration.
+
+    Raises:
+        InvalidInput: If LightGlue does not support the number of key/value heads, the bias or the activation.
+    """
+    unsupported = {
+        "num_key_value_heads": config.num_key_value_heads != config.num_attention_heads,
+        "attention_bias": not config.attention_bias,
+        "hidden_act": config.hidden_act != "gelu",
+    }
+    for name in (name for name, is_unsupported in unsupported.items() if is_unsupported):
+        raise InvalidInput(
+            f"LightGlue does not support {name}={getattr(config, name)!r}; it requires as many key/value heads as "
+            "attention heads, biases in attention, and GELU"
+        )
+    return LightGlueShape(
+        input_dim=config.keypoint_detector_config.descriptor_decoder_dim,
+        dim=config.descriptor_dim,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+    )

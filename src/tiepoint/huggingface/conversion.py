@@ -1,56 +1,53 @@
-"""Live models, from transformers and back, for those who hold one."""
+"""Conversion of models in memory between transformers and tiepoint."""
 
 from typing import Any
 
-from tiepoint.errors import InvalidInput, MissingDependency
-from tiepoint.huggingface.checkpoint import fill, hub_state
+from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.configuration import LightGlueConfig
-from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
+from tiepoint.huggingface.modeling import LightGlueForKeypointMatching, hub_state_dict, load_hub_state_dict
+from tiepoint.io.optional import import_optional
 
 
 def from_transformers(model: Any) -> LightGlueForKeypointMatching:
-    """Copy a live `transformers.LightGlueForKeypointMatching` into ours.
+    """Copy a `transformers.LightGlueForKeypointMatching` into a tiepoint model.
 
     Args:
-        model: theirs; it isn't changed, and shares no memory with the copy.
+        model: Model of transformers; it is not changed and shares no memory with the copy.
 
     Returns:
-        Ours, on the same device and in the same type. An adaptivity that was switched off as transformers needs it
-        (1.0) stays a threshold that is never exceeded.
+        Copy of the model on the same device and in the same dtype. Confidences of 1.0 (how adaptive inference is
+        disabled in transformers) are kept: such a threshold is never exceeded.
 
     Raises:
-        InvalidInput: another kind of model.
-        WeightsError: tensors that LightGlue can't have.
+        InvalidInput: If the model is of another class.
+        WeightsError: If the tensors do not fit LightGlue.
     """
     if getattr(getattr(model, "config", None), "model_type", None) != "lightglue":
-        raise InvalidInput(
-            f"expected transformers' LightGlueForKeypointMatching, but got {type(model).__name__}"
-        )
+        raise InvalidInput(f"expected transformers' LightGlueForKeypointMatching, got {type(model).__name__}")
     copied = LightGlueForKeypointMatching(LightGlueConfig.from_dict(model.config.to_dict()))
-    fill(copied, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
+    load_hub_state_dict(
+        copied, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    )
     return copied.eval()
 
 
 def to_transformers(model: LightGlueForKeypointMatching) -> Any:
-    """Copy our model into a live `transformers.LightGlueForKeypointMatching`.
+    """Copy a tiepoint model into a `transformers.LightGlueForKeypointMatching`.
 
     Args:
-        model: ours, with SuperPoint inside; transformers knows no other detector.
+        model: Model whose detector is SuperPoint, the only detector that transformers supports.
 
     Raises:
-        InvalidInput: another detector is inside.
-        MissingDependency: transformers isn't installed.
+        InvalidInput: If the model has another detector.
+        MissingDependency: If transformers is not installed.
     """
     kind = model.config.keypoint_detector_config.model_type
     if kind != "superpoint":
-        raise InvalidInput(f"transformers' LightGlue holds SuperPoint only, but this model holds {kind!r}")
-    try:
-        from transformers import LightGlueConfig as TheirConfig, LightGlueForKeypointMatching as TheirModel
-    except ImportError as error:
-        raise MissingDependency(
-            "transformers isn't installed; run: python -m pip install transformers"
-        ) from error
-    theirs: Any = TheirModel(TheirConfig.from_dict(model.config.to_dict()))
-    theirs = theirs.to(model.dtype)
-    theirs.load_state_dict(hub_state(model), strict=True)
-    return theirs.to(model.device).eval()
+        raise InvalidInput(f"transformers' LightGlue supports only the detector 'superpoint', got {kind!r}")
+    transformers: Any = import_optional(
+        "transformers", purpose="the conversion to transformers", install="transformers"
+    )
+    config = transformers.LightGlueConfig.from_dict(model.config.to_dict())
+    converted = transformers.LightGlueForKeypointMatching(config).to(model.dtype)
+    converted.load_state_dict(hub_state_dict(model), strict=True)
+    return converted.to(model.device).eval()

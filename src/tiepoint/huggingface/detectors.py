@@ -1,4 +1,4 @@
-"""The detectors that may stand inside LightGlueForKeypointMatching: one row each, by `model_type`."""
+"""Table of the keypoint detectors of LightGlueForKeypointMatching, by `model_type`."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,16 +23,21 @@ from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
 
 StateDict = dict[str, Tensor]
 
+NUM_KEYPOINT_LOGITS = 65
+"""Keypoint logits of SuperPoint per cell: 8 x 8 px and "no keypoint"."""
+
 
 @dataclass(frozen=True, slots=True)
-class Detector:
-    """One row.
+class DetectorEntry:
+    """Row of the table of detectors.
 
     Attributes:
-        build: configuration -> network with random weights.
-        options: configuration -> what the network's forward takes beside images and max_keypoints.
-        to_hub: names of the network's tensors -> names in `model.safetensors`, without the detector's prefix.
-        from_hub: the inverse.
+        build: Function from the configuration to a network with random weights.
+        options: Function from the configuration to keyword arguments of the network's forward, besides images and
+            max_keypoints.
+        to_hub: Function that renames the network's tensors to their names in `model.safetensors`, without the
+            detector's prefix.
+        from_hub: Inverse of `to_hub`.
     """
 
     build: Callable[[Any], nn.Module]
@@ -41,25 +46,21 @@ class Detector:
     from_hub: Callable[[Mapping[str, Tensor]], StateDict] = dict
 
 
-def _superpoint(config: SuperPointConfig) -> nn.Module:
-    if config.keypoint_decoder_dim != 65:
+def _build_superpoint(config: SuperPointConfig) -> nn.Module:
+    if config.keypoint_decoder_dim != NUM_KEYPOINT_LOGITS:
         raise InvalidInput(
-            f"SuperPoint's keypoint_decoder_dim must be 65 (8 x 8 px and none), not {config.keypoint_decoder_dim}"
+            f"SuperPoint's keypoint_decoder_dim must be {NUM_KEYPOINT_LOGITS} (8 x 8 px and no keypoint), "
+            f"got {config.keypoint_decoder_dim}"
         )
-    return SuperPoint(
-        SuperPointShape(
-            widths=_four(config.encoder_hidden_sizes),
-            head_width=config.decoder_hidden_size,
-            dim=config.descriptor_decoder_dim,
-        )
-    )
-
-
-def _four(widths: tuple[int, ...]) -> tuple[int, int, int, int]:
+    widths = config.encoder_hidden_sizes
     if len(widths) != 4:
-        raise InvalidInput(f"SuperPoint's encoder_hidden_sizes must be four numbers, but are {widths}")
-    w1, w2, w3, w4 = widths
-    return w1, w2, w3, w4
+        raise InvalidInput(f"SuperPoint's encoder_hidden_sizes must have 4 values, got {widths}")
+    shape = SuperPointShape(
+        widths=(widths[0], widths[1], widths[2], widths[3]),
+        head_width=config.decoder_hidden_size,
+        dim=config.descriptor_decoder_dim,
+    )
+    return SuperPoint(shape)
 
 
 def _superpoint_options(config: SuperPointConfig) -> dict[str, Any]:
@@ -75,42 +76,42 @@ def _threshold_option(config: ALIKEDDetectorConfig | DISKDetectorConfig) -> dict
     return {"detection_threshold": config.keypoint_threshold}
 
 
-DETECTORS: dict[str, Detector] = {
-    "superpoint": Detector(
-        _superpoint,
+DETECTORS: dict[str, DetectorEntry] = {
+    "superpoint": DetectorEntry(
+        _build_superpoint,
         _superpoint_options,
         to_hub=lambda state: from_original(state, "huggingface"),
         from_hub=to_original,
     ),
-    "aliked": Detector(lambda config: ALIKED(ALIKED_VARIANTS[config.variant]), _threshold_option),
-    "disk": Detector(lambda config: DISK(DISKConfig()), _threshold_option),
+    "aliked": DetectorEntry(lambda config: ALIKED(ALIKED_VARIANTS[config.variant]), _threshold_option),
+    "disk": DetectorEntry(lambda config: DISK(DISKConfig()), _threshold_option),
 }
 """`model_type` of a detector's configuration -> its row."""
 
 
 def build_detector(config: DetectorConfig) -> nn.Module:
-    """The network of a configuration, with random weights."""
+    """Build the network of a configuration, with random weights."""
     return DETECTORS[config.model_type].build(config)
 
 
 def detect(network: nn.Module, config: DetectorConfig, images: Sequence[Tensor]) -> list[Detection]:
-    """Detect in images of any sizes; those of equal size go through the network together.
+    """Detect keypoints in images of any size, batched by equal shape.
 
     Args:
-        network: as `build_detector` made it.
-        config: its configuration.
-        images: each (channels, height, width) in [0, 1].
+        network: Network built by `build_detector`.
+        config: Configuration of the network.
+        images: Images of shape (c, h, w) with values in [0, 1].
 
     Returns:
-        One detection an image, in their order.
+        One detection per image, in the order of the images.
     """
     options = DETECTORS[config.model_type].options(config)
     max_keypoints = config.max_keypoints if config.max_keypoints >= 0 else None
-    by_shape = defaultdict(list)
-    for number, image in enumerate(images):
-        by_shape[image.shape].append(number)
-    found: dict[int, Detection] = {}
-    for numbers in by_shape.values():
-        batch = torch.stack([images[number] for number in numbers])
-        found.update(zip(numbers, network(batch, max_keypoints=max_keypoints, **options), strict=True))
-    return [found[number] for number in range(len(images))]
+    indices_by_shape = defaultdict(list)
+    for index, image in enumerate(images):
+        indices_by_shape[image.shape].append(index)
+    detections: dict[int, Detection] = {}
+    for indices in indices_by_shape.values():
+        batch = torch.stack([images[index] for index in indices])
+        detections.update(zip(indices, network(batch, max_keypoints=max_keypoints, **options), strict=True))
+    return [detections[index] for index in range(len(images))]

@@ -1,4 +1,4 @@
-"""Hidden states and attention weights of LightGlue's dense form, in the order and shapes that transformers gives."""
+"""Hidden states and attention weights of all layers of LightGlue, in the order and shapes of transformers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +13,7 @@ from tiepoint.models.lightglue.network import LightGlue, TransformerLayer
 
 
 class Inspection(NamedTuple):
-    """Log scores of all pairs, and what was seen on the way."""
+    """Log scores of all pairs, with hidden states and attention weights as in transformers."""
 
     log_scores: Float[Tensor, "b n+1 n+1"]
     hidden_states: tuple[Tensor, ...]
@@ -26,16 +26,23 @@ def inspect(
     descriptors: Float[Tensor, "b 2 n i"],
     mask: Bool[Tensor, "b 2 n"],
 ) -> Inspection:
-    """Run every layer without adaptivity, and keep what transformers calls hidden states and attentions."""
+    """Run all layers without adaptive inference and record hidden states and attention weights.
+
+    Args:
+        network: LightGlue network.
+        positions: Normalized keypoint coordinates, padded.
+        descriptors: Descriptors, padded.
+        mask: True for keypoints, False for padding.
+    """
     b, _, n, _ = positions.shape
     attention = RecordingAttention(mask)
     x, rotation = network.embed(positions.flatten(1, 2), descriptors.flatten(1, 2))
     states: list[Tensor] = []
     for module in network.transformers:
         layer = cast(TransformerLayer, module)
-        with _watching(layer) as seen:
+        with _record_activations(layer) as recorded:
             output = layer(x, rotation, attention)
-        states += [x, seen["after_self"], *seen["self_mlp"], output, *seen["cross_mlp"]]
+        states += [x, recorded["after_self"], *recorded["self_mlp"], output, *recorded["cross_mlp"]]
         x = output
     vectors, logits = network.head(-1)(x)
     (vectors0, vectors1), (logits0, logits1) = vectors.split(n, dim=1), logits.split(n, dim=1)
@@ -75,13 +82,13 @@ class RecordingAttention:
 
 
 @contextmanager
-def _watching(layer: TransformerLayer) -> Iterator[dict]:
-    """Catch the output of the self block, and input and output of both MLPs, while the layer runs."""
-    seen: dict = {}
+def _record_activations(layer: TransformerLayer) -> Iterator[dict]:
+    """Record the output of the self-attention block, and input and output of both MLPs, while the layer runs."""
+    recorded: dict = {}
 
-    def keep(name: str, *, with_input: bool) -> Callable:
+    def record(name: str, *, with_input: bool) -> Callable:
         def hook(_module: nn.Module, inputs: tuple, output: Tensor) -> None:
-            seen[name] = (inputs[0], output) if with_input else output
+            recorded[name] = (inputs[0], output) if with_input else output
 
         return hook
 
@@ -91,5 +98,5 @@ def _watching(layer: TransformerLayer) -> Iterator[dict]:
             (layer.self_attn.ffn, "self_mlp", True),
             (layer.cross_attn.ffn, "cross_mlp", True),
         ):
-            hooks.callback(module.register_forward_hook(keep(name, with_input=with_input)).remove)
-        yield seen
+            hooks.callback(module.register_forward_hook(record(name, with_input=with_input)).remove)
+        yield recorded

@@ -1,224 +1,235 @@
-"""Files of a Hugging Face repository, through huggingface_hub: fetched, verified, pushed. Nothing is executed.
+"""Files of Hugging Face repositories, downloaded, verified and uploaded by huggingface_hub. No code is executed.
 
-HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to huggingface_hub;
-TIEPOINT_OFFLINE=1 allows nothing but what is in the cache already.
+HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE have the same meaning as for huggingface_hub;
+TIEPOINT_OFFLINE=1 restricts access to the local cache.
 """
 
 import hashlib
 import os
 import re
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from tiepoint.errors import InvalidInput, TiepointError, WeightsError
-from tiepoint.weights.cache import digest
+from tiepoint.io.hashing import file_digest
+from tiepoint.io.messages import first_line
 from tiepoint.weights.resolution import offline
 
 DEFAULT_REVISION = "main"
+"""Branch that huggingface_hub uses if no revision is given."""
 
 
-def fetch(
-    name_or_folder: str | os.PathLike[str],
-    filename: str,
-    *,
-    revision: str | None = None,
-    token: str | bool | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    local_files_only: bool = False,
-) -> Path:
-    """Find one file of a model: in a local folder, in huggingface_hub's cache, or on the hub.
+class HubOptions(TypedDict, total=False):
+    """Keyword options of every `from_pretrained`.
+
+    Attributes:
+        revision: Branch, tag or commit of the repository; None means the main branch.
+        token: Access token for private repositories; None uses the token stored by `hf auth login`, False none.
+        cache_dir: Cache directory; None uses huggingface_hub's default.
+        local_files_only: Use only local files and the cache; TIEPOINT_OFFLINE=1 has the same effect.
+    """
+
+    revision: str | None
+    token: str | bool | None
+    cache_dir: str | os.PathLike[str] | None
+    local_files_only: bool
+
+
+class PushOptions(TypedDict, total=False):
+    """Keyword options of every `push_to_hub`.
+
+    Attributes:
+        token: Access token with write permission; None uses the token stored by `hf auth login`.
+        private: Whether a new repository is private; None uses the default of the owner's account.
+        revision: Existing branch to upload to; None means the main branch.
+        commit_message: Commit message; None uses huggingface_hub's default.
+    """
+
+    token: str | bool | None
+    private: bool | None
+    revision: str | None
+    commit_message: str | None
+
+
+def fetch(name_or_folder: str | os.PathLike[str], filename: str, **options: Unpack[HubOptions]) -> Path:
+    """Return the path of a model file: in a local folder, in huggingface_hub's cache, or downloaded from the hub.
 
     Args:
-        name_or_folder: a folder on this machine, or a repository, "owner/name".
-        filename: its path inside the folder or repository.
-        revision: branch, tag or commit of the repository; None: main.
-        token: for private repositories; None: the one that `hf auth login` stored; False: none.
-        cache_dir: None: huggingface_hub's own.
-        local_files_only: don't ask the hub; TIEPOINT_OFFLINE=1 has the same effect.
+        name_or_folder: Local folder, or repository name "owner/name".
+        filename: Path of the file within the folder or repository.
+        **options: Options of `HubOptions`.
 
     Returns:
-        The file. One from the hub has the digest that the hub announced for it.
+        Path of the file. The digest of a downloaded file is verified.
 
     Raises:
-        InvalidInput: neither a folder nor a possible name of a repository.
-        WeightsError: the folder, repository or revision lacks the file, or the hub can't be reached, or what
-            came is damaged.
+        InvalidInput: If the name is neither a local folder nor a valid repository name.
+        WeightsError: If the file, repository or revision does not exist, the hub cannot be reached, or the
+            downloaded file is corrupted.
     """
     folder = Path(name_or_folder).expanduser()
     if folder.is_dir():
-        return _in_folder(folder, filename)
-    only_local = local_files_only or offline()
-    path = _from_hub(str(name_or_folder), filename, revision, token, cache_dir, only_local)
-    _verify(path, f"{filename} of {str(name_or_folder)!r}")
+        return _find_in_folder(folder, filename)
+    path = _download(str(name_or_folder), filename, options)
+    _verify_digest(path, f"{filename} of {str(name_or_folder)!r}")
     return path
 
 
-def push_folder(
-    folder: str | os.PathLike[str],
-    repo_id: str,
-    *,
-    token: str | bool | None = None,
-    private: bool | None = None,
-    revision: str | None = None,
-    commit_message: str | None = None,
-) -> str:
-    """Upload every file of a folder to a repository, which is made where it doesn't exist.
+def push_folder(folder: str | os.PathLike[str], repo_id: str, **options: Unpack[PushOptions]) -> str:
+    """Upload all files of a folder to a repository; a missing repository is created.
 
     Args:
-        folder: what `save_pretrained` wrote.
-        repo_id: "owner/name", or "name" for one's own.
-        token: with the right to write; None: the one that `hf auth login` stored.
-        private: whether a new repository is hidden from others; None: as the owner's account says.
-        revision: an existing branch; None: main.
-        commit_message: None: huggingface_hub's own.
+        folder: Folder written by `save_pretrained`.
+        repo_id: Repository name "owner/name", or "name" for the token's owner.
+        **options: Options of `PushOptions`.
 
     Returns:
-        The address of the commit.
+        URL of the commit.
 
     Raises:
-        InvalidInput: not a folder, or not a possible name of a repository.
-        WeightsError: offline, or the hub can't be reached, or it refuses.
+        InvalidInput: If the folder does not exist or the repository name is invalid.
+        WeightsError: If downloads are disabled, or the hub cannot be reached or rejects the upload.
     """
     from huggingface_hub import HfApi
 
     if not Path(folder).is_dir():
-        raise InvalidInput(f"{str(folder)!r} is not a folder; pass the one that save_pretrained wrote")
+        raise InvalidInput(f"{str(folder)!r} is not a folder; pass a folder written by save_pretrained")
     if offline():
-        raise WeightsError(f"can't push to {repo_id!r}: TIEPOINT_OFFLINE forbids it; unset it")
-    hub = HfApi(endpoint=_endpoint(), token=token)
+        raise WeightsError(f"cannot push to {repo_id!r}: TIEPOINT_OFFLINE is set; unset it")
+    hub = HfApi(endpoint=_endpoint(), token=options.get("token"))
+    revision = options.get("revision")
     try:
-        repository = hub.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        repository = hub.create_repo(repo_id, private=options.get("private"), exist_ok=True).repo_id
         commit = hub.upload_folder(
-            repo_id=repository, folder_path=str(folder), revision=revision, commit_message=commit_message
+            repo_id=repository,
+            folder_path=str(folder),
+            revision=revision,
+            commit_message=options.get("commit_message"),
         )
-    except Exception as error:  # the HTTP library below huggingface_hub differs from version to version
-        raise _explained(error, repo_id, "", revision, only_local=False) from error
+    except Exception as error:  # the HTTP library of huggingface_hub depends on its version
+        raise _translate_error(error, repo_id, "", revision, only_local=False) from error
     return str(commit.commit_url)
 
 
-def _in_folder(folder: Path, filename: str) -> Path:
+def _find_in_folder(folder: Path, filename: str) -> Path:
     path = folder / filename
     if path.is_file():
         return path
     names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:10]) or "nothing"
     raise WeightsError(
-        f"folder {folder} has no file {filename}, it holds {names}; pass the folder that save_pretrained wrote"
+        f"{filename} not found in folder {folder}, which contains {names}; pass a folder written by save_pretrained"
     )
 
 
-def _from_hub(
-    name: str,
-    filename: str,
-    revision: str | None,
-    token: str | bool | None,
-    cache_dir: str | os.PathLike[str] | None,
-    only_local: bool,
-) -> Path:
+def _download(name: str, filename: str, options: HubOptions) -> Path:
     from huggingface_hub import hf_hub_download
 
+    revision, cache_dir = options.get("revision"), options.get("cache_dir")
+    only_local = options.get("local_files_only", False) or offline()
     try:
         path = hf_hub_download(
             name,
             filename,
             revision=revision,
-            token=token,
+            token=options.get("token"),
             cache_dir=None if cache_dir is None else str(cache_dir),
             local_files_only=only_local,
             endpoint=_endpoint(),
             library_name="tiepoint",
         )
-    except Exception as error:  # the HTTP library below huggingface_hub differs from version to version
-        raise _explained(error, name, filename, revision, only_local) from error
+    except Exception as error:  # the HTTP library of huggingface_hub depends on its version
+        raise _translate_error(error, name, filename, revision, only_local) from error
     return Path(path)
 
 
 def _endpoint() -> str | None:
-    """HF_ENDPOINT as it is now; huggingface_hub looks at it only when it is imported."""
+    """Return the current HF_ENDPOINT; huggingface_hub reads it only once, at import."""
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
 
 
-def _explained(
+def _translate_error(
     error: Exception, name: str, filename: str, revision: str | None, only_local: bool
 ) -> TiepointError:
-    """What went wrong, in one line, with what to do."""
+    """Turn an error of huggingface_hub into a message of one line that says what to do."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.HFValidationError):
         return InvalidInput(
-            f"{name!r} is neither a folder on this machine nor the name of a repository (owner/name); "
-            "check the path or the name"
+            f"{name!r} is neither a local folder nor a valid repository name (owner/name); check the path or the name"
         )
     if isinstance(error, errors.LocalEntryNotFoundError):
-        return _not_in_cache(error, name, filename, only_local)
-    for kind, reason in _refusals(name, filename, revision or DEFAULT_REVISION):
+        return _not_cached_error(error, name, filename, only_local)
+    for kind, message in _http_errors(name, filename, revision or DEFAULT_REVISION):
         if isinstance(error, kind):
-            return WeightsError(reason)
-    task = f"can't fetch {filename} of {name!r}" if filename else f"can't push to {name!r}"
-    return WeightsError(f"{task} ({_one_line(error)}); check the network and the token, then try again")
+            return WeightsError(message)
+    task = f"cannot download {filename} of {name!r}" if filename else f"cannot push to {name!r}"
+    return WeightsError(f"{task} ({_reason(error)}); check the network and the token, then try again")
 
 
-def _refusals(name: str, filename: str, revision: str) -> list[tuple[type[Exception], str]]:
-    """What the hub may say, the special cases first."""
+def _http_errors(name: str, filename: str, revision: str) -> list[tuple[type[Exception], str]]:
+    """Return the errors of huggingface_hub and their messages, subclasses before their bases."""
     from huggingface_hub import errors
 
     return [
         (
             errors.GatedRepoError,
-            f"{name!r} is only for those whom its owner lets in; ask on its page, then pass token=",
+            f"access to {name!r} is restricted; request access on its page, then pass token=",
         ),
         (
             errors.RepositoryNotFoundError,
-            f"{name!r} is neither a folder on this machine nor a repository that the hub shows; "
+            f"{name!r} is neither a local folder nor an accessible repository; "
             "check the name, and pass token= if it is private",
         ),
         (
             errors.RevisionNotFoundError,
-            f"{name!r} has no revision {revision!r}; pass a branch, tag or commit of it, or leave revision out",
+            f"{name!r} has no revision {revision!r}; pass an existing branch, tag or commit, or omit revision",
         ),
         (
             errors.EntryNotFoundError,
-            f"{name!r} has no file {filename} at revision {revision!r}; is it a repository of such a model?",
+            f"{filename} not found in {name!r} at revision {revision!r}; is this a repository of such a model?",
         ),
     ]
 
 
-def _not_in_cache(error: Exception, name: str, filename: str, only_local: bool) -> WeightsError:
+def _not_cached_error(error: Exception, name: str, filename: str, only_local: bool) -> WeightsError:
     if only_local:
-        forbidden = "TIEPOINT_OFFLINE" if offline() else "local_files_only"
+        option = "TIEPOINT_OFFLINE" if offline() else "local_files_only"
         return WeightsError(
-            f"{filename} of {name!r} is neither in a folder of that name nor in the cache, and {forbidden} "
-            "forbids to download it; fetch it once without, or pass a local folder"
+            f"{filename} of {name!r} is neither in a local folder nor in the cache, and {option} disables downloads; "
+            f"download it once without {option}, or pass a local folder"
         )
     cause = error.__cause__ or error
     return WeightsError(
-        f"{filename} of {name!r} is not in the cache and the hub can't be reached ({_one_line(cause)}); "
+        f"{filename} of {name!r} is not in the cache and the hub cannot be reached ({_reason(cause)}); "
         "check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or pass a local folder"
     )
 
 
-def _one_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(":")
+    reason = first_line(error).rstrip(":")
     return reason if status is None or str(status) in reason else f"HTTP {status} {reason}"
 
 
-def _verify(path: Path, name: str) -> None:
-    """Compare a cached file with its name in the cache, which is the digest that the hub announced.
+def _verify_digest(path: Path, name: str) -> None:
+    """Compare the digest of a cached file with its name in the cache, which is the digest announced by the hub.
 
-    huggingface_hub itself compares nothing but the size. Large files carry their sha256, small ones the SHA-1 of
-    a git blob. Where the file system has no symbolic links the cache doesn't keep the digest.
+    huggingface_hub itself checks only the size. Large files have a SHA-256, small files the SHA-1 of a git blob.
+    Without symbolic links (on some file systems) the cache does not keep the digest.
     """
     blob = path.readlink() if path.is_symlink() else path
-    checks = {64: digest, 40: _git_digest}
+    digest_functions = {64: file_digest, 40: _git_blob_digest}
     announced = blob.name if re.fullmatch(r"[0-9a-f]+", blob.name) else ""
-    if len(announced) not in checks or checks[len(announced)](path) == announced:
+    if len(announced) not in digest_functions or digest_functions[len(announced)](path) == announced:
         return
     path.resolve().unlink()
     path.unlink()
     raise WeightsError(
-        f"{name} is damaged: its digest is not the one that the hub announced; it was deleted from the cache, try again"
+        f"{name} is corrupted: its digest differs from the one announced by the hub; "
+        "it was removed from the cache, try again"
     )
 
 
-def _git_digest(path: Path) -> str:
+def _git_blob_digest(path: Path) -> str:
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

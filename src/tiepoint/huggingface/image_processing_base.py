@@ -1,9 +1,9 @@
-"""All that the two image processors have in common: everything but the resizing of pixels."""
+"""Base class of the image processors: everything except the resizing of pixels."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import PIL.Image
 import torch
@@ -11,39 +11,84 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.batch_feature import BatchFeature
-from tiepoint.huggingface.config_base import Own, Settings
-from tiepoint.huggingface.image_pairs import read_pairs
-from tiepoint.huggingface.image_sizes import as_size, processed_size
+from tiepoint.huggingface.config_base import S, Settings
+from tiepoint.huggingface.hub import HubOptions
+from tiepoint.huggingface.image_pairs import as_size, read_pairs, resized_size
 from tiepoint.huggingface.post_processing import KeypointMatches, post_process_keypoint_matching
 from tiepoint.huggingface.visualization import draw_keypoint_matching
 from tiepoint.image import Image
 from tiepoint.presets import PRESETS
 
 GRAY_WEIGHTS = (0.2989, 0.5870, 0.1140)
-"""Of red, green and blue (ITU-R BT.601, rounded as in transformers and torchvision)."""
+"""Weights of red, green and blue (ITU-R BT.601, rounded as in transformers and torchvision)."""
 
 BILINEAR = int(PIL.Image.Resampling.BILINEAR)
 RETURN_TYPES = ("pt", "np", None)
-HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only")
+
+
+class ProcessorSettings(TypedDict, total=False):
+    """Settings of an image processor as keyword arguments.
+
+    Attributes: as for `BaseLightGlueImageProcessor`.
+    """
+
+    do_resize: bool | None
+    size: Any
+    resample: int | None
+    do_rescale: bool | None
+    rescale_factor: float | None
+    do_grayscale: bool | None
+
+
+class PreprocessOptions(ProcessorSettings, total=False):
+    """Keyword options of `preprocess`.
+
+    Attributes:
+        return_tensors: "pt" for tensors, "np" for arrays, None for a list with one array (PIL-based processor) or
+            tensor (fast processor) per pair.
+        device: Device of the tensors; the fast processor runs on it.
+        input_data_format: Axis order of arrays, "channels_first" or "channels_last"; None infers it from the shape.
+    """
+
+    return_tensors: str | None
+    device: str | torch.device | None
+    input_data_format: str | None
+
+
+class BatchFeature(dict[str, Any]):
+    """Result of an image processor: a dict whose values are also attributes, passed to the model with `**`."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"BatchFeature has no {name!r}; available: {', '.join(self)}") from None
+
+    def to(self, *args: Any, **kwargs: Any) -> "BatchFeature":
+        """Move the tensors in place, with the arguments of `Tensor.to`; integer tensors keep their dtype."""
+        for name, value in self.items():
+            if isinstance(value, Tensor):
+                moved = value.to(*args, **kwargs)
+                self[name] = moved if value.is_floating_point() else value.to(moved.device)
+        return self
 
 
 @dataclass(init=False, eq=False, repr=False)
 class BaseLightGlueImageProcessor(Settings):
-    """Pairs of images to what the model takes, and what it gives to pixels of the original images.
+    """Converts image pairs to inputs of the model, and its outputs to px of the original images.
 
     Attributes:
-        do_resize: whether images are resized.
-        size: a dict with height and width; or with longest_edge, shortest_edge or both, or max_height and
-            max_width, which keep the aspect ratio. In px.
-        resample: Pillow's number of the filter.
-        do_rescale: whether 8-bit values are multiplied by `rescale_factor`; images of floating point count as
-            8-bit ones divided by 255.
-        rescale_factor: see there.
-        do_grayscale: whether colored images become gray, as three equal channels.
+        do_resize: Whether images are resized.
+        size: Size after resizing in px: a dict with height and width; or with longest_edge, shortest_edge or both, or
+            max_height and max_width, which keep the aspect ratio.
+        resample: Pillow's number of the resampling filter.
+        do_rescale: Whether 8-bit values are multiplied by `rescale_factor`; floating-point images in [0, 1] are
+            treated as 8-bit values divided by 255.
+        rescale_factor: Factor for 8-bit values.
+        do_grayscale: Whether color images are converted to grayscale, as three equal channels.
 
     Raises:
-        InvalidInput: a value of another type.
+        InvalidInput: If a value has the wrong type.
     """
 
     filename: ClassVar[str] = "preprocessor_config.json"
@@ -55,7 +100,7 @@ class BaseLightGlueImageProcessor(Settings):
     )
 
     backend: ClassVar[str]
-    """What resizes: "pil" or "torch"."""
+    """Library that resizes: "pil" or "torch"."""
 
     do_resize: bool = True
     size: dict[str, int] = field(default_factory=lambda: {"height": 480, "width": 640})
@@ -64,8 +109,8 @@ class BaseLightGlueImageProcessor(Settings):
     rescale_factor: float = 1 / 255
     do_grayscale: bool = True
 
-    def __call__(self, images: Any, **options: Any) -> BatchFeature:
-        """The same as `preprocess`."""
+    def __call__(self, images: Any, **options: Unpack[PreprocessOptions]) -> BatchFeature:
+        """Same as `preprocess`."""
         return self.preprocess(images, **options)
 
     def preprocess(
@@ -75,49 +120,52 @@ class BaseLightGlueImageProcessor(Settings):
         return_tensors: str | None = None,
         device: str | torch.device | None = None,
         input_data_format: str | None = None,
-        **settings: Any,
+        **settings: Unpack[ProcessorSettings],
     ) -> BatchFeature:
-        """Resize, rescale, make gray, and stack.
+        """Resize, rescale, convert to grayscale and stack image pairs.
 
         Args:
-            images: a pair, or a list of pairs, of PIL images, arrays or tensors (h, w, c) or (c, h, w), paths or
-                URLs; see `tiepoint.huggingface.image_pairs.read_pairs`.
-            return_tensors: "pt" for tensors, "np" for arrays, None for a list, of one array a pair
-                by the plain processor, of one tensor a pair by the fast one.
-            device: where the tensors shall lie; the fast processor does its work there.
-            input_data_format: "channels_first" or "channels_last" of arrays; None: told by their shape.
-            **settings: take the place of the processor's own for this call.
+            images: Image pair, or list of image pairs, of PIL images, arrays or tensors (h, w, c) or (c, h, w), paths
+                or URLs; see `tiepoint.huggingface.image_pairs.read_pairs`.
+            return_tensors: "pt" for tensors, "np" for arrays, None for a list with one array (PIL-based processor) or
+                tensor (fast processor) per pair.
+            device: Device of the tensors; the fast processor runs on it.
+            input_data_format: Axis order of arrays, "channels_first" or "channels_last"; None infers it from the
+                shape.
+            **settings: Settings that override those of the processor in this call.
 
         Returns:
-            pixel_values (b, 2, 3, h, w), float32, in [0, 1]. Where images differ in size they are padded below
-            and on the right with zeros, and image_sizes (b, 2, 2) says (height, width) without padding, in px.
+            `pixel_values` (b, 2, 3, h, w), float32, in [0, 1]. Images of different sizes are zero-padded at the bottom
+            and the right, and `image_sizes` (b, 2, 2) contains their (height, width) in px without padding.
 
         Raises:
-            InvalidInput: another form of images, one that can't be read, or a setting that can't be.
+            InvalidInput: If the form of the images is not accepted, an image cannot be read, or a setting is invalid.
         """
         if return_tensors not in RETURN_TYPES:
-            raise InvalidInput(f"return_tensors must be 'pt', 'np' or None, but is {return_tensors!r}")
+            raise InvalidInput(f"return_tensors must be 'pt', 'np' or None, got {return_tensors!r}")
         pairs = read_pairs(images, input_data_format)
-        processor = self._changed(settings)
-        resized = [processor._resized(image, device) for pair in pairs for image in pair]
+        processor = self._with_settings(settings)
+        resized = [processor._resize(image, device) for pair in pairs for image in pair]
         stacked, image_sizes = stack_padded(resized)
         if processor.do_rescale:
-            stacked *= processor._factors(resized).to(stacked.device)
+            stacked *= processor._rescale_factors(resized).to(stacked.device)
         if processor.do_grayscale:
-            make_gray_(stacked)
+            to_grayscale_(stacked)
         features = {"pixel_values": stacked.unflatten(0, (-1, 2)).to(device)}
         if image_sizes is not None:
             features["image_sizes"] = image_sizes.unflatten(0, (-1, 2)).to(device)
-        return BatchFeature({name: self._returned(value, return_tensors) for name, value in features.items()})
+        return BatchFeature(
+            {name: self._to_output(value, return_tensors) for name, value in features.items()}
+        )
 
     def resize(self, image: Image, image_size: tuple[int, int], device: str | torch.device | None) -> Tensor:
-        """Pixels (3, h, w) of an image resized to (width, height), of the same dtype. Subclasses say how."""
+        """Resize the pixels of an image to (width, height), shape (3, h, w), same dtype; implemented by subclasses."""
         raise NotImplementedError
 
     def post_process_keypoint_matching(
         self, outputs: Any, target_sizes: Any, threshold: float = 0.0
     ) -> list[KeypointMatches]:
-        """Matches in px of the original images; see `tiepoint.huggingface.post_processing`."""
+        """Return the matches in px of the original images; see `tiepoint.huggingface.post_processing`."""
         return post_process_keypoint_matching(outputs, target_sizes, threshold)
 
     def visualize_keypoint_matching(
@@ -126,61 +174,63 @@ class BaseLightGlueImageProcessor(Settings):
         """Draw each pair side by side with its matches.
 
         Args:
-            images: as for `preprocess`.
-            keypoint_matching_output: of `post_process_keypoint_matching`.
+            images: Image pair, or list of image pairs, in the same forms as for `preprocess`.
+            keypoint_matching_output: Matches from `post_process_keypoint_matching`.
 
         Raises:
-            InvalidInput: as for `preprocess`; or another number of matches than of pairs.
+            InvalidInput: If the form of the images is not accepted, an image cannot be read, or the number of pairs
+                and the number of match sets differ.
         """
         return draw_keypoint_matching(read_pairs(images), keypoint_matching_output)
 
     @classmethod
-    def from_pretrained(cls: type[Own], name_or_folder: str | os.PathLike[str], **options: Any) -> Own:
-        """Read preprocessor_config.json, or take what suits a preset of this package.
+    def from_pretrained(cls: type[S], name_or_folder: str | os.PathLike[str], **settings: Any) -> S:
+        """Read preprocessor_config.json, or create the processor of a preset.
 
         Args:
-            name_or_folder: a preset, such as "aliked+lightglue"; or a folder, or a repository on the hub.
-            **options: as for all settings: revision, token, cache_dir, local_files_only; and settings that take
-                the place of the file's.
+            name_or_folder: Preset, such as "aliked+lightglue", local folder, or repository name "owner/name".
+            **settings: Options of `tiepoint.huggingface.hub.HubOptions`, and settings that override the stored ones.
 
         Raises:
-            InvalidInput: the file is no JSON, is about something else, or holds values that can't be.
-            WeightsError: the file can't be found or fetched.
+            InvalidInput: If the file is not valid JSON, is of another type, or contains invalid values.
+            WeightsError: If the file is not found or cannot be downloaded.
         """
         if name_or_folder not in PRESETS:
-            return super().from_pretrained(name_or_folder, **options)
-        settings = {name: value for name, value in options.items() if name not in HUB_OPTIONS}
-        return cls(**_preset_settings(str(name_or_folder)) | settings)
+            return super().from_pretrained(name_or_folder, **settings)
+        overrides = {
+            name: value for name, value in settings.items() if name not in HubOptions.__annotations__
+        }
+        return cls(**_preset_settings(str(name_or_folder)) | overrides)
 
     def convert(self, name: str, value: Any) -> Any:
-        """As for all settings; sizes come in several forms."""
+        """Convert a value to the type of a field; sizes have several forms."""
         return as_size(value) if name == "size" else super().convert(name, value)
 
-    def _changed(self, settings: dict[str, Any]) -> "BaseLightGlueImageProcessor":
-        """This processor, or a copy of it with other settings; None leaves a setting as it is."""
+    def _with_settings(self, settings: ProcessorSettings) -> "BaseLightGlueImageProcessor":
+        """Return this processor, or a copy with other settings; None keeps a setting."""
         given = {name: value for name, value in settings.items() if value is not None}
         return type(self)(**{name: getattr(self, name) for name in self._fields()} | given) if given else self
 
-    def _resized(self, image: Image, device: str | torch.device | None) -> Tensor:
-        image_size = processed_size(self.size, image.image_size) if self.do_resize else image.image_size
+    def _resize(self, image: Image, device: str | torch.device | None) -> Tensor:
+        image_size = resized_size(self.size, image.image_size) if self.do_resize else image.image_size
         return self.resize(image, image_size, device)
 
-    def _factors(self, images: Sequence[Tensor]) -> Float[Tensor, "n 1 1 1"]:
-        """What to multiply each image with: those of floating point have been divided by 255 already."""
-        brightest = torch.tensor([1.0 if image.dtype == torch.uint8 else 255.0 for image in images])
-        return (brightest * self.rescale_factor)[:, None, None, None]
+    def _rescale_factors(self, images: Sequence[Tensor]) -> Float[Tensor, "n 1 1 1"]:
+        """Return the factor per image; floating-point images are already divided by 255."""
+        max_values = torch.tensor([1.0 if image.dtype == torch.uint8 else 255.0 for image in images])
+        return (max_values * self.rescale_factor)[:, None, None, None]
 
-    def _returned(self, value: Tensor, return_tensors: str | None) -> Any:
-        in_numpy = return_tensors == "np" or (return_tensors is None and self.backend == "pil")
-        batch = value.cpu().numpy() if in_numpy else value
+    def _to_output(self, value: Tensor, return_tensors: str | None) -> Any:
+        use_numpy = return_tensors == "np" or (return_tensors is None and self.backend == "pil")
+        batch = value.cpu().numpy() if use_numpy else value
         return list(batch) if return_tensors is None else batch
 
 
 def stack_padded(images: Sequence[Tensor]) -> tuple[Float[Tensor, "n 3 h w"], Int[Tensor, "n 2"] | None]:
-    """Stack images (3, h, w) as float32; where they differ in size, pad them below and on the right with zeros.
+    """Stack images (3, h, w) as float32; images of different sizes are zero-padded at the bottom and the right.
 
     Returns:
-        The stack; and (height, width) of each image, or None where all are equal.
+        The stack, and (height, width) of each image in px, or None if all are equal.
     """
     sizes = torch.tensor([image.shape[1:] for image in images])
     height, width = sizes.amax(dim=0).tolist()
@@ -190,10 +240,10 @@ def stack_padded(images: Sequence[Tensor]) -> tuple[Float[Tensor, "n 3 h w"], In
     return stack, None if bool((sizes == sizes[0]).all()) else sizes
 
 
-def make_gray_(images: Float[Tensor, "n 3 h w"]) -> None:
-    """Make colored images gray, as three equal channels, in place.
+def to_grayscale_(images: Float[Tensor, "n 3 h w"]) -> None:
+    """Convert color images to grayscale, as three equal channels, in place.
 
-    Images that are gray stay as they are, since the weights add up to 0.9999.
+    Grayscale images are not changed, since the weights sum to 0.9999.
     """
     weight_r, weight_g, weight_b = GRAY_WEIGHTS
     for image in images:
@@ -203,5 +253,5 @@ def make_gray_(images: Float[Tensor, "n 3 h w"]) -> None:
 
 
 def _preset_settings(name: str) -> dict[str, Any]:
-    """Presets see images as `tiepoint.load` does; of the detectors only SuperPoint wants gray ones."""
+    """Return the settings of a preset, as in `tiepoint.load`; only SuperPoint requires grayscale images."""
     return {"size": {"longest_edge": 1024}, "do_grayscale": PRESETS[name].extractor.startswith("superpoint")}

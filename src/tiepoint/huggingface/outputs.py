@@ -1,4 +1,4 @@
-"""What `LightGlueForKeypointMatching.forward` returns."""
+"""Output of `LightGlueForKeypointMatching.forward`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -10,22 +10,24 @@ from torch import Tensor
 
 @dataclass
 class LightGlueKeypointMatchingOutput:
-    """B pairs, padded to N, the most keypoints of any image in the batch.
+    """Matches of B pairs, padded to N, the maximum number of keypoints per image in the batch.
 
-    Works as an object, as a mapping (`output["matches"]`) and as a tuple (`output[0]`, without the fields that are
-    None), like the outputs of transformers.
+    Supports attribute access, keys (`output["matches"]`) and indices (`output[0]`, fields that are None are skipped),
+    like the outputs of transformers.
 
     Attributes:
-        loss: always None; training has its own entry point.
-        matches: index in the other image, -1 = none.
-        matching_scores: score of each mutual match, kept below the filter threshold too; 0 elsewhere.
-        keypoints: (x / W, y / H) of the processed image before padding, float32; zero where padded.
-        prune: 1 + prunings survived; the number of layers with pruning off; 0 where padded.
-        mask: 1 = a real keypoint.
-        image_sizes: (height, width) in px of the processed images before padding.
-        hidden_states: on request, seven a layer, each (2B, N, d or 2d): input, after self-attention, input and
-            output of its MLP, output of the layer, input and output of the cross-attention's MLP.
-        attentions: on request, two a layer, self then cross, each (2B, heads, N, N).
+        loss: Always None; training has its own entry point.
+        matches: Index of the matched keypoint in the other image; -1 if unmatched.
+        matching_scores: Scores of mutual matches, including those below the filter threshold; 0 elsewhere.
+        keypoints: Keypoint coordinates (x / W, y / H) relative to the processed image before padding, float32;
+            0 where padded.
+        prune: Layer at which a keypoint was pruned (1 + survived prunings); the number of layers without pruning;
+            0 where padded.
+        mask: 1 for keypoints, 0 for padding.
+        image_sizes: Sizes (height, width) in px of the processed images before padding.
+        hidden_states: Hidden states on request, 7 per layer, each (2B, N, d or 2d): input, output of self-attention,
+            input and output of its MLP, output of the layer, input and output of the MLP of cross-attention.
+        attentions: Attention weights on request, 2 per layer (self, cross), each (2B, heads, N, N).
     """
 
     loss: Tensor | None = None
@@ -39,16 +41,16 @@ class LightGlueKeypointMatchingOutput:
     attentions: tuple[Tensor, ...] | None = None
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The fields that are not None, in their order."""
+        """Return the fields that are not None, in order."""
         return tuple(value for _, value in self.items())
 
     def items(self) -> list[tuple[str, Any]]:
-        """Names and values of the fields that are not None."""
+        """Return the names and values of the fields that are not None."""
         pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
         return [(name, value) for name, value in pairs if value is not None]
 
     def keys(self) -> list[str]:
-        """Names of the fields that are not None."""
+        """Return the names of the fields that are not None."""
         return [name for name, _ in self.items()]
 
     def __getitem__(self, key: str | int | slice) -> Any:
