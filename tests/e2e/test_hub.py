@@ -1,8 +1,8 @@
-"""Both programs of the documentation page of transformers' LightGlue, and all that a hub can do to them.
+"""Both programs of the documentation page of transformers' LightGlue, with a local hub, and its errors.
 
-The hub is a server on this machine that speaks its file API as far as huggingface_hub asks: small files by a
-redirect to a cache, large ones by a redirect to a content network, digests and sizes announced before. It holds a
-repository as ETH-CVG's, written by transformers from random weights, a private one, and the photographs.
+The hub is a local server with the file API that huggingface_hub uses: small files by a redirect to a cache, large ones
+by a redirect to a content network, with digests and sizes in the headers. It has a repository like that of ETH-CVG,
+written by transformers from random weights, a private repository, and the images.
 """
 
 import base64
@@ -54,16 +54,16 @@ Files = dict[str, bytes]
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
-    """Subclasses hold what one test wants."""
+    """Handler with the file API of the hub; subclasses define its content."""
 
     repositories: dict[str, dict[str, Files]]
-    """Name -> revision -> files."""
+    """Repository name -> revision -> files."""
     photos: Files
     requests: list[str]
     pushed: Files
     cut: int
-    """Where the transfer of a large file breaks off."""
-    damaged: bool
+    """Number of bytes after which the transfer of a file is interrupted."""
+    corrupted: bool
 
     def do_HEAD(self) -> None:
         self.answer()
@@ -109,11 +109,11 @@ class Hub(http.server.BaseHTTPRequestHandler):
             self.refuse(404, "")
 
     def answer_file(self, repository: str, revision: str, filename: str, redirect: bool) -> None:
-        """What lies where, or why not."""
+        """Send a file of a repository, or the error of the hub."""
         hidden = repository == PRIVATE and self.headers["Authorization"] != f"Bearer {TOKEN}"
         revisions = self.repositories.get(repository, {})
         if hidden or not revisions:
-            self.refuse(401, "RepoNotFound")  # the hub doesn't tell strangers which of both it is
+            self.refuse(401, "RepoNotFound")  # the hub does not reveal whether a private repository exists
         elif revision not in revisions:
             self.refuse(404, "RevisionNotFound")
         elif filename not in revisions[revision]:
@@ -146,7 +146,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
             for content in files.values()
         ]
         content = next(c for c in contents if hashlib.sha256(c).hexdigest() == digest)
-        return content[:-1] + bytes([content[-1] ^ 1]) if self.damaged else content
+        return content[:-1] + bytes([content[-1] ^ 1]) if self.corrupted else content
 
     def send_bytes(self, content: bytes, headers: dict[str, str]) -> None:
         self.send(200, content, headers)
@@ -192,7 +192,7 @@ def photos(shared_data: Path) -> Files:
 
 @pytest.fixture(scope="module")
 def published(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository in a folder: full size, so willing that mutual nearest neighbors are matches."""
+    """The repository as a folder: full size, with weights that accept every mutual nearest neighbor as a match."""
     photo = shared_data / "superglue_assets" / "phototourism_sample_images" / PHOTOS[0]
     pixels = LightGlueImageProcessor()([photo, photo], return_tensors="pt").pixel_values[0, 0]
     model = random_model(full_config(max_keypoints=512, depth_confidence=1.0), pixels, similarity=1000.0)
@@ -205,17 +205,17 @@ def published(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """A small model in the same form, for what doesn't depend on its size."""
+    """A small model in the same form, for tests that do not depend on its size."""
     return saved_by_transformers(random_model(tiny_config()), tmp_path_factory.mktemp("tiny"))
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, **state: Any) -> Iterator[type[Hub]]:
-    state = {"cut": 10**9, "damaged": False, "photos": {}, "requests": [], "pushed": {}} | state
+    state = {"cut": 10**9, "corrupted": False, "photos": {}, "requests": [], "pushed": {}} | state
     handler = type("Handler", (Hub,), state)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # huggingface_hub waits before it tries again
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # huggingface_hub waits before a retry
     yield handler
     server.shutdown()
     server.server_close()
@@ -229,7 +229,7 @@ def hub(tiny_files: Files, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub
 
 
 @pytest.fixture
-def whole_hub(published: Path, photos: Files, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+def full_hub(published: Path, photos: Files, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     files = files_of(published)
     yield from serve(monkeypatch, repositories={REPOSITORY: {"main": files, COMMIT: files}}, photos=photos)
 
@@ -271,7 +271,7 @@ visualized_images = processor.visualize_keypoint_matching(images, processed_outp
 
 
 def run(program: str, home: Path, last: str) -> str:
-    """What a fresh Python prints for the program and one line more."""
+    """Return the output of a new Python process for the program and one more line."""
     endpoint = os.environ["HF_ENDPOINT"]
     urls = {f"url_{k}": f"{endpoint}/photos/{name}" for k, name in enumerate(PHOTOS)}
     text = re.sub(r"\{(url_\d)\}", lambda found: urls[found[1]], program) + textwrap.dedent(last)
@@ -293,7 +293,7 @@ def run(program: str, home: Path, last: str) -> str:
 
 @pytest.fixture(scope="module")
 def expected(published: Path, photos: Files, tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
-    """Matches above 0.2, from the folder and the files, without hub or program."""
+    """Matches with a score above 0.2, from the folder and the image files, without the hub."""
     folder = tmp_path_factory.mktemp("photos")
     paths = [folder / name for name in PHOTOS]
     for path in paths:
@@ -301,19 +301,19 @@ def expected(published: Path, photos: Files, tmp_path_factory: pytest.TempPathFa
     return pipeline(model=published)(paths, threshold=0.2)
 
 
-def test_the_pipeline_program(whole_hub, expected, tmp_path):
+def test_the_pipeline_program(full_hub, expected, tmp_path):
     printed = run(FIRST, tmp_path, "import json; print(json.dumps(result))")
     result = json.loads(printed)
-    strong = [match for match in expected if match["score"] > 0.9]
-    assert len(result) == len(strong) > 2
-    for match, other in zip(result, strong, strict=True):
+    confident = [match for match in expected if match["score"] > 0.9]
+    assert len(result) == len(confident) > 2
+    for match, other in zip(result, confident, strict=True):
         assert match["score"] == pytest.approx(other["score"], abs=1e-3)
         assert match["keypoint_image_0"].keys() == {"x", "y"}
-    got = [request for request in whole_hub.requests if request.startswith("GET /photos")]
+    got = [request for request in full_hub.requests if request.startswith("GET /photos")]
     assert got == [f"GET /photos/{name}" for name in PHOTOS]
 
 
-def test_the_model_and_processor_program(whole_hub, expected, tmp_path):
+def test_the_model_and_processor_program(full_hub, expected, tmp_path):
     picture = tmp_path / "picture.png"
     printed = run(SECOND, tmp_path / "home", f"visualized_images[0].save({str(picture)!r})")
     lines = printed.splitlines()
@@ -326,7 +326,7 @@ def test_the_model_and_processor_program(whole_hub, expected, tmp_path):
 # --- Files and tensors ---
 
 
-def test_every_tensor_that_transformers_saved_arrives(hub, tiny_files, tmp_path):
+def test_tensors_saved_by_transformers_are_loaded(hub, tiny_files, tmp_path):
     model = load(tmp_path)
     state, expected = hub_state_dict(model), load_tensors(tiny_files["model.safetensors"])
     assert state.keys() == expected.keys()
@@ -335,18 +335,18 @@ def test_every_tensor_that_transformers_saved_arrives(hub, tiny_files, tmp_path)
     assert processor.size == {"height": 480, "width": 640}
 
 
-def test_large_files_are_fetched_once(hub, tmp_path):
+def test_large_files_are_downloaded_once(hub, tmp_path):
     for _ in range(2):
         load(tmp_path)
     assert sum(request.startswith("GET /content/") for request in hub.requests) == 1
 
 
-def test_a_revision_is_a_branch_or_a_commit(hub, tmp_path):
+def test_revision_is_a_branch_or_a_commit(hub, tmp_path):
     for revision, depth in (("main", 0.95), ("v1", 0.85), (OLD_COMMIT, 0.85), (None, 0.95)):
         assert load(tmp_path, revision=revision).config.depth_confidence == depth
 
 
-def test_a_private_repository_opens_with_its_token(hub, tmp_path):
+def test_private_repository_requires_a_token(hub, tmp_path):
     with pytest.raises(WeightsError, match="pass token= if it is private"):
         load(tmp_path, name=PRIVATE)
     assert load(tmp_path, name=PRIVATE, token=TOKEN).config.num_hidden_layers == 3
@@ -354,36 +354,36 @@ def test_a_private_repository_opens_with_its_token(hub, tmp_path):
     assert matcher.image_processor.size == {"height": 480, "width": 640}
 
 
-# --- What goes wrong ---
+# --- Errors ---
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": "ETH-CVG/nothing"}, "neither a folder on this machine nor a repository"),
+        ({"name": "ETH-CVG/nothing"}, "neither a local folder nor an accessible repository"),
         ({"revision": "v9"}, "has no revision 'v9'"),
     ],
 )
-def test_what_is_not_there(hub, tmp_path, options, message):
+def test_missing_repository_and_revision(hub, tmp_path, options, message):
     with pytest.raises(WeightsError, match=message) as caught:
         load(tmp_path, **options)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_file_that_is_not_there_is_named(hub, tmp_path, name):
+def test_missing_file_is_named(hub, tmp_path, name):
     files = {n: content for n, content in hub.repositories[REPOSITORY]["main"].items() if n != name}
     hub.repositories = {REPOSITORY: {"main": files}}
-    with pytest.raises(WeightsError, match=f"has no file {re.escape(name)} at revision 'main'"):
+    with pytest.raises(WeightsError, match=f"{re.escape(name)} not found .* revision 'main'"):
         load(tmp_path)
 
 
-def test_a_name_that_no_repository_can_have(tmp_path):
-    with pytest.raises(InvalidInput, match="neither a folder on this machine nor the name of a repository"):
+def test_invalid_repository_name_is_rejected(tmp_path):
+    with pytest.raises(InvalidInput, match="neither a local folder nor a valid repository name"):
         load(tmp_path, name="a/b/c")
 
 
-def test_a_transfer_that_breaks_off_leaves_nothing_behind(hub, tmp_path):
+def test_interrupted_download_can_be_repeated(hub, tmp_path):
     hub.cut = 50_000
     with pytest.raises(WeightsError, match=r"model\.safetensors") as caught:
         load(tmp_path)
@@ -392,36 +392,36 @@ def test_a_transfer_that_breaks_off_leaves_nothing_behind(hub, tmp_path):
     assert load(tmp_path).config.num_hidden_layers == 3
 
 
-def test_another_digest_than_announced_is_refused(hub, tmp_path):
-    hub.damaged = True
-    with pytest.raises(WeightsError, match="is damaged: its digest is not the one that the hub announced"):
+def test_file_with_wrong_digest_is_rejected(hub, tmp_path):
+    hub.corrupted = True
+    with pytest.raises(WeightsError, match="is corrupted: its digest differs"):
         load(tmp_path)
-    hub.damaged = False
+    hub.corrupted = False
     assert load(tmp_path).config.num_hidden_layers == 3
 
 
 @pytest.mark.parametrize("how", ["local_files_only", "TIEPOINT_OFFLINE"])
-def test_offline_takes_the_cache_and_nothing_else(hub, tmp_path, monkeypatch, how):
+def test_offline_only_the_cache_is_used(hub, tmp_path, monkeypatch, how):
     options = {"local_files_only": how == "local_files_only"}
     if how == "TIEPOINT_OFFLINE":
         monkeypatch.setenv(how, "1")
-    with pytest.raises(WeightsError, match=f"{how} forbids to download it"):
+    with pytest.raises(WeightsError, match=f"{how} disables downloads"):
         load(tmp_path, **options)
     assert hub.requests == []
     monkeypatch.delenv("TIEPOINT_OFFLINE", raising=False)
     expected = load(tmp_path)
     if how == "TIEPOINT_OFFLINE":
         monkeypatch.setenv(how, "1")
-    asked = len(hub.requests)
+    num_requests = len(hub.requests)
     assert torch.equal(load(tmp_path, **options).matcher.posenc.Wr.weight, expected.matcher.posenc.Wr.weight)
-    assert len(hub.requests) == asked
+    assert len(hub.requests) == num_requests
 
 
-def test_without_a_network_the_cache_serves(hub, tmp_path, monkeypatch):
+def test_without_a_network_the_cache_is_used(hub, tmp_path, monkeypatch):
     load(tmp_path)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert load(tmp_path).config.num_hidden_layers == 3
-    with pytest.raises(WeightsError, match="not in the cache and the hub can't be reached") as caught:
+    with pytest.raises(WeightsError, match="not in the cache and the hub cannot be reached") as caught:
         load(tmp_path / "empty")
     assert "\n" not in str(caught.value)
 
@@ -429,7 +429,7 @@ def test_without_a_network_the_cache_serves(hub, tmp_path, monkeypatch):
 # --- Pushing ---
 
 
-def test_a_model_and_its_processor_are_pushed(hub, tmp_path):
+def test_push_model_and_processor(hub, tmp_path):
     model = random_model(tiny_config())
     assert model.push_to_hub("me/new", token=TOKEN).endswith(f"/me/new/commit/{COMMIT}")
     LightGlueImageProcessor().push_to_hub("me/new", token=TOKEN)
@@ -439,12 +439,12 @@ def test_a_model_and_its_processor_are_pushed(hub, tmp_path):
     assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
 
 
-def test_saving_can_push(hub, tmp_path):
+def test_save_pretrained_can_push(hub, tmp_path):
     random_model(tiny_config()).save_pretrained(tmp_path, push_to_hub=True, repo_id="me/new", token=TOKEN)
     assert hub.pushed == files_of(tmp_path)
 
 
-def test_strangers_may_not_push(hub):
-    with pytest.raises(WeightsError, match="can't push to 'me/new'") as caught:
-        random_model(tiny_config()).push_to_hub("me/new", token="hf_stranger")
+def test_push_without_permission_fails(hub):
+    with pytest.raises(WeightsError, match="cannot push to 'me/new'") as caught:
+        random_model(tiny_config()).push_to_hub("me/new", token="hf_unauthorized")
     assert "\n" not in str(caught.value)

@@ -1,8 +1,8 @@
 """LightGlueForKeypointMatching against transformers: single pairs, tiny and full-size random weights, real weights.
 
-The rule: decisions are equal, scores agree within 2e-5 (tiny, scaled networks) or 1e-4. In transformers 1.0 switches an
-adaptivity off, since -1 is broken there, and once two images lost different numbers of keypoints, its last
-keypoint's match is overwritten; both are shown in test_transformers_defects.py.
+Decisions are equal, scores agree within 2e-5 (tiny, scaled networks) or 1e-4. In transformers 1.0 disables early stopping
+or pruning, since -1 is broken there, and if two images lost different numbers of keypoints, the match of the last
+keypoint is overwritten; both defects are demonstrated in test_transformers_defects.py.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.real
 
 MODES = {"off": (1.0, 1.0), "depth": (0.95, 1.0), "width": (1.0, 0.7), "both": (0.95, 0.7)}
 SIZES: dict[str, tuple[Callable[..., LightGlueConfig], float]] = {
-    # 1e-5 for tiny networks elsewhere; these weights are scaled up until there are matches, and so is rounding
+    # 1e-5 for tiny networks elsewhere; these weights are scaled up until there are matches, which also scales rounding
     "tiny": (tiny_config, 2e-5),
     "full": (full_config, 1e-4),
 }
@@ -48,7 +48,7 @@ def no_gradients():
 
 @pytest.fixture(scope="module")
 def views(shared_data: Path) -> Tensor:
-    """Two views (1, 2, 3, 240, 320) of one photograph, 16 px and 8 px apart: random networks see that they agree."""
+    """Two crops (1, 2, 3, 240, 320) of one image, 16 px and 8 px apart, similar enough for random networks."""
     folder = shared_data / "superglue_assets" / "phototourism_sample_images"
     with PIL.Image.open(folder / "united_states_capitol_26757027_6717084061.jpg") as photo:
         scene = photo.convert("RGB").resize((336, 248))
@@ -60,37 +60,41 @@ def views(shared_data: Path) -> Tensor:
 def both(
     config: LightGlueConfig, views: Tensor, seed: int = SEED
 ) -> tuple[LightGlueForKeypointMatching, nn.Module]:
-    """Ours, and transformers' model with the same weights."""
+    """Return our model and transformers' model with the same weights."""
     ours = random_model(config, views[0, 0], seed)
     return ours, to_transformers(ours)
 
 
-def by_position(output: Any, size: tuple[int, int], spoilt: bool = False) -> list[SimpleNamespace]:
-    """Both images of the first pair, keypoints in raster order, each match as the position of its partner.
+def by_position(output: Any, size: tuple[int, int], without_last: bool = False) -> list[SimpleNamespace]:
+    """Return both images of the first pair, keypoints in raster order, each match as the position of its partner.
 
-    Strongest-first and raster order, and ties among the strongest, are no difference. `spoilt` leaves out
-    transformers' last keypoint, with the positions of the rest.
+    So the order of keypoints (by score or in raster order, and of ties) makes no difference. `without_last` marks
+    transformers' last keypoint, to be left out.
     """
     width, height = size
     pixels = (output.keypoints[0] * torch.tensor([width, height])).round().long()
-    places = pixels[..., 1] * width + pixels[..., 0]
+    positions = pixels[..., 1] * width + pixels[..., 0]
     sides = []
     for k in (0, 1):
-        real = output.mask[0, k].bool()
-        partners = torch.where(output.matches[0, k] < 0, -1, places[1 - k][output.matches[0, k]])
-        order = places[k][real].argsort()
-        columns = (places[k], partners, output.matching_scores[0, k], output.prune[0, k])
-        place, match, score, prune = (column[real][order] for column in columns)
-        keep = place != places[k][real][-1] if spoilt else torch.ones_like(place, dtype=torch.bool)
-        sides.append(SimpleNamespace(place=place, match=match, score=score, prune=prune, keep=keep))
+        valid = output.mask[0, k].bool()
+        partners = torch.where(output.matches[0, k] < 0, -1, positions[1 - k][output.matches[0, k]])
+        order = positions[k][valid].argsort()
+        columns = (positions[k], partners, output.matching_scores[0, k], output.prune[0, k])
+        position, match, score, prune = (column[valid][order] for column in columns)
+        keep = (
+            position != positions[k][valid][-1]
+            if without_last
+            else torch.ones_like(position, dtype=torch.bool)
+        )
+        sides.append(SimpleNamespace(position=position, match=match, score=score, prune=prune, keep=keep))
     return sides
 
 
 def assert_agree(ours: Any, theirs: Any, within: float, size: tuple[int, int] = (320, 240)) -> None:
     lost = [(prune < prune.max()).sum() for prune in theirs.prune[0]]
-    expected = by_position(theirs, size, spoilt=bool(lost[0] != lost[1]))
+    expected = by_position(theirs, size, without_last=bool(lost[0] != lost[1]))
     for mine, their in zip(by_position(ours, size), expected, strict=True):
-        assert torch.equal(mine.place, their.place)
+        assert torch.equal(mine.position, their.position)
         assert torch.equal(mine.prune, their.prune)
         assert torch.equal(mine.match[their.keep], their.match[their.keep])
         assert int((mine.match >= 0).sum()) > 50
@@ -99,15 +103,15 @@ def assert_agree(ours: Any, theirs: Any, within: float, size: tuple[int, int] = 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", SIZES)
-def test_a_pair_is_matched_as_in_transformers(size: str, mode: str, views: Tensor):
+def test_matches_of_a_pair_are_equal(size: str, mode: str, views: Tensor):
     make, within = SIZES[size]
     depth, width = MODES[mode]
     ours, theirs = both(make(depth_confidence=depth, width_confidence=width), views)
     assert_agree(ours(views), theirs(views), within)
 
 
-def test_the_modes_are_different_work(views: Tensor):
-    """Otherwise the comparisons would say little: pairs stop early, and keypoints are dropped."""
+def test_modes_stop_and_prune_differently(views: Tensor):
+    """Makes the comparisons meaningful: pairs stop early, and keypoints are pruned."""
     for make, layers in ((tiny_config, 3), (full_config, 9)):
         prune = {}
         for mode, (depth, width) in MODES.items():
@@ -119,17 +123,17 @@ def test_the_modes_are_different_work(views: Tensor):
 
 
 def test_all_keypoints_above_the_threshold(views: Tensor):
-    """-1, the default of both: as many as there are, and not equally many in both images."""
+    """max_keypoints=-1, the default of both: all keypoints, with different numbers in the two images."""
     ours, theirs = both(tiny_config(max_keypoints=-1), views)
     mine, their = ours(views), theirs(views)
     counts = their.mask[0].sum(dim=1).tolist()
     assert min(counts) > 300
     assert counts[0] != counts[1]
     assert mine.mask[0].sum(dim=1).tolist() == counts
-    assert_agree(mine, their, 1e-4)  # the score of a match falls with the number of rivals
+    assert_agree(mine, their, 1e-4)  # scores decrease with the number of keypoints
 
 
-def test_fields_have_the_same_names_shapes_and_types(views: Tensor):
+def test_fields_have_equal_names_shapes_and_dtypes(views: Tensor):
     ours, theirs = both(tiny_config(), views)
     mine, their = ours(views), theirs(views)
     assert [name for name in mine.keys() if name != "image_sizes"] == list(their.keys())  # noqa: SIM118, no dict
@@ -142,46 +146,46 @@ def test_fields_have_the_same_names_shapes_and_types(views: Tensor):
     assert mine.loss is their.loss is None
 
 
-def test_a_tuple_holds_the_same_in_the_same_order(views: Tensor):
+def test_tuples_are_equal(views: Tensor):
     ours, theirs = both(tiny_config(), views)
     mine, their = ours(views, return_dict=False), theirs(views, return_dict=False)
     assert isinstance(mine, tuple)
     names = ("matches", "matching_scores", "keypoints", "prune", "mask")
     fields = [dict(zip(names, output, strict=False)) for output in (mine, their)]
-    assert (len(mine), len(their)) == (6, 5)  # image_sizes is ours alone
+    assert (len(mine), len(their)) == (6, 5)  # image_sizes is not in transformers
     assert_agree(*(SimpleNamespace(**values) for values in fields), 1e-5)
 
 
 def detected(theirs: nn.Module, views: Tensor) -> dict[str, Tensor]:
-    """What transformers' detector finds, as ours takes it from outside: the same keypoints in the same order."""
+    """Return the output of transformers' detector as external features: the same keypoints in the same order."""
     keypoints, _, descriptors, mask = theirs.keypoint_detector(views.flatten(0, 1))[:4]
     found = {"keypoints": keypoints, "descriptors": descriptors, "mask": mask}
     return {name: values.unflatten(0, (-1, 2)) for name, values in found.items()}
 
 
 @pytest.mark.parametrize("max_keypoints", [300, -1], ids=["equal counts", "padded"])
-def test_hidden_states_and_attentions_are_those_of_transformers(views: Tensor, max_keypoints: int):
+def test_hidden_states_and_attentions_are_equal(views: Tensor, max_keypoints: int):
     config = tiny_config(max_keypoints=max_keypoints, depth_confidence=1.0, width_confidence=1.0)
     ours, theirs = both(config, views)
     theirs.set_attn_implementation("eager")
     their = theirs(views, output_hidden_states=True, output_attentions=True)
     found = detected(theirs, views)
-    with pytest.warns(UserWarning, match="adaptivity is off in this call"):
+    with pytest.warns(UserWarning, match="adaptive inference is off in this call"):
         mine = ours(views, **found, output_hidden_states=True, output_attentions=True)
-    real = found["mask"].flatten(0, 1).bool()
+    valid = found["mask"].flatten(0, 1).bool()
     assert len(mine.hidden_states) == len(their.hidden_states) == 7 * 3
     for state, expected in zip(mine.hidden_states, their.hidden_states, strict=True):
         assert state.shape == expected.shape
-        torch.testing.assert_close(state[real], expected[real], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(state[valid], expected[valid], atol=1e-5, rtol=1e-5)
     assert len(mine.attentions) == len(their.attentions) == 2 * 3
     for weights, expected in zip(mine.attentions, their.attentions, strict=True):
         assert weights.shape == expected.shape
-        queries = real[:, None, :, None].expand_as(weights)
+        queries = valid[:, None, :, None].expand_as(weights)
         torch.testing.assert_close(weights[queries], expected[queries], atol=1e-5, rtol=1e-5)
     assert torch.equal(mine.matches, their.matches)
 
 
-def test_hidden_states_come_alone_and_so_do_attentions(views: Tensor):
+def test_hidden_states_or_attentions_alone(views: Tensor):
     ours, theirs = both(tiny_config(depth_confidence=1.0, width_confidence=1.0), views)
     ours.config.depth_confidence = ours.config.width_confidence = -1
     for option in ("output_hidden_states", "output_attentions"):
@@ -192,7 +196,7 @@ def test_hidden_states_come_alone_and_so_do_attentions(views: Tensor):
 
 
 class GivenKeypoints(nn.Module):
-    """Stands where transformers keeps SuperPoint."""
+    """Replacement for the SuperPoint of transformers."""
 
     def __init__(self, keypoints: Tensor, descriptors: Tensor) -> None:
         super().__init__()
@@ -215,7 +219,7 @@ def aliked() -> LightGlueForKeypointMatching:
     ids=["easy", "hard"],
 )
 def features(request: pytest.FixtureRequest, shared_data: Path, aliked) -> SimpleNamespace:
-    """What ALIKED finds in two photographs of 480 x 640 px: the 512 strongest, relative to the image."""
+    """The top 512 ALIKED keypoints of two images of 480 x 640 px, relative to the image, with descriptors."""
     processor = AutoImageProcessor.from_pretrained("aliked+lightglue", size={"height": 480, "width": 640})
     photos = [shared_data / "lightglue_assets" / name for name in request.param]
     pixel_values = processor(photos, return_tensors="pt")["pixel_values"]
@@ -230,7 +234,7 @@ def features(request: pytest.FixtureRequest, shared_data: Path, aliked) -> Simpl
 
 @pytest.mark.weights
 @pytest.mark.parametrize("confidences", [(0.95, 0.99), (1.0, 1.0)], ids=["adaptive", "all layers"])
-def test_the_real_aliked_weights_match_as_in_transformers(aliked, features, confidences):
+def test_matches_with_published_aliked_weights_are_equal(aliked, features, confidences):
     aliked.config.depth_confidence, aliked.config.width_confidence = confidences
     mine = aliked(
         features.pixel_values, keypoints=features.keypoints[None], descriptors=features.descriptors[None]
@@ -249,7 +253,7 @@ def test_the_real_aliked_weights_match_as_in_transformers(aliked, features, conf
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_live_model_goes_there_and_back(size: str, views: Tensor):
+def test_conversion_round_trip(size: str, views: Tensor):
     ours, theirs = both(SIZES[size][0](), views)
     back = from_transformers(theirs)
     assert isinstance(back.config.keypoint_detector_config, SuperPointConfig)

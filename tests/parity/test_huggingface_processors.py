@@ -1,4 +1,4 @@
-"""The image processors beside those of transformers: equal where it is right, and shown where it is wrong."""
+"""The image processors against those of transformers: equal where these are right; their errors are demonstrated."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,38 +10,38 @@ import PIL.Image
 import pytest
 import torch
 from torch import Tensor
-from transformers.models.lightglue.image_processing_lightglue import LightGlueImageProcessor as TheirsFast
+from transformers.models.lightglue.image_processing_lightglue import LightGlueImageProcessor as TheirFast
 from transformers.models.lightglue.image_processing_pil_lightglue import (
-    LightGlueImageProcessorPil as TheirsPlain,
+    LightGlueImageProcessorPil as TheirPil,
 )
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.image_processing import LightGlueImageProcessor, LightGlueImageProcessorFast
 
 PROCESSORS = {
-    "plain": (LightGlueImageProcessor, TheirsPlain, 1e-6),
-    "fast": (LightGlueImageProcessorFast, TheirsFast, 2 / 255),
+    "pil": (LightGlueImageProcessor, TheirPil, 1e-6),
+    "fast": (LightGlueImageProcessorFast, TheirFast, 2 / 255),
 }
 BOTH = pytest.mark.parametrize("kind", PROCESSORS)
 
-Photos = list[PIL.Image.Image]
+Images = list[PIL.Image.Image]
 
 
 @pytest.fixture(scope="module")
-def photos(shared_data: Path) -> Photos:
-    """The official repository's photographs of the Sacré-Cœur, 1000 px high."""
+def photos(shared_data: Path) -> Images:
+    """The official repository's images of the Sacré-Cœur, 1000 px high."""
     folder = shared_data / "lightglue_assets"
     return [PIL.Image.open(folder / f"sacre_coeur{number}.jpg").convert("RGB") for number in (1, 2)]
 
 
-def cropped(width: int, height: int) -> Callable[[Photos], Photos]:
+def cropped(width: int, height: int) -> Callable[[Images], Images]:
     return lambda photos: [
         photo.resize((width, height), box=(3, 5, 3 + width // 2, 5 + height // 2)) for photo in photos
     ]
 
 
-IMAGES: dict[str, Callable[[Photos], list]] = {
-    "photographs": lambda photos: photos,
+IMAGES: dict[str, Callable[[Images], list]] = {
+    "original": lambda photos: photos,
     "odd sizes": cropped(333, 517),
     "wide": cropped(1000, 400),
     "very thin": cropped(901, 37),
@@ -55,7 +55,7 @@ IMAGES: dict[str, Callable[[Photos], list]] = {
 
 
 def difference(ours: Tensor, theirs: Tensor) -> float:
-    """The largest; transformers leaves gray images with one channel, and the model takes any one of three."""
+    """Return the maximum difference; transformers keeps one channel for grayscale images, tiepoint three equal ones."""
     assert ours.shape[2] == 3
     assert ours.shape == (*theirs.shape[:2], 3, *theirs.shape[3:])
     return float((ours - theirs).abs().max())
@@ -63,7 +63,7 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
 
 @BOTH
 @pytest.mark.parametrize("images", IMAGES)
-def test_pixels_are_the_same(kind, images, photos):
+def test_pixels_are_equal(kind, images, photos):
     ours, theirs, tolerance = PROCESSORS[kind]
     given = IMAGES[images](list(photos))
     pixels = ours()(given, return_tensors="pt").pixel_values
@@ -86,7 +86,7 @@ def test_pixels_are_the_same(kind, images, photos):
     ],
     ids=str,
 )
-def test_pixels_are_the_same_with_other_settings(kind, options, photos):
+def test_pixels_are_equal_with_other_settings(kind, options, photos):
     ours, theirs, tolerance = PROCESSORS[kind]
     images = cropped(640, 427)(photos)
     theirs_pixels = theirs()(images, return_tensors="pt", **options).pixel_values
@@ -111,7 +111,7 @@ def test_settings_files_load_in_both(kind, tmp_path):
 
 
 def random_outputs(count: int = 50) -> SimpleNamespace:
-    """Two pairs in the form of transformers' output, on the grid of an image of 640 x 480 px, the second one padded."""
+    """Two pairs in the form of transformers' output, with integer pixels of a 640 x 480 image; the second one is padded."""
     generator = torch.Generator().manual_seed(0)
     real = torch.tensor([[count, count], [count - 20, count - 5]])
     mask = (torch.arange(count) < real[..., None]).int()
@@ -129,7 +129,7 @@ def random_outputs(count: int = 50) -> SimpleNamespace:
 
 @BOTH
 @pytest.mark.parametrize("threshold", [0.0, 0.5])
-def test_post_processing_is_the_same_up_to_the_cut_fractions(kind, threshold):
+def test_post_processing_is_equal_up_to_truncation(kind, threshold):
     ours, theirs, _ = PROCESSORS[kind]
     outputs, sizes = random_outputs(), [[(480, 640), (480, 640)]] * 2
     expected = theirs().post_process_keypoint_matching(outputs, sizes, threshold=threshold)
@@ -139,12 +139,12 @@ def test_post_processing_is_the_same_up_to_the_cut_fractions(kind, threshold):
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one["matching_scores"], other["matching_scores"])
         for name in ("keypoints0", "keypoints1"):
-            cut = one[name] - other[name]
-            assert bool(((cut > -1e-4) & (cut < 1)).all())
+            truncated = one[name] - other[name]
+            assert bool(((truncated > -1e-4) & (truncated < 1)).all())
 
 
 @BOTH
-def test_pictures_are_the_same(kind, photos):
+def test_visualizations_are_equal(kind, photos):
     ours, theirs, _ = PROCESSORS[kind]
     points = torch.randint(5, 300, (2, 40, 2), generator=torch.Generator().manual_seed(1))
     matches = [
@@ -154,19 +154,19 @@ def test_pictures_are_the_same(kind, photos):
     assert np.array_equal(ours().visualize_keypoint_matching(photos, matches)[0], expected[0])
 
 
-# --- what transformers gets wrong
+# --- Errors of transformers ---
 
 
 def marked(width: int, height: int, x: int, y: int) -> PIL.Image.Image:
-    """Black with one white pixel."""
+    """Return a black image with one white pixel."""
     array = np.zeros((height, width, 3), np.uint8)
     array[y, x] = 255
     return PIL.Image.fromarray(array)
 
 
-def output_at(spot: tuple[int, int], shape: tuple[int, int]) -> SimpleNamespace:
-    """What a model says that finds one keypoint, at the pixel (x, y) of both images, (height, width)."""
-    relative = torch.tensor([[spot[0] / shape[1], spot[1] / shape[0]]])
+def output_at(position: tuple[int, int], shape: tuple[int, int]) -> SimpleNamespace:
+    """Return a model output with one keypoint, at pixel (x, y) of both images of shape (height, width)."""
+    relative = torch.tensor([[position[0] / shape[1], position[1] / shape[0]]])
     ones = torch.ones(1, 2, 1)
     return SimpleNamespace(
         matches=torch.zeros(1, 2, 1, dtype=torch.long),
@@ -177,24 +177,24 @@ def output_at(spot: tuple[int, int], shape: tuple[int, int]) -> SimpleNamespace:
 
 
 @BOTH
-def test_white_pixels_come_back_where_they_are(kind):
-    """Columns of one period of the two grids (25 px become 16): ours are right on the whole, theirs lie to the left.
+def test_white_pixels_are_mapped_back_without_bias(kind):
+    """Columns of one period of the two grids (25 px become 16): our positions are unbiased, theirs are shifted left.
 
-    Half a pixel of the processed image is 0.78 px of the original, of which 0.5 is the original's own half pixel;
-    transformers ignores the rest of 0.28, and cuts fractions of 0.47 on the average.
+    Half a pixel of the processed image is 0.78 px of the original, of which 0.5 px is the original's own half pixel;
+    transformers ignores the remaining 0.28 px, and truncates fractions of 0.47 px on average.
     """
     ours, theirs, _ = PROCESSORS[kind]
     size = {"height": 120, "width": 160}
     columns = range(100, 125)
     errors = [_error(ours(size=size), x, [[120, 160]] * 2) for x in columns]
-    mistakes = [_error(theirs(size=size), x, None) for x in columns]
+    their_errors = [_error(theirs(size=size), x, None) for x in columns]
     assert abs(np.mean(errors)) < 0.05
     assert np.abs(errors).max() <= 0.79
-    assert np.mean(mistakes) == pytest.approx(-0.28 - 0.47, abs=0.05)
+    assert np.mean(their_errors) == pytest.approx(-0.28 - 0.47, abs=0.05)
 
 
 def _error(processor: Any, x: int, image_sizes: list | None) -> float:
-    """Of the column at which a white pixel comes back, found as the brightest pixel of the processed image."""
+    """Return the error of the mapped-back column of a white pixel, the brightest pixel of the processed image."""
     image = marked(250, 100, x, 50)
     pixels = processor([image, image], return_tensors="pt").pixel_values
     row, column = divmod(int(pixels[0, 0, 0].argmax()), 160)
@@ -205,29 +205,29 @@ def _error(processor: Any, x: int, image_sizes: list | None) -> float:
     return float(matches["keypoints0"][0, 0]) - x
 
 
-def test_sub_pixel_positions_survive():
-    """The center of processed pixel 100 of 640 lies at 200.5 of 1280; transformers says 200."""
+def test_subpixel_positions_are_kept():
+    """The center of processed pixel 100 of 640 is at 200.5 of 1280; transformers returns 200."""
     outputs = output_at((100, 50), (480, 640))
-    (theirs,) = TheirsFast().post_process_keypoint_matching(outputs, [[(960, 1280)] * 2])
+    (theirs,) = TheirFast().post_process_keypoint_matching(outputs, [[(960, 1280)] * 2])
     assert theirs["keypoints0"].tolist() == [[200, 100]]
     outputs.image_sizes = torch.tensor([[[480, 640]] * 2])
     (ours,) = LightGlueImageProcessorFast().post_process_keypoint_matching(outputs, [[(960, 1280)] * 2])
     assert ours["keypoints0"].tolist() == [[200.5, 100.5]]
 
 
-def test_fractions_are_not_cut():
-    """A keypoint at three quarters of a pixel: transformers moves it by three quarters."""
+def test_fractions_are_not_truncated():
+    """A keypoint at 0.75 px: transformers shifts it by 0.75 px."""
     outputs = output_at((0, 0), (480, 640))
     outputs.keypoints = torch.tensor([10.75 / 640, 20.75 / 480]).expand(1, 2, 1, 2)
-    (theirs,) = TheirsPlain().post_process_keypoint_matching(outputs, [[(480, 640)] * 2])
+    (theirs,) = TheirPil().post_process_keypoint_matching(outputs, [[(480, 640)] * 2])
     (ours,) = LightGlueImageProcessor().post_process_keypoint_matching(outputs, [[(480, 640)] * 2])
     assert theirs["keypoints0"].tolist() == [[10, 20]]
     assert torch.allclose(ours["keypoints0"], torch.tensor([[10.75, 20.75]]), atol=1e-4)
 
 
 @BOTH
-def test_the_aspect_ratio_can_be_kept(kind):
-    """A square in a wide image stays one; transformers' sizes that keep it lack the usual one, the longest edge."""
+def test_aspect_ratio_can_be_kept(kind):
+    """A square in a wide image stays a square; transformers does not support the longest edge."""
     ours, theirs, _ = PROCESSORS[kind]
     array = np.zeros((400, 1000, 3), np.uint8)
     array[100:300, 400:600] = 255
@@ -245,7 +245,7 @@ def _sides(pixels: Tensor) -> tuple[int, int]:
 
 
 @BOTH
-def test_unequal_shapes_are_padded_where_transformers_fails(kind):
+def test_images_of_different_sizes_are_padded(kind):
     ours, theirs, _ = PROCESSORS[kind]
     pair = [marked(40, 30, 1, 1), marked(50, 20, 1, 1)]
     with pytest.raises((RuntimeError, ValueError)) as caught:
@@ -256,11 +256,11 @@ def test_unequal_shapes_are_padded_where_transformers_fails(kind):
     assert features.image_sizes.tolist() == [[[30, 40], [20, 50]]]
 
 
-def test_sizes_that_keep_the_aspect_ratio_are_computed_in_whole_numbers():
-    """1 / 49 * 49 is less than 1 in floating point: transformers makes it an image of no pixels, and fails."""
+def test_sizes_that_keep_the_aspect_ratio_use_integer_arithmetic():
+    """1 / 49 * 49 is less than 1 in floating point: transformers resizes to an empty image, and fails."""
     image = PIL.Image.new("RGB", (49, 49))
     size = {"max_height": 1, "max_width": 1}
     ours = LightGlueImageProcessorFast(size=size)([image, image], return_tensors="pt", do_grayscale=False)
     assert ours.pixel_values.shape[-2:] == (1, 1)
     with pytest.raises(Exception, match=r"(?i)size|zero|0"):
-        TheirsFast(size=size)([image, image], return_tensors="pt")
+        TheirFast(size=size)([image, image], return_tensors="pt")

@@ -1,4 +1,4 @@
-"""Live models, from transformers and back."""
+"""Conversion of models from and to transformers."""
 
 import sys
 
@@ -22,7 +22,7 @@ def model() -> LightGlueForKeypointMatching:
     return random_model(tiny_config(filter_threshold=0.2, depth_confidence=1.0))
 
 
-def test_every_tensor_and_setting_comes_back(model):
+def test_tensors_and_settings_survive_the_round_trip(model):
     back = from_transformers(to_transformers(model))
     for name, tensor in model.state_dict().items():
         assert torch.equal(back.state_dict()[name], tensor), name
@@ -31,8 +31,8 @@ def test_every_tensor_and_setting_comes_back(model):
     assert not back.training
 
 
-def test_what_transformers_starts_with_comes_too():
-    """Their own random weights: queries and keys of cross-attention differ, until they are made equal."""
+def test_randomly_initialized_model_of_transformers():
+    """In random weights of transformers, query and key projections of cross-attention differ; here they are tied."""
     theirs = transformers.LightGlueForKeypointMatching(
         transformers.LightGlueConfig(num_hidden_layers=1, descriptor_dim=64)
     )
@@ -45,7 +45,7 @@ def test_what_transformers_starts_with_comes_too():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_the_type_is_kept_both_ways(model, dtype):
+def test_dtype_is_kept_in_both_directions(model, dtype):
     theirs = to_transformers(random_model(tiny_config()).to(dtype))
     assert theirs.dtype == dtype
     assert from_transformers(theirs).dtype == dtype
@@ -63,19 +63,19 @@ def test_no_memory_is_shared(model):
     assert ours.matcher.posenc.Wr.weight.unique().tolist() == [0]
 
 
-def test_another_model_is_refused(model):
+def test_other_models_are_rejected(model):
     for other in (torch.nn.Linear(1, 1), transformers.SuperPointForKeypointDetection, model.config, None):
         with pytest.raises(InvalidInput, match="expected transformers' LightGlueForKeypointMatching"):
             from_transformers(other)
 
 
-def test_transformers_holds_superpoint_only():
+def test_transformers_supports_superpoint_only():
     config = LightGlueConfig(keypoint_detector_config={"model_type": "aliked", "variant": "t16"})
-    with pytest.raises(InvalidInput, match="holds SuperPoint only, but this model holds 'aliked'"):
+    with pytest.raises(InvalidInput, match="'superpoint', got 'aliked'"):
         to_transformers(LightGlueForKeypointMatching(config))
 
 
-def test_without_transformers_the_command_to_install_it_is_named(model, monkeypatch):
+def test_without_transformers_the_pip_command_is_named(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingDependency, match="pip install transformers"):
+    with pytest.raises(MissingDependency, match=r"pip install .transformers"):
         to_transformers(model)

@@ -1,4 +1,4 @@
-"""`pipeline("keypoint-matching")`: what it takes, what it gives, and that it is processor, model and scaling in turn."""
+"""`pipeline("keypoint-matching")`: inputs, results, and equality with image processor, model and post-processing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +40,10 @@ def folder(matcher: KeypointMatchingPipeline, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def by_hand(matcher: KeypointMatchingPipeline, pair: Pair, threshold: float = 0.0) -> list[dict[str, Any]]:
-    """The second program of the documentation, with its loop."""
+def expected_matches(
+    matcher: KeypointMatchingPipeline, pair: Pair, threshold: float = 0.0
+) -> list[dict[str, Any]]:
+    """Return the matches by the second program of transformers' documentation."""
     inputs = matcher.image_processor(pair, return_tensors="pt")
     with torch.inference_mode():
         outputs = matcher.model(**inputs)
@@ -59,12 +61,12 @@ def by_hand(matcher: KeypointMatchingPipeline, pair: Pair, threshold: float = 0.
     return sorted(matches, key=lambda match: -match["score"])
 
 
-# --- What it takes ---
+# --- Inputs and results ---
 
 
-def test_a_pair_gives_matches_by_falling_score(matcher):
+def test_matches_of_a_pair_by_descending_score(matcher):
     matches = matcher(photos(0, (200, 90)))
-    assert matches == by_hand(matcher, photos(0, (200, 90)))
+    assert matches == expected_matches(matcher, photos(0, (200, 90)))
     matches = matcher(photos(0))
     assert len(matches) > 10
     scores = [match["score"] for match in matches]
@@ -83,7 +85,7 @@ def test_a_list_of_one_pair_is_unwrapped(matcher):
     assert matcher([photos(0)]) == matcher(photos(0))
 
 
-def test_paths_and_images_may_stand_together(matcher, tmp_path):
+def test_paths_and_images_can_be_mixed(matcher, tmp_path):
     first, second = photos(0)
     first.save(tmp_path / "first.png")
     for path in (tmp_path / "first.png", str(tmp_path / "first.png")):
@@ -91,7 +93,7 @@ def test_paths_and_images_may_stand_together(matcher, tmp_path):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_batches_give_what_single_pairs_give(matcher, batch_size):
+def test_batched_results_are_identical_to_single_pairs(matcher, batch_size):
     pairs = [photos(seed) for seed in range(3)]
     alone = [matcher(pair) for pair in pairs]
     for given in (matcher(pairs, batch_size=batch_size), list(matcher(iter(pairs), batch_size=batch_size))):
@@ -101,7 +103,7 @@ def test_batches_give_what_single_pairs_give(matcher, batch_size):
                 assert one["score"] == pytest.approx(other["score"], abs=1e-5)
 
 
-def test_pairs_of_different_shapes_share_a_batch(matcher):
+def test_pairs_of_different_sizes_in_one_batch(matcher):
     processor = LightGlueImageProcessorFast(size={"longest_edge": 128})
     own_shape = KeypointMatchingPipeline(matcher.model, processor, batch_size=2)
     pairs = [photos(0, (128, 96)), photos(1, (100, 128))]
@@ -111,22 +113,22 @@ def test_pairs_of_different_shapes_share_a_batch(matcher):
         assert mine[0]["keypoint_image_0"] == pytest.approx(expected[0]["keypoint_image_0"], abs=1e-3)
 
 
-def test_a_generator_is_read_as_results_are_taken(matcher):
-    taken = []
+def test_generator_is_consumed_lazily(matcher):
+    consumed = []
 
     def endless() -> Iterator[Pair]:
         for seed in range(10**9):
-            taken.append(seed)
+            consumed.append(seed)
             yield photos(seed)
 
     results = matcher(endless(), batch_size=2)
-    assert taken == []
+    assert consumed == []
     first = next(results)
-    assert taken == [0, 1]
+    assert consumed == [0, 1]
     assert first[0]["score"] == pytest.approx(matcher(photos(0))[0]["score"], abs=1e-5)
 
 
-def test_an_empty_list_and_an_empty_generator(matcher):
+def test_empty_list_and_empty_generator(matcher):
     assert matcher([]) == []
     assert list(matcher(iter([]))) == []
 
@@ -139,13 +141,13 @@ def test_matches_score_above_the_threshold(matcher):
     assert matcher([photos(0), photos(1)], 1.0) == [[], []]
 
 
-def test_images_are_turned_upright(matcher):
+def test_exif_orientation_is_applied(matcher):
     first, second = photos(0, (96, 128))
     exif = PIL.Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees to see it upright
-    turned = first.transpose(PIL.Image.Transpose.ROTATE_90)
-    turned.getexif().update(exif)
-    assert matcher([turned, second]) == matcher([first, second])
+    exif[0x0112] = 6  # rotate by 90 degrees for display
+    rotated = first.transpose(PIL.Image.Transpose.ROTATE_90)
+    rotated.getexif().update(exif)
+    assert matcher([rotated, second]) == matcher([first, second])
 
 
 def test_gray_and_transparent_images(matcher):
@@ -153,28 +155,28 @@ def test_gray_and_transparent_images(matcher):
     assert matcher([first.convert("L"), second.convert("RGBA")]) == matcher([first, second])
 
 
-def test_the_timeout_reaches_every_url(matcher, monkeypatch):
-    waited = []
+def test_timeout_is_passed_for_every_url(matcher, monkeypatch):
+    timeouts = []
 
     def reads(image: Any, **options: Any) -> Any:
-        waited.append(options)
+        timeouts.append(options)
         return read_image(photos(0)[0])
 
     read_image = pipeline_module().read_image
     monkeypatch.setattr(pipeline_module(), "read_image", reads)
     matcher(["http://127.0.0.1:9/a.jpg", "http://127.0.0.1:9/b.jpg"], timeout=3.5)
     matcher(["http://127.0.0.1:9/a.jpg", "http://127.0.0.1:9/b.jpg"])
-    assert waited == [{"timeout": 3.5}] * 2 + [{}] * 2
+    assert timeouts == [{"timeout": 3.5}] * 2 + [{}] * 2
 
 
 def pipeline_module() -> Any:
-    """The function has the module's name."""
+    """Return the module, whose name is that of the exported function."""
     import sys
 
     return sys.modules[KeypointMatchingPipeline.__module__]
 
 
-def test_long_lists_show_progress_on_a_terminal_only(matcher, capsys, monkeypatch):
+def test_progress_of_long_lists_is_shown_on_a_terminal_only(matcher, capsys, monkeypatch):
     pairs = [photos(0)] * 10
     matcher(pairs, batch_size=10)
     assert capsys.readouterr() == ("", "")
@@ -185,10 +187,10 @@ def test_long_lists_show_progress_on_a_terminal_only(matcher, capsys, monkeypatc
     assert written.out == ""
 
 
-# --- What it refuses ---
+# --- Invalid inputs ---
 
 
-def test_nothing_at_all(matcher):
+def test_none_is_rejected(matcher):
     with pytest.raises(
         ValueError, match="Cannot call the keypoint-matching pipeline without an inputs argument!"
     ):
@@ -213,41 +215,41 @@ def test_nothing_at_all(matcher):
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_other_forms(matcher, inputs):
+def test_other_forms_are_rejected(matcher, inputs):
     message = r"^Input images must be a one of the following : - A pair of images\. - A list of pairs"
     with pytest.raises(ValueError, match=message):
         matcher(inputs)
 
 
-def test_wrong_pairs_within_a_generator(matcher):
+def test_invalid_pair_within_a_generator(matcher):
     results = matcher(iter([photos(0), ["only one"]]))
     next(results)
     with pytest.raises(InvalidInput, match="Input images must be a one of"):
         next(results)
 
 
-def test_a_file_that_is_missing_is_named(matcher, tmp_path):
+def test_missing_file_is_named(matcher, tmp_path):
     with pytest.raises(InvalidInput, match=r"missing\.jpg"):
         matcher([str(tmp_path / "missing.jpg"), photos(0)[0]])
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, True])
-def test_batch_sizes_that_cannot_be(matcher, batch_size):
-    with pytest.raises(InvalidInput, match="batch_size must be a whole number above 0"):
+def test_invalid_batch_sizes_are_rejected(matcher, batch_size):
+    with pytest.raises(InvalidInput, match="batch_size must be an integer of at least 1"):
         matcher(photos(0), batch_size=batch_size)
 
 
-def test_another_task():
-    with pytest.raises(InvalidInput, match="has the pipeline 'keypoint-matching' only, not 'image-matching'"):
+def test_unknown_task_is_rejected():
+    with pytest.raises(InvalidInput, match="unknown task 'image-matching'"):
         pipeline("image-matching")
 
 
-def test_a_live_model_needs_its_processor(matcher):
-    with pytest.raises(InvalidInput, match="a live model needs its processor"):
+def test_model_object_requires_its_processor(matcher):
+    with pytest.raises(InvalidInput, match="requires its image processor"):
         pipeline(model=matcher.model)
 
 
-# --- How it is made ---
+# --- Construction ---
 
 
 def test_from_a_folder(matcher, folder):
@@ -255,12 +257,12 @@ def test_from_a_folder(matcher, folder):
         assert made(photos(0)) == matcher(photos(0))
 
 
-def test_the_processor_may_come_from_elsewhere(matcher, folder, tmp_path):
+def test_image_processor_from_another_folder(matcher, folder, tmp_path):
     LightGlueImageProcessor(size={"height": 48, "width": 64}).save_pretrained(tmp_path / "processor")
     made = pipeline(model=folder, image_processor=tmp_path / "processor")
     assert made.image_processor.size == {"height": 48, "width": 64}
-    plain = AutoImageProcessor.from_pretrained(folder, use_fast=False)
-    assert pipeline(model=folder, image_processor=plain).image_processor is plain
+    pil_processor = AutoImageProcessor.from_pretrained(folder, use_fast=False)
+    assert pipeline(model=folder, image_processor=pil_processor).image_processor is pil_processor
 
 
 @pytest.mark.parametrize("device", ["cpu", -1, torch.device("cpu"), None])
@@ -268,7 +270,7 @@ def test_devices(folder, device):
     assert pipeline(model=folder, device=device).model.device == torch.device("cpu")
 
 
-def test_types_and_device_map(folder):
+def test_dtype_and_device_map(folder):
     made = pipeline(model=folder, dtype="bfloat16", device_map={"": "cpu"})
     assert made.model.dtype == torch.bfloat16
     assert len(made(photos(0))) > 10
@@ -286,7 +288,7 @@ def test_presets_need_no_hub(model, monkeypatch):
     matcher.image_processor.size = {"longest_edge": 320}
     matches = matcher(pair, threshold=0.5)
     assert len(matches) > 50
-    # a rectified pair: the same point lies in the same row of both
+    # rectified pair: corresponding points are in the same row
     rows = [abs(m["keypoint_image_0"]["y"] - m["keypoint_image_1"]["y"]) for m in matches]
     assert sorted(rows)[len(rows) // 2] < 2
     assert max(m["keypoint_image_0"]["x"] for m in matches) > 400  # in px of the original
