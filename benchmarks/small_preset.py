@@ -17,10 +17,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tiepoint.io.hashing import file_digest
 from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.presets import MODEL, TRAINING
 from tiepoint.training.initialization import Sizes, shortened
-from tiepoint.weights import digest, load_state_dict
+from tiepoint.weights import load_state_dict
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ROOT / "src" / "tiepoint" / "weights" / "pretrained"
@@ -47,7 +48,7 @@ def main() -> None:
     path.chmod(0o644)
     record = {"share_of_trained_weights": SHARE, "training": json.loads((trained / TRAINING).read_text())}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    print(digest(path))
+    print(file_digest(path))
 
 
 def between(begin: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:

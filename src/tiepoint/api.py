@@ -18,6 +18,7 @@ from tiepoint.extraction.masks import MaskSource
 from tiepoint.extraction.tile_grid import check_tiling
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
+from tiepoint.io.hashing import file_digest
 from tiepoint.io.messages import did_you_mean
 from tiepoint.io.serialization import check_output_path
 from tiepoint.io.validation import check_integer, is_integer
@@ -34,7 +35,7 @@ from tiepoint.result import MatchResult
 from tiepoint.types import TwoViewEstimate
 from tiepoint.types.options import Adaptive, BatchSize, DtypeName, LoadOptions, Rotations, Tiling
 from tiepoint.visualization import check_image_path, save_image
-from tiepoint.weights import WEIGHTS, digest, load_state_dict, resolve
+from tiepoint.weights import WEIGHTS, load_state_dict, resolve
 
 ReadWeights: TypeAlias = Callable[..., dict[str, Tensor]]
 """Loads the tensors of a weights file or of a row of WEIGHTS."""
@@ -307,14 +308,14 @@ def _detector(preset: Preset, weights: str | Path | None, read: ReadWeights) -> 
         tensors = {
             n.removeprefix(DETECTOR_PREFIX): t for n, t in read(path).items() if n.startswith(DETECTOR_PREFIX)
         }
-        return preset.kind or f"{preset.extractor}@{digest(path)[:12]}", tensors
+        return preset.kind or f"{preset.extractor}@{file_digest(path)[:12]}", tensors
     chosen = weights or preset.extractor
     return f"{preset.extractor}@{_digest_of(chosen)[:12]}", read(chosen, key=WEIGHTS[preset.extractor].group)
 
 
 def _digest_of(name: str | Path) -> str:
     known = WEIGHTS[name].sha256 if isinstance(name, str) and name in WEIGHTS else None
-    return known or digest(
+    return known or file_digest(
         resolve(name, accept_license=True)
     )  # license was accepted when the tensors were read
 

@@ -1,4 +1,4 @@
-"""tiepoint weights: what there is, where it lies, download it, check it."""
+"""`tiepoint weights`: list, download, locate and verify weights."""
 
 import json
 from dataclasses import asdict
@@ -9,19 +9,19 @@ import typer
 
 from tiepoint.cli.tables import print_table
 from tiepoint.errors import WeightsError
-from tiepoint.weights.cache import fault
+from tiepoint.weights.cache import file_problem
 from tiepoint.weights.resolution import known_row, local_places, resolve
 from tiepoint.weights.table import WEIGHTS, Weights
 
-app = typer.Typer(no_args_is_help=True, help="Published weights: list, download, find and verify them.")
+app = typer.Typer(no_args_is_help=True, help="List, download, locate and verify published weights.")
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Names as 'list' shows them.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Names, as shown by 'list'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
-    """Show every set of weights, its license, and where it lies on this machine."""
+    """List all weights, their licenses, and their locations on this machine."""
     records = [_record(row) for row in WEIGHTS.values()]
     if as_json:
         _print_json(records)
@@ -30,21 +30,23 @@ def list_weights(as_json: AsJson = False) -> None:
         [r["name"], r["license"], "yes" if r["commercial"] else "no", r["shape"], r["place"] or "-"]
         for r in records
     ]
-    print_table(["name", "license", "commercial", "shape", "lies in"], cells)
+    print_table(["name", "license", "commercial", "shape", "location"], cells)
 
 
 @app.command()
 def download(
     names: Names = None,
-    all_permissive: Annotated[bool, typer.Option("--all", help="All that allow commercial use.")] = False,
+    all_permissive: Annotated[
+        bool, typer.Option("--all", help="All weights that allow commercial use.")
+    ] = False,
     accept_license: Annotated[
-        bool, typer.Option("--accept-license", help="I may use weights that forbid commercial use.")
+        bool, typer.Option("--accept-license", help="Accept licenses that forbid commercial use.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make weights available on this machine; what is here already isn't downloaded again."""
+    """Download weights that are not on this machine yet."""
     if bool(names) == all_permissive:
-        raise typer.BadParameter("give names, or --all")
+        raise typer.BadParameter("pass names, or --all")
     rows = [row for row in WEIGHTS.values() if row.commercial] if all_permissive else _rows(names)
     paths = {row.name: str(resolve(row.name, accept_license=accept_license, progress=True)) for row in rows}
     if as_json:
@@ -56,11 +58,13 @@ def download(
 
 @app.command()
 def path(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False) -> None:
-    """Print where weights lie on this machine; nothing is downloaded."""
+    """Print the path of weights on this machine, without downloading them."""
     row = known_row(name)
     _, found = _first_place(row)
     if found is None:
-        raise WeightsError(f"weights {name!r} aren't on this machine; run: tiepoint weights download {name}")
+        raise WeightsError(
+            f"weights {name!r} not found on this machine; run: tiepoint weights download {name}"
+        )
     if as_json:
         _print_json({"name": name, "path": found})
         return
@@ -69,7 +73,7 @@ def path(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson =
 
 @app.command()
 def verify(names: Names = None, as_json: AsJson = False) -> None:
-    """Compare the sha256 of the weights on this machine with the table's; all of them without names."""
+    """Verify the sha256 of weights on this machine; without names, of all weights."""
     rows = _rows(names) if names else list(WEIGHTS.values())
     records = [record for row in rows for record in _checks(row)]
     if as_json:
@@ -80,7 +84,7 @@ def verify(names: Names = None, as_json: AsJson = False) -> None:
     if bad:
         name, state = bad[0]["name"], bad[0]["state"]
         raise WeightsError(
-            f"{len(bad)} of {len(records)} can't be used, the first: {name} ({state}); "
+            f"{len(bad)} of {len(records)} files are invalid, first: {name} ({state}); "
             f"run: tiepoint weights download {name}"
         )
 
@@ -99,9 +103,9 @@ def _first_place(row: Weights) -> tuple[str, str] | tuple[None, None]:
 
 
 def _checks(row: Weights) -> list[dict[str, Any]]:
-    states = [(fault(path, row.sha256) or "ok", str(path)) for _, path in _present(row)]
+    states = [(file_problem(path, row.sha256) or "ok", str(path)) for _, path in _present(row)]
     if not states:
-        return [{"name": row.name, "state": "not here", "path": None}]
+        return [{"name": row.name, "state": "not found", "path": None}]
     return [{"name": row.name, "state": state, "path": path} for state, path in states]
 
 

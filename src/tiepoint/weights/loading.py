@@ -1,4 +1,4 @@
-"""From a file to named tensors; no code that a file may hold is ever run."""
+"""File -> named tensors; code in a file is never executed."""
 
 import pickle
 from collections.abc import Mapping
@@ -8,23 +8,25 @@ import safetensors.torch
 import torch
 
 from tiepoint.errors import WeightsError
+from tiepoint.io.messages import first_line
 from tiepoint.weights.resolution import resolve
 
 
 def load_state_dict(
     name: str | Path, *, key: str | None = None, accept_license: bool = False, progress: bool = False
 ) -> dict[str, torch.Tensor]:
-    """Read named tensors from a .safetensors file or a torch pickle, as they are, onto the CPU.
+    """Load named tensors from a .safetensors file or a torch pickle, unchanged, to the CPU.
 
     Args:
-        name: as for `resolve`.
-        key: for a file that nests its tensors, the group to take, such as "extractor" for DISK's.
-        accept_license: as for `resolve`.
-        progress: as for `resolve`.
+        name: Name in WEIGHTS, or path, as for `resolve`.
+        key: Group of the tensors in a file that nests them, such as "extractor" for DISK; None if it does not.
+        accept_license: Accept a license that forbids commercial use.
+        progress: Show the progress of a download on stderr.
 
     Raises:
-        InvalidInput, WeightsError: as for `resolve`.
-        WeightsError: the file is damaged, needs code to be unpickled, or doesn't hold named tensors.
+        InvalidInput: If the name is unknown, as for `resolve`.
+        WeightsError: If the file cannot be found or downloaded, is damaged, needs code to be unpickled, or does not
+            contain named tensors.
     """
     path = resolve(name, accept_license=accept_license, progress=progress)
     content = _read(path)
@@ -40,24 +42,25 @@ def _read(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(_unpickling_message(path, error)) from error
-    except Exception as error:  # on damaged bytes pickle may raise anything, its manual says
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"can't read weights from {path}: {reason}; download or copy it again") from error
+    except Exception as error:  # on damaged bytes pickle may raise any type, according to its manual
+        raise WeightsError(
+            f"cannot read weights from {path}: {first_line(error)}; download or copy it again"
+        ) from error
 
 
 def _unpickling_message(path: Path, error: Exception) -> str:
-    """Torch raises the same class for a pickle that calls other code and for bytes that are no pickle."""
+    """Return the message; torch raises the same class for a pickle that calls code and for bytes that are no pickle."""
     if "GLOBAL " in str(error):
         return (
-            f"{path} can't be loaded without running code that it brings, which tiepoint never does; "
-            "where you trust it, load it yourself and save its tensors with safetensors.torch.save_file"
+            f"cannot load {path} without running code that it contains, which tiepoint never does; "
+            "if you trust it, load it yourself and save its tensors with safetensors.torch.save_file"
         )
-    return f"{path} is damaged, or neither a torch file nor .safetensors; download or copy it again"
+    return f"cannot read weights from {path}: damaged, or neither a torch nor a .safetensors file; download or copy it again"
 
 
 def _group(content: object, key: str, path: Path) -> object:
     if not isinstance(content, Mapping) or key not in content:
-        raise WeightsError(f"{path} should hold its tensors under {key!r}, but holds {_describe(content)}")
+        raise WeightsError(f"expected tensors under {key!r} in {path}, got {_describe(content)}")
     return content[key]
 
 
@@ -67,8 +70,8 @@ def _named_tensors(content: object, path: Path) -> dict[str, torch.Tensor]:
         if len(tensors) == len(content) and all(isinstance(name, str) for name in content):
             return tensors
     raise WeightsError(
-        f"{path} should hold named tensors (a state dict), but holds {_describe(content)}; "
-        "where they're nested, pass key= with the name of the group"
+        f"expected named tensors (a state dict) in {path}, got {_describe(content)}; "
+        "if they are nested, pass key= with the name of the group"
     )
 
 

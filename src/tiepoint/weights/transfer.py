@@ -1,4 +1,4 @@
-"""Download one file over HTTP: resumed where the server allows it, verified before it counts."""
+"""Download of one file over HTTP: resumed if the server supports it, and verified before use."""
 
 import logging
 import os
@@ -9,96 +9,103 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput
-from tiepoint.weights.cache import digest, mismatch
-from tiepoint.weights.progress import progress_bar
+from tiepoint.io.hashing import file_digest
+from tiepoint.io.progress import ProgressCallback
+from tiepoint.weights.cache import digest_mismatch
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 16
 DEFAULT_TIMEOUT_S = 10.0
-PASSING = (408, 425, 429, 500, 502, 503, 504)
-"""HTTP answers that may be another one a moment later."""
+TRANSIENT_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+"""HTTP statuses of errors that may disappear on a retry."""
 
 
 class SourceError(Exception):
-    """A source doesn't give its file; the text says why, `passing` whether a second try may help."""
+    """A source failed.
 
-    def __init__(self, reason: str, *, passing: bool = False) -> None:
+    Args:
+        reason: Reason of the failure.
+        is_transient: Whether a retry may succeed.
+    """
+
+    def __init__(self, reason: str, *, is_transient: bool = False) -> None:
         super().__init__(reason)
-        self.passing = passing
+        self.is_transient = is_transient
 
 
 def download(
-    url: str, part: Path, sha256: str | None, *, authorization: str = "", progress: bool = False
+    url: str, part: Path, sha256: str | None, progress: ProgressCallback, *, authorization: str = ""
 ) -> None:
-    """Download `url` to `part`, which may hold the beginning of it from an earlier run, and verify it.
+    """Download a URL to a file, resuming an earlier download, and verify its digest.
 
     Args:
-        url: http or https.
-        part: file to append to; after a failure it stays for the next run, unless its content is wrong.
-        sha256: expected digest; None: nobody knows it, so the beginning of an earlier run is not trusted.
-        authorization: value of that header, if any; another host that the server redirects to doesn't see it.
-        progress: whether to show a bar on stderr.
+        url: http or https URL.
+        part: File to append to; after a failure it is kept for the next run, unless its content is wrong.
+        sha256: Expected digest; None if unknown, then an earlier download is not resumed.
+        progress: Callback that shows the progress.
+        authorization: Value of the Authorization header, if any; not sent to other hosts after a redirect.
 
     Raises:
-        SourceError: the server can't be reached, refuses, breaks off twice, or sends another file.
-        OSError: `part` can't be written.
-        InvalidInput: TIEPOINT_TIMEOUT isn't a number above 0.
+        SourceError: If the server is unreachable, returns an error, is interrupted twice, or sends another file.
+        OSError: If `part` is not writable.
+        InvalidInput: If TIEPOINT_TIMEOUT is not a positive number.
     """
     if sha256 is None:
         part.unlink(missing_ok=True)
         _transfer(url, part, authorization, progress)
         return
-    if part.is_file() and digest(part) == sha256:
+    if part.is_file() and file_digest(part) == sha256:
         return
     resumed = _transfer(url, part, authorization, progress)
-    if resumed and digest(part) != sha256:
-        logger.info("%s: the resumed file isn't the expected one; starting afresh", url)
+    if resumed and file_digest(part) != sha256:
+        logger.info("%s: the resumed file has an unexpected digest; restarting the download", url)
         part.unlink()
         _transfer(url, part, authorization, progress)
-    found = digest(part)
-    if found != sha256:
+    digest = file_digest(part)
+    if digest != sha256:
         part.unlink()
-        raise SourceError(mismatch(found, sha256))
+        raise SourceError(digest_mismatch(digest, sha256))
 
 
 def timeout_s() -> float:
-    """Seconds to wait for a server to connect or to send more: TIEPOINT_TIMEOUT, by default 10."""
+    """Return the timeout in s for connecting and for receiving data: TIEPOINT_TIMEOUT, by default 10."""
     text = os.environ.get("TIEPOINT_TIMEOUT") or str(DEFAULT_TIMEOUT_S)
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise InvalidInput(f"TIEPOINT_TIMEOUT must be a number of seconds above 0, but is {text!r}")
+        raise InvalidInput(f"TIEPOINT_TIMEOUT must be a positive number of seconds, got {text!r}")
     return seconds
 
 
-def _transfer(url: str, part: Path, authorization: str, progress: bool) -> bool:
-    """One transfer, and a second one after a first that broke; returns whether old bytes were kept."""
+def _transfer(url: str, part: Path, authorization: str, progress: ProgressCallback) -> bool:
+    """Transfer, with one retry after a transient failure; return whether earlier bytes were kept."""
     try:
         return _append(url, part, authorization, progress)
     except SourceError as failure:
-        if not failure.passing:
+        if not failure.is_transient:
             raise
-        logger.info("%s: %s; trying once more", url, failure)
+        logger.info("%s: %s; retrying", url, failure)
         return _append(url, part, authorization, progress)
 
 
-def _append(url: str, part: Path, authorization: str, progress: bool) -> bool:
-    """Ask for what `part` lacks and write it; returns whether the server went on where `part` ended."""
+def _append(url: str, part: Path, authorization: str, progress: ProgressCallback) -> bool:
+    """Request the missing bytes and append them; return whether the server resumed at the end of `part`."""
     offset = part.stat().st_size if part.exists() else 0
     with _open(url, offset, authorization) as response:
-        resumed = _goes_on(response, offset)
-        size = _size(response, offset if resumed else 0)
-        bar = progress_bar(part.stem, size, show=progress)
-        with part.open("ab" if resumed else "wb") as file, bar as report:
+        resumed = _is_resumed(response, offset)
+        start = offset if resumed else 0
+        size = _size(response, start)
+        with part.open("ab" if resumed else "wb") as file, progress(part.stem, size) as advance:
+            advance(start)
             for chunk in _chunks(response):
                 file.write(chunk)
-                report(file.tell())
+                advance(len(chunk))
     received = part.stat().st_size
     if size is not None and received < size:
-        raise SourceError(f"broke off after {received} of {size} bytes", passing=True)
+        raise SourceError(f"interrupted after {received} of {size} bytes", is_transient=True)
     return resumed
 
 
@@ -113,27 +120,29 @@ def _open(url: str, offset: int, authorization: str) -> HTTPResponse:
         return urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and offset:  # the file ends before `offset`: ours isn't its beginning
+        if error.code == 416 and offset:  # the file is shorter than `offset`: `part` is not its beginning
             return _open(url, 0, authorization)
-        raise SourceError(f"HTTP {error.code} {error.reason}", passing=error.code in PASSING) from None
+        raise SourceError(
+            f"HTTP {error.code} {error.reason}", is_transient=error.code in TRANSIENT_STATUSES
+        ) from None
     except (OSError, HTTPException) as error:
-        hung_up = isinstance(_cause(error), ConnectionResetError)
-        raise SourceError(_reason(error), passing=hung_up) from None
+        is_reset = isinstance(_cause(error), ConnectionResetError)
+        raise SourceError(_reason(error), is_transient=is_reset) from None
 
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    """The body; errors of the network become SourceError here, so that other OSErrors are the disk's."""
+    """Yield the body; network errors become SourceError here, so that all other OSErrors are errors of the disk."""
     while True:
         try:
             chunk = response.read(CHUNK_BYTES)
         except (OSError, HTTPException) as error:
-            raise SourceError(f"broke off: {_reason(error)}", passing=True) from None
+            raise SourceError(f"interrupted: {_reason(error)}", is_transient=True) from None
         if not chunk:
             return
         yield chunk
 
 
-def _goes_on(response: HTTPResponse, offset: int) -> bool:
+def _is_resumed(response: HTTPResponse, offset: int) -> bool:
     return response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
 
 
@@ -148,4 +157,4 @@ def _reason(error: Exception) -> str:
 
 
 def _cause(error: Exception) -> object:
-    return getattr(error, "reason", error)  # URLError wraps what happened
+    return getattr(error, "reason", error)  # URLError wraps the cause

@@ -104,7 +104,7 @@ def test_path(folder: Path):
 
 def test_verify_is_content_with_what_is_here(folder: Path):
     states = {record["name"]: record["state"] for record in json.loads(run("verify", "--json"))}
-    assert states == {"free": "ok", "restricted": "ok", "absent": "not here"}
+    assert states == {"free": "ok", "restricted": "ok", "absent": "not found"}
     with pytest.raises(WeightsError, match="absent"):
         run("verify", "free", "absent")
 
