@@ -1,4 +1,4 @@
-"""Make pictures of docs/guide.md and docs/any-pair.md from photographs that may be redistributed: those that scikit-image carries.
+"""Make pictures of docs/guide.md and docs/robust-matching.md from photographs that may be redistributed: those that scikit-image carries.
 
 .venv/bin/python benchmarks/render_pictures.py
 

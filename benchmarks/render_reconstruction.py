@@ -1,4 +1,4 @@
-"""Make the picture of docs/photographs-to-colmap.md from what benchmarks/reconstruction.py left.
+"""Make the picture of docs/images-to-colmap.md from what benchmarks/reconstruction.py left.
 
     .venv/bin/python benchmarks/render_reconstruction.py
 

@@ -1,4 +1,4 @@
-"""Make the picture of docs/any-pair.md about rotation, from a photograph that may be redistributed (scikit-image, CC0).
+"""Make the picture of docs/robust-matching.md about rotation, from a photograph that may be redistributed (scikit-image, CC0).
 
 .venv/bin/python benchmarks/render_rotation_picture.py
 """

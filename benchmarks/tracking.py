@@ -1,4 +1,4 @@
-"""How well points are followed through the Freiburg sequence, beside OpenCV's optical flow; into docs/any-pair.md.
+"""How well points are followed through the Freiburg sequence, beside OpenCV's optical flow; into docs/robust-matching.md.
 
     .venv/bin/python benchmarks/tracking.py            # two minutes on one thread; record and table
     .venv/bin/python benchmarks/tracking.py --render   # the table anew from the record
@@ -26,7 +26,7 @@ from tiepoint.video import Observations
 from timing import RECORDS, about
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "any-pair.md"
+PAGE = ROOT / "docs" / "robust-matching.md"
 SEQUENCE = ROOT.parent / "shared" / "data" / "superglue_assets" / "freiburg_sequence"
 RECORD = RECORDS / "tracking.json"
 GAPS = (1, 2, 4)

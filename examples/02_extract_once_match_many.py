@@ -1,9 +1,9 @@
-"""Match every photograph with every other one: points are found once per photograph, not once per pair.
+"""Match all pairs of images: features are extracted once per image, not once per pair.
 
     python examples/02_extract_once_match_many.py A.jpg B.jpg C.jpg ...
 
-Without arguments it takes scikit-image's stereo pair of a motorcycle, and the left photograph once more, upside down.
-All pairs go through the network together; each gives exactly what it would give alone.
+Without arguments, it uses scikit-image's stereo pair of a motorcycle, and the left image upside down. All pairs are
+matched in one batch; the results are identical to matching each pair on its own.
 """
 
 import sys
@@ -22,4 +22,4 @@ pairs = list(combinations(range(len(images)), 2))
 results = matcher.match_features([(features[i], features[j]) for i, j in pairs])
 
 for (i, j), result in zip(pairs, results, strict=True):
-    print(f"photograph {i} and photograph {j}: {len(result)} matches")
+    print(f"image {i} and image {j}: {len(result)} matches")

@@ -1,9 +1,9 @@
-"""Processor and model one by one, as with transformers: for those who want what lies between pixels and matches.
+"""Use image processor and model separately, as with transformers, to access the outputs of the network.
 
     python examples/04_processor_and_model.py A.jpg B.jpg
 
-Without arguments it takes scikit-image's stereo pair of a motorcycle. The model gives every keypoint of both images,
-matched or not; the processor turns them into matches in px of the photographs. Writes a picture, matches.png.
+Without arguments, it uses scikit-image's stereo pair of a motorcycle. The model returns all keypoints of both images,
+matched or not; the processor converts them to matches in px of the original images. Draws the matches in matches.png.
 """
 
 import sys

@@ -1,9 +1,9 @@
-"""Follow points through a video, a folder of frames, or a list of images; tracks keep their numbers.
+"""Track points through a video, a folder of frames, or a list of images.
 
-    python examples/07_follow_points_through_a_video.py A.jpg B.jpg ...
+    python examples/07_track_points_in_a_video.py A.jpg B.jpg ...
 
-Also takes a video (with pip install "tiepoint[video]") or a folder. Without arguments a window slides over scikit-image's
-motorcycle, as if a camera turned. Writes tracks.npz.
+Also takes a video (with pip install "tiepoint[video]") or a folder. Without arguments, it crops a sliding window from
+scikit-image's motorcycle, as if a camera panned. Writes tracks.npz.
 """
 
 import sys
@@ -12,8 +12,8 @@ from skimage.data import stereo_motorcycle
 
 import tiepoint
 
-photograph = stereo_motorcycle()[0]
-frames = sys.argv[1:] or [photograph[:, 60 * step : 60 * step + 420] for step in range(4)]
+image = stereo_motorcycle()[0]
+frames = sys.argv[1:] or [image[:, 60 * step : 60 * step + 420] for step in range(4)]
 
 tracks = tiepoint.track(frames[0] if len(frames) == 1 else frames, max_keypoints=512)
 print(f"{len(tracks)} tracks through {tracks.num_frames} frames, keyframes {tracks.keyframes}")

@@ -1,9 +1,9 @@
-"""A folder of photographs becomes matches, a COLMAP database, and a model where there are photographs enough.
+"""Match a folder of images, export a COLMAP database, and reconstruct if there are enough images.
 
-    python examples/08_photographs_to_colmap.py A.jpg B.jpg C.jpg
+    python examples/08_images_to_colmap.py A.jpg B.jpg C.jpg
 
-Without arguments it takes scikit-image's stereo pair of a motorcycle. What was done isn't done again: run it twice.
-Writes photographs/ and collection/, with the page collection/view.html for any browser.
+Without arguments, it uses scikit-image's stereo pair of a motorcycle. A second run reuses the results of the first.
+Writes images/ and collection/, with the page collection/view.html.
 """
 
 import shutil
@@ -18,7 +18,7 @@ from tiepoint.collection.report.html_view import write_html_view
 
 
 def gather(folder: Path, files: list[str]) -> Path:
-    """Copy the photographs into one folder, or write the stereo pair there."""
+    """Copy the images into one folder, or write the stereo pair there."""
     folder.mkdir(exist_ok=True)
     for file in files:
         shutil.copy2(file, folder)
@@ -28,24 +28,22 @@ def gather(folder: Path, files: list[str]) -> Path:
     return folder
 
 
-photographs = gather(Path("photographs"), sys.argv[1:])
-report = tiepoint.match_collection(photographs, "collection", resize=640, max_keypoints=1024)
-print(
-    f"{report.images} photographs, {report.pairs} pairs, {report.matches} matches, {report.inliers} inliers"
-)
+images = gather(Path("images"), sys.argv[1:])
+report = tiepoint.match_collection(images, "collection", resize=640, max_keypoints=1024)
+print(f"{report.images} images, {report.pairs} pairs, {report.matches} matches, {report.inliers} inliers")
 
 collection = tiepoint.open_collection("collection")
 for name0, name1 in collection.pairs():
     matches, scores = collection.matches(name0, name1)
     estimate = collection.verified(name0, name1)
     print(
-        f"{name0} {name1}: {len(matches)} matches, of which {estimate.num_inliers} fit, mean score {scores.mean():.2f}"
+        f"{name0} {name1}: {len(matches)} matches, {estimate.num_inliers} inliers, mean score {scores.mean():.2f}"
     )
 
 print("database:", tiepoint.export_colmap(collection))
 model = tiepoint.reconstruct(collection)
 if model.success:
-    print(f"model: {model.registered} of {model.images} photographs, {model.points} points, ")
+    print(f"model: {model.registered} of {model.images} images, {model.points} points, ")
     print(f"mean reprojection error {model.mean_reprojection_error_px:.2f} px")
 else:
     print("no model:", model.reason)
