@@ -68,7 +68,7 @@ def test_the_demonstrations_pair_without_weights_of_a_matcher(tmp_path: Path) ->
     [
         (["one.jpg"], "expected two photographs"),
         (["a.jpg", "b.jpg"], "'a.jpg' does not exist"),
-        (["--json", "missing/bench.json"], "folder missing doesn't exist"),
+        (["--json", "missing/bench.json"], "folder missing does not exist"),
         (["--preset", "aliked"], "unknown preset 'aliked'"),
     ],
     ids=["one photograph", "missing file", "missing folder", "preset"],

@@ -125,7 +125,7 @@ def test_no_room(photos: Path, undisturbed: Collection, tmp_path: Path, executor
             _, said = run.communicate(timeout=DEADLINE)
         assert run.returncode == 1
         (line,) = [line for line in said.splitlines() if line.startswith("tiepoint: ")]
-        assert line.startswith("tiepoint: can't write")
+        assert line.startswith("tiepoint: cannot write")
         assert ("No space left on device" if make_room else "File too large") in line
         assert "Traceback" not in said
         assert not list(out.rglob(".tiepoint-*"))

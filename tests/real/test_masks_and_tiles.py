@@ -140,7 +140,7 @@ def test_a_tile_that_is_no_number_is_wrong_usage(photos: list[Path]) -> None:
 @pytest.mark.parametrize("border", [-1, 2.5, True, None, "3"], ids=str)
 def test_borders_that_cannot_be(border: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
-    with pytest.raises(InvalidInput, match="border must be a whole number of px, 0 or more, but is"):
+    with pytest.raises(InvalidInput, match="border must be "):
         tiepoint.load(QUICK, border=border)
 
 

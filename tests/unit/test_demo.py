@@ -83,7 +83,7 @@ def test_a_picture_that_cannot_be_written_is_found_out_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "load", lambda *arguments, **options: pytest.fail("the work has begun"))
-    with pytest.raises(InvalidInput, match="doesn't exist"):
+    with pytest.raises(InvalidInput, match="does not exist"):
         match_motorcycle(tmp_path / "missing" / "demo.png")
     with pytest.raises(InvalidInput, match=r"demo\.txt"):
         match_motorcycle(tmp_path / "demo.txt")

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, whatever happens to the writer."""
+"""Atomic writing: a reader never sees a partial file, whatever happens to the writer."""
 
 import os
 import secrets
@@ -11,15 +11,15 @@ from tiepoint.errors import InvalidInput
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], *, durable: bool = False) -> Iterator[Path]:
-    """Hand out a temporary path beside `path`; when the block ends well, it takes the name of `path` at once.
+    """Yield a temporary path in the same folder, and rename it to `path` if the block succeeds.
 
     Args:
-        path: where the finished file shall stand; its suffix is kept, so that writers can go by it.
-        durable: whether a power cut must cost neither the file nor the one before. The file is forced to the disk,
-            some ms each time, so this is for what can't be made again.
+        path: Path of the finished file; the temporary path has the same suffix, for writers that depend on it.
+        durable: Flush to disk, so that a power failure loses neither the new file nor the previous one. This takes a
+            few ms, and is meant for files that cannot be regenerated.
 
     Raises:
-        InvalidInput: the folder is missing, can't be written to, or is full; what stood at `path` is untouched.
+        InvalidInput: If the folder is missing, not writable or full; a previous file at `path` is kept.
     """
     target = Path(path)
     check_writable(target)
@@ -27,38 +27,40 @@ def atomic_write(path: str | os.PathLike[str], *, durable: bool = False) -> Iter
     try:
         yield temporary
         if durable:
-            _force_to_disk(temporary)
+            _flush_file(temporary)
         temporary.replace(target)
         if durable:
-            _force_names_to_disk(target.parent)
+            _flush_folder(target.parent)
     except OSError as error:
         raise InvalidInput(
-            f"can't write {target}: {error.strerror or error}; nothing was left behind"
+            f"cannot write {target}: {error.strerror or error}; no partial file was written"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Find out before the work, not after it, whether a file can be written.
+    """Check that a file can be written, before starting long work.
 
     Raises:
-        InvalidInput: the path is a folder, or its folder is missing or can't be written to.
+        InvalidInput: If the path is a folder, or its folder is missing or not writable.
     """
     target = Path(path)
     try:
-        _check_place(target)
-    except OSError as error:  # a name that is too long, a folder that may not be entered
-        raise InvalidInput(f"can't write {target}: {error.strerror or error}; choose another name") from error
+        _check_target(target)
+    except OSError as error:  # name too long, folder not accessible
+        raise InvalidInput(
+            f"cannot write {target}: {error.strerror or error}; choose another name"
+        ) from error
 
 
-def _force_to_disk(path: Path) -> None:
-    with path.open("rb+") as file:  # Windows forces only what may be written to
+def _flush_file(path: Path) -> None:
+    with path.open("rb+") as file:  # Windows flushes only files opened for writing
         os.fsync(file.fileno())
 
 
-def _force_names_to_disk(folder: Path) -> None:
-    """Where the system can: Windows opens no folders, and some network file systems refuse."""
+def _flush_folder(folder: Path) -> None:
+    """Flush the folder entry where supported: not on Windows and some network file systems."""
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:
@@ -67,14 +69,16 @@ def _force_names_to_disk(folder: Path) -> None:
             os.close(opened)
 
 
-def _check_place(target: Path) -> None:
+def _check_target(target: Path) -> None:
     if target.is_dir():
         raise InvalidInput(
-            f"can't write {target}: it is a folder; name a file, such as {target / 'matches.png'}"
+            f"cannot write {target}: it is a folder; pass the path of a file, such as {target / 'matches.png'}"
         )
     if not target.parent.is_dir():
-        raise InvalidInput(f"can't write {target}: the folder {target.parent} doesn't exist; make it first")
+        raise InvalidInput(
+            f"cannot write {target}: the folder {target.parent} does not exist; create it first"
+        )
     if not os.access(target.parent, os.W_OK):
         raise InvalidInput(
-            f"can't write {target}: no permission to write in {target.parent}; choose another folder"
+            f"cannot write {target}: no write permission for {target.parent}; choose another folder"
         )

@@ -1,7 +1,6 @@
-"""Strict dict and JSON round trip, and fingerprint, of frozen dataclasses: the only configuration there is."""
+"""Configuration in frozen dataclasses: strict conversion to and from dicts and JSON, and fingerprints."""
 
 import dataclasses
-import hashlib
 import json
 import math
 import types
@@ -9,15 +8,16 @@ import typing
 from typing import Any, TypeVar
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.hashing import short_digest
 
 T = TypeVar("T")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Turn a frozen dataclass into plain dicts, lists, strings and numbers that JSON can hold.
+    """Convert a frozen dataclass to dicts, lists, strings and numbers that JSON supports.
 
     Raises:
-        InvalidInput: a value that JSON can't hold, NaN and infinity among them.
+        InvalidInput: If a value is not supported by JSON, including NaN and infinity.
     """
     hints = typing.get_type_hints(type(config))
     values = {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
@@ -25,38 +25,43 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(cls: type[T], values: Any) -> T:
-    """Build a frozen dataclass from `to_dict`'s form; the inverse of it.
+    """Build a frozen dataclass from a dict; the inverse of `to_dict`.
 
     Args:
-        cls: the dataclass to build.
-        values: its fields by name; fields left out keep their defaults.
+        cls: Dataclass to build.
+        values: Values by field name; missing fields get their defaults.
 
     Raises:
-        InvalidInput: a field that the class does not have, a missing field without default, a value of
-            another type.
+        InvalidInput: If a field is unknown, missing without a default, or has the wrong type.
     """
     if not isinstance(values, dict):
-        raise InvalidInput(f"{cls.__name__} is built from a dict, but got {type(values).__name__}")
+        raise InvalidInput(f"expected a dict for {cls.__name__}, got {type(values).__name__}")
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(fields))
     if unknown:
-        raise InvalidInput(f"{cls.__name__} has no field {', '.join(unknown)}; it has {', '.join(fields)}")
+        raise InvalidInput(
+            f"unknown field of {cls.__name__}: {', '.join(unknown)}; available: {', '.join(fields)}"
+        )
     missing = [name for name, field in fields.items() if name not in values and not _has_default(field)]
     if missing:
-        raise InvalidInput(f"{cls.__name__} needs {', '.join(missing)}, which the given values lack")
+        raise InvalidInput(f"missing field of {cls.__name__}: {', '.join(missing)}")
     return cls(
         **{name: _typed(hints[name], value, f"{cls.__name__}.{name}") for name, value in values.items()}
     )
 
 
 def to_json(config: Any) -> str:
-    """The canonical JSON text of a frozen dataclass: sorted keys, no spaces."""
+    """Return the canonical JSON of a frozen dataclass: sorted keys, no spaces."""
     return json.dumps(to_dict(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def from_json(cls: type[T], text: str) -> T:
-    """The inverse of `to_json`. Raises InvalidInput as `from_dict` does, and for text that is not JSON."""
+    """Build a frozen dataclass from JSON; the inverse of `to_json`.
+
+    Raises:
+        InvalidInput: If the text is not JSON, or as for `from_dict`.
+    """
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -65,9 +70,8 @@ def from_json(cls: type[T], text: str) -> T:
 
 
 def fingerprint(config: Any) -> str:
-    """Sixteen hexadecimal digits that change whenever any setting, or the class, changes."""
-    text = f"{type(config).__name__}:{to_json(config)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Return a short digest (16 hexadecimal digits) of the class and all settings."""
+    return short_digest(f"{type(config).__name__}:{to_json(config)}")
 
 
 def _has_default(field: dataclasses.Field) -> bool:
@@ -80,19 +84,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput(f"a configuration holds finite numbers, not {value}")
+        raise InvalidInput(f"configuration values must be finite, got {value}")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise InvalidInput(
-        f"a configuration holds numbers, strings, tuples and dataclasses, not {type(value).__name__}"
+        f"configuration values must be numbers, strings, tuples or dataclasses, got {type(value).__name__}"
     )
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:
-    """`value` as the type `hint` says; tuples come back from JSON's lists, floats from its whole numbers."""
+    """Return the value as the hinted type; JSON's lists become tuples, and its integers floats, where hinted."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return _first_that_fits(args, value, where)
+        return _first_match(args, value, where)
     if origin is typing.Literal:
         return _checked(value in args, value, where, f"one of {', '.join(map(repr, args))}")
     if origin is tuple and isinstance(value, tuple | list):
@@ -109,7 +113,7 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     )
 
 
-def _first_that_fits(hints: tuple[Any, ...], value: Any, where: str) -> Any:
+def _first_match(hints: tuple[Any, ...], value: Any, where: str) -> Any:
     for hint in hints:
         try:
             return _typed(hint, value, where)
@@ -119,7 +123,7 @@ def _first_that_fits(hints: tuple[Any, ...], value: Any, where: str) -> Any:
     return _checked(False, value, where, names)
 
 
-def _checked(fits: bool, value: Any, where: str, expected: str) -> Any:
-    if not fits:
-        raise InvalidInput(f"{where} must be {expected}, but is {value!r}")
+def _checked(is_valid: bool, value: Any, where: str, expected: str) -> Any:
+    if not is_valid:
+        raise InvalidInput(f"{where} must be {expected}, got {value!r}")
     return value

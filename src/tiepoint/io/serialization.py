@@ -1,4 +1,4 @@
-"""Named arrays, numbers and texts as .npz or .json files."""
+"""Named arrays, numbers and strings as .npz or .json files."""
 
 import json
 import os
@@ -16,17 +16,17 @@ FORMATS = (".npz", ".json")
 
 
 def write_arrays(contents: dict[str, Any], path: str | os.PathLike[str]) -> Path:
-    """Write a file that appears whole or not at all.
+    """Write named values to a .npz or .json file, atomically.
 
     Args:
-        contents: arrays, numbers, texts, lists and dicts of such by name.
-        path: ends in .npz (NumPy) or .json.
+        contents: Arrays, numbers, strings, lists, and dicts of these, by name.
+        path: Output path; its suffix is .npz (NumPy) or .json.
 
     Returns:
-        The path.
+        Output path.
 
     Raises:
-        InvalidInput: another ending, or the file can't be written.
+        InvalidInput: If the suffix is unsupported or the file cannot be written.
     """
     path = check_output_path(path)
     with atomic_write(path) as temporary:
@@ -45,14 +45,14 @@ def write_json(
     """Write a value as JSON, atomically; NumPy arrays become lists.
 
     Args:
-        value: Value of dicts, lists, arrays, numbers, texts; other objects are written as their `str`.
+        value: Dicts, lists, arrays, numbers and strings; other objects are written as their `str`.
         path: Output path.
         indent: Spaces per level; None writes one line.
         allow_nan: Write NaN and infinity, which are not standard JSON.
 
     Raises:
         InvalidInput: If the file cannot be written.
-        ValueError: If the value holds NaN or infinity and `allow_nan` is False.
+        ValueError: If the value contains NaN or infinity and `allow_nan` is False.
     """
     text = json.dumps(to_plain(value), indent=indent, default=str, allow_nan=allow_nan)
     with atomic_write(path) as temporary:
@@ -61,26 +61,29 @@ def write_json(
 
 
 def check_output_path(path: str | os.PathLike[str], *suffixes: str) -> Path:
-    """Find out before the work whether matches can be saved under this name.
+    """Check that an output file has a supported suffix and can be written, before starting long work.
 
     Args:
-        path: where to.
-        suffixes: the endings that will do; none given: .npz and .json.
+        path: Output path.
+        suffixes: Supported suffixes; by default .npz and .json.
+
+    Returns:
+        Output path.
 
     Raises:
-        InvalidInput: another ending, or the file can't be written.
+        InvalidInput: If the suffix is unsupported or the file cannot be written.
     """
     target, allowed = Path(path), suffixes or FORMATS
     if target.suffix.lower() not in allowed:
         raise InvalidInput(
-            f"can't save matches as {target.name!r}; use a name that ends in {' or '.join(allowed)}"
+            f"cannot write {target.name!r}: unsupported suffix; expected {' or '.join(allowed)}"
         )
     check_writable(target)
     return target
 
 
 def to_plain(value: Any) -> Any:
-    """What JSON can hold."""
+    """Return the value with arrays and tuples as lists, for JSON."""
     if isinstance(value, dict):
         return {name: to_plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
@@ -89,7 +92,7 @@ def to_plain(value: Any) -> Any:
 
 
 def _flat(contents: dict[str, Any]) -> dict[str, Any]:
-    """What an .npz can hold: no None, and of a dict its values, with both names."""
+    """Return the values for an .npz file: without None, and the values of dicts under joined names."""
     flat: dict[str, Any] = {}
     for name, value in contents.items():
         if isinstance(value, dict):

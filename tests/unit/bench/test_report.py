@@ -104,7 +104,7 @@ def test_threads_are_for_the_run_only(loaded: dict[str, Any], photos: tuple[Path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"json": "missing/bench.json"}, "folder missing doesn't exist"),
+        ({"json": "missing/bench.json"}, "folder missing does not exist"),
         ({"runs": 0}, "runs must be"),
         ({"threads": 0}, "threads must be"),
         ({"image1": None}, "two photographs, or none"),

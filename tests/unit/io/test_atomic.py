@@ -145,12 +145,12 @@ class TestDurable:
 @pytest.mark.parametrize("check", [check_writable, lambda path: write(path, "")], ids=["check", "write"])
 class TestWhatCannotBeWritten:
     def test_a_folder(self, tmp_path: Path, check) -> None:
-        with pytest.raises(InvalidInput, match="is a folder; name a file") as error:
+        with pytest.raises(InvalidInput, match="is a folder") as error:
             check(tmp_path)
         assert str(tmp_path) in one_line(error)
 
     def test_a_missing_folder(self, tmp_path: Path, check) -> None:
-        with pytest.raises(InvalidInput, match="doesn't exist") as error:
+        with pytest.raises(InvalidInput, match="does not exist") as error:
             check(tmp_path / "missing" / "out.txt")
         assert str(tmp_path / "missing") in one_line(error)
         assert list(tmp_path.iterdir()) == []

@@ -133,12 +133,12 @@ def test_text_that_is_not_json_is_refused(text: str):
 
 
 def test_json_that_is_no_object_is_refused():
-    with pytest.raises(InvalidInput, match="built from a dict, but got list"):
+    with pytest.raises(InvalidInput, match="expected a dict for .*list"):
         from_json(Outer, "[1]")
 
 
 def test_a_value_that_json_cannot_hold_is_refused():
-    with pytest.raises(InvalidInput, match="not complex"):
+    with pytest.raises(InvalidInput, match="complex"):
         to_dict(Inner(radius=1j))  # type: ignore[arg-type]
 
 

@@ -480,7 +480,7 @@ class TestSave:
         assert (tmp_path / name).read_text() == "old"
 
     def test_a_missing_output_folder_is_an_error(self, result: MatchResult, tmp_path: Path) -> None:
-        with pytest.raises(InvalidInput, match="doesn't exist"):
+        with pytest.raises(InvalidInput, match="does not exist"):
             result.save(tmp_path / "missing" / "m.npz")
 
 

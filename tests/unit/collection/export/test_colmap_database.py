@@ -198,7 +198,7 @@ def test_unknown_sharing_is_refused() -> None:
 
 
 def test_a_folder_that_isnt_there_is_named(collection: Collection, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"the folder .*missing doesn't exist"):
+    with pytest.raises(InvalidInput, match=r"the folder .*missing does not exist"):
         export_colmap(collection, tmp_path / "missing" / "d.db")
 
 

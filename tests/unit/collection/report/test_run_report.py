@@ -70,5 +70,5 @@ def test_what_cannot_be_removed_is_named(tmp_path: Path):
 
 
 def test_a_folder_that_is_gone(tmp_path: Path):
-    with pytest.raises(InvalidInput, match="doesn't exist"):
+    with pytest.raises(InvalidInput, match="does not exist"):
         REPORT.save(tmp_path / "gone")

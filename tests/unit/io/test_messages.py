@@ -1,0 +1,24 @@
+"""Parts of error messages."""
+
+import pytest
+
+from tiepoint.io.messages import did_you_mean, first_line, unknown_name
+
+
+def test_close_names_are_suggested() -> None:
+    assert did_you_mean("aliked-n61", ["aliked-n16", "disk"]) == "; did you mean 'aliked-n16'?"
+    assert did_you_mean("zzz", ["aliked-n16", "disk"]) == ""
+    assert did_you_mean("ab", ["abc", "abd", "x"], max_suggestions=2).count("'ab") == 2
+
+
+def test_unknown_names_list_the_available_ones() -> None:
+    assert unknown_name("preset", "dsk", ["disk", "aliked"]) == (
+        "unknown preset 'dsk'; available: disk, aliked; did you mean 'disk'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(ValueError("a\nb"), "a"), (ValueError("\n a"), "a"), (KeyError(), "KeyError")]
+)
+def test_first_line(error: Exception, expected: str) -> None:
+    assert first_line(error) == expected
