@@ -180,7 +180,7 @@ class TestMatcher:
 
     def test_keypoints_far_outside_the_image_are_an_error(self) -> None:
         with pytest.raises(
-            InvalidInput, match="1 of 2 keypoints lie more than 1 px outside the 80 x 60"
+            InvalidInput, match="1 of 2 keypoints are more than 1 px outside the 80 x 60"
         ) as error:
             Features(
                 keypoints=torch.tensor([[0.0, 0.0], [60.0, 70.0]]),

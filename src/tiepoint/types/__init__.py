@@ -1,11 +1,12 @@
-"""The values that everything else passes around: frozen, validated once.
+"""Data types of all packages: frozen dataclasses, validated once.
 
-    features  Features of one image, Matches of a pair
-    camera    Camera: from rays to pixels
-    two_view  TwoViewEstimate: the geometry of a pair, or why there is none
+    features         Features of one image, Assignment (output of a matcher)
+    correspondences  Correspondences: matched points of a pair, the input of geometry
+    camera           Camera: camera model and intrinsics
+    two_view         TwoViewEstimate: two-view geometry, or the reason of its failure
+    options          LoadOptions: keyword options of `tiepoint.load`
 
-Keypoints are pixels (x, y) of the upright image, that is, after EXIF orientation has been applied;
-the center of the top-left pixel is (0, 0).
+Coordinates are (x, y) in px of the upright image (after EXIF orientation); the center of the top-left pixel is (0, 0).
 """
 
 from tiepoint.types.camera import CAMERA_MODELS, Camera, CameraSource

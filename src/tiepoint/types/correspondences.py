@@ -37,7 +37,7 @@ class ImageInfo:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Correspondences:
     """Matched points of an image pair, validated once.
 
@@ -72,6 +72,9 @@ class Correspondences:
 
     def __len__(self) -> int:
         return len(self.points0)
+
+    def __repr__(self) -> str:
+        return f"Correspondences({len(self)} matches)"
 
     @classmethod
     def from_points(

@@ -1,4 +1,4 @@
-"""Features of one image, and matches of one pair."""
+"""Features of one image, and the assignment (matches) of a pair."""
 
 from dataclasses import dataclass, replace
 
@@ -8,30 +8,30 @@ from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 
+# Maximum distance in px of a keypoint outside its image; resizing back moves keypoints by less
 MAX_OUTSIDE_PX = 1.0
-"""How far outside its image a keypoint may lie (resizing back moves it by less than this)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Features:
     """Keypoints and descriptors of one image, validated once.
 
     Attributes:
-        keypoints: (x, y) in px of the original, upright image.
-        scores: detector confidence, higher is better.
-        descriptors: one unit vector a keypoint.
-        image_size: (width, height) in px.
-        scales: keypoint size in px of the image that the detector saw, where the detector has it.
-        orientations: in rad, y axis down, where the detector has it.
-        kind: descriptor family and digest of its weights; must equal the matcher's. "" = made by the user:
-            only dimensions are checked.
-        fingerprint: kind and every setting of the extraction; the key of caches.
-        source: path or URL of the image, for drawing and reports.
-        exif_orientation: 1 to 8 as found in the file, already applied to everything here.
+        keypoints: Keypoints (x, y) in px of the original, upright image.
+        scores: Detection confidence; higher is better.
+        descriptors: Unit-length descriptors, one per keypoint.
+        image_size: Image size (width, height) in px.
+        scales: Keypoint sizes in px of the resized image, if the detector provides them.
+        orientations: Keypoint orientations in rad (y axis down), if the detector provides them.
+        kind: Descriptor type and digest of its weights; must equal the matcher's. "" marks features of unknown origin,
+            of which only the dimensions are checked.
+        fingerprint: Digest of the kind and all extraction settings; the key of caches.
+        source: Path or URL of the image, for drawings and reports.
+        exif_orientation: EXIF orientation (1 to 8) of the file, already applied to all coordinates.
 
     Raises:
-        InvalidInput: shapes that do not fit each other, values that are not finite, an image size that is not
-            positive, or keypoints more than 1 px outside the image.
+        InvalidInput: If shapes or devices do not agree, a value is not finite, the image size is not positive, or a
+            keypoint is more than 1 px outside the image.
     """
 
     keypoints: Float[Tensor, "n 2"]
@@ -46,21 +46,31 @@ class Features:
     exif_orientation: int = 1
 
     def __post_init__(self) -> None:
-        check_size(self.image_size)
+        check_image_size(self.image_size)
         _check_keypoints(self.keypoints, self.image_size)
-        for name, dimensions in (("scores", 1), ("descriptors", 2), ("scales", 1), ("orientations", 1)):
-            _check_column(name, getattr(self, name), dimensions, like=self.keypoints)
+        for name, ndim in (("scores", 1), ("descriptors", 2), ("scales", 1), ("orientations", 1)):
+            _check_per_keypoint(name, getattr(self, name), ndim, keypoints=self.keypoints)
 
     def __len__(self) -> int:
         return self.keypoints.shape[0]
 
+    def __repr__(self) -> str:
+        width, height = self.image_size
+        details = [f"{len(self)} keypoints", f"descriptor dimension {self.descriptors.shape[1]}"]
+        details += [f"{width} x {height} px", self.kind, self.source or ""]
+        return f"Features({', '.join(filter(None, details))})"
+
     @property
     def device(self) -> torch.device:
-        """Where the tensors lie."""
+        """Device of the tensors."""
         return self.keypoints.device
 
     def to(self, device: torch.device | str) -> "Features":
-        """The same features with every tensor on `device`."""
+        """Return the features with all tensors on a device.
+
+        Args:
+            device: Target device.
+        """
         if self.device == torch.device(device):
             return self
         moved = {name: value.to(device) for name, value in self._tensors()}
@@ -71,20 +81,20 @@ class Features:
         return [(name, value) for name in names if isinstance(value := getattr(self, name), Tensor)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Assignment:
-    """What a matcher says of one pair; the tensors lie on the CPU.
+    """Output of a matcher for one pair of m and n keypoints, on the CPU.
 
     Attributes:
-        matches: index pairs (into keypoints of image 0, of image 1), by rising index of image 0.
-        scores: confidence of each pair, in (0, 1] for LightGlue, cosine for nearest.
-        matching_scores0: per keypoint of image 0: confidence of its mutual match, also when it lies below the
-            threshold; 0 where there is none.
-        matching_scores1: likewise for image 1.
-        prune0: 1 + number of prunings that each keypoint of image 0 survived; layers of the network where
-            pruning is off (the official `prune0`).
-        prune1: likewise for image 1.
-        layers_run: number of layers that ran; 0 when an image has no keypoints or the matcher has no layers.
+        matches: Index pairs (keypoint of image 0, keypoint of image 1), in ascending order of the first.
+        scores: Confidence of each match: in (0, 1] for LightGlue, cosine similarity for mutual nearest neighbors.
+        matching_scores0: Confidence of the mutual match of each keypoint of image 0, also below the threshold; 0
+            without a mutual match.
+        matching_scores1: Confidence of the mutual match of each keypoint of image 1.
+        prune0: Number of layers after which each keypoint of image 0 was pruned, as `prune0` of the reference
+            implementation; the number of layers without pruning.
+        prune1: Number of layers after which each keypoint of image 1 was pruned.
+        layers_run: Number of layers that were run; 0 if an image has no keypoints, or the matcher has no layers.
     """
 
     matches: Int[Tensor, "k 2"]
@@ -95,63 +105,71 @@ class Assignment:
     prune1: Int[Tensor, "n"]
     layers_run: int = 0
 
+    def __repr__(self) -> str:
+        m, n = len(self.matching_scores0), len(self.matching_scores1)
+        return f"Assignment({len(self.matches)} matches of {m} and {n} keypoints, {self.layers_run} layers)"
 
-def check_size(image_size: tuple[int, int]) -> None:
-    """Raise InvalidInput unless `image_size` is (width, height) in whole px above 0."""
-    whole = (
-        isinstance(image_size, tuple) and len(image_size) == 2 and all(isinstance(s, int) for s in image_size)
-    )
-    if not whole or min(image_size) <= 0:
+
+def check_image_size(image_size: tuple[int, int]) -> None:
+    """Raise InvalidInput unless an image size is (width, height) in positive integers."""
+    is_size = isinstance(image_size, tuple) and len(image_size) == 2
+    if not is_size or not all(isinstance(side, int) and side > 0 for side in image_size):
         raise InvalidInput(
-            f"image_size must be (width, height), two whole numbers above 0, but is {image_size!r}; "
+            f"image_size: expected (width, height) as two positive integers, got {image_size!r}; "
             "convert with tuple(int(side) for side in image_size)"
         )
 
 
 def _check_keypoints(keypoints: Tensor, image_size: tuple[int, int]) -> None:
     if not isinstance(keypoints, Tensor) or keypoints.ndim != 2 or keypoints.shape[1] != 2:
-        raise InvalidInput(f"keypoints must be a tensor of shape (n, 2), but came as {describe(keypoints)}")
-    if not keypoints.dtype.is_floating_point:
-        raise InvalidInput(
-            f"keypoints must be floating point, but are {keypoints.dtype}; use keypoints.float()"
-        )
+        raise InvalidInput(f"keypoints: expected a tensor of shape (n, 2), got {describe(keypoints)}")
+    _check_floating("keypoints", keypoints)
     if keypoints.shape[0] == 0:
         return
-    if not bool(torch.isfinite(keypoints).all()):
-        raise InvalidInput("keypoints hold NaN or infinite values; remove those rows before making Features")
+    _check_finite("keypoints", keypoints)
     limit = keypoints.new_tensor(image_size) - 1 + MAX_OUTSIDE_PX
     outside = ((keypoints < -MAX_OUTSIDE_PX) | (keypoints > limit)).any(dim=1)
     if bool(outside.any()):
-        first = keypoints[outside][0].tolist()
+        x, y = keypoints[outside][0].tolist()
         width, height = image_size
         raise InvalidInput(
-            f"{int(outside.sum())} of {len(keypoints)} keypoints lie more than {MAX_OUTSIDE_PX:g} px outside the "
-            f"{width} x {height} image (width x height), the first at (x, y) = ({first[0]:.1f}, {first[1]:.1f}); "
-            "is image_size (width, height) of the image that the keypoints belong to?"
+            f"{int(outside.sum())} of {len(keypoints)} keypoints are more than {MAX_OUTSIDE_PX:g} px outside the "
+            f"{width} x {height} image (width x height), the first at (x, y) = ({x:.1f}, {y:.1f}); "
+            "check that image_size is (width, height) of the image that the keypoints belong to"
         )
 
 
-def _check_column(name: str, value: Tensor | None, dimensions: int, *, like: Tensor) -> None:
+def _check_per_keypoint(name: str, value: Tensor | None, ndim: int, *, keypoints: Tensor) -> None:
+    """Check a tensor with one row per keypoint."""
     if value is None and name in ("scales", "orientations"):
         return
-    count = like.shape[0]
-    if not isinstance(value, Tensor) or value.ndim != dimensions or value.shape[0] != count:
-        expected = f"({count},)" if dimensions == 1 else f"({count}, d)"
+    count = keypoints.shape[0]
+    if not isinstance(value, Tensor) or value.ndim != ndim or value.shape[0] != count:
+        expected = f"({count},)" if ndim == 1 else f"({count}, d)"
         raise InvalidInput(
-            f"{name} must be a tensor of shape {expected}, one row a keypoint, but came as {describe(value)}"
+            f"{name}: expected a tensor of shape {expected}, one row per keypoint, got {describe(value)}"
         )
+    _check_floating(name, value)
+    if value.device != keypoints.device:
+        raise InvalidInput(
+            f"{name}: expected device {keypoints.device} as for keypoints, got {value.device}; "
+            "move both to the same device"
+        )
+    _check_finite(name, value)
+
+
+def _check_floating(name: str, value: Tensor) -> None:
     if not value.dtype.is_floating_point:
-        raise InvalidInput(f"{name} must be floating point, but are {value.dtype}; use {name}.float()")
-    if value.device != like.device:
-        raise InvalidInput(
-            f"{name} lie on {value.device}, keypoints on {like.device}; move both to one device"
-        )
+        raise InvalidInput(f"{name}: expected floating point, got {value.dtype}; convert with {name}.float()")
+
+
+def _check_finite(name: str, value: Tensor) -> None:
     if not bool(torch.isfinite(value).all()):
-        raise InvalidInput(f"{name} hold NaN or infinite values; remove those rows before making Features")
+        raise InvalidInput(f"{name}: found NaN or infinite values; remove those rows first")
 
 
 def describe(value: object) -> str:
-    """A short text for error messages: type, and shape and dtype where the value has them."""
+    """Return the type of a value, and its shape and dtype if it has them, for error messages."""
     shape = getattr(value, "shape", None)
     if shape is None:
         return type(value).__name__

@@ -1,4 +1,4 @@
-"""TwoViewEstimate: the geometry of a pair, or why there is none."""
+"""TwoViewEstimate: the geometry of an image pair, or the reason why it could not be estimated."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -13,29 +13,29 @@ from tiepoint.types.features import describe
 Kind = Literal["homography", "fundamental", "essential", "pose"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class TwoViewEstimate:
-    """The geometry of a pair of images; a failure is one too, with the reason.
+    """Two-view geometry, or the reason of its failure.
 
-    With p0 and p1 the homogeneous (x, y, 1) of a point in px of image 0 and 1, and x0, x1 the undistorted
-    (K^-1 p): a homography H has p1 ~ H p0, a fundamental matrix F has p1^T F p0 = 0, an essential matrix E has
-    x1^T E x0 = 0, and a pose [R | t] moves points from the frame of camera 0 to the frame of camera 1.
+    With p0 and p1 the homogeneous points (x, y, 1) in px of image 0 and 1, and x0, x1 the undistorted, normalized
+    points (K^-1 p): a homography H satisfies p1 ~ H p0, a fundamental matrix F p1^T F p0 = 0, an essential matrix E
+    x1^T E x0 = 0, and a pose [R | t] maps points from the frame of camera 0 to the frame of camera 1.
 
     Attributes:
-        kind: what was estimated.
-        matrix: H with H[2, 2] = 1 wherever that can be; F of Frobenius norm 1; E = [t]x R with |t| = 1, for "pose" too.
-            The signs of F and of E of kind "essential" are such that the entry of the largest magnitude is positive.
-            None: the estimation failed.
-        inliers: (k,) which matches agree with the estimate; none where it failed.
-        method: name of the estimator: "poselib", "opencv", "pycolmap", "dlt".
-        max_error_px: an inlier's largest error, in px of the original images.
-        cam1_from_cam0: [R | t] with |t| = 1, for "pose" only: the scale of a scene can't be seen in two images.
-        camera0: what the rays of image 0 were computed with; for "essential" and "pose" only.
-        camera1: likewise of image 1.
-        reason: why it failed, in words; "" where it did not.
+        kind: Type of model.
+        matrix: H with H[2, 2] = 1 where possible; F with Frobenius norm 1; E = [t]x R with |t| = 1, for "pose", too.
+            The signs of F, and of E of kind "essential", make the entry of largest magnitude positive. None if the
+            estimation failed.
+        inliers: Whether each match is an inlier; all False if the estimation failed.
+        method: Estimation method, for example "poselib", "opencv", "pycolmap", "dlt".
+        max_error_px: Inlier threshold in px of the original images.
+        cam1_from_cam0: [R | t] with |t| = 1, for "pose" only; the scale of a scene is not observable in two images.
+        camera0: Camera of image 0, for "essential" and "pose" only.
+        camera1: Camera of image 1, for "essential" and "pose" only.
+        reason: Reason of the failure; "" if the estimation succeeded.
 
     Raises:
-        InvalidInput: arrays of another shape, an unknown kind, or a failure without a reason.
+        InvalidInput: If an array has another shape, the kind is unknown, or a failure has no reason.
     """
 
     kind: Kind
@@ -50,26 +50,32 @@ class TwoViewEstimate:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise InvalidInput(f"kind must be one of {', '.join(get_args(Kind))}, but is {self.kind!r}")
+            raise InvalidInput(f"kind: expected one of {', '.join(get_args(Kind))}, got {self.kind!r}")
         _check_array("matrix", self.matrix, (3, 3))
         _check_array("cam1_from_cam0", self.cam1_from_cam0, (3, 4))
         if getattr(self.inliers, "dtype", None) != np.bool_ or self.inliers.ndim != 1:
-            raise InvalidInput(f"inliers must be a bool array (k,), but came as {describe(self.inliers)}")
+            raise InvalidInput(f"inliers: expected a bool array of shape (k,), got {describe(self.inliers)}")
         _check_outcome(self)
+
+    def __repr__(self) -> str:
+        outcome = f"{self.num_inliers} of {len(self.inliers)} matches are inliers"
+        if not self.success:
+            outcome = f"failed: {self.reason}"
+        return f"TwoViewEstimate({self.kind}, {self.method}, max_error_px={self.max_error_px:g}, {outcome})"
 
     @property
     def success(self) -> bool:
-        """Whether there is an estimate."""
+        """Whether the estimation succeeded."""
         return self.matrix is not None
 
     @property
     def num_inliers(self) -> int:
-        """How many matches agree with the estimate."""
+        """Number of inliers."""
         return int(self.inliers.sum())
 
     @property
     def fundamental(self) -> Float[np.ndarray, "3 3"] | None:
-        """F of the undistorted pixels, for every kind but a homography: what epipolar lines are drawn with."""
+        """Fundamental matrix of undistorted pixels, for all kinds but homographies; None if the estimation failed."""
         if self.kind == "fundamental" or self.matrix is None:
             return self.matrix
         if self.camera0 is None or self.camera1 is None:
@@ -81,16 +87,16 @@ class TwoViewEstimate:
 
 def _check_array(name: str, value: np.ndarray | None, shape: tuple[int, ...]) -> None:
     if value is not None and (getattr(value, "shape", None) != shape or not np.isfinite(value).all()):
-        raise InvalidInput(f"{name} must be a finite array of shape {shape}, but came as {describe(value)}")
+        raise InvalidInput(f"{name}: expected a finite array of shape {shape}, got {describe(value)}")
 
 
 def _check_outcome(estimate: TwoViewEstimate) -> None:
-    posed = estimate.kind == "pose" and estimate.success
-    if (estimate.cam1_from_cam0 is not None) != posed:
-        raise InvalidInput(
-            "cam1_from_cam0 belongs to an estimate of kind 'pose' that succeeded, and only there"
-        )
+    has_pose = estimate.kind == "pose" and estimate.success
+    if (estimate.cam1_from_cam0 is not None) != has_pose:
+        raise InvalidInput("cam1_from_cam0 must be given if and only if a 'pose' was estimated successfully")
     if estimate.success == bool(estimate.reason):
-        raise InvalidInput(f"a failure has a reason, a success has none, but reason is {estimate.reason!r}")
+        raise InvalidInput(
+            f"a failure needs a reason, and a success must not have one, got reason={estimate.reason!r}"
+        )
     if not estimate.success and estimate.inliers.any():
-        raise InvalidInput("an estimate that failed has no inliers")
+        raise InvalidInput("inliers: expected none for a failed estimation")

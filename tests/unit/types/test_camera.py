@@ -1,4 +1,4 @@
-"""Camera: the models, their common form, and every refusal."""
+"""Camera: the camera models, their common form, and all errors."""
 
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
@@ -17,7 +17,7 @@ K = np.array([[1400.0, 0.0, 790.5], [0.0, 1410.0, 605.5], [0.0, 0.0, 1.0]])
 
 @pytest.fixture(autouse=True)
 def no_shape_checker() -> Iterator[None]:
-    """Users have no shape checker: what they see of a wrong value is the library's own refusal."""
+    """Disable the shape checker of the tests, so that errors are the library's own."""
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
@@ -45,7 +45,7 @@ def refusal(call: Any, *arguments: Any, **options: Any) -> str:
         ),
     ],
 )
-def test_every_model_has_the_common_form(
+def test_every_model_has_opencv_parameters(
     model: str, params: tuple[float, ...], focal: tuple[float, float], distortion: tuple[float, ...]
 ):
     camera = Camera(model=model, image_size=SIZE, params=tuple(float(value) for value in params))
@@ -57,7 +57,7 @@ def test_every_model_has_the_common_form(
     assert camera.source == "given"
 
 
-def test_the_models_are_tested():
+def test_all_models_are_tested():
     assert set(CAMERA_MODELS) == {"SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV"}
 
 
@@ -70,14 +70,14 @@ def test_a_matrix_of_any_scale(scale: float):
 
 
 @pytest.mark.parametrize("count", range(5))
-def test_distortion_is_filled_up_with_zeros(count: int):
+def test_missing_distortion_coefficients_are_zero(count: int):
     lens = (0.1, 0.2, 0.3, 0.4)[:count]
     camera = Camera.from_intrinsics(K, SIZE, distortion=lens)
     assert camera.model == "OPENCV"
     assert camera.distortion == lens + (0.0,) * (4 - count)
 
 
-def test_cameras_are_values():
+def test_cameras_are_immutable_and_hashable():
     camera = Camera.from_intrinsics(K, SIZE)
     assert camera == Camera.from_intrinsics(K, SIZE)
     assert len({camera, Camera.from_intrinsics(K, SIZE)}) == 1
@@ -91,18 +91,18 @@ def test_the_principal_point_may_be_anywhere_in_the_image(corner: tuple[float, f
     assert Camera(model="SIMPLE_PINHOLE", image_size=SIZE, params=params).principal_point == corner
 
 
-class TestRefusals:
+class TestErrors:
     @pytest.mark.parametrize(
         ("changes", "part"),
         [
-            ({"model": "FISHEYE"}, "PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV, but is 'FISHEYE'"),
-            ({"params": (1400.0, 790.5, 605.5)}, "(fx, fy, cx, cy), but 3 came"),
+            ({"model": "FISHEYE"}, "PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV, got 'FISHEYE'"),
+            ({"params": (1400.0, 790.5, 605.5)}, "(fx, fy, cx, cy), got 3"),
             ({"params": (1400.0, np.nan, 790.5, 605.5)}, "finite"),
-            ({"params": (1400.0, 0.0, 790.5, 605.5)}, "above 0 px"),
-            ({"params": (-1400.0, 1400.0, 790.5, 605.5)}, "above 0 px"),
+            ({"params": (1400.0, 0.0, 790.5, 605.5)}, "positive focal lengths"),
+            ({"params": (-1400.0, 1400.0, 790.5, 605.5)}, "positive focal lengths"),
             ({"image_size": (1600, 0)}, "image_size"),
             ({"image_size": (1600.0, 1200.0)}, "image_size"),
-            ({"image_size": (1200, 600)}, "lies outside the 1200 x 600 image"),
+            ({"image_size": (1200, 600)}, "outside the 1200 x 600 image"),
             ({"source": "wikipedia"}, "'wikipedia'"),
         ],
     )
@@ -118,16 +118,16 @@ class TestRefusals:
             (np.diag([1400.0, 0.0, 1.0]), "singular"),
             (np.full((3, 3), np.inf), "finite"),
             (np.eye(3)[:2], "shape (3, 3)"),
-            (K.tolist(), "but came as list"),
-            (None, "but came as NoneType"),
-            (K + np.array([[0, 5.0, 0], [0, 0, 0], [0, 0, 0]]), "a skew can't be used"),
-            (K.T, "must be [[fx, 0, cx]"),
+            (K.tolist(), "got list"),
+            (None, "got NoneType"),
+            (K + np.array([[0, 5.0, 0], [0, 0, 0], [0, 0, 0]]), "skew is not supported"),
+            (K.T, "expected [[fx, 0, cx]"),
         ],
         ids=["zeros", "no-scale", "no-fy", "inf", "2x3", "list", "none", "skew", "transposed"],
     )
     def test_matrices(self, matrix: Any, part: str):
         assert part in refusal(Camera.from_intrinsics, matrix, SIZE)
 
-    def test_lenses_of_other_models(self):
+    def test_too_many_distortion_coefficients(self):
         message = refusal(Camera.from_intrinsics, K, SIZE, distortion=(0.1, 0.2, 0.3, 0.4, 0.5))
-        assert "has 5 values" in message
+        assert "got 5 values" in message

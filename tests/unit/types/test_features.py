@@ -1,4 +1,4 @@
-"""Features and Matches: validated once, and every refusal says what came and what to do."""
+"""Features: validated once; every error names the value and what to do."""
 
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, replace
@@ -14,7 +14,7 @@ from tiepoint.types import MAX_OUTSIDE_PX, Assignment, Features, describe
 
 @pytest.fixture(scope="module", autouse=True)
 def no_shape_checker() -> Iterator[None]:
-    """Users have no shape checker: what they see of a wrong value is the library's own refusal."""
+    """Disable the shape checker of the tests, so that errors are the library's own."""
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
@@ -43,7 +43,7 @@ def refusal(**changes: Any) -> str:
 
 class TestFeatures:
     @pytest.mark.parametrize("n", [0, 1, 3])
-    def test_valid_ones_are_kept_as_they_are(self, n: int):
+    def test_valid_values_are_kept(self, n: int):
         given = values(n, scales=torch.ones(n), orientations=torch.zeros(n))
         features = Features(**given)
         assert len(features) == n
@@ -65,17 +65,17 @@ class TestFeatures:
         with pytest.raises(FrozenInstanceError):
             Features(**values()).image_size = (1, 1)  # type: ignore[misc]
 
-    def test_take_arguments_by_name_only(self):
+    def test_arguments_are_keyword_only(self):
         with pytest.raises(TypeError):
             Features(*values().values())  # type: ignore[misc]
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-    def test_any_floating_point_type_will_do(self, dtype: torch.dtype):
+    def test_any_floating_point_type_is_accepted(self, dtype: torch.dtype):
         descriptors = torch.eye(3, 8).to(dtype)
         assert Features(**values(descriptors=descriptors)).descriptors.dtype == dtype
 
     @pytest.mark.parametrize("corner", [(-1.0, -1.0), (640.0, 480.0)])
-    def test_a_keypoint_may_lie_just_outside(self, corner: tuple[float, float]):
+    def test_keypoints_may_be_up_to_1_px_outside(self, corner: tuple[float, float]):
         assert MAX_OUTSIDE_PX == 1.0
         assert len(Features(**values(1, keypoints=torch.tensor([corner])))) == 1
 
@@ -91,7 +91,7 @@ class TestFeaturesToDevice:
         assert features.to(torch.device("cpu")) is features
 
     def test_every_tensor_is_moved(self, monkeypatch: pytest.MonkeyPatch):
-        """A machine for tests has no second device, so the moves are recorded."""
+        """Test machines may have one device only, so calls of Tensor.to are recorded."""
         features = Features(**values(scales=torch.ones(3), orientations=torch.zeros(3)), source="a.jpg")
         moved: list[tuple[int, object]] = []
 
@@ -107,7 +107,7 @@ class TestFeaturesToDevice:
         assert (elsewhere.source, elsewhere.image_size) == ("a.jpg", (640, 480))
 
 
-class TestRefusals:
+class TestErrors:
     @pytest.mark.parametrize(
         "size",
         [
@@ -129,7 +129,7 @@ class TestRefusals:
         assert "tuple(int(side)" in message
 
     @pytest.mark.parametrize(
-        ("keypoints", "came"),
+        ("keypoints", "given"),
         [
             (torch.zeros(3, 3), "(3, 3)"),
             (torch.zeros(3), "(3,)"),
@@ -139,12 +139,12 @@ class TestRefusals:
             (torch.zeros(3, 2).numpy(), "ndarray"),
         ],
     )
-    def test_keypoints_of_another_shape(self, keypoints: object, came: str):
+    def test_keypoints_of_another_shape(self, keypoints: object, given: str):
         message = refusal(keypoints=keypoints)
-        assert "keypoints must be a tensor of shape (n, 2)" in message
-        assert came in message
+        assert "keypoints: expected a tensor of shape (n, 2)" in message
+        assert given in message
 
-    def test_keypoints_in_whole_numbers(self):
+    def test_integer_keypoints(self):
         assert "keypoints.float()" in refusal(keypoints=torch.zeros(3, 2, dtype=torch.int64))
 
     @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
@@ -159,15 +159,15 @@ class TestRefusals:
     @pytest.mark.parametrize("outside", [(-1.1, 0.0), (0.0, -1.1), (640.1, 0.0), (0.0, 480.1)])
     def test_keypoints_outside_the_image(self, outside: tuple[float, float]):
         message = refusal(keypoints=torch.tensor([(0.0, 0.0), outside, (1.0, 1.0)]))
-        assert "1 of 3 keypoints lie more than 1 px outside the 640 x 480 image" in message
+        assert "1 of 3 keypoints are more than 1 px outside the 640 x 480 image" in message
         assert f"({outside[0]:.1f}, {outside[1]:.1f})" in message
         assert "(width, height)" in message
 
-    def test_a_swapped_image_size_is_noticed(self):
+    def test_a_swapped_image_size_is_detected(self):
         assert "480 x 640" in refusal(image_size=(480, 640))
 
     @pytest.mark.parametrize(
-        ("name", "value", "expected", "came"),
+        ("name", "value", "expected", "given"),
         [
             ("scores", torch.ones(2), "(3,)", "(2,)"),
             ("scores", torch.ones(3, 1), "(3,)", "(3, 1)"),
@@ -180,14 +180,14 @@ class TestRefusals:
             ("orientations", torch.ones(3, 2), "(3,)", "(3, 2)"),
         ],
     )
-    def test_columns_of_another_shape(self, name: str, value: object, expected: str, came: str):
+    def test_values_per_keypoint_of_another_shape(self, name: str, value: object, expected: str, given: str):
         message = refusal(**{name: value})
         assert message.startswith(name)
         assert expected in message
-        assert came in message
+        assert given in message
 
     @pytest.mark.parametrize("name", ["scores", "descriptors", "scales", "orientations"])
-    def test_columns_in_whole_numbers(self, name: str):
+    def test_integer_values_per_keypoint(self, name: str):
         whole = torch.ones((3, 8) if name == "descriptors" else 3, dtype=torch.int64)
         message = refusal(**{name: whole})
         assert message.startswith(name)
@@ -195,7 +195,7 @@ class TestRefusals:
         assert "int64" in message
 
     @pytest.mark.parametrize("name", ["scores", "descriptors", "scales", "orientations"])
-    def test_columns_on_another_device(self, name: str):
+    def test_values_on_another_device(self, name: str):
         elsewhere = torch.ones((3, 8) if name == "descriptors" else 3, device="meta")
         message = refusal(**{name: elsewhere})
         assert message.startswith(name)
@@ -204,7 +204,7 @@ class TestRefusals:
 
 
 class TestMatches:
-    def test_hold_what_they_are_given(self):
+    def test_assignments_keep_their_values(self):
         matches = Assignment(
             matches=torch.tensor([[0, 1]]),
             scores=torch.tensor([0.5]),
@@ -230,3 +230,18 @@ class TestMatches:
 )
 def test_describe(value: object, text: str):
     assert describe(value) == text
+
+
+def test_repr_is_one_short_line():
+    features = Features(
+        keypoints=torch.zeros(3, 2),
+        scores=torch.zeros(3),
+        descriptors=torch.zeros(3, 8),
+        image_size=(640, 480),
+        kind="aliked-n16@0123",
+        source="a.jpg",
+    )
+    assert (
+        repr(features)
+        == "Features(3 keypoints, descriptor dimension 8, 640 x 480 px, aliked-n16@0123, a.jpg)"
+    )

@@ -1,4 +1,4 @@
-"""TwoViewEstimate: what holds of every estimate, and of a failure."""
+"""TwoViewEstimate: successes, failures, and all errors."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ CAMERAS = {"camera0": Camera.from_intrinsics(K0, SIZE0), "camera1": Camera.from_
 
 @pytest.fixture(autouse=True)
 def no_shape_checker() -> Iterator[None]:
-    """Users have no shape checker: what they see of a wrong value is the library's own refusal."""
+    """Disable the shape checker of the tests, so that errors are the library's own."""
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
@@ -43,26 +43,26 @@ def test_success():
 
 
 def test_failure():
-    found = estimate(matrix=None, inliers=np.zeros(3, bool), reason="3 matches came")
+    found = estimate(matrix=None, inliers=np.zeros(3, bool), reason="got 3 matches")
     assert not found.success
     assert found.num_inliers == 0
     assert found.fundamental is None
 
 
-def test_no_matches_at_all():
-    assert estimate(matrix=None, inliers=np.zeros(0, bool), reason="0 matches came").num_inliers == 0
+def test_no_matches():
+    assert estimate(matrix=None, inliers=np.zeros(0, bool), reason="got 0 matches").num_inliers == 0
 
 
 class TestFundamental:
-    def test_of_a_homography_there_is_none(self):
+    def test_homographies_have_none(self):
         assert estimate().fundamental is None
 
-    def test_of_a_fundamental_matrix_it_is_the_matrix(self):
+    def test_fundamental_matrices_are_returned_as_they_are(self):
         found = estimate("fundamental")
         assert found.fundamental is found.matrix
 
     @pytest.mark.parametrize("kind", ["essential", "pose"])
-    def test_of_the_others_it_is_in_pixels(self, kind: str):
+    def test_essential_matrices_are_converted_to_pixels(self, kind: str):
         E = essential_from_pose(POSE)
         pose = POSE if kind == "pose" else None
         F = estimate(kind, matrix=E, cam1_from_cam0=pose, **CAMERAS).fundamental
@@ -70,29 +70,39 @@ class TestFundamental:
         back = K1.T @ F @ K0
         assert back / np.linalg.norm(back) == pytest.approx(E / np.linalg.norm(E))
 
-    def test_without_cameras_there_is_none(self):
+    def test_essential_matrices_without_cameras_have_none(self):
         assert estimate("essential").fundamental is None
 
 
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"kind": "affine"}, "homography, fundamental, essential, pose, but is 'affine'"),
-        ({"matrix": np.eye(4)}, "matrix must be a finite array of shape (3, 3)"),
-        ({"matrix": np.full((3, 3), np.nan)}, "matrix must be a finite array"),
-        ({"inliers": np.ones(3)}, "bool array (k,)"),
-        ({"inliers": np.ones((3, 1), bool)}, "bool array (k,)"),
-        ({"inliers": [True]}, "bool array (k,)"),
-        ({"cam1_from_cam0": np.eye(3)}, "cam1_from_cam0 must be a finite array of shape (3, 4)"),
-        ({"cam1_from_cam0": POSE}, "belongs to an estimate of kind 'pose'"),
-        ({"kind": "pose"}, "belongs to an estimate of kind 'pose'"),
-        ({"reason": "none"}, "a failure has a reason, a success has none"),
-        ({"matrix": None, "inliers": np.zeros(3, bool)}, "a failure has a reason"),
-        ({"matrix": None, "reason": "none"}, "has no inliers"),
+        ({"kind": "affine"}, "homography, fundamental, essential, pose, got 'affine'"),
+        ({"matrix": np.eye(4)}, "matrix: expected a finite array of shape (3, 3)"),
+        ({"matrix": np.full((3, 3), np.nan)}, "matrix: expected a finite array"),
+        ({"inliers": np.ones(3)}, "bool array of shape (k,)"),
+        ({"inliers": np.ones((3, 1), bool)}, "bool array of shape (k,)"),
+        ({"inliers": [True]}, "bool array of shape (k,)"),
+        ({"cam1_from_cam0": np.eye(3)}, "cam1_from_cam0: expected a finite array of shape (3, 4)"),
+        ({"cam1_from_cam0": POSE}, "if and only if a 'pose'"),
+        ({"kind": "pose"}, "if and only if a 'pose'"),
+        ({"reason": "none"}, "a success must not have one"),
+        ({"matrix": None, "inliers": np.zeros(3, bool)}, "a failure needs a reason"),
+        ({"matrix": None, "reason": "none"}, "expected none"),
     ],
 )
-def test_refusals(changes: dict[str, Any], part: str):
+def test_errors(changes: dict[str, Any], part: str):
     with pytest.raises(InvalidInput) as error:
         estimate(**changes)
     assert part in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_repr_is_one_short_line():
+    found = estimate()
+    assert repr(found) == (
+        f"TwoViewEstimate({found.kind}, {found.method}, max_error_px={found.max_error_px:g}, "
+        "2 of 3 matches are inliers)"
+    )
+    failed = estimate(matrix=None, inliers=np.zeros(3, bool), reason="got 3 matches")
+    assert repr(failed).endswith("failed: got 3 matches)")
