@@ -15,13 +15,12 @@ from tests.helpers.synthetic_scenes import K0, K1, SIZE0, SIZE1, plane_scene, sp
 
 from tiepoint.geometry.backends.base import CONFIDENCE, MAX_ITERATIONS
 from tiepoint.geometry.backends.dlt import weighted_dlt
-from tiepoint.geometry.backends.poselib import undistort
 from tiepoint.geometry.estimate import (
     estimate_fundamental,
     estimate_homography,
     estimate_relative_pose,
 )
-from tiepoint.geometry.intrinsics import exif_camera, guess_camera
+from tiepoint.geometry.intrinsics import default_camera, exif_camera, undistort
 from tiepoint.geometry.metrics import corner_error_px, pose_error_deg, rotation_error_deg
 from tiepoint.geometry.multiview import sampson_distances
 from tiepoint.types import Camera
@@ -159,6 +158,6 @@ def test_focal_lengths_are_colmaps(shared_data: Path, name: str):
 def test_guesses_are_colmaps(shared_data: Path):
     path = shared_data / "lightglue_assets" / "sacre_coeur1.jpg"
     theirs = pycolmap.infer_camera_from_image(path)
-    ours = guess_camera((theirs.width, theirs.height))
+    ours = default_camera((theirs.width, theirs.height))
     assert ours.focal_lengths[0] == pytest.approx(theirs.focal_length)
     assert np.array(ours.principal_point) + 0.5 == pytest.approx(theirs.params[1:3])

@@ -75,7 +75,7 @@ def test_exif_data_are_good_for_a_pose(shared_data: Path):
 def test_a_guess_is_said_to_be_one(shared_data: Path):
     """These photographs have no EXIF data; their focal length is 0.9 times the longer side, not 1.2 times."""
     found = tiepoint.estimate_relative_pose(matched(shared_data, FOUNTAIN))
-    assert (found.camera0.source, found.camera1.source) == ("guess", "guess")
+    assert (found.camera0.source, found.camera1.source) == ("default", "default")
     assert pose_error_deg(found.cam1_from_cam0, truth(shared_data, FOUNTAIN)["T"][:3]) < 6.0
 
 

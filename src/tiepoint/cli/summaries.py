@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SOURCES = {
     "given": "as given",
     "exif": "from EXIF data",
-    "guess": "a default prior; pass --intrinsics if they are known",
+    "default": "a default prior; pass --intrinsics if they are known",
 }
 
 

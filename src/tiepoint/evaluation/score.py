@@ -22,8 +22,8 @@ from tiepoint.evaluation.report import PairResult
 from tiepoint.evaluation.resized_coordinates import MatchedPair, resized
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.geometry import metrics
-from tiepoint.geometry.backends.poselib import undistort
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
+from tiepoint.geometry.intrinsics import undistort
 from tiepoint.io.progress import Track, untracked
 from tiepoint.types import TwoViewEstimate
 

@@ -1,11 +1,13 @@
-"""From tie points to geometry: the only place that imports poselib, OpenCV and pycolmap.
+"""Two-view geometry from tie points; the only package that imports poselib and OpenCV.
 
-estimate         estimate_homography, …_fundamental, …_essential, …_relative_pose; ESTIMATORS, the table of methods
-intrinsics       cameras from the user, a file, EXIF data, or a guess that is said to be one
-transforms       points, lines and motions
-metrics          errors against the truth, and AUC
-correspondences  what estimators take: a MatchResult, or two arrays of points
-problem          what a backend is asked, and what it answers
-agreement        inliers, and whether they determine the model: one definition for all backends
-*_backend, dlt   the estimators
+estimate           estimate_homography, …_fundamental, …_essential, …_relative_pose; ESTIMATORS, the table of methods
+inliers            inliers and degeneracy checks, the same for all backends
+verification       geometric verification by the name of a model
+pair_verification  PairVerification: whether two images show the same scene
+intrinsics         cameras from the user, a file, EXIF data, or a default prior; undistortion
+multiview          points, lines and poses
+metrics            errors with respect to ground truth, AUC
+ground_truth       ground-truth matches
+colmap             COLMAP conventions and models
+backends/          the estimators: PoseLib, OpenCV, pycolmap, DLT
 """

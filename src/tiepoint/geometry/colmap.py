@@ -18,7 +18,7 @@ from jaxtyping import Float
 from tiepoint.collection.images import ImageRecord
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap_integrity import check_binary_model
-from tiepoint.geometry.intrinsics import GUESSED_FOCAL
+from tiepoint.geometry.intrinsics import DEFAULT_FOCAL_RATIO
 from tiepoint.image.exif import ORIENTATIONS, read_focal_length_px, swap_sides
 from tiepoint.io.optional import import_optional
 from tiepoint.types import Camera, Features
@@ -97,7 +97,7 @@ def colmap_camera(size: tuple[int, int], focal_px: float | None) -> Any:
         size: (width, height) in px of the file's raster.
         focal_px: None: not known.
     """
-    guess = GUESSED_FOCAL * max(size)
+    guess = DEFAULT_FOCAL_RATIO * max(size)
     camera = require_pycolmap().Camera.create_from_model_name(0, CAMERA_MODEL, focal_px or guess, *size)
     camera.has_prior_focal_length = focal_px is not None
     return camera

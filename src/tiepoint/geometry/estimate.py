@@ -1,11 +1,11 @@
-"""estimate_homography, …_fundamental, …_essential, …_relative_pose: from tie points to geometry.
+"""estimate_homography, …_fundamental, …_essential, …_relative_pose: two-view geometry from matches.
 
-The estimators are those of well-kept libraries, rows of `ESTIMATORS`. Whatever the method, the same checks come
-before it and the same inliers are counted after it; a failure is a value with a reason.
+The estimators are those of established libraries, rows of `ESTIMATORS`. Degeneracy checks and inlier counting are the
+same for all of them; a failure is a value with a reason.
 """
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,10 +14,10 @@ from jaxtyping import Float
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.backends import dlt, opencv, opencv_ransac, poselib, pycolmap
 from tiepoint.geometry.backends.base import Estimator, Model, Problem
-from tiepoint.geometry.backends.poselib import undistort
-from tiepoint.geometry.inliers import INLIERS, NAMES, why_degenerate, why_insufficient
-from tiepoint.geometry.intrinsics import camera_for
+from tiepoint.geometry.inliers import INLIERS, MODEL_NAMES, reason_degenerate, reason_insufficient
+from tiepoint.geometry.intrinsics import camera_for, undistort
 from tiepoint.geometry.multiview import essential_from_pose
+from tiepoint.io.validation import is_integer
 from tiepoint.types import (
     Camera,
     Correspondences,
@@ -29,7 +29,10 @@ from tiepoint.types import (
 
 Method = Literal["poselib", "opencv", "opencv-ransac", "pycolmap", "dlt"]
 Intrinsics: TypeAlias = Float[np.ndarray, "3 3"] | Camera | None
+Matches: TypeAlias = HasCorrespondences | Correspondences | Any
+"""MatchResult, Correspondences, or points of image 0 as an array-like of shape (k, 2)."""
 
+# (kind, method) -> estimator
 ESTIMATORS: dict[tuple[str, str], Estimator] = {
     ("homography", "poselib"): poselib.homography,
     ("homography", "opencv"): opencv.homography,
@@ -49,37 +52,36 @@ ESTIMATORS: dict[tuple[str, str], Estimator] = {
     ("pose", "opencv-ransac"): opencv_ransac.pose,
     ("pose", "pycolmap"): pycolmap.pose,
 }
-"""(kind, method) -> function."""
 
+# OpenCV stores seeds as signed 32-bit integers
 MAX_SEED = 2**31 - 1
-"""OpenCV keeps a seed in 32 bits with a sign."""
 
 
 def estimate_homography(
-    matches: HasCorrespondences | Any,
+    matches: Matches,
     points1: Any = None,
     *,
     method: Method = "poselib",
     max_error_px: float = 3.0,
     seed: int = 0,
 ) -> TwoViewEstimate:
-    """Estimate p1 ~ H p0: right for a plane, or a camera that only turned.
+    """Estimate a homography, p1 ~ H p0, for planar scenes or pure rotation.
 
     Args:
-        matches: a MatchResult, or points (k, 2) of image 0: (x, y) in px of the original image.
-        points1: points (k, 2) of image 1, where `matches` are points; None otherwise.
-        method: "poselib", "opencv" (USAC-MAGSAC++) or "pycolmap", all with RANSAC; or "dlt": least squares over all
-            matches, weighted by their scores, for matches without outliers.
-        max_error_px: an inlier's point of image 0 goes to within this distance of its point of image 1.
-        seed: of RANSAC's samples; the same call gives the same bits.
+        matches: MatchResult or Correspondences; or points (x, y) of image 0 in px, with `points1`.
+        points1: Corresponding points of image 1 in px, if `matches` are points.
+        method: "poselib", "opencv", "opencv-ransac" or "pycolmap" (RANSAC); "dlt" fits all matches, weighted by their
+            scores, for matches without outliers.
+        max_error_px: Inlier threshold of the transfer error in image 1, in px.
+        seed: Random seed of RANSAC; results are reproducible.
 
     Returns:
-        An estimate; without a matrix, and with a reason, where there are fewer than 4 matches, points on one line,
-        or matches that agree on nothing.
+        The estimate. It has a reason instead of a matrix if there are fewer than 4 matches, no consensus, or the points
+        are collinear.
 
     Raises:
-        InvalidInput: values that aren't finite, shapes that differ, an option that can't be.
-        MissingDependency: the method's library isn't installed.
+        InvalidInput: If a value is not finite, shapes do not agree, or an option is invalid.
+        MissingDependency: If the library of the method is not installed.
 
     Example:
         >>> estimate = tiepoint.estimate_homography(result)
@@ -89,35 +91,35 @@ def estimate_homography(
 
 
 def estimate_fundamental(
-    matches: HasCorrespondences | Any,
+    matches: Matches,
     points1: Any = None,
     *,
     method: Method = "poselib",
     max_error_px: float = 1.0,
     seed: int = 0,
 ) -> TwoViewEstimate:
-    """Estimate F with p1^T F p0 = 0: any rigid scene, cameras that nothing is known of.
+    """Estimate a fundamental matrix, p1^T F p0 = 0, for rigid scenes and uncalibrated cameras.
 
     Args:
-        matches: as for `estimate_homography`.
-        points1: likewise.
-        method: "poselib", "opencv" or "pycolmap".
-        max_error_px: largest Sampson error of an inlier.
-        seed: as for `estimate_homography`.
+        matches: MatchResult or Correspondences; or points (x, y) of image 0 in px, with `points1`.
+        points1: Corresponding points of image 1 in px, if `matches` are points.
+        method: "poselib", "opencv", "opencv-ransac" or "pycolmap".
+        max_error_px: Inlier threshold of the Sampson error, in px.
+        seed: Random seed of RANSAC; results are reproducible.
 
     Returns:
-        An estimate; without a matrix, and with a reason, where there are fewer than 7 matches, points on one line,
-        matches that agree on nothing, or only ones that a homography explains, which leave F open.
+        The estimate. It has a reason instead of a matrix if there are fewer than 7 matches, no consensus, the points
+        are collinear, or F is under-determined because a homography explains all inliers.
 
     Raises:
-        InvalidInput: as for `estimate_homography`.
-        MissingDependency: likewise.
+        InvalidInput: If a value is not finite, shapes do not agree, or an option is invalid.
+        MissingDependency: If the library of the method is not installed.
     """
     return _estimate(as_correspondences(matches, points1), "fundamental", method, max_error_px, seed)
 
 
 def estimate_essential(
-    matches: HasCorrespondences | Any,
+    matches: Matches,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -126,33 +128,33 @@ def estimate_essential(
     camera0: Intrinsics = None,
     camera1: Intrinsics = None,
 ) -> TwoViewEstimate:
-    """Estimate E with x1^T E x0 = 0 for undistorted x = K^-1 p: any rigid scene, known cameras.
+    """Estimate an essential matrix, x1^T E x0 = 0 for undistorted x = K^-1 p, for rigid scenes and calibrated cameras.
 
     Args:
-        matches: as for `estimate_homography`.
-        points1: likewise.
-        method: "poselib", "opencv" or "pycolmap".
-        max_error_px: largest Sampson error of an inlier, in px of the original images freed of lens distortion.
-        seed: as for `estimate_homography`.
-        camera0: a matrix (3, 3) or a `Camera`; None: the focal length of the photograph's EXIF data, else a
-            guess. The estimate's `camera0.source` tells which.
-        camera1: likewise of image 1.
+        matches: MatchResult or Correspondences; or points (x, y) of image 0 in px, with `points1`.
+        points1: Corresponding points of image 1 in px, if `matches` are points.
+        method: "poselib", "opencv", "opencv-ransac" or "pycolmap".
+        max_error_px: Inlier threshold of the Sampson error, in px of the undistorted original images.
+        seed: Random seed of RANSAC; results are reproducible.
+        camera0: Camera of image 0, or its matrix K (3, 3); None uses the focal length of EXIF data, else a default
+            prior (see `camera0.source` of the estimate).
+        camera1: Camera of image 1, or its matrix K (3, 3), or None.
 
     Returns:
-        An estimate; without a matrix, and with a reason, where there are fewer than 5 matches, points on one line,
-        matches that agree on nothing, or no translation to be seen.
+        The estimate. It has a reason instead of a matrix if there are fewer than 5 matches, no consensus, the points
+        are collinear, or the baseline is negligible.
 
     Raises:
-        InvalidInput: as for `estimate_homography`; or singular intrinsics, intrinsics of another image size, or None
-            for points of which no image is known.
-        MissingDependency: as for `estimate_homography`.
+        InvalidInput: If a value is not finite, shapes do not agree, an option is invalid, intrinsics are singular or
+            belong to another image size, or a camera is None for points of an unknown image.
+        MissingDependency: If the library of the method is not installed.
     """
     found = as_correspondences(matches, points1)
     return _estimate(found, "essential", method, max_error_px, seed, _cameras(found, camera0, camera1))
 
 
 def estimate_relative_pose(
-    matches: HasCorrespondences | Any,
+    matches: Matches,
     points1: Any = None,
     *,
     method: Method = "poselib",
@@ -161,23 +163,26 @@ def estimate_relative_pose(
     camera0: Intrinsics = None,
     camera1: Intrinsics = None,
 ) -> TwoViewEstimate:
-    """Estimate cam1_from_cam0 = [R | t], X1 = R X0 + t, with |t| = 1: any rigid scene, known cameras.
+    """Estimate the relative pose cam1_from_cam0 = [R | t] (X1 = R X0 + t, |t| = 1) of calibrated cameras.
 
     Args:
-        matches: as for `estimate_homography`.
-        points1: likewise.
-        method: "poselib", "opencv" or "pycolmap".
-        max_error_px: as for `estimate_essential`; inliers are also in front of both cameras.
-        seed: as for `estimate_homography`.
-        camera0: as for `estimate_essential`.
-        camera1: likewise.
+        matches: MatchResult or Correspondences; or points (x, y) of image 0 in px, with `points1`.
+        points1: Corresponding points of image 1 in px, if `matches` are points.
+        method: "poselib", "opencv", "opencv-ransac" or "pycolmap".
+        max_error_px: Inlier threshold of the Sampson error, in px of the undistorted original images; inliers are also
+            in front of both cameras.
+        seed: Random seed of RANSAC; results are reproducible.
+        camera0: Camera of image 0, or its matrix K (3, 3); None uses the focal length of EXIF data, else a default
+            prior (see `camera0.source` of the estimate).
+        camera1: Camera of image 1, or its matrix K (3, 3), or None.
 
     Returns:
-        As for `estimate_essential`, and `cam1_from_cam0`.
+        The estimate, with `cam1_from_cam0`; failures as for `estimate_essential`.
 
     Raises:
-        InvalidInput: as for `estimate_essential`.
-        MissingDependency: as for `estimate_homography`.
+        InvalidInput: If a value is not finite, shapes do not agree, an option is invalid, intrinsics are singular or
+            belong to another image size, or a camera is None for points of an unknown image.
+        MissingDependency: If the library of the method is not installed.
     """
     found = as_correspondences(matches, points1)
     return _estimate(found, "pose", method, max_error_px, seed, _cameras(found, camera0, camera1))
@@ -194,14 +199,14 @@ def _estimate(
     estimator = _find_estimator(kind, method)
     _check_options(max_error_px, seed)
     problem = _problem(matches, float(max_error_px), int(seed), cameras)
-    reason = why_insufficient(kind, problem)
+    reason = reason_insufficient(kind, problem)
     model = None if reason else estimator(problem)
     if model is None or not _is_finite(model):
         return _failure(
-            kind, method, problem, reason or f"{method} found no {NAMES[kind]} that matches agree on"
+            kind, method, problem, reason or f"no consensus: {method} found no {MODEL_NAMES[kind]}"
         )
     inliers = INLIERS[kind](problem, model)
-    reason = why_degenerate(kind, problem, model, inliers)
+    reason = reason_degenerate(kind, problem, model, inliers)
     return (
         _failure(kind, method, problem, reason) if reason else _success(kind, method, problem, model, inliers)
     )
@@ -264,7 +269,7 @@ def _failure(kind: Kind, method: str, problem: Problem, reason: str) -> TwoViewE
 
 
 def _normalized(kind: Kind, matrix: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
-    """A scale and a sign that are the same for all methods, where the matrix has none of its own."""
+    """Fix the scale and sign of a matrix that is defined up to scale, so that they are the same for all methods."""
     if kind == "pose":
         return matrix
     if kind == "homography" and abs(matrix[2, 2]) > 1e-12 * np.linalg.norm(matrix):
@@ -280,14 +285,13 @@ def _is_finite(model: Model) -> bool:
 
 def _find_estimator(kind: str, method: str) -> Estimator:
     if (kind, method) not in ESTIMATORS:
-        known = ", ".join(repr(name) for row, name in ESTIMATORS if row == kind)
-        raise InvalidInput(f"method must be one of {known} for kind {kind!r}, but is {method!r}")
+        available = ", ".join(repr(name) for row, name in ESTIMATORS if row == kind)
+        raise InvalidInput(f"unknown method {method!r} for kind {kind!r}; available: {available}")
     return ESTIMATORS[kind, method]
 
 
 def _check_options(max_error_px: Any, seed: Any) -> None:
     if not isinstance(max_error_px, Real) or not math.isfinite(max_error_px) or max_error_px <= 0:
-        raise InvalidInput(f"max_error_px must be a number of px above 0, but is {max_error_px!r}")
-    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
-    if not whole or not 0 <= int(seed) <= MAX_SEED:
-        raise InvalidInput(f"seed must be a whole number from 0 to {MAX_SEED}, but is {seed!r}")
+        raise InvalidInput(f"max_error_px: expected a positive number, got {max_error_px!r}")
+    if not is_integer(seed, 0) or int(seed) > MAX_SEED:
+        raise InvalidInput(f"seed: expected an integer from 0 to {MAX_SEED}, got {seed!r}")

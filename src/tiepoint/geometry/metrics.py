@@ -1,12 +1,12 @@
-"""How far an estimate lies from the truth, and how errors become one figure. Pure NumPy, float64.
+"""Errors of estimates with respect to ground truth, and their aggregation. Pure NumPy, float64.
 
-A failure (`None`) is an infinite error: it counts in every mean and AUC, and never as an identity.
+A failed estimation (`None`) has an infinite error: it counts in every mean and AUC, and is never replaced by an identity.
 
     pose         rotation_error_deg, translation_error_deg, pose_error_deg
     homography   corner_error_px, homography_errors_px, homography_precision, homography_recall
     epipolar     epipolar_errors, epipolar_precision, epipolar_errors_px
     disparity    disparity_errors_px
-    of errors    accuracy, mean_average_accuracy, auc
+    aggregation  accuracy, mean_average_accuracy, auc
 """
 
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ from tiepoint.geometry.multiview import (
 
 
 def rotation_error_deg(estimated: Float[np.ndarray, "3 3"], true: Float[np.ndarray, "3 3"]) -> float:
-    """The angle of the rotation from one to the other, in [0, 180] degrees."""
+    """Return the angle of the relative rotation, in [0, 180] degrees."""
     cosine = (np.trace(estimated.T.astype(np.float64) @ true) - 1) / 2
     return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def translation_error_deg(estimated: Float[np.ndarray, "3"], true: Float[np.ndarray, "3"]) -> float:
-    """The angle between two directions of translation up to their sign, in [0, 90] degrees.
+    """Return the angle between two translation directions up to sign, in [0, 90] degrees.
 
-    The sign is free because SuperGlue, LoFTR and LightGlue leave it free: an essential matrix doesn't hold it.
+    The sign is ignored as in SuperGlue, LoFTR and LightGlue, because an essential matrix does not determine it.
 
     Returns:
-        0 where the true translation is zero and has no direction; 90 where only the estimate has none.
+        Angle in degrees; 0 if the true translation is zero, 90 if only the estimated one is.
     """
     length, true_length = np.linalg.norm(estimated), np.linalg.norm(true)
     if true_length == 0:
@@ -49,11 +49,11 @@ def translation_error_deg(estimated: Float[np.ndarray, "3"], true: Float[np.ndar
 
 
 def pose_error_deg(estimated: Float[np.ndarray, "3 4"] | None, true: Float[np.ndarray, "3 4"]) -> float:
-    """The larger one of rotation and translation error, in degrees; inf where estimation failed.
+    """Return the maximum of rotation and translation error, in degrees; inf if the estimation failed.
 
     Args:
-        estimated: cam1_from_cam0, or None.
-        true: cam1_from_cam0; neither translation needs a scale.
+        estimated: Estimated cam1_from_cam0, or None.
+        true: Ground-truth cam1_from_cam0; the scales of the translations are ignored.
 
     Source: SuperGlue (arXiv 1911.11763), section 5.2; `compute_pose_error` of its `models/utils.py`.
     """
@@ -69,15 +69,16 @@ def corner_error_px(
     true: Float[np.ndarray, "3 3"],
     image_size0: tuple[int, int],
 ) -> float:
-    """Mean distance in image 1 between where two homographies send the corners of image 0, in px.
+    """Return the mean distance in image 1 between the corners of image 0 warped by two homographies, in px.
 
     Args:
-        estimated: p1 ~ H p0, or None.
-        true: likewise.
-        image_size0: (width, height) in px; corners are (0, 0), (w, 0), (w, h), (0, h), as in glue-factory.
+        estimated: Estimated homography (p1 ~ H p0), or None.
+        true: Ground-truth homography.
+        image_size0: Size (width, height) of image 0 in px; corners are (0, 0), (w, 0), (w, h), (0, h), as in
+            glue-factory.
 
     Returns:
-        inf where estimation failed, or a corner goes to infinity.
+        Error in px; inf if the estimation failed, or a corner is mapped to infinity.
 
     Source: LightGlue (arXiv 2306.13643), section 5.1; `homography_corner_error` of glue-factory.
     """
@@ -96,7 +97,7 @@ def homography_errors_px(
     points1: Float[np.ndarray, "k 2"],
     homography: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "k"]:
-    """Mean of the transfer errors of each match in image 1 and, with the inverse, in image 0, in px.
+    """Return the symmetric transfer error of each match: mean of the errors in both images, in px.
 
     Source: `sym_homography_error` of glue-factory.
     """
@@ -111,7 +112,7 @@ def homography_precision(
     homography: Float[np.ndarray, "3 3"],
     thresholds_px: Sequence[float],
 ) -> Float[np.ndarray, "thresholds"]:
-    """Share of the matches that lie closer than each threshold to the true homography; 0 without matches."""
+    """Return the fraction of matches with an error below each threshold; 0 without matches."""
     return accuracy(homography_errors_px(points0, points1, homography), thresholds_px)
 
 
@@ -123,14 +124,14 @@ def homography_recall(
     *,
     max_error_px: float = 3.0,
 ) -> float:
-    """Share of the true matches that were found; NaN where the keypoints allow none, so that there's no recall.
+    """Return the fraction of ground-truth matches that were found; NaN if there are no ground-truth matches.
 
     Args:
-        matches: index pairs (into keypoints0, into keypoints1).
-        keypoints0: all that were detected, (x, y) in px.
-        keypoints1: likewise, of image 1.
-        homography: the truth, p1 ~ H p0.
-        max_error_px: see `ground_truth_matches`.
+        matches: Index pairs (keypoint of image 0, keypoint of image 1).
+        keypoints0: All keypoints (x, y) of image 0 in px.
+        keypoints1: All keypoints (x, y) of image 1 in px.
+        homography: Ground-truth homography, p1 ~ H p0.
+        max_error_px: Maximum symmetric transfer error in px of ground-truth matches.
     """
     possible = ground_truth_matches(keypoints0, keypoints1, homography, max_error_px=max_error_px)
     if len(possible) == 0:
@@ -144,12 +145,12 @@ def epipolar_errors(
     points1: Float[np.ndarray, "k 2"],
     essential: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "k"]:
-    """Squared symmetric epipolar distance: the sum of the squares of the distances in the two images.
+    """Return the squared symmetric epipolar distance: the sum of the squared distances in both images.
 
     Args:
-        points0: on the plane z = 1 with E; in px with F.
-        points1: likewise.
-        essential: the true E or F.
+        points0: Points of image 0: normalized with E, in px with F.
+        points1: Corresponding points of image 1, in the same unit.
+        essential: Ground-truth E or F.
 
     Source: `compute_epipolar_error` of SuperGlue; `symmetric_epipolar_distance` of LoFTR.
     """
@@ -165,16 +166,16 @@ def epipolar_precision(
     *,
     max_error: float = 5e-4,
 ) -> float:
-    """Share of the matches that agree with the true motion, as SuperGlue counts it; 0 without matches.
+    """Return the fraction of matches consistent with the ground-truth pose, as in SuperGlue; 0 without matches.
 
     Args:
-        points0: (x, y) in px; undistort first where a lens distorts.
-        points1: likewise.
-        cam1_from_cam0: the truth.
-        intrinsics0: K of image 0.
-        intrinsics1: K of image 1.
-        max_error: of the squared symmetric epipolar distance on the plane z = 1, without unit; SuperGlue takes
-            5e-4 on ScanNet and 1e-4 outdoors.
+        points0: Undistorted points (x, y) of image 0 in px.
+        points1: Corresponding undistorted points of image 1 in px.
+        cam1_from_cam0: Ground-truth relative pose.
+        intrinsics0: Intrinsics K of image 0.
+        intrinsics1: Intrinsics K of image 1.
+        max_error: Threshold of the squared symmetric epipolar distance in normalized coordinates (no unit); SuperGlue
+            uses 5e-4 on ScanNet and 1e-4 outdoors.
 
     Source: SuperGlue, section 5.2.
     """
@@ -191,13 +192,13 @@ def epipolar_errors_px(
     points1: Float[np.ndarray, "k 2"],
     fundamental: Float[np.ndarray, "3 3"] | None,
 ) -> Float[np.ndarray, "k"]:
-    """How far matches lie from their epipolar lines: the larger one of the two images, in px.
+    """Return the epipolar error of each match: the maximum of the distances in both images, in px.
 
-    With the true F and found matches, `accuracy` of these is the epipolar precision in px; with the estimated F
-    and hand-marked points, it is the share of points that the estimate explains, and `mean_average_accuracy` over
-    1, 2 ... 20 px is WxBS's mAA. inf for all where F is None.
+    With the ground-truth F and estimated matches, `accuracy` of these errors is the epipolar precision; with an
+    estimated F and hand-labeled correspondences, it is the fraction of correspondences consistent with the estimate,
+    and `mean_average_accuracy` over 1, 2, …, 20 px is the mAA of WxBS. All errors are inf if F is None.
 
-    Source: WxBS (arXiv 1504.06603), section 4, which measures in both images too.
+    Source: WxBS (arXiv 1504.06603), section 4, which measures in both images, too.
     """
     if fundamental is None:
         return np.full(len(points0), np.inf)
@@ -209,16 +210,16 @@ def disparity_errors_px(
     points1: Float[np.ndarray, "k 2"],
     disparity_px: Float[np.ndarray, "h w"],
 ) -> Float[np.ndarray, "k"]:
-    """How far matches of a rectified pair lie from the true place in image 1, in px.
+    """Return the error of each match of a rectified pair in image 1, in px.
 
     Args:
-        points0: (x, y) in px.
-        points1: likewise.
-        disparity_px: of image 0: x1 = x0 - disparity; NaN = unknown. The nearest pixel counts, since
-            disparities aren't to be mixed across an edge.
+        points0: Points (x, y) of image 0 in px.
+        points1: Corresponding points of image 1 in px.
+        disparity_px: Disparity map of image 0, x1 = x0 - disparity; NaN if unknown. The nearest pixel is used, because
+            interpolation across depth discontinuities is wrong.
 
     Returns:
-        NaN where the truth is unknown: leave these out.
+        Errors in px; NaN where the disparity is unknown.
     """
     height, width = disparity_px.shape
     columns = np.clip(np.rint(points0[:, 0]).astype(np.int64), 0, width - 1)
@@ -228,18 +229,18 @@ def disparity_errors_px(
 
 
 def accuracy(errors: Float[np.ndarray, "k"], thresholds: Sequence[float]) -> Float[np.ndarray, "thresholds"]:
-    """Share of the errors that are smaller than each threshold; 0 where there are none.
+    """Return the fraction of errors below each threshold; 0 without errors.
 
     Args:
-        errors: inf = failure; NaN = the truth is unknown, left out.
-        thresholds: in the unit of the errors.
+        errors: Errors; inf for failures, NaN (ignored) for unknown ground truth.
+        thresholds: Thresholds in the unit of the errors.
     """
     known = errors[~np.isnan(errors)]
     return np.array([np.mean(known < limit) if len(known) else 0.0 for limit in thresholds])
 
 
 def mean_average_accuracy(errors: Float[np.ndarray, "k"], thresholds: Sequence[float]) -> float:
-    """mAA: the mean of `accuracy` over the thresholds.
+    """Return the mAA: the mean of `accuracy` over the thresholds.
 
     Source: Image Matching across Wide Baselines (arXiv 2003.01587), section 4.3.
     """
@@ -249,34 +250,34 @@ def mean_average_accuracy(errors: Float[np.ndarray, "k"], thresholds: Sequence[f
 def auc(
     errors: Float[np.ndarray, "*batch n"], thresholds: Sequence[float]
 ) -> Float[np.ndarray, "*batch thresholds"]:
-    """Area under the curve of recall over error, from 0 to each threshold, divided by the threshold.
+    """Return the area under the cumulative error curve up to each threshold, divided by the threshold.
 
-    The curve runs through (0, 0) and (i-th smallest error, i / n), straight in between, and is flat from the
-    last error below the threshold on.
+    The curve is piecewise linear through (0, 0) and (i-th smallest error, i / n), and constant after the last error
+    below the threshold.
 
     Args:
-        errors: one a pair; inf or NaN = failure. Leading axes are further samples, for the bootstrap.
-        thresholds: above 0, in the unit of the errors.
+        errors: Errors, one per pair; inf or NaN for failures. Leading axes are further samples, for the bootstrap.
+        thresholds: Positive thresholds in the unit of the errors.
 
     Returns:
-        In [0, 1]. Tables show it times 100; glue-factory rounds it to four digits first.
+        AUC in [0, 1]. Tables show it times 100; glue-factory rounds it to four digits first.
 
     Raises:
-        InvalidInput: no errors, a negative error, or a threshold that isn't above 0.
+        InvalidInput: If there are no errors, an error is negative, or a threshold is not positive.
 
     Source: `pose_auc` of SuperGlue's `models/utils.py`.
     """
     if errors.shape[-1] == 0 or min(thresholds) <= 0 or (errors < 0).any():
         raise InvalidInput(
-            f"auc needs one error or more, none below 0, and thresholds above 0, but got {errors.shape[-1]} errors "
-            f"and thresholds {list(thresholds)}; was any pair scored?"
+            f"auc: expected at least one error, none of them negative, and positive thresholds, "
+            f"got {errors.shape[-1]} errors and thresholds {list(thresholds)}"
         )
     ordered = np.sort(np.where(np.isnan(errors), np.inf, errors.astype(np.float64)), axis=-1)
     return np.stack([_area(ordered, float(limit)) for limit in thresholds], axis=-1)
 
 
 def _area(ordered: Float[np.ndarray, "*batch n"], limit: float) -> Float[np.ndarray, "*batch"]:
-    """Sum of strips between neighboring errors, each cut at `limit`; strips that reach it are rectangles."""
+    """Trapezoidal rule between consecutive errors, each clipped at `limit`; rectangles from the limit on."""
     count = ordered.shape[-1]
     recall = np.arange(count + 1) / count
     widths = np.diff(np.minimum(ordered, limit), axis=-1, prepend=0.0)

@@ -1,7 +1,7 @@
-"""Points, lines and motions: the arithmetic that estimation, metrics and pictures share. Pure NumPy, float64.
+"""Multiple-view geometry of points, lines and poses, shared by estimation, metrics and visualization.
 
-The camera looks along +z, x to the right, y down. `homography`, `fundamental` and `essential` map image 0 to
-image 1: p1 ~ H p0, p1' F p0 = 0, and likewise E for coordinates on the plane z = 1.
+Pure NumPy, float64. Camera frames have z forward, x right, y down. `homography`, `fundamental` and `essential` map
+image 0 to image 1: p1 ~ H p0, p1^T F p0 = 0, and x1^T E x0 = 0 for normalized coordinates (plane z = 1).
 
 Source: Hartley and Zisserman, Multiple View Geometry, 2nd edition, chapters 2, 6 and 9.
 """
@@ -11,21 +11,21 @@ from jaxtyping import Float
 
 
 def to_homogeneous(points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:
-    """(x, y) -> (x, y, 1)."""
+    """Append a coordinate of 1: (x, y) -> (x, y, 1)."""
     return np.column_stack([points.astype(np.float64), np.ones(len(points))])
 
 
 def warp_points(
     points: Float[np.ndarray, "n 2"], homography: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "n 2"]:
-    """Where a homography sends points.
+    """Apply a homography to points.
 
     Args:
-        points: (x, y) in px.
-        homography: p' ~ H p.
+        points: Points (x, y) in px.
+        homography: Homography H with p' ~ H p.
 
     Returns:
-        (x, y) in px; (inf, inf) for points that go to infinity.
+        Warped points (x, y) in px; (inf, inf) for points that are mapped to infinity.
     """
     projected = to_homogeneous(points) @ homography.T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -39,18 +39,18 @@ def transfer_errors(
     points1: Float[np.ndarray, "n 2"],
     homography: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "n"]:
-    """How far a homography sends the points of image 0 from those of image 1, in px; inf for points at infinity."""
+    """Transfer error in image 1: distance between H p0 and p1, in px; inf for points mapped to infinity."""
     return np.linalg.norm(warp_points(points0, homography) - points1, axis=1)
 
 
 def cross_matrix(vector: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
-    """[v]x, such that [v]x w = v x w."""
+    """Return the skew-symmetric matrix [v]x with [v]x w = v x w."""
     x, y, z = vector.astype(np.float64)
     return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
 
 
 def invert_pose(cam1_from_cam0: Float[np.ndarray, "3 4"]) -> Float[np.ndarray, "3 4"]:
-    """cam0_from_cam1."""
+    """Return cam0_from_cam1."""
     R, t = cam1_from_cam0[:, :3], cam1_from_cam0[:, 3]
     return np.column_stack([R.T, -R.T @ t])
 
@@ -58,7 +58,7 @@ def invert_pose(cam1_from_cam0: Float[np.ndarray, "3 4"]) -> Float[np.ndarray, "
 def compose_poses(
     outer: Float[np.ndarray, "3 4"], inner: Float[np.ndarray, "3 4"]
 ) -> Float[np.ndarray, "3 4"]:
-    """c_from_b, b_from_a -> c_from_a."""
+    """Compose c_from_b (outer) and b_from_a (inner) to c_from_a."""
     R, t = outer[:, :3], outer[:, 3]
     return np.column_stack([R @ inner[:, :3], R @ inner[:, 3] + t])
 
@@ -66,12 +66,12 @@ def compose_poses(
 def relative_pose(
     cam0_from_world: Float[np.ndarray, "3 4"], cam1_from_world: Float[np.ndarray, "3 4"]
 ) -> Float[np.ndarray, "3 4"]:
-    """cam1_from_cam0 of two cameras in one world."""
+    """Return cam1_from_cam0 of two cameras with poses in the same world frame."""
     return compose_poses(cam1_from_world, invert_pose(cam0_from_world))
 
 
 def essential_from_pose(cam1_from_cam0: Float[np.ndarray, "3 4"]) -> Float[np.ndarray, "3 3"]:
-    """E = [t]x R, for coordinates on the plane z = 1."""
+    """Return E = [t]x R, for normalized coordinates."""
     return cross_matrix(cam1_from_cam0[:, 3]) @ cam1_from_cam0[:, :3]
 
 
@@ -80,24 +80,24 @@ def fundamental_from_essential(
     intrinsics0: Float[np.ndarray, "3 3"],
     intrinsics1: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "3 3"]:
-    """F = K1^-T E K0^-1, for pixels of images without distortion."""
+    """Return F = K1^-T E K0^-1, for undistorted pixels."""
     return np.linalg.inv(intrinsics1).T @ essential @ np.linalg.inv(intrinsics0)
 
 
 def normalize_points(
     points: Float[np.ndarray, "n 2"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "n 2"]:
-    """Pixels of an image without distortion -> coordinates on the plane z = 1."""
+    """Convert undistorted pixels to normalized coordinates (plane z = 1)."""
     return warp_points(points, np.linalg.inv(intrinsics))
 
 
 def epipolar_lines(
     points0: Float[np.ndarray, "n 2"], fundamental: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "n 3"]:
-    """The line a x + b y + c = 0 in image 1 on which each point of image 0 must lie; pass F' for the reverse.
+    """Compute the epipolar lines a x + b y + c = 0 in image 1 of points of image 0; pass F^T for the reverse.
 
     Returns:
-        (a, b, c) with a^2 + b^2 = 1, so that a x + b y + c is a distance; NaN where the point is the epipole.
+        Lines (a, b, c) with a^2 + b^2 = 1, so that a x + b y + c is a distance; NaN if the point is the epipole.
     """
     lines = to_homogeneous(points0) @ fundamental.T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -109,16 +109,16 @@ def epipolar_distances(
     points1: Float[np.ndarray, "n 2"],
     fundamental: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "n 2"]:
-    """How far the two points of each match lie from each other's epipolar lines.
+    """Compute the distances of both points of each match from the other point's epipolar line.
 
     Args:
-        points0: (x, y) in px with F, or on the plane z = 1 with E.
-        points1: the same physical points in image 1, in the same unit.
+        points0: Points of image 0: (x, y) in px with F, or normalized with E.
+        points1: Corresponding points of image 1, in the same unit.
         fundamental: F or E.
 
     Returns:
-        Distance in image 0, distance in image 1, in the unit of the points; inf where a point is the epipole
-        and has no line.
+        Distance in image 0 and distance in image 1, in the unit of the points; inf if a point is the epipole, which
+        has no epipolar line.
     """
     lines = (epipolar_lines(points1, fundamental.T), epipolar_lines(points0, fundamental))
     distances = [
@@ -133,10 +133,15 @@ def sampson_distances(
     points1: Float[np.ndarray, "n 2"],
     fundamental: Float[np.ndarray, "3 3"],
 ) -> Float[np.ndarray, "n"]:
-    """First-order distance of each match to the nearest one that fits F exactly; arguments as above.
+    """Compute the Sampson distance: the first-order approximation of the reprojection error.
+
+    Args:
+        points0: Points of image 0: (x, y) in px with F, or normalized with E.
+        points1: Corresponding points of image 1, in the same unit.
+        fundamental: F or E.
 
     Returns:
-        In the unit of the points, not squared; inf where both points are epipoles.
+        Distances in the unit of the points, not squared; inf if both points are epipoles.
 
     Source: Hartley and Zisserman, equation 11.9.
     """

@@ -1,4 +1,4 @@
-"""Verification by name: a geometric model, how strict, with which camera; and how well the matches fit it."""
+"""Geometric verification of matches by the name of a model, and the accuracy of its inliers."""
 
 import math
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
 from tiepoint.geometry.intrinsics import parse_intrinsics
 from tiepoint.geometry.metrics import epipolar_errors_px, homography_errors_px
-from tiepoint.types import HasCorrespondences, TwoViewEstimate, as_correspondences
+from tiepoint.types import Correspondences, HasCorrespondences, TwoViewEstimate, as_correspondences
 
 Verifier: TypeAlias = Callable[[Any], TwoViewEstimate]
-"""MatchResult -> its geometry."""
+"""Estimates the two-view geometry of a MatchResult."""
 
 VERIFIERS: dict[str, Callable[..., TwoViewEstimate]] = {
     "homography": estimate_homography,
@@ -24,35 +24,39 @@ VERIFIERS: dict[str, Callable[..., TwoViewEstimate]] = {
 
 
 def make_verifier(kind: str, *, max_error_px: float = 3.0, intrinsics: str | None = None) -> Verifier:
-    """Make a function that estimates a model of matches; options that can't be are found out before there are any.
+    """Create a function that estimates a model from matches; options are validated before any matching.
 
     Args:
-        kind: "homography" for a plane or a camera that only turned; "fundamental" for any rigid scene; "pose"
-            likewise, with cameras of which the focal length is known.
-        max_error_px: an inlier's largest error, in px of the original images.
-        intrinsics: of both cameras, for "pose" only: "f,cx,cy", "fx,fy,cx,cy", or a text file with these or a 3x3
-            matrix; None: from the photographs' EXIF data, else a guess.
+        kind: "homography" for planar scenes or pure rotation, "fundamental" for any rigid scene, "pose" for any rigid
+            scene with calibrated cameras.
+        max_error_px: Inlier threshold in px of the original images.
+        intrinsics: Intrinsics of both cameras, for "pose" only: "f,cx,cy", "fx,fy,cx,cy", or a text file with these or
+            a 3x3 matrix; None uses EXIF data, else a default prior.
 
     Raises:
-        InvalidInput: an unknown kind, an error that isn't above 0, intrinsics that can't be read, or without use.
+        InvalidInput: If the kind is unknown, the threshold is not positive, or the intrinsics are invalid or unused.
     """
     if kind not in VERIFIERS:
-        raise InvalidInput(f"matches are verified with {', '.join(VERIFIERS)}, but {kind!r} came")
+        raise InvalidInput(f"unknown verifier {kind!r}; expected one of {', '.join(VERIFIERS)}")
     if not (math.isfinite(max_error_px) and max_error_px > 0):
-        raise InvalidInput(f"max_error_px must be a number of px above 0, but is {max_error_px!r}")
+        raise InvalidInput(f"max_error_px: expected a positive number, got {max_error_px!r}")
     if intrinsics is None:
         return partial(VERIFIERS[kind], max_error_px=max_error_px)
     if kind != "pose":
-        raise InvalidInput(f"intrinsics are of use for a pose only, not for a {kind}; leave them out")
+        raise InvalidInput(f"intrinsics are supported for a pose only, got kind {kind!r}; omit them")
     K = parse_intrinsics(intrinsics, None).intrinsics
     return partial(VERIFIERS[kind], max_error_px=max_error_px, camera0=K, camera1=K)
 
 
-def median_error_px(matches: HasCorrespondences | Any, estimate: TwoViewEstimate) -> float:
-    """The median error of the inliers, in px; NaN where there are none.
+def median_error_px(matches: Correspondences | HasCorrespondences, estimate: TwoViewEstimate) -> float:
+    """Return the median error of the inliers, in px; NaN without inliers.
 
-    A match's error is the mean of its distances in both images from where a homography puts it; otherwise the larger
-    one of its distances from the epipolar lines.
+    The error of a match is its symmetric transfer error for homographies, else the maximum of its distances from the
+    epipolar lines.
+
+    Args:
+        matches: Matches of the estimate.
+        estimate: Two-view geometry of these matches.
     """
     found = as_correspondences(matches)
     points0, points1 = found.points0[estimate.inliers], found.points1[estimate.inliers]

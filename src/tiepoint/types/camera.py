@@ -10,7 +10,7 @@ from jaxtyping import Float
 from tiepoint.errors import InvalidInput
 from tiepoint.types.features import check_image_size, describe
 
-CameraSource = Literal["given", "exif", "guess"]
+CameraSource = Literal["given", "exif", "default"]
 """Source of intrinsics: the user, the photo's EXIF data, or a default prior."""
 
 # COLMAP's camera models (src/colmap/sensor/models.h) -> names of their parameters in order
@@ -35,7 +35,7 @@ class Camera:
         params: Parameters in the order of the model. Focal lengths and principal point are in px of the upright image,
             where the center of the top-left pixel is (0, 0), so cx and cy are 0.5 less than COLMAP's. Distortion
             coefficients have no unit.
-        source: "given"; "exif" if the focal length is from the photo's EXIF data; "guess" for a default prior.
+        source: "given"; "exif" if the focal length is from the photo's EXIF data; "default" for a default prior.
 
     Raises:
         InvalidInput: If the model or source is unknown, the number of parameters is wrong, a value is not finite, a
@@ -49,8 +49,8 @@ class Camera:
 
     def __post_init__(self) -> None:
         _check_model(self.model, self.params)
-        if self.source not in ("given", "exif", "guess"):
-            raise InvalidInput(f"source: expected 'given', 'exif' or 'guess', got {self.source!r}")
+        if self.source not in ("given", "exif", "default"):
+            raise InvalidInput(f"source: expected 'given', 'exif' or 'default', got {self.source!r}")
         if self.image_size is not None:
             check_image_size(self.image_size)
             _check_principal_point(self.principal_point, self.image_size)

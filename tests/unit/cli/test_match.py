@@ -205,7 +205,7 @@ class TestVerify:
         turned = np.array([[0.0, 0, 1, 0], [0, 1, 0, 0.6], [-1, 0, 0, 0.8]])
         cameras = [
             Camera(model="SIMPLE_PINHOLE", image_size=size, params=(600.0, 300.0, 200.0), source=source)
-            for size, source in zip(SIZES, ("exif", "guess"), strict=True)
+            for size, source in zip(SIZES, ("exif", "default"), strict=True)
         ]
         work.estimate = self.estimate(
             kind="pose", cam1_from_cam0=turned, camera0=cameras[0], camera1=cameras[1]

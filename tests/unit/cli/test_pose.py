@@ -16,7 +16,7 @@ from tiepoint.geometry.estimate import estimate_relative_pose
 from tiepoint.result import MatchResult
 from tiepoint.types import Assignment, Camera, Features, TwoViewEstimate
 
-CAMERA = Camera(model="SIMPLE_PINHOLE", image_size=(100, 80), params=(120.0, 49.5, 39.5), source="guess")
+CAMERA = Camera(model="SIMPLE_PINHOLE", image_size=(100, 80), params=(120.0, 49.5, 39.5), source="default")
 
 
 def known_result() -> MatchResult:

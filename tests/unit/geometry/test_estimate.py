@@ -1,6 +1,6 @@
-"""The estimators against synthetic truth with half of the matches wrong, and against all that can be wrong."""
+"""Estimators against synthetic ground truth with 50 % outliers, degenerate configurations, and invalid input."""
 
-import builtins
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,7 +44,7 @@ KINDS: dict[str, Callable[..., TwoViewEstimate]] = {
     "essential": estimate_essential,
     "pose": estimate_relative_pose,
 }
-FEWEST = {"homography": 4, "fundamental": 7, "essential": 5, "pose": 5}
+MINIMAL_SET = {"homography": 4, "fundamental": 7, "essential": 5, "pose": 5}
 CAMERAS = {"camera0": K0, "camera1": K1}
 
 
@@ -124,7 +124,7 @@ class TestAgainstTruth:
 
 
 def assert_inliers(found: TwoViewEstimate, scene: Scene, chance: float = 0.02) -> None:
-    """Nearly all of the right matches, and of the wrong ones only those that agree by chance."""
+    """Nearly all correct matches are inliers, and wrong ones only by chance."""
     assert found.success
     assert found.num_inliers == found.inliers.sum()
     assert found.inliers[~scene.outliers].mean() > 0.97
@@ -209,66 +209,66 @@ def assert_same(first: TwoViewEstimate, second: TwoViewEstimate) -> None:
 
 
 class TestFailures:
-    """Each is a value with a reason, whatever the method."""
+    """Failures are values with a reason, for all methods."""
 
     @pytest.mark.parametrize(("kind", "method"), each(dlt=True))
     @pytest.mark.parametrize("missing", [1, None], ids=["one-too-few", "none"])
     def test_too_few(self, kind: str, method: str, missing: int | None):
-        count = FEWEST[kind] - missing if missing else 0
+        count = MINIMAL_SET[kind] - missing if missing else 0
         scene = scene_of(kind, count=count, outlier_share=0)
         found = estimate(kind, scene.points0, scene.points1, method=method)
-        self.assert_failed(found, count, f"{count} matches came", f"at least {FEWEST[kind]}")
+        self.assert_failed(found, count, f"got {count} matches", f"at least {MINIMAL_SET[kind]}")
 
     @pytest.mark.parametrize(("kind", "method"), each(dlt=True))
-    def test_the_same_matches_again_and_again(self, kind: str, method: str):
+    def test_duplicate_matches(self, kind: str, method: str):
         scene = scene_of(kind, count=3, outlier_share=0)
         points0, points1 = np.tile(scene.points0, (10, 1)), np.tile(scene.points1, (10, 1))
         found = estimate(kind, points0, points1, method=method)
-        self.assert_failed(found, 30, "only 3 of 30 matches differ")
+        self.assert_failed(found, 30, "got 3 distinct matches")
 
     @pytest.mark.parametrize(("kind", "method"), each(dlt=True))
     @pytest.mark.parametrize("side", [0, 1])
-    def test_points_on_one_line(self, kind: str, method: str, side: int):
+    def test_collinear_points(self, kind: str, method: str, side: int):
         scene = scene_of(kind, count=50, outlier_share=0)
         points = [scene.points0, scene.points1]
         points[side] = np.column_stack([np.linspace(0, 900, 50), 0.3 * np.linspace(0, 900, 50) + 20])
         found = estimate(kind, *points, method=method)
-        self.assert_failed(found, 50, f"on one line in image {side}")
+        self.assert_failed(found, 50, f"collinear in image {side}")
 
     @pytest.mark.parametrize(("kind", "method"), each(dlt=True))
     @pytest.mark.parametrize("side", [0, 1])
-    def test_all_the_same_point(self, kind: str, method: str, side: int):
+    def test_coincident_points(self, kind: str, method: str, side: int):
         scene = scene_of(kind, count=50, outlier_share=0)
         points = [scene.points0, scene.points1]
         points[side] = np.full((50, 2), 100.25)
         found = estimate(kind, *points, method=method)
-        self.assert_failed(found, 50, f"all the same point in image {side}")
+        self.assert_failed(found, 50, f"coincide in image {side}")
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_no_homography_that_five_matches_agree_on(self, method: str):
+    def test_random_matches_have_no_consensus(self, method: str):
         rng = np.random.default_rng(0)
         points = rng.uniform(0, 100_000, (2, 40, 2))
         found = estimate_homography(points[0], points[1], method=method, max_error_px=0.1)
-        self.assert_failed(found, 40, "agree")
+        self.assert_failed(found, 40, "no consensus")
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_a_plane_leaves_a_fundamental_matrix_open(self, method: str):
+    def test_planar_scenes_do_not_determine_a_fundamental_matrix(self, method: str):
         scene = plane_scene(outlier_share=0, noise_px=0.2)
         found = estimate_fundamental(scene.points0, scene.points1, method=method, max_error_px=2.0)
-        self.assert_failed(found, 400, "one plane", "estimate a homography")
+        self.assert_failed(found, 400, "planar", "under-determined", "estimate a homography")
 
     @pytest.mark.parametrize("method", METHODS)
     @pytest.mark.parametrize("kind", ["essential", "pose"])
-    def test_a_camera_that_only_turned(self, kind: str, method: str):
+    def test_pure_rotation(self, kind: str, method: str):
         scene, rng = space_scene(outlier_share=0), np.random.default_rng(0)
-        turned = warp_points(scene.points0, K1 @ POSE[:, :3] @ np.linalg.inv(K0))
-        turned += rng.normal(0, 0.3, turned.shape)
-        found = estimate(kind, scene.points0, turned, method=method, max_error_px=2.0)
-        # OpenCV doesn't get so far: it finds no point in front of its cameras
-        self.assert_failed(found, 400, "agree on" if method == "opencv" else "no translation can be seen")
+        rotated = warp_points(scene.points0, K1 @ POSE[:, :3] @ np.linalg.inv(K0))
+        rotated += rng.normal(0, 0.3, rotated.shape)
+        found = estimate(kind, scene.points0, rotated, method=method, max_error_px=2.0)
+        # OpenCV fails earlier: it finds no point in front of its cameras
+        self.assert_failed(found, 400, "no consensus" if method == "opencv" else "negligible baseline")
         assert found.camera0.source == "given"
 
-    def test_opencv_fails_an_assertion_where_no_sample_gives_a_model(self):
+    def test_opencv_raises_if_no_sample_yields_a_model(self):
         """Found by the property test; OpenCV 5.0.0 raises cv2.error here."""
         points0 = [[-2, -1], [-2, 1], [3, -2], [3, 2], [2, 2], [1, -3], [-2, -1], [2, 0]]
         points1 = [[1, -1], [-3, 3], [-2, -3], [-3, 1], [-2, -3], [-3, -2], [-2, 2], [0, 3]]
@@ -276,7 +276,7 @@ class TestFailures:
         self.assert_failed(found, 8, "opencv found no fundamental matrix")
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_an_image_and_itself(self, method: str):
+    def test_identical_images(self, method: str):
         points = space_scene(outlier_share=0).points0
         assert estimate_homography(points, points, method=method).matrix == pytest.approx(np.eye(3), abs=1e-6)
         assert not estimate_fundamental(points, points, method=method).success
@@ -298,13 +298,13 @@ class TestFailures:
 class TestMisuse:
     @pytest.fixture(autouse=True)
     def no_shape_checker(self) -> Iterator[None]:
-        """What users see, who have no shape checker."""
+        """Disable the shape checker of the tests, so that errors are the library's own."""
         jaxtyping.config.update("jaxtyping_disable", True)
         yield
         jaxtyping.config.update("jaxtyping_disable", False)
 
     @staticmethod
-    def refusal(kind: str, *arguments: Any, **options: Any) -> str:
+    def error_message(kind: str, *arguments: Any, **options: Any) -> str:
         with pytest.raises(InvalidInput) as error:
             estimate(kind, *arguments, **options)
         message = str(error.value)
@@ -317,13 +317,13 @@ class TestMisuse:
     def test_values_that_are_not_finite(self, kind: str, side: int, value: float):
         points = list(np.random.default_rng(0).uniform(0, 100, (2, 20, 2)))
         points[side][3, 1] = value
-        message = self.refusal(kind, *points)
+        message = self.error_message(kind, *points)
         assert f"points{side}" in message
         assert "1 of 20" in message
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_as_many_points_in_both_images(self, kind: str):
-        assert "20 and 19" in self.refusal(kind, np.zeros((20, 2)), np.zeros((19, 2)))
+    def test_different_numbers_of_points(self, kind: str):
+        assert "20 and 19" in self.error_message(kind, np.zeros((20, 2)), np.zeros((19, 2)))
 
     @pytest.mark.parametrize(
         "points",
@@ -331,34 +331,32 @@ class TestMisuse:
         ids=["three-columns", "flat", "batch", "text", "texts"],
     )
     def test_points_of_another_shape(self, points: Any):
-        assert "points0" in self.refusal("homography", points, np.zeros((20, 2)))
+        assert "points0" in self.error_message("homography", points, np.zeros((20, 2)))
 
     def test_points_of_one_image_only(self):
-        assert "pass points0 and points1" in self.refusal("homography", np.zeros((20, 2)))
+        assert "pass points0 and points1" in self.error_message("homography", np.zeros((20, 2)))
 
     @pytest.mark.parametrize(
         "scores", [np.ones(3), np.full(400, np.nan), np.ones((400, 1))], ids=["few", "nan", "2d"]
     )
-    def test_scores_that_do_not_fit(self, scores: np.ndarray):
+    def test_scores_of_another_shape(self, scores: np.ndarray):
         with pytest.raises(InvalidInput, match="scores: expected 400 finite values"):
             as_correspondences(plane_scene(), scores=scores)
 
     @pytest.mark.parametrize("value", [0, -1.0, np.nan, np.inf, None, "3"], ids=str)
-    def test_thresholds_that_can_not_be(self, value: Any):
+    def test_invalid_thresholds(self, value: Any):
         scene = plane_scene()
-        message = self.refusal("homography", scene.points0, scene.points1, max_error_px=value)
+        message = self.error_message("homography", scene.points0, scene.points1, max_error_px=value)
         assert repr(value) in message
 
     @pytest.mark.parametrize("value", [-1, 2**31, 1.5, None, True], ids=str)
-    def test_seeds_that_can_not_be(self, value: Any):
+    def test_invalid_seeds(self, value: Any):
         scene = plane_scene()
-        assert "seed must be a whole number" in self.refusal(
-            "homography", scene.points0, scene.points1, seed=value
-        )
+        assert repr(value) in self.error_message("homography", scene.points0, scene.points1, seed=value)
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_unknown_methods_are_told_the_known_ones(self, kind: str):
-        message = self.refusal(kind, np.zeros((20, 2)), np.zeros((20, 2)), method="magsac")
+    def test_unknown_methods_list_the_available_ones(self, kind: str):
+        message = self.error_message(kind, np.zeros((20, 2)), np.zeros((20, 2)), method="magsac")
         assert "'poselib', 'opencv', 'opencv-ransac', 'pycolmap'" in message
         assert ("'dlt'" in message) == (kind == "homography")
 
@@ -370,43 +368,36 @@ class TestMisuse:
             (np.eye(4), "shape (3, 3)"),
             (np.full((3, 3), np.nan), "finite"),
             (K0.tolist(), "Camera or None"),
-            (K0 * [[1, 1, 0.5], [1, 1, 0.5], [1, 1, 1]], "seems to be of an image of about 792 x 606 px"),
-            (Camera.from_intrinsics(K1, SIZE1), "1300 x 960 image, but 1600 x 1200 px were matched"),
+            (K0 * [[1, 1, 0.5], [1, 1, 0.5], [1, 1, 1]], "suggests an image of about 792 x 606 px"),
+            (Camera.from_intrinsics(K1, SIZE1), "got one of 1300 x 960 px"),
         ],
         ids=["zeros", "no-fy", "4x4", "nan", "list", "half", "another-camera"],
     )
     @pytest.mark.parametrize("kind", ["essential", "pose"])
-    def test_intrinsics_that_can_not_be(self, kind: str, intrinsics: Any, part: str):
-        message = self.refusal(kind, as_correspondences(space_scene()), camera0=intrinsics, camera1=K1)
+    def test_invalid_intrinsics(self, kind: str, intrinsics: Any, part: str):
+        message = self.error_message(kind, as_correspondences(space_scene()), camera0=intrinsics, camera1=K1)
         assert part in message
 
-    def test_points_alone_do_not_tell_a_camera(self):
+    def test_points_of_unknown_images_require_cameras(self):
         scene = space_scene()
-        message = self.refusal("pose", scene.points0, scene.points1, camera0=None, camera1=K1)
-        assert "camera0 must be given" in message
+        message = self.error_message("pose", scene.points0, scene.points1, camera0=None, camera1=K1)
+        assert "camera0 is required" in message
 
 
 @pytest.mark.parametrize(("method", "module"), [("opencv", "cv2"), ("pycolmap", "pycolmap")])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_missing_library_is_named_with_its_command(
+def test_a_missing_library_is_named_with_its_pip_command(
     kind: str, method: str, module: str, monkeypatch: pytest.MonkeyPatch
 ):
-    real_import = builtins.__import__
-
-    def without(name: str, *arguments: Any, **options: Any) -> Any:
-        if name == module:
-            raise ImportError(name)
-        return real_import(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, module, None)
     scene = scene_of(kind)
     with pytest.raises(MissingDependency, match=rf"pip install 'tiepoint\[{method}\]'"):
         estimate(kind, scene.points0, scene.points1, method=method)
 
 
-def test_cameras_of_a_result_are_guessed_where_nothing_is_known():
+def test_unknown_cameras_have_a_default_prior():
     found = estimate_relative_pose(as_correspondences(space_scene()))
-    assert (found.camera0.source, found.camera1.source) == ("guess", "guess")
+    assert (found.camera0.source, found.camera1.source) == ("default", "default")
     assert found.camera0.image_size == SIZE0
     assert found.camera1.image_size == SIZE1
     assert found.success

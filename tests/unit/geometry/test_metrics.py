@@ -30,7 +30,7 @@ def pose(degrees: float, translation: tuple[float, float, float]) -> np.ndarray:
 
 class TestPose:
     @pytest.mark.parametrize("degrees", [0, 10, 90, 180])
-    def test_the_angle_of_a_rotation(self, degrees: int) -> None:
+    def test_rotation_error_is_the_angle(self, degrees: int) -> None:
         assert metrics.rotation_error_deg(turned(degrees, axis=1), np.eye(3)) == pytest.approx(degrees)
 
     def test_rounding_never_makes_a_rotation_error_nan(self) -> None:
@@ -58,7 +58,7 @@ class TestPose:
 
 
 class TestHomography:
-    def test_a_shift_moves_every_corner_alike(self) -> None:
+    def test_a_translation_moves_all_corners_equally(self) -> None:
         assert metrics.corner_error_px(SHIFT_3_4, np.eye(3), (100, 50)) == pytest.approx(5)
 
     def test_corners_are_those_of_the_image(self) -> None:
@@ -107,13 +107,13 @@ class TestRecall:
         )  # 2 px, and 4 px back
         assert len(ground_truth.ground_truth_matches(points0, points1, half, max_error_px=4.5)) == 1
 
-    def test_recall_is_the_share_of_true_matches_that_were_found(self) -> None:
+    def test_recall_is_the_fraction_of_ground_truth_matches_found(self) -> None:
         arguments = (self.KEYPOINTS0, self.KEYPOINTS1, np.eye(3))
         assert metrics.homography_recall(np.array([[0, 1], [3, 3]]), *arguments) == 0.5
         assert metrics.homography_recall(np.array([[1, 0], [0, 1]]), *arguments) == 1
         assert metrics.homography_recall(np.zeros((0, 2), dtype=np.int64), *arguments) == 0
 
-    def test_without_a_true_partner_there_is_no_recall(self) -> None:
+    def test_recall_without_ground_truth_matches_is_nan(self) -> None:
         far = np.array([[500.0, 500]])
         none = np.zeros((0, 2), dtype=np.int64)
         assert math.isnan(metrics.homography_recall(none, self.KEYPOINTS0, far, np.eye(3)))
@@ -166,7 +166,7 @@ class TestEpipolar:
         errors = metrics.epipolar_errors_px(np.array([[0.0, 3]]), np.array([[0.0, 2]]), stretched)
         assert errors.tolist() == [pytest.approx(3)]
 
-    def test_a_failure_explains_no_point(self) -> None:
+    def test_failures_have_infinite_errors(self) -> None:
         marked = np.ones((5, 2))
         errors = metrics.epipolar_errors_px(marked, marked, None)
         assert mean_average_accuracy(errors, range(1, 21)) == 0
@@ -215,11 +215,11 @@ class TestAUC:
         ("errors", "thresholds"), [([], [5]), ([1.0], [0]), ([-1.0], [5])], ids=["none", "zero", "negative"]
     )
     def test_misuse(self, errors: list[float], thresholds: list[float]) -> None:
-        with pytest.raises(InvalidInput, match="auc needs one error or more"):
+        with pytest.raises(InvalidInput, match="auc: expected"):
             auc(np.array(errors, dtype=np.float64), thresholds)
 
     @given(ERRORS, st.floats(0.1, 30))
-    def test_agrees_with_walking_along_the_curve(self, errors: list[float], limit: float) -> None:
+    def test_equals_a_step_by_step_integration(self, errors: list[float], limit: float) -> None:
         assert auc(np.array(errors), [limit])[0] == pytest.approx(_auc_again(errors, limit), abs=1e-12)
 
     @given(ERRORS)
@@ -230,7 +230,7 @@ class TestAUC:
         assert (recall <= 1).all()
 
     @given(ERRORS, st.floats(0, 1))
-    def test_smaller_errors_never_make_it_worse(self, errors: list[float], factor: float) -> None:
+    def test_smaller_errors_never_decrease_it(self, errors: list[float], factor: float) -> None:
         # From below the threshold on: SuperGlue's curve may drop by an error that passes the threshold.
         before = np.array([error for error in errors if error < 20] or [1.0])
         assert auc(before * factor, [20])[0] >= auc(before, [20])[0] - 1e-12
@@ -247,20 +247,20 @@ class TestAUC:
 
 
 @given(ERRORS)
-def test_accuracy_rises_with_the_threshold(errors: list[float]) -> None:
+def test_accuracy_increases_with_the_threshold(errors: list[float]) -> None:
     shares = accuracy(np.array(errors), range(1, 21))
     assert (np.diff(shares) >= 0).all()
     mean = mean_average_accuracy(np.array(errors), range(1, 21))
     assert shares[0] - 1e-12 <= mean <= shares[-1] + 1e-12
 
 
-def test_accuracy_leaves_out_what_is_not_known() -> None:
+def test_accuracy_ignores_unknown_errors() -> None:
     assert accuracy(np.array([1.0, math.nan, math.inf]), [2]).tolist() == [0.5]
     assert accuracy(np.array([]), [2]).tolist() == [0]
 
 
 def _auc_again(errors: list[float], limit: float) -> float:
-    """Step from error to error, as on squared paper."""
+    """Integrate from error to error."""
     area, x, height = 0.0, 0.0, 0.0
     for rank, error in enumerate(sorted(errors), start=1):
         if error >= limit:

@@ -1,4 +1,4 @@
-"""Transforms against cases that can be checked by hand."""
+"""Multiple-view geometry against cases that can be checked by hand."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_homographies_divide_by_the_third_coordinate() -> None:
     assert tf.warp_points(np.array([[1.0, 1], [0, 0]]), H).tolist() == [[1.5, 2.5], [0.5, 1.5]]
 
 
-def test_points_on_the_horizon_go_to_infinity() -> None:
+def test_points_on_the_line_at_infinity_are_mapped_to_infinity() -> None:
     H = np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, -1]])
     warped = tf.warp_points(np.array([[1.0, 0], [2, 4]]), H)
     assert np.isinf(warped[0]).all()
@@ -42,7 +42,7 @@ def test_the_cross_matrix_is_the_cross_product() -> None:
     np.testing.assert_allclose(tf.cross_matrix(v) @ w, np.cross(v, w))
 
 
-def test_a_pose_and_its_inverse_make_nothing() -> None:
+def test_a_pose_composed_with_its_inverse_is_the_identity() -> None:
     pose = np.column_stack([quarter_turn("y"), [1.0, 2, 3]])
     np.testing.assert_allclose(tf.compose_poses(pose, tf.invert_pose(pose)), np.eye(3, 4), atol=1e-12)
 
@@ -55,7 +55,7 @@ def test_relative_pose_moves_a_point_from_camera_to_camera() -> None:
     np.testing.assert_allclose(moved, cam1 @ world, atol=1e-12)
 
 
-def test_points_seen_twice_satisfy_the_essential_and_the_fundamental_matrix() -> None:
+def test_corresponding_points_satisfy_the_essential_and_the_fundamental_matrix() -> None:
     K0 = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
     K1 = np.array([[700.0, 0, 400], [0, 690, 300], [0, 0, 1]])
     pose = np.column_stack([quarter_turn("z"), [1.0, 0.5, 0.2]])

@@ -37,7 +37,7 @@ WEAK = replace(STRONG, num_matches=150, mean_score=0.3, num_fundamental=9, num_h
 
 
 def features_at(points: np.ndarray, size: tuple[int, int], count: int = KEYPOINTS) -> Features:
-    """The points, and keypoints in a corner that nothing matches."""
+    """Features with the points, and unmatched keypoints in a corner."""
     keypoints = torch.zeros(max(count, len(points)), 2)
     keypoints[: len(points)] = torch.from_numpy(points).float()
     return Features(
@@ -85,41 +85,41 @@ def random_result(count: int, seed: int = 0) -> MatchResult:
 
 @pytest.mark.parametrize("scene", [plane_scene, space_scene])
 @pytest.mark.parametrize("layers_run", [0, 9])
-def test_matches_that_agree_show_the_same_scene(scene: Any, layers_run: int) -> None:
+def test_consistent_matches_show_the_same_scene(scene: Any, layers_run: int) -> None:
     result = result_of(scene(outlier_share=0.2), layers_run=layers_run)
-    said = verify_pair(result.correspondences)
-    assert said.same_scene
-    assert said.probability > 0.9
-    assert said.num_inliers > 0.6 * len(result)
-    assert said.reason == f"{said.num_inliers} of {len(result)} matches"
+    found = verify_pair(result.correspondences)
+    assert found.same_scene
+    assert found.probability > 0.9
+    assert found.num_inliers > 0.6 * len(result)
+    assert found.reason == f"{found.num_inliers} of {len(result)} matches"
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 30, 200])
-def test_matches_at_random_dont(count: int) -> None:
-    said = verify_pair(random_result(count).correspondences)
-    assert not said.same_scene
-    assert "few inliers" in said.reason or "low matchability" in said.reason
-    assert f" {count} " in said.reason
+def test_random_matches_do_not(count: int) -> None:
+    found = verify_pair(random_result(count).correspondences)
+    assert not found.same_scene
+    assert "few inliers" in found.reason or "low matchability" in found.reason
+    assert f" {count} " in found.reason
 
 
 @pytest.mark.parametrize(
     ("keypoints", "reason"), [(0, "no keypoints"), (KEYPOINTS, "no matches between 500")]
 )
 @pytest.mark.parametrize("layers_run", [0, 9])
-def test_nothing_is_probability_0_with_the_reason(keypoints: int, reason: str, layers_run: int) -> None:
+def test_no_matches_have_probability_0_and_a_reason(keypoints: int, reason: str, layers_run: int) -> None:
     result = result_at(np.zeros((0, 2)), np.zeros((0, 2)), keypoints=keypoints, layers_run=layers_run)
-    said = verify_pair(result.correspondences)
-    assert (said.probability, said.same_scene, said.num_inliers) == (0.0, False, 0)
-    assert reason in said.reason
+    found = verify_pair(result.correspondences)
+    assert (found.probability, found.same_scene, found.num_inliers) == (0.0, False, 0)
+    assert reason in found.reason
 
 
-def test_matches_all_at_one_point_dont_crash() -> None:
-    said = verify_pair(result_at(np.full((50, 2), 9.0), np.full((50, 2), 9.0)).correspondences)
-    assert (said.same_scene, said.num_inliers) == (False, 0)
+def test_coincident_points() -> None:
+    found = verify_pair(result_at(np.full((50, 2), 9.0), np.full((50, 2), 9.0)).correspondences)
+    assert (found.same_scene, found.num_inliers) == (False, 0)
 
 
 @pytest.mark.parametrize("factor", [0.25, 3])
-def test_the_resolution_of_the_photographs_doesnt_matter(factor: float) -> None:
+def test_independent_of_the_image_resolution(factor: float) -> None:
     result = result_of(space_scene(outlier_share=0.6))
     sizes = [tuple(int(side * factor) for side in size) for size in (SIZE0, SIZE1)]
     scaled = result_at(result.points0 * factor, result.points1 * factor, size0=sizes[0], size1=sizes[1])
@@ -128,7 +128,7 @@ def test_the_resolution_of_the_photographs_doesnt_matter(factor: float) -> None:
     )
 
 
-def test_all_matches_are_counted_though_only_the_strongest_are_estimated_from(
+def test_inliers_are_counted_among_all_matches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = result_of(plane_scene(outlier_share=0.0))
@@ -137,10 +137,10 @@ def test_all_matches_are_counted_though_only_the_strongest_are_estimated_from(
 
 
 @pytest.mark.parametrize("matcher", list(MODELS))
-def test_more_that_agrees_is_never_less_probable(matcher: str) -> None:
+def test_probability_increases_with_the_inlier_count(matcher: str) -> None:
     weak = replace(WEAK, matcher=matcher, num_homography=0)
-    said = [classify(replace(weak, num_fundamental=count)).probability for count in range(0, 151, 5)]
-    assert said == sorted(set(said))
+    found = [classify(replace(weak, num_fundamental=count)).probability for count in range(0, 151, 5)]
+    assert found == sorted(set(found))
     planar = [
         classify(replace(weak, num_homography=count, num_fundamental=150)).probability
         for count in range(0, 151, 5)
@@ -162,14 +162,14 @@ def test_more_that_agrees_is_never_less_probable(matcher: str) -> None:
         ),
     ],
 )
-def test_the_reason_is_what_speaks_most_against_it(change: dict[str, Any], reason: str) -> None:
-    said = classify(replace(WEAK, **change))
-    assert not said.same_scene
-    assert reason in said.reason
+def test_reasons(change: dict[str, Any], reason: str) -> None:
+    found = classify(replace(WEAK, **change))
+    assert not found.same_scene
+    assert reason in found.reason
 
 
 @pytest.mark.parametrize(("rotation1", "beyond"), [(0, 90.0), (90, 0.0), (270, 180.0)])
-def test_the_turn_is_what_matches_show_beyond_the_one_that_was_made(rotation1: int, beyond: float) -> None:
+def test_rotation_beyond_the_applied_one(rotation1: int, beyond: float) -> None:
     points0 = plane_scene(outlier_share=0.0).points0 * 0.5
     points1 = np.stack([SIZE0[1] / 2 - points0[:, 1], points0[:, 0]], axis=1)  # clockwise by 90 degrees
     result = result_at(points0, points1, size0=SIZE0, size1=SIZE0)
@@ -219,13 +219,13 @@ def test_saving_never_runs_an_estimation(tmp_path: Path, monkeypatch: pytest.Mon
         assert arrays["verification_probability"] == verification.probability
 
 
-def test_the_table_is_the_one_that_was_fitted() -> None:
+def test_coefficients_are_the_fitted_ones() -> None:
     models = json.loads(RECORD.read_text())["models"]
     assert {matcher: tuple(model) for matcher, model in models.items()} == MODELS
 
 
-class Work:
-    """Stands in for `match_to_files`."""
+class FakeMatchToFiles:
+    """Replacement of `match_to_files`."""
 
     def __init__(self, result: MatchResult) -> None:
         self.result = result
@@ -237,15 +237,15 @@ class Work:
             inliers=np.zeros(len(self.result), dtype=bool),
             method="poselib",
             max_error_px=3.0,
-            reason="nothing agrees",
+            reason="no consensus",
         )
 
 
 @pytest.fixture(params=["same", "different"])
 def pair(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MatchResult:
     result = result_of(plane_scene()) if request.param == "same" else random_result(80)
-    monkeypatch.setattr(api, "match_to_files", Work(result))
-    monkeypatch.setattr("tiepoint.stitching.panorama.match_to_files", Work(result))
+    monkeypatch.setattr(api, "match_to_files", FakeMatchToFiles(result))
+    monkeypatch.setattr("tiepoint.stitching.panorama.match_to_files", FakeMatchToFiles(result))
     return result
 
 
@@ -254,18 +254,18 @@ def run(command: str, *options: str) -> tuple[int, str]:
     return outcome.exit_code, outcome.output
 
 
-def test_match_says_it_and_fails_where_asked_to(pair: MatchResult) -> None:
-    said = pair.verify()
-    evidence = f"{said.num_inliers} inliers" if said.same_scene else said.reason
-    line = f"same scene: {said.probability:.2f} ({evidence})"
+def test_match_prints_the_verification_and_sets_the_exit_status(pair: MatchResult) -> None:
+    found = pair.verify()
+    evidence = f"{found.num_inliers} inliers" if found.same_scene else found.reason
+    line = f"same scene: {found.probability:.2f} ({evidence})"
     assert run("match")[0] == 0
     code, text = run("match", "--fail-on-no-match")
-    assert code == (0 if said.same_scene else 3)
+    assert code == (0 if found.same_scene else 3)
     assert line in text
 
 
 @pytest.mark.parametrize("command", ["pose", "stitch"])
-def test_where_geometry_fails_too_different_places_come_first(
+def test_different_scenes_decide_the_exit_status_before_failed_geometry(
     command: str, pair: MatchResult, tmp_path: Path
 ) -> None:
     files = ["-o", str(tmp_path / "panorama.png")] if command == "stitch" else []
@@ -275,9 +275,9 @@ def test_where_geometry_fails_too_different_places_come_first(
     assert ("few inliers" in text) == (not pair.verify().same_scene)
 
 
-def test_stitching_writes_nothing_of_different_places(pair: MatchResult, tmp_path: Path) -> None:
+def test_stitching_writes_nothing_for_different_scenes(pair: MatchResult, tmp_path: Path) -> None:
     if pair.verify().same_scene:
-        with pytest.raises(ValueError, match="nothing agrees"):
+        with pytest.raises(ValueError, match="no consensus"):
             stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_scene=True)
     else:
         stitch_to_files("a.jpg", "b.jpg", tmp_path / "p.png", only_same_scene=True)

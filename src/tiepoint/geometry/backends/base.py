@@ -1,4 +1,4 @@
-"""What a backend is asked, and what it answers."""
+"""Input and output of the estimators: a RANSAC problem, and a model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from jaxtyping import Float
 
 from tiepoint.types import Camera
 
+# RANSAC confidence: probability that at least one sample is free of outliers
 CONFIDENCE = 0.9999
-"""Probability, by RANSAC's own reckoning, that one of the samples it drew had no outlier."""
 
+# Maximum number of RANSAC iterations: sufficient for five-point samples and 25 % inliers
 MAX_ITERATIONS = 10_000
-"""Enough for 25 % inliers and samples of five; bounds the time where two images have nothing in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
-    """Matches and settings, checked; the same for all backends.
+    """Validated matches and settings, the same for all backends.
 
     Attributes:
-        points0: (x, y) in px of image 0; free of lens distortion where there are cameras.
-        points1: likewise of image 1.
-        weights: of each match, at least 0; RANSAC doesn't use them.
-        max_error_px: of an inlier.
-        seed: of RANSAC's samples, 0 to 2^31 - 1.
-        cameras: of both images, for poses; their distortion has already been removed from the points.
+        points0: Points (x, y) of image 0 in px; undistorted if there are cameras.
+        points1: Corresponding points of image 1 in px; undistorted if there are cameras.
+        weights: Weight of each match, at least 0; not used by RANSAC.
+        max_error_px: Inlier threshold.
+        seed: Random seed of RANSAC, 0 to 2^31 - 1.
+        cameras: Cameras of both images, for poses; the points are already undistorted.
     """
 
     points0: Float[np.ndarray, "k 2"]
@@ -38,15 +38,17 @@ class Problem:
 
     @property
     def intrinsics(self) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3 3"]]:
-        """K0 and K1."""
+        """Intrinsics K0 and K1."""
         assert self.cameras is not None, "poses have cameras"
         return self.cameras[0].intrinsics, self.cameras[1].intrinsics
 
 
 class Model(NamedTuple):
-    """What a backend found, of any scale and sign; inliers are counted by the caller, the same way for all backends.
+    """Output of a backend, up to scale and sign; the caller counts inliers, in the same way for all backends.
 
-    `matrix` is a homography or a fundamental matrix, or None for a pose.
+    Attributes:
+        matrix: Homography or fundamental matrix; None for a pose.
+        cam1_from_cam0: Relative pose; None for a matrix.
     """
 
     matrix: Float[np.ndarray, "3 3"] | None = None
@@ -54,9 +56,9 @@ class Model(NamedTuple):
 
 
 Estimator: TypeAlias = Callable[[Problem], Model | None]
-"""None where there is no model."""
+"""Returns None if no model was found."""
 
 
 def pinhole_params(intrinsics: Float[np.ndarray, "3 3"]) -> list[float]:
-    """[fx, fy, cx, cy], the parameters of the model PINHOLE, which PoseLib has from COLMAP."""
+    """Return [fx, fy, cx, cy], the parameters of the model PINHOLE of COLMAP and PoseLib."""
     return [float(intrinsics[row]) for row in ((0, 0), (1, 1), (0, 2), (1, 2))]

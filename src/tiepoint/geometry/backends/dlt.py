@@ -1,4 +1,4 @@
-"""The homography of all matches, weighted: direct linear transformation, no RANSAC."""
+"""Homography of all matches by the weighted direct linear transform (DLT), without RANSAC."""
 
 import numpy as np
 from jaxtyping import Float
@@ -6,12 +6,12 @@ from jaxtyping import Float
 from tiepoint.geometry.backends.base import Model, Problem
 from tiepoint.geometry.multiview import to_homogeneous, warp_points
 
+# Minimum ratio of the second-smallest and largest singular values; below it, the homography is under-determined
 MIN_RANK_RATIO = 1e-9
-"""Between the second smallest and the largest singular value; below it more than one homography fits."""
 
 
 def homography(problem: Problem) -> Model | None:
-    """The homography of all matches, weighted by their scores."""
+    """Estimate the homography of all matches, weighted by their scores."""
     H = weighted_dlt(problem.points0, problem.points1, problem.weights)
     return None if H is None else Model(H)
 
@@ -19,15 +19,15 @@ def homography(problem: Problem) -> Model | None:
 def weighted_dlt(
     points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"], weights: Float[np.ndarray, "k"]
 ) -> Float[np.ndarray, "3 3"] | None:
-    """The homography that minimizes the weighted sum of squared algebraic errors.
+    """Minimize the weighted sum of squared algebraic errors.
 
     Args:
-        points0: (x, y) in any unit.
-        points1: where they go.
-        weights: at least 0, of the squared errors.
+        points0: Points (x, y) of image 0, in any unit.
+        points1: Corresponding points of image 1.
+        weights: Weights of the squared errors, at least 0.
 
     Returns:
-        H with p1 ~ H p0, of any scale; None where the matches determine no homography or more than one.
+        H with p1 ~ H p0, up to scale; None if the matches are degenerate.
 
     Source: Hartley and Zisserman, 2nd edition, algorithm 4.2 (normalized DLT).
     """
@@ -46,7 +46,7 @@ def weighted_dlt(
 
 
 def _normalization(points: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "3 3"] | None:
-    """The similarity that moves the points' mean to the origin and their mean distance from it to sqrt(2)."""
+    """Similarity transform to a centroid at the origin and a mean distance of sqrt(2) from it."""
     center = points.mean(axis=0)
     distance = np.linalg.norm(points - center, axis=1).mean()
     if distance == 0:
@@ -56,7 +56,7 @@ def _normalization(points: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "3 3"]
 
 
 def _equations(points0: Float[np.ndarray, "k 2"], points1: Float[np.ndarray, "k 2"]) -> np.ndarray:
-    """(2k, 9): two rows a match, A h = 0 for the homography's nine entries h."""
+    """Matrix A (2k, 9) with A h = 0 for the nine entries h of the homography; two rows per match."""
     p0, zeros = to_homogeneous(points0), np.zeros((len(points0), 3))
     x, y = points1[:, :1], points1[:, 1:]
     rows = np.stack([np.hstack([p0, zeros, -x * p0]), np.hstack([zeros, p0, -y * p0])], axis=1)

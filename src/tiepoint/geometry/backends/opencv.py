@@ -1,42 +1,41 @@
-"""OpenCV's estimators: USAC with MAGSAC++ scoring."""
+"""Estimators of OpenCV: USAC with MAGSAC++ scoring."""
 
 import logging
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from tiepoint.errors import MissingDependency
 from tiepoint.geometry.backends.base import CONFIDENCE, MAX_ITERATIONS, Model, Problem
 from tiepoint.geometry.multiview import normalize_points
+from tiepoint.io.optional import import_optional
 
 logger = logging.getLogger(__name__)
 
-FARTHEST = 1e9
-"""recoverPose calls points farther away than this, in baselines, behind the camera; its default is 50."""
+# Maximum depth, in baselines, of points that recoverPose counts as in front of the camera (OpenCV's default: 50)
+MAX_DEPTH = 1e9
 
 NO_DISTORTION = np.zeros(4)
 
 
 def homography(problem: Problem) -> Model | None:
-    """Four-point samples, transfer error in image 1."""
+    """Estimate from four-point samples, with the transfer error in image 1."""
     H, _ = _cv2().findHomography(problem.points0, problem.points1, _magsac(problem))
     return None if H is None else Model(H)
 
 
 def fundamental(problem: Problem) -> Model | None:
-    """Seven-point samples, Sampson error."""
+    """Estimate from seven-point samples, with the Sampson error."""
     cv2 = _cv2()
     try:
         F, _ = cv2.findFundamentalMat(problem.points0, problem.points1, _magsac(problem))
-    except cv2.error as error:  # where no sample gave a model, an assertion fails instead of a return
+    except cv2.error as error:  # if no sample yields a model, OpenCV raises instead of returning None
         logger.info("OpenCV found no fundamental matrix: %s", " ".join(str(error).split()))
         return None
     return None if F is None or F.shape != (3, 3) else Model(F)
 
 
 def pose(problem: Problem) -> Model | None:
-    """Five-point samples, Sampson error; of the four poses, the one with most points in front of both cameras."""
+    """Estimate from five-point samples, with the Sampson error; the cheirality check selects one of four poses."""
     cv2, (K0, K1) = _cv2(), problem.intrinsics
     E, mask = cv2.findEssentialMat(
         problem.points0, problem.points1, K0, K1, NO_DISTORTION, NO_DISTORTION, _magsac(problem)
@@ -44,12 +43,12 @@ def pose(problem: Problem) -> Model | None:
     if E is None or E.shape != (3, 3):
         return None
     rays0, rays1 = normalize_points(problem.points0, K0), normalize_points(problem.points1, K1)
-    count, R, t, *_ = cv2.recoverPose(E, rays0, rays1, np.eye(3), FARTHEST, mask=mask)
+    count, R, t, *_ = cv2.recoverPose(E, rays0, rays1, np.eye(3), MAX_DEPTH, mask=mask)
     return Model(cam1_from_cam0=np.hstack([R, t])) if count else None
 
 
 def _magsac(problem: Problem) -> Any:
-    """The settings of cv2.USAC_MAGSAC, and a seed, which that flag leaves no room for.
+    """Return the settings of cv2.USAC_MAGSAC with a seed, which that flag does not support.
 
     Source: OpenCV, modules/calib3d/src/usac/ransac_solvers.cpp, `setParameters`.
     """
@@ -70,11 +69,5 @@ def _magsac(problem: Problem) -> Any:
     return settings
 
 
-def _cv2() -> ModuleType:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingDependency(
-            "method 'opencv' needs OpenCV, which isn't installed; run: python -m pip install 'tiepoint[opencv]'"
-        ) from error
-    return cv2
+def _cv2() -> Any:
+    return import_optional("cv2", purpose="method 'opencv'", install="tiepoint[opencv]")

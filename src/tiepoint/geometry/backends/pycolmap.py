@@ -1,29 +1,28 @@
-"""COLMAP's estimators: LO-RANSAC. Its Python interface moves between versions, so this file alone knows it."""
+"""Estimators of COLMAP: LO-RANSAC. The Python API changes between versions, so only this file uses it."""
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from tiepoint.errors import MissingDependency
 from tiepoint.geometry.backends.base import CONFIDENCE, MAX_ITERATIONS, Model, Problem, pinhole_params
+from tiepoint.io.optional import import_optional
 
 
 def homography(problem: Problem) -> Model | None:
-    """Four-point samples, transfer error in image 1."""
+    """Estimate from four-point samples, with the transfer error in image 1."""
     found = _pycolmap().estimate_homography_matrix(problem.points0, problem.points1, _options(problem))
     return None if found is None else Model(np.array(found["H"]))
 
 
 def fundamental(problem: Problem) -> Model | None:
-    """Seven-point samples, Sampson error."""
+    """Estimate from seven-point samples, with the Sampson error."""
     found = _pycolmap().estimate_fundamental_matrix(problem.points0, problem.points1, _options(problem))
     return None if found is None else Model(np.array(found["F"]))
 
 
 def pose(problem: Problem) -> Model | None:
-    """Five-point samples, Sampson error; then refined on its inliers, which RANSAC alone leaves out."""
+    """Estimate from five-point samples, with the Sampson error; then refine on the inliers."""
     pycolmap = _pycolmap()
     camera0, camera1 = (_camera(K) for K in problem.intrinsics)
     views = (camera0, problem.points0, camera1, problem.points1)
@@ -46,15 +45,9 @@ def _options(problem: Problem) -> Any:
 
 
 def _camera(intrinsics: Float[np.ndarray, "3 3"]) -> Any:
-    """COLMAP's pinhole camera; its width and height aren't used in estimation."""
+    """Return COLMAP's pinhole camera; its width and height are not used in estimation."""
     return _pycolmap().Camera(model="PINHOLE", width=1, height=1, params=pinhole_params(intrinsics))
 
 
-def _pycolmap() -> ModuleType:
-    try:
-        import pycolmap
-    except ImportError as error:
-        raise MissingDependency(
-            "method 'pycolmap' needs pycolmap, which isn't installed; run: python -m pip install 'tiepoint[pycolmap]'"
-        ) from error
-    return pycolmap
+def _pycolmap() -> Any:
+    return import_optional("pycolmap", purpose="method 'pycolmap'", install="tiepoint[pycolmap]")

@@ -1,4 +1,4 @@
-"""The weighted DLT: exact on exact matches, and by the scores on others."""
+"""Weighted DLT: exact for exact matches, weighted by the scores otherwise."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_exact_matches_give_the_exact_homography(count: int):
     assert found.inliers.all()
 
 
-def test_more_matches_make_noise_matter_less():
+def test_more_matches_reduce_the_effect_of_noise():
     errors = [
         corner_error_px(
             estimate_homography(scene.points0, scene.points1, method="dlt").matrix, HOMOGRAPHY, SIZE0
@@ -49,8 +49,8 @@ def test_a_match_of_weight_three_counts_as_three():
     assert corner_error_px(weighted, plain, SIZE0) > 2 * corner_error_px(weighted, several, SIZE0)
 
 
-def test_scores_below_zero_weigh_nothing():
-    """Cosines may be negative."""
+def test_negative_scores_have_no_weight():
+    """Cosine similarities may be negative."""
     scene = plane_scene(50, outlier_share=0, noise_px=1.0)
     scores = np.linspace(-1, 1, 50)
     found = estimate_homography(as_correspondences(scene, scores=scores), method="dlt")
@@ -58,7 +58,7 @@ def test_scores_below_zero_weigh_nothing():
     assert np.array_equal(found.matrix, kept.matrix)
 
 
-def test_matches_that_leave_it_open_give_none():
+def test_degenerate_matches_give_none():
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [1.0, 1.0]])
     assert weighted_dlt(corners, corners, np.ones(4)) is None, "three of four on one line"
     assert weighted_dlt(np.zeros((9, 2)), np.zeros((9, 2)), np.ones(9)) is None, "one point"
@@ -67,7 +67,7 @@ def test_matches_that_leave_it_open_give_none():
 
 
 def test_the_origin_may_go_to_infinity():
-    """Then H[2, 2] = 0, and the matrix can't be scaled by it."""
+    """Then H[2, 2] = 0, and the matrix cannot be normalized by it."""
     H = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 50.0], [1e-2, 0.0, 0.0]])
     points0 = np.random.default_rng(0).uniform(100, 900, (30, 2))
     points1 = warp_points(points0, H)

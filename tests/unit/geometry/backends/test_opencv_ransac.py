@@ -1,4 +1,4 @@
-"""glue-factory's RANSAC: right on clean points with outliers, no model where there is none."""
+"""RANSAC with the settings of glue-factory: accurate on clean points with outliers, None without consensus."""
 
 import math
 from dataclasses import replace
@@ -32,7 +32,7 @@ def problem(points0: np.ndarray, points1: np.ndarray, max_error_px: float = 0.5)
 
 
 def with_outliers(points1: np.ndarray) -> np.ndarray:
-    """A third of the points somewhere else."""
+    """Replace a third of the points by outliers."""
     changed = points1.copy()
     changed[::3] = np.random.default_rng(5).uniform(0, 480, changed[::3].shape)
     return changed
@@ -59,7 +59,7 @@ def test_pose(scene: tuple[np.ndarray, np.ndarray]):
 
 
 def test_the_threshold_of_a_pose_is_in_px(scene: tuple[np.ndarray, np.ndarray]):
-    """Photographs ten times as large, and ten times the threshold: the same pose; with the old threshold another."""
+    """Scaling images and threshold by ten keeps the pose; scaling images only changes it."""
     noisy = scene[1] + np.random.default_rng(3).normal(0, 1, scene[1].shape)
     camera = Camera.from_intrinsics(np.diag([10.0, 10, 1]) @ K, None)
     poses = []
