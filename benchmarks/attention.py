@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiepoint.models.lightglue.linear import linear
+from tiepoint.models.lightglue.fused_layers import linear
 
 HEADS, HEAD_DIM = 4, 64
 BITS = math.log2(math.e) / math.sqrt(HEAD_DIM)

@@ -13,7 +13,7 @@ from photographs import Pair, features_of, photographs, strongest
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.image import Image, read_image
 from tiepoint.image.listing import find_images
-from tiepoint.matcher import PairMatcher
+from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.training.data.homography_views import View, warp_image
 from tiepoint.training.initialization import Sizes, shortened

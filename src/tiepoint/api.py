@@ -22,7 +22,8 @@ from tiepoint.io.hashing import file_digest
 from tiepoint.io.messages import did_you_mean
 from tiepoint.io.serialization import check_output_path
 from tiepoint.io.validation import check_integer, is_integer
-from tiepoint.matcher import Matcher, PairMatcher
+from tiepoint.matcher import Matcher
+from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.matching.view_search import check_rotations
@@ -289,7 +290,7 @@ def _load_matcher(
     return LightGlueMatcher(
         network,
         kind=kind,
-        adaptivity=AdaptiveInference.named(config.adaptive, config.pruning_min_keypoints),
+        adaptivity=AdaptiveInference.from_flag(config.adaptive, config.pruning_min_keypoints),
         filter_threshold=config.filter_threshold,
         weights=_digest_of(weights),
         batch_size=config.batch_size,

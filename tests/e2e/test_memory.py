@@ -23,7 +23,7 @@ def features(count):
     )
 
 torch.manual_seed(0)
-matcher = LightGlueMatcher(LightGlue(LightGlueShape(input_dim=128, layers=1)), adaptivity=AdaptiveInference.named(False))
+matcher = LightGlueMatcher(LightGlue(LightGlueShape(input_dim=128, layers=1)), adaptivity=AdaptiveInference.from_flag(False))
 pair = [features(int(count)) for count in sys.argv[1:]]
 forget_peak()
 before = resident_bytes()

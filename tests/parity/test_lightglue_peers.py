@@ -17,7 +17,7 @@ import transformers
 from torch import Tensor, nn
 
 from tiepoint.models.lightglue.checkpoint import build, from_official
-from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, normalize_keypoints
 
 SCORES_WITHIN = 1e-5
@@ -80,7 +80,7 @@ def run(
 ) -> PairAssignment:
     if positions is None:
         positions = [normalize_keypoints(image["keypoints"][0], image["image_size"][0]) for image in pair]
-    (result,) = match_packed(
+    (result,) = match_batch(
         network,
         torch.cat(list(positions)),
         torch.cat([image["descriptors"][0] for image in pair]),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tiepoint.models.lightglue.checkpoint import build
-from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue, normalize_keypoints
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
@@ -73,7 +73,7 @@ def run(
     network: LightGlue, pairs: list[tuple[Features, Features]], adaptivity: AdaptiveInference
 ) -> list[PairAssignment]:
     images = [image for pair in pairs for image in pair]
-    return match_packed(
+    return match_batch(
         network,
         torch.cat([positions(image) for image in images]),
         torch.cat([image["descriptors"][0] for image in images]),
@@ -134,9 +134,11 @@ def compare(networks: dict[str, LightGlue], references: dict[str, Reference], re
 
     def on(detector: str, photos: str, count: int, mode: Mode, theirs: Mode | None = None) -> PairAssignment:
         pair = reference_features(detector, photos, count)
-        reference, adaptivity = references[detector], AdaptiveInference.named(mode)
+        reference, adaptivity = references[detector], AdaptiveInference.from_flag(mode)
         (ours,) = run(networks[detector], [pair], adaptivity)
-        expected = reference.match(pair, adaptivity if theirs is None else AdaptiveInference.named(theirs))
+        expected = reference.match(
+            pair, adaptivity if theirs is None else AdaptiveInference.from_flag(theirs)
+        )
         assert_agree(ours, expected, reference)
         return ours
 

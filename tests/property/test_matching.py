@@ -23,7 +23,7 @@ COLUMNS = 16
 COUNTS = st.integers(0, 30)
 SEEDS = st.integers(0, 1 << 32)
 ADAPTIVITY = {
-    "full": AdaptiveInference.named(False),
+    "full": AdaptiveInference.from_flag(False),
     "adaptive": AdaptiveInference(depth_confidence=0.6, width_confidence=0.6),
 }
 

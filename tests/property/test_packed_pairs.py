@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tiepoint.models.lightglue.assignment import log_assignment_matrix, mutual_matches, streamed_matches
-from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
@@ -53,7 +53,7 @@ def run(network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference) ->
     positions = torch.cat([part for pair in pairs for part in pair[0::2]])
     descriptors = torch.cat([part for pair in pairs for part in pair[1::2]])
     counts = [(len(pair[0]), len(pair[2])) for pair in pairs]
-    return match_packed(network, positions, descriptors, counts, adaptivity=adaptivity, filter_threshold=0.1)
+    return match_batch(network, positions, descriptors, counts, adaptivity=adaptivity, filter_threshold=0.1)
 
 
 def swapped(pair: Pair) -> Pair:
@@ -116,7 +116,7 @@ class TestBatches:
         alone = [run(random_network(2), [pair], AdaptiveInference(0.7, -1.0))[0] for pair in batch]
         last = max(result.layers_run for result in alone)
         assert min(result.layers_run for result in alone) < last
-        all_layers = run(random_network(2), batch, AdaptiveInference.named(False))
+        all_layers = run(random_network(2), batch, AdaptiveInference.from_flag(False))
         first = min(range(len(batch)), key=lambda k: alone[k].layers_run)
         with pytest.raises(AssertionError):
             assert_same(all_layers[first], alone[first])
@@ -244,7 +244,7 @@ def test_forty_thousand_keypoints():
     positions = 2 * torch.rand(40_000, 2, generator=generator) - 1
     descriptors = normalize(torch.randn(40_000, SHAPE.input_dim, generator=generator), dim=1)
     pair = positions, descriptors, positions[-300:], descriptors[-300:]
-    (result,) = run(network, [pair], AdaptiveInference.named(False))
+    (result,) = run(network, [pair], AdaptiveInference.from_flag(False))
     matches0, matches1, *_ = result.assignment
     assert len(matches0) == 40_000
     matched = torch.nonzero(matches1 >= 0)[:, 0]

@@ -115,7 +115,7 @@ def tune_pruning(matcher: Matcher, images: tuple[Image, Image], *, runs: int = 5
             "use a preset with lightglue, and leave adaptive on"
         )
     pairs = _easy_and_hard(matcher, images)
-    default = found.settings.adaptivity.prunes_above(found.device)
+    default = found.settings.adaptivity.pruning_min_keypoints or 0
     most = max(len(features) for pair in pairs.values() for features in pair)
     values = _default_first(default, [0, *(round(step * most) for step in PRUNING_STEPS)])
 

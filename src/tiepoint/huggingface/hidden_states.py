@@ -1,14 +1,14 @@
 """Hidden states and attention weights of all layers of LightGlue, in the order and shapes of transformers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, cast
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from tiepoint.models.lightglue.assignment import log_assignment_matrix
+from tiepoint.models.lightglue.attention import RecordingAttention
 from tiepoint.models.lightglue.network import LightGlue, TransformerLayer
 
 
@@ -38,47 +38,18 @@ def inspect(
     attention = RecordingAttention(mask)
     x, rotation = network.embed(positions.flatten(1, 2), descriptors.flatten(1, 2))
     states: list[Tensor] = []
-    for module in network.transformers:
-        layer = cast(TransformerLayer, module)
-        with _record_activations(layer) as recorded:
-            output = layer(x, rotation, attention)
-        states += [x, recorded["after_self"], *recorded["self_mlp"], output, *recorded["cross_mlp"]]
-        x = output
+    with ExitStack() as hooks:
+        modules = cast(Iterable[TransformerLayer], network.transformers)
+        activations = [hooks.enter_context(_record_activations(layer)) for layer in modules]
+        for recorded, output in zip(activations, network.layers(x, rotation, attention), strict=True):
+            states += [x, recorded["after_self"], *recorded["self_mlp"], output, *recorded["cross_mlp"]]
+            x = output
     vectors, logits = network.head(-1)(x)
     (vectors0, vectors1), (logits0, logits1) = vectors.split(n, dim=1), logits.split(n, dim=1)
     log_scores = log_assignment_matrix(vectors0, vectors1, logits0, logits1, mask[:, 0], mask[:, 1])
     return Inspection(
-        log_scores, tuple(state.reshape(2 * b, n, -1) for state in states), tuple(attention.seen)
+        log_scores, tuple(state.reshape(2 * b, n, -1) for state in states), tuple(attention.weights)
     )
-
-
-class RecordingAttention:
-    """Dense attention over tokens (b, 2n, …) that writes its weights down, (2b, heads, n, n) a call."""
-
-    def __init__(self, mask: Bool[Tensor, "b 2 n"]) -> None:
-        self.mask = mask
-        self.seen: list[Tensor] = []
-
-    def within(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return self._attend(q, k, v, self.mask)
-
-    def across(self, qk: Tensor, v: Tensor) -> Tensor:
-        return self._attend(qk, self._swapped(qk), self._swapped(v), self.mask.flip(1))
-
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-        q, k, v = (self._by_image(x) for x in (q, k, v))
-        similarity = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
-        real = mask.flatten(0, 1)[:, None, None, :]
-        weights = similarity.masked_fill(~real, torch.finfo(similarity.dtype).min).softmax(-1) * real
-        self.seen.append(weights)
-        context = (weights @ v).transpose(1, 2)
-        return context.reshape(self.mask.shape[0], -1, *context.shape[2:])
-
-    def _by_image(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, self.mask.shape[1:]).flatten(0, 1).transpose(1, 2)
-
-    def _swapped(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, self.mask.shape[1:]).flip(1).flatten(1, 2)
 
 
 @contextmanager

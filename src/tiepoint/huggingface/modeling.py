@@ -34,10 +34,11 @@ from tiepoint.huggingface.inputs import (
     split_external_features,
 )
 from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
-from tiepoint.matching.batching import choose_limits, packs
+from tiepoint.matching.batching import choose_limits, split_batches
 from tiepoint.models.checkpoint import load_strictly
 from tiepoint.models.lightglue.assignment import mutual_matches
-from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_packed
+from tiepoint.models.lightglue.fused_layers import FusionCache
+from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue
 
 
@@ -59,6 +60,7 @@ class LightGlueForKeypointMatching(nn.Module):
         self.config = config
         self.keypoint_detector = build_detector(config.keypoint_detector_config)
         self.matcher = LightGlue(lightglue_shape(config))
+        self._fusion_cache = FusionCache()
         self.apply(self._init_weights)
         self.eval()
 
@@ -222,7 +224,9 @@ class LightGlueForKeypointMatching(nn.Module):
         pairs = list(zip(images[0::2], images[1::2], strict=True))
         sizes = [len(image0.keypoints) + len(image1.keypoints) for image0, image1 in pairs]
         limits = choose_limits("auto", None, self.matcher.shape, self.device)
-        results = [result for batch in packs(sizes, limits) for result in self._match_batch(pairs[batch])]
+        results = [
+            result for batch in split_batches(sizes, limits) for result in self._match_batch(pairs[batch])
+        ]
         assignments = [result.assignment for result in results]
         return self._build_output(
             images,
@@ -233,8 +237,8 @@ class LightGlueForKeypointMatching(nn.Module):
 
     def _match_batch(self, pairs: list[tuple[ImageFeatures, ImageFeatures]]) -> list[PairAssignment]:
         images = [image for pair in pairs for image in pair]
-        return match_packed(
-            self.matcher,
+        return match_batch(
+            self._fusion_cache.fuse(self.matcher),
             torch.cat([image.normalized_keypoints() for image in images]),
             torch.cat([image.descriptors for image in images]),
             [(len(image0.keypoints), len(image1.keypoints)) for image0, image1 in pairs],

@@ -1,1 +1,1 @@
-"""(Features, Features) -> Matches."""
+"""(Features, Features) -> Assignment: LightGlue, mutual nearest neighbors, in-plane rotation search."""

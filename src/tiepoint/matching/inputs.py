@@ -1,38 +1,137 @@
-"""From Features to what LightGlue takes, and from what a network says (Assignment) to Matches."""
+"""Inputs and outputs of matchers: validated pairs of Features to network inputs, network outputs to Assignment."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from tiepoint.models.lightglue.assignment import AssignmentTensors
+from tiepoint.errors import InvalidInput
+from tiepoint.models.lightglue.inference import PairAssignment
 from tiepoint.models.lightglue.network import normalize_keypoints
 from tiepoint.types import Assignment, Features
 
+FeaturePair = tuple[Features, Features]
 
-def as_positions(features: Features, *, oriented: bool) -> Float[Tensor, "n p"]:
-    """(x, y) in the square of the longer side; `oriented`: then scale and orientation, which the features must have."""
+
+@runtime_checkable
+class PairMatcher(Protocol):
+    """Interface of matchers.
+
+    Attributes:
+        fingerprint: Digest of everything that determines the matches of a pair of features.
+    """
+
+    fingerprint: str
+
+    def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
+        """Match pairs of features; results are identical to matching each pair on its own."""
+        ...
+
+
+def check_pairs(pairs: Sequence[object], *, kind: str = "", descriptor_dim: int | None = None) -> None:
+    """Check that every pair of features can be matched: wrong features are an error, not zero matches.
+
+    Args:
+        pairs: Features of image 0 and image 1 of each pair.
+        kind: Kind of features that the matcher accepts, in addition to the user's own (""); "" accepts any kind, equal
+            within a pair.
+        descriptor_dim: Descriptor dimension that the matcher accepts; None accepts any, equal within a pair.
+
+    Raises:
+        InvalidInput: If an item is not a pair of Features, or has another kind or descriptor dimension.
+    """
+    for number, pair in enumerate(pairs):
+        features0, features1 = _as_pair(pair, number)
+        for features in (features0, features1):
+            _check_device(features)
+            _check_kind(features, kind or features0.kind)
+            _check_dim(features, descriptor_dim or features0.descriptors.shape[1], kind)
+
+
+def network_positions(features: Features, position_dim: int) -> Float[Tensor, "n p"]:
+    """Compute the positions that LightGlue encodes: normalized keypoints, with scale and orientation if needed.
+
+    Args:
+        features: Features of one image.
+        position_dim: Number of values per keypoint that the network expects: 2, or 4 with scale and orientation.
+
+    Raises:
+        InvalidInput: If the network expects other values, or the features have no scales and orientations.
+    """
     positions = normalize_keypoints(features.keypoints, features.keypoints.new_tensor(features.image_size))
-    if not oriented:
+    if position_dim == 2:
         return positions
-    assert features.scales is not None
-    assert features.orientations is not None
+    if position_dim != 4:
+        raise InvalidInput(
+            f"unsupported positional encoding of {position_dim} values per keypoint; Features provide 2 (x, y) or 4 "
+            "(plus scale and orientation); use the network in tiepoint.models directly"
+        )
+    if features.scales is None or features.orientations is None:
+        raise InvalidInput(
+            f"these LightGlue weights need keypoint scales and orientations, which features{_of(features)} do not have"
+        )
     frame = torch.stack((features.scales, features.orientations), dim=1)
     return torch.cat((positions, frame.float()), dim=1)
 
 
-def as_matches(
-    assignment: AssignmentTensors, prune0: Int[Tensor, "m"], prune1: Int[Tensor, "n"], layers_run: int
-) -> Assignment:
-    """List the matches by rising index of image 0, and bring everything to the CPU."""
-    matches0 = assignment.matches0.cpu()
-    scores0, scores1 = assignment.matching_scores0.cpu(), assignment.matching_scores1.cpu()
+def to_assignment(result: PairAssignment) -> Assignment:
+    """List the matches by ascending index of image 0, and copy all tensors to the CPU."""
+    matches0 = result.assignment.matches0.cpu()
+    scores0, scores1 = result.assignment.matching_scores0.cpu(), result.assignment.matching_scores1.cpu()
     matched = (matches0 >= 0).nonzero().squeeze(1)
     return Assignment(
         matches=torch.stack((matched, matches0[matched]), dim=1),
         scores=scores0[matched],
         matching_scores0=scores0,
         matching_scores1=scores1,
-        prune0=prune0.cpu(),
-        prune1=prune1.cpu(),
-        layers_run=layers_run,
+        prune0=result.prune0.cpu(),
+        prune1=result.prune1.cpu(),
+        layers_run=result.layers_run,
     )
+
+
+def _as_pair(pair: object, number: int) -> FeaturePair:
+    if isinstance(pair, Sequence) and len(pair) == 2:
+        features0, features1 = pair
+        if isinstance(features0, Features) and isinstance(features1, Features):
+            return features0, features1
+    raise InvalidInput(
+        f"pair {number}: expected (features0, features1), got {_describe(pair)}; "
+        "extract features with matcher.extract(image)"
+    )
+
+
+def _describe(pair: object) -> str:
+    if not isinstance(pair, Sequence) or isinstance(pair, str):
+        return type(pair).__name__
+    return f"({', '.join(type(item).__name__ for item in pair)})"
+
+
+def _check_device(features: Features) -> None:
+    if features.device.type == "meta":
+        raise InvalidInput(
+            f"features{_of(features)} are on device 'meta', which holds no values; extract them on another device"
+        )
+
+
+def _check_kind(features: Features, expected: str) -> None:
+    if features.kind and expected and features.kind != expected:
+        raise InvalidInput(
+            f"features{_of(features)}: expected kind {expected!r}, got {features.kind!r}; "
+            "extract both images with the preset of the matcher"
+        )
+
+
+def _check_dim(features: Features, expected: int, kind: str) -> None:
+    dim = features.descriptors.shape[1]
+    if dim != expected:
+        raise InvalidInput(
+            f"features{_of(features)}: expected descriptors of dimension {expected}"
+            f"{f' (matcher for {kind!r})' if kind else ''}, got {dim}; extract them with the preset of the matcher"
+        )
+
+
+def _of(features: Features) -> str:
+    return f" of {features.source}" if features.source else ""

@@ -4,30 +4,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from tiepoint.errors import InvalidInput
 from tiepoint.io.config import fingerprint
-from tiepoint.matching.batching import BatchSize, choose_limits, packs
-from tiepoint.matching.compatibility import FeaturePair, check_pairs
-from tiepoint.matching.inputs import as_matches, as_positions
+from tiepoint.matching.batching import choose_limits, split_batches
+from tiepoint.matching.inputs import FeaturePair, check_pairs, network_positions, to_assignment
 from tiepoint.models.device import to_device
-from tiepoint.models.lightglue.inference import AdaptiveInference, match_packed
+from tiepoint.models.lightglue.fused_layers import fuse
+from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.types import Assignment, Features
+from tiepoint.types import Assignment
+from tiepoint.types.options import BatchSize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LightGlueSettings:
-    """Everything that decides which matches a pair of features gives.
+    """Everything that determines the matches of a pair of features.
 
     Attributes:
-        kind: of the features that the weights were trained for, or are known to work with; "" = any.
-        weights: name and digest of the weights.
-        adaptivity: when to stop, and which keypoints to drop; nothing in it is left to the device.
-        filter_threshold: a match has a score above this, in [0, 1].
-        dtype: in which the network computes.
+        kind: Kind of features for which the weights were trained or are known to work; "" accepts any.
+        weights: Name and digest of the weights.
+        adaptivity: Thresholds of early stopping and pruning, with no value left to the device.
+        filter_threshold: Minimum match score (exclusive), in [0, 1].
+        dtype: Floating-point type of the network.
     """
 
     kind: str = ""
@@ -38,19 +37,21 @@ class LightGlueSettings:
 
 
 class LightGlueMatcher:
-    """Match any number of pairs; each gives what it gives alone.
+    """Match any number of pairs in batches; results are identical to matching each pair on its own.
 
     Args:
-        network: on the device where it shall run.
-        kind: of the features that the weights were trained for, or are known to work with; "" = any.
-        adaptivity: when to stop, and which keypoints to drop.
-        filter_threshold: a match has a score above this, in [0, 1].
-        weights: name and digest of the weights, for the fingerprint.
-        batch_size: pairs computed together; "auto": as many as pay, and fit into the budget.
-        memory_budget: bytes that computing may take beside the weights; None: see `packs.choose_limits`.
+        network: Network on its final device and in its final dtype. It is set to evaluation mode and fused here, so
+            later changes of its weights have no effect.
+        kind: Kind of features for which the weights were trained or are known to work; "" accepts any.
+        adaptivity: Thresholds of early stopping and pruning; None for the published ones.
+        filter_threshold: Minimum match score (exclusive), in [0, 1].
+        weights: Name and digest of the weights, for the fingerprint.
+        batch_size: Number of pairs per batch; "auto" uses the token budget of the device.
+        memory_budget: Maximum memory in bytes, without the weights; None means no limit on a CPU and half of the free
+            memory on a GPU.
 
     Raises:
-        InvalidInput: a batch size or a budget that isn't a whole number above 0.
+        InvalidInput: If `batch_size` or `memory_budget` is not a positive integer.
     """
 
     def __init__(
@@ -68,63 +69,54 @@ class LightGlueMatcher:
         self.settings = LightGlueSettings(
             kind=kind,
             weights=weights,
-            adaptivity=(adaptivity or AdaptiveInference()).on(self.device),
+            adaptivity=(adaptivity or AdaptiveInference()).for_device(self.device),
             filter_threshold=filter_threshold,
             dtype=str(network.dtype).removeprefix("torch."),
         )
         self.fingerprint = fingerprint(self.settings)
         self.limits = choose_limits(batch_size, memory_budget, network.shape, self.device)
+        self._fused_network = fuse(self.network)
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs; features are brought there."""
-        return self.network.posenc.Wr.weight.device
+        """Device of the network; features are copied to it."""
+        return self.network.device
 
+    @torch.inference_mode()
     def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features.
 
         Args:
-            pairs: features of image 0 and of image 1; 0 keypoints are fine.
+            pairs: Features of image 0 and image 1 of each pair; they may have no keypoints.
 
         Returns:
-            One result a pair, in the same order; its tensors lie on the CPU.
+            One assignment per pair, in the same order, on the CPU.
 
         Raises:
-            InvalidInput: features of another kind, dimension, or without the scales and orientations that the
-                weights need; a pair too large for the memory budget.
+            InvalidInput: If features have another kind or descriptor dimension, or lack the scales and orientations
+                that the weights need, or if a pair exceeds the memory budget.
         """
         check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
-        sizes = [len(features0) + len(features1) for features0, features1 in pairs]
-        return [matches for pack in packs(sizes, self.limits) for matches in self._match_pack(pairs[pack])]
+        counts = [(len(features0), len(features1)) for features0, features1 in pairs]
+        assignments: list[Assignment] = []
+        for batch in split_batches([m + n for m, n in counts], self.limits):
+            results = match_batch(
+                self._fused_network,
+                *self._packed_inputs(pairs[batch]),
+                counts[batch],
+                adaptivity=self.settings.adaptivity,
+                filter_threshold=self.settings.filter_threshold,
+            )
+            assignments += [to_assignment(result) for result in results]
+        return assignments
 
-    @torch.inference_mode()
-    def _match_pack(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
+    def _packed_inputs(self, pairs: Sequence[FeaturePair]) -> tuple[Tensor, Tensor]:
+        """Concatenate the positions and the descriptors of all images on the network's device."""
         images = [features for pair in pairs for features in pair]
-        found = match_packed(
-            self.network,
-            self._together([self._positions(features) for features in images]),
-            self._together([features.descriptors for features in images]),
-            [(len(features0), len(features1)) for features0, features1 in pairs],
-            adaptivity=self.settings.adaptivity,
-            filter_threshold=self.settings.filter_threshold,
-        )
-        return [as_matches(*pair) for pair in found]
+        positions = [network_positions(features, self.network.shape.position_dim) for features in images]
+        return self._concatenate(positions), self._concatenate([features.descriptors for features in images])
 
-    def _together(self, parts: list[Tensor]) -> Tensor:
-        """One tensor on the network's device, uploaded at once where all parts lie on the CPU."""
+    def _concatenate(self, parts: list[Tensor]) -> Tensor:
         if all(part.device.type == "cpu" for part in parts):
             return to_device(torch.cat(parts), self.device)
         return torch.cat([part.to(self.device) for part in parts])
-
-    def _positions(self, features: Features) -> Float[Tensor, "n p"]:
-        dim = self.network.shape.position_dim
-        if dim not in (2, 4):
-            raise InvalidInput(
-                f"these LightGlue weights take {dim} numbers a position, but Features "
-                "hold 2 (x, y) or 4 (and scale, orientation); call the network in tiepoint.models directly"
-            )
-        if dim == 4 and (features.scales is None or features.orientations is None):
-            raise InvalidInput(
-                "these LightGlue weights need keypoint scales and orientations, which the features lack"
-            )
-        return as_positions(features, oriented=dim == 4)

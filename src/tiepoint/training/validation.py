@@ -17,7 +17,7 @@ from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.geometry.estimate import estimate_homography
 from tiepoint.geometry.metrics import auc, corner_error_px, homography_precision, homography_recall
 from tiepoint.io.progress import Track, untracked
-from tiepoint.matcher import PairMatcher
+from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.models.lightglue.inference import AdaptiveInference
@@ -165,7 +165,7 @@ def network_matcher(
     The network may go on training afterwards; meanwhile it is in evaluation mode.
     """
     return LightGlueMatcher(
-        network, adaptivity=AdaptiveInference.named(adaptive), filter_threshold=protocol.filter_threshold
+        network, adaptivity=AdaptiveInference.from_flag(adaptive), filter_threshold=protocol.filter_threshold
     )
 
 

@@ -1,6 +1,6 @@
-"""LightGlue over Features: which numbers reach the network, in which packs, and what comes back.
+"""LightGlueMatcher: inputs of the network, batches, and assignments.
 
-The network itself is checked in tests/unit/networks; here it is small, random, and taken as the truth.
+The network itself is tested in tests/unit/models/lightglue; here it is small, random, and the reference.
 """
 
 from dataclasses import replace
@@ -35,14 +35,12 @@ def random_network(shape: LightGlueShape = SHAPE) -> LightGlue:
     return network
 
 
-def random_features(
-    count: int, seed: int, *, columns: int = 16, kind: str = "", frame: bool = False
-) -> Features:
+def random_features(count: int, seed: int, *, dim: int = 16, kind: str = "", frame: bool = False) -> Features:
     generator = torch.Generator().manual_seed(seed)
     return Features(
         keypoints=torch.rand(count, 2, generator=generator) * torch.tensor(SIZE),
         scores=torch.rand(count, generator=generator),
-        descriptors=normalize(torch.randn(count, columns, generator=generator), dim=1),
+        descriptors=normalize(torch.randn(count, dim, generator=generator), dim=1),
         image_size=SIZE,
         scales=torch.rand(count, generator=generator) if frame else None,
         orientations=torch.rand(count, generator=generator) if frame else None,
@@ -91,7 +89,7 @@ def test_without_adaptivity_it_is_the_dense_network(threshold: float) -> None:
 @pytest.mark.parametrize(
     "limit", [{"batch_size": 1}, {"batch_size": 3}, {"memory_budget": 17 << 20}, {}], ids=str
 )
-def test_the_size_of_a_pack_changes_nothing(limit: dict) -> None:
+def test_the_batch_size_changes_nothing(limit: dict) -> None:
     network = random_network()
     alone = LightGlueMatcher(network, filter_threshold=0.0, batch_size=1)
     images = [random_features(count, seed=count) for count in (30, 0, 12, 1)]
@@ -101,15 +99,15 @@ def test_the_size_of_a_pack_changes_nothing(limit: dict) -> None:
         the_same(found, alone.match([pair])[0])
 
 
-def test_packs_are_computed_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_computed_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
     def spy(network, positions, descriptors, counts, **options):
         sizes.append((len(positions), len(counts)))
-        return match_packed(network, positions, descriptors, counts, **options)
+        return match_batch(network, positions, descriptors, counts, **options)
 
-    match_packed = lightglue.match_packed
-    monkeypatch.setattr(lightglue, "match_packed", spy)
+    match_batch = lightglue.match_batch
+    monkeypatch.setattr(lightglue, "match_batch", spy)
     small = random_features(25, 1)
     LightGlueMatcher(random_network(), batch_size=2).match([(small, small)] * 3)
     assert sizes == [(100, 2), (50, 1)]
@@ -178,7 +176,7 @@ class TestScalesAndOrientations:
 
     def test_features_without_them_are_an_error(self) -> None:
         features = random_features(5, 1)
-        with pytest.raises(InvalidInput, match="need keypoint scales and orientations"):
+        with pytest.raises(InvalidInput, match="scales and orientations"):
             LightGlueMatcher(random_network(self.shape)).match([(features, features)])
 
 
@@ -187,14 +185,12 @@ class TestWrongFeatures:
         matcher = LightGlueMatcher(random_network(), kind="aliked@1")
         good, wrong = random_features(5, 1, kind="aliked@1"), random_features(5, 1, kind="disk@2")
         for pair in ((wrong, good), (good, wrong), (wrong, wrong)):
-            with pytest.raises(InvalidInput, match="made by 'disk@2', but 'aliked@1' is expected"):
+            with pytest.raises(InvalidInput, match="'aliked@1', got 'disk@2'"):
                 matcher.match([(good, good), pair])
 
     def test_of_another_dimension(self) -> None:
-        features = random_features(5, 1, columns=24)
-        with pytest.raises(
-            InvalidInput, match=r"descriptors have 24 columns, but 16 are expected.*another preset"
-        ):
+        features = random_features(5, 1, dim=24)
+        with pytest.raises(InvalidInput, match="dimension 16, got 24"):
             LightGlueMatcher(random_network()).match([(features, features)])
 
     def test_the_users_own_kind_passes(self) -> None:

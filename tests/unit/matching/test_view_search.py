@@ -1,223 +1,80 @@
-"""rotations="auto": when turns are tried, which one wins, and that nothing is lost; with a detector of dots."""
+"""In-plane rotation search: when candidates are tried, which one is chosen, and what the coarse search costs."""
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import PIL.Image
 import pytest
 import torch
-from torch import Tensor, nn
-from typer.testing import CliRunner
+from tests.helpers.colored_dots import SHIFT, SIZE, dots, make_matcher
 
 import tiepoint
-from tiepoint import api
-from tiepoint.cli import app
-from tiepoint.errors import InvalidInput
-from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
-from tiepoint.matcher import Matcher
+from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.matching.lightglue import LightGlueMatcher
-from tiepoint.matching.mutual_nearest import NearestMatcher
-from tiepoint.matching.view_search import TurnProbe, apparent_turn, find_turn
-from tiepoint.models.keypoints import Detection
+from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, relative_rotation
 from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.result import MatchResult
-from tiepoint.types import Features
-
-SIZE = (640, 480)
-"""As large as the images of the probe, so that nothing is resized."""
-
-SHIFT = (9, 5)
-ORIENTATION = 0x0112
+from tiepoint.types import Correspondences, Features
 
 
-class DotsFromAbove(nn.Module):
-    """Finds white pixels, and describes them by the colors below: nothing of it survives a turn."""
-
-    descriptor_dim = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1))
-
-    def forward(
-        self,
-        images: Tensor,
-        *,
-        max_keypoints: int | None,
-        detection_threshold: float,
-        masks: Tensor | None = None,
-    ) -> list[Detection]:
-        image = images[0]
-        white = image.amin(0) == 1
-        ys, xs = (white if masks is None else white & masks[0]).nonzero().T[:, :max_keypoints]
-        below = torch.stack([image[:, ys + 1, xs], image[:, ys + 2, xs]], dim=1).permute(2, 0, 1).flatten(1)
-        found = torch.stack((xs, ys), dim=1).float()
-        return [
-            Detection(found, torch.linspace(1, 0.5, len(xs)), nn.functional.normalize(below - 0.5, dim=1))
-        ]
+def images(quarters: int = 0) -> tuple[ImageAndMask, ImageAndMask]:
+    """A pair of images of the same dots, image 1 rotated by 90-degree steps (CCW)."""
+    image1 = np.rot90(dots(SHIFT), quarters).copy()
+    return (tiepoint.read_image(dots()), None), (tiepoint.read_image(image1), None)
 
 
-def dots(shift: tuple[int, int] = (0, 0), seed: int = 0, count: int = 80) -> np.ndarray:
-    """White dots on black, each in a cross of colors, so that every turn has something below it."""
-    random = np.random.default_rng(seed)
-    image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    cells = random.permutation([(x, y) for x in range(20, 480, 16) for y in range(20, 350, 16)])[:count]
-    for x, y in cells + np.array(shift):
-        image[y - 2 : y + 3, x] = random.integers(0, 250, (5, 3))
-        image[y, x - 2 : x + 3] = random.integers(0, 250, (5, 3))
-        image[y, x] = 255
-    return image
+def make_search(**settings: int | None) -> RotationSearch:
+    matcher = make_matcher(**settings)
+    return RotationSearch(matcher.extractor, matcher.matcher)
 
 
-def make_matcher(rotations: Any = "auto", **settings: Any) -> Matcher:
-    extraction = ExtractionSettings(kind="dots@0", **{"max_keypoints": None, "resize": None, **settings})
-    nearest = NearestMatcher(kind="dots@0", filter_threshold=0.99)
-    return Matcher(NeuralExtractor(DotsFromAbove(), extraction), nearest, rotations)
+def pair_of_features() -> tuple[Features, Features]:
+    extractor = make_matcher().extractor
+    (image0, _), (image1, _) = images()
+    return extractor.extract(image0), extractor.extract(image1)
+
+
+def match_upright(quarters: int = 0) -> RotatedMatch:
+    search = make_search()
+    features0, features1 = (search.extractor.extract(*image_and_mask) for image_and_mask in images(quarters))
+    (assignment,) = search.matcher.match([(features0, features1)])
+    return RotatedMatch(features0=features0, features1=features1, assignment=assignment)
 
 
 @pytest.fixture(scope="module")
-def upright() -> MatchResult:
-    return make_matcher(None).match(dots(), dots(SHIFT))
+def upright() -> RotatedMatch:
+    return match_upright()
 
 
-def tried(matcher: Matcher) -> bool:
-    """Whether turns were tried in small."""
-    return "_turn_probe" in vars(matcher)
-
-
-def points(result: MatchResult) -> list[list[float]]:
-    """Both points of each match, in any order."""
-    return sorted(np.hstack([result.points0, result.points1]).tolist())
-
-
-class TestMatch:
-    @pytest.mark.parametrize("turns", [1, 2, 3])
-    def test_a_turned_image_gives_what_the_upright_one_gives(self, upright: MatchResult, turns: int) -> None:
-        image1 = np.rot90(dots(SHIFT), turns).copy()
-        result = make_matcher().match(dots(), image1)
-        assert result.rotation1 == 360 - 90 * turns
-        assert len(result) == 80
-        assert result.features1.image_size == (image1.shape[1], image1.shape[0])
-        assert (image1[tuple(result.points1.astype(int).T[::-1])] == 255).all()
-        back = make_matcher(None).extract(image1).keypoints  # white pixels, of whatever descriptor
-        assert sorted(result.features1.keypoints.tolist()) == sorted(back.tolist())
-        np.testing.assert_array_equal(result.matches[:, 0], upright.matches[:, 0])
-
-    def test_upright_images_cost_a_verdict_only(self, upright: MatchResult) -> None:
-        matcher = make_matcher()
-        result = matcher.match(dots(), dots(SHIFT))
-        assert not tried(matcher)
-        assert result.rotation1 == 0
-        assert points(result) == points(upright)
-        assert list(result.seconds) == ["read", "extract", "match", "rotate"]
-
-    def test_never_means_never(self) -> None:
-        matcher = make_matcher(None)
-        result = matcher.match(dots(), np.rot90(dots(SHIFT)).copy())
-        assert (result.rotation1, "rotate" in result.seconds, tried(matcher)) == (0, False, False)
-
-    def test_where_no_turn_helps_the_upright_matches_stay(self) -> None:
-        other, matcher = dots(seed=1), make_matcher()
-        result = matcher.match(dots(), other)
-        assert tried(matcher)
-        assert result.rotation1 == 0
-        assert points(result) == points(make_matcher(None).match(dots(), other))
-
-    def test_images_without_keypoints(self) -> None:
-        black = np.zeros((*SIZE[::-1], 3), np.uint8)
-        for pair in ((black, dots()), (dots(), black), (black, black)):
-            result = make_matcher().match(*pair)
-            assert (len(result), result.rotation1) == (0, 0)
-
-    def test_a_turn_that_is_worse_in_full_is_dropped(
-        self, upright: MatchResult, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("tiepoint.matcher.find_turn", lambda *given: 180)
-        result = make_matcher().match(dots(), dots(SHIFT))
-        assert result.rotation1 == 0
-        assert points(result) == points(upright)
-
-    def test_masks_and_borders_turn_too(self) -> None:
-        image1 = np.rot90(dots(SHIFT)).copy()
-        height, width = image1.shape[:2]
-        mask = np.zeros((height, width), bool)
-        mask[: height // 2] = True
-        result = make_matcher(border=30).match(dots(), image1, mask1=mask)
-        assert result.rotation1 == 270
-        assert len(result) > 20
-        keypoints = result.features1.keypoints.numpy()
-        assert keypoints[:, 1].max() < height // 2
-        assert keypoints.min() >= 30
-        assert keypoints[:, 0].max() < width - 30
-
-    def test_exif_orientation_comes_first(self, upright: MatchResult, tmp_path: Path) -> None:
-        exif = PIL.Image.Exif()
-        exif[ORIENTATION] = 6  # shown after a quarter turn clockwise
-        PIL.Image.fromarray(dots(SHIFT)).save(tmp_path / "b.png", exif=exif)
-        result = make_matcher().match(dots(), tmp_path / "b.png")
-        assert (result.features1.exif_orientation, result.rotation1) == (6, 90)
-        assert result.features1.image_size == SIZE[::-1]
-        width = SIZE[1]
-        expected = [[x0, y0, width - 1 - y1, x1] for x0, y0, x1, y1 in points(upright)]
-        assert points(result) == sorted(expected)
-
-    def test_features_of_a_turned_image_have_a_fingerprint_of_their_own(self) -> None:
-        matcher = make_matcher()
-        result = matcher.match(dots(), np.rot90(dots(), 2).copy())
-        assert result.features0.fingerprint == matcher.extractor.fingerprint
-        assert result.features1.fingerprint == f"{matcher.extractor.fingerprint}-turned180"
-
-    def test_one_against_many_turns_them_too(self) -> None:
-        images = [dots(SHIFT), np.rot90(dots(SHIFT)).copy()]
-        found = list(make_matcher().match_one_to_many(dots(), images))
-        assert [result.rotation1 for result in found if isinstance(result, MatchResult)] == [0, 270]
-
-
-def test_it_decides_about_matches_so_the_fingerprint_says_it() -> None:
-    assert make_matcher("auto").fingerprint != make_matcher(None).fingerprint
-
-
-class TestFindTurn:
-    @staticmethod
-    def never() -> int:
-        raise AssertionError("turns must not be tried")
-
-    def test_sure_matches_are_not_questioned(self, upright: MatchResult) -> None:
-        assert find_turn(upright, self.never) == 0
-
-    def test_sure_matches_that_are_turned_say_by_how_much(self, upright: MatchResult) -> None:
-        assert find_turn(rotated(upright, 100), self.never) == 90
-
-    def test_doubt_asks_the_probe(self, upright: MatchResult) -> None:
-        chance = replace(rotated(upright, 0, wrong=80), scores=np.full(80, 0.3, np.float32))
-        assert find_turn(chance, lambda: 180) == 180
-
-
-def rotated(result: MatchResult, degrees: float, wrong: int = 0) -> MatchResult:
-    """The same with the points of image 1 turned clockwise about the center of those of image 0."""
+def rotated(match: RotatedMatch, degrees: float, wrong: int = 0, score: float = 1.0) -> RotatedMatch:
+    """The same matches with the points of image 1 rotated clockwise, and some of them replaced by random points."""
     angle = np.deg2rad(degrees)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    moved = (result.points0 - np.array(SIZE) / 2) @ turn + 512
-    moved[:wrong] = np.random.default_rng(0).uniform(0, 1024, (wrong, 2))
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    points1 = (match.correspondences.points0 - np.array(SIZE) / 2) @ rotation + 512
+    points1[:wrong] = np.random.default_rng(0).uniform(0, 1024, (wrong, 2))
     features1 = replace(
-        result.features1,
-        keypoints=torch.from_numpy(moved).float(),
-        scores=torch.ones(len(moved)),
-        descriptors=torch.ones(len(moved), 1),
+        match.features1,
+        keypoints=torch.from_numpy(points1).float(),
+        scores=torch.ones(len(points1)),
+        descriptors=torch.ones(len(points1), 1),
         image_size=(1024, 1024),
     )
-    matches = np.column_stack([result.matches[:, 0], np.arange(len(moved))])
-    return replace(result, features1=features1, matches=matches)
+    matches = torch.stack((match.assignment.matches[:, 0], torch.arange(len(points1))), dim=1)
+    assignment = replace(match.assignment, matches=matches, scores=torch.full((len(points1),), score))
+    return RotatedMatch(features0=match.features0, features1=features1, assignment=assignment)
 
 
-class TestApparentTurn:
+def select(match: RotatedMatch, indices: list[int]) -> Correspondences:
+    matches = replace(
+        match.assignment,
+        matches=match.assignment.matches[indices],
+        scores=match.assignment.scores[indices],
+    )
+    return Correspondences.from_assignment(match.features0, match.features1, matches)
+
+
+class TestRelativeRotation:
     @pytest.mark.parametrize(
-        ("degrees", "turn"),
+        ("degrees", "rotation"),
         [
             (0, 0),
             (30, 0),
@@ -232,23 +89,69 @@ class TestApparentTurn:
         ],
     )
     @pytest.mark.parametrize("wrong", [0, 8])
-    def test_it_is_the_nearest_one(self, upright: MatchResult, degrees: float, turn: int, wrong: int) -> None:
-        assert apparent_turn(rotated(upright, degrees, wrong)) == turn
+    def test_is_the_nearest_multiple_of_90_degrees(
+        self, upright: RotatedMatch, degrees: float, rotation: int, wrong: int
+    ) -> None:
+        assert relative_rotation(rotated(upright, degrees, wrong).correspondences) == rotation
 
-    def test_chance_is_no_turn(self, upright: MatchResult) -> None:
-        assert apparent_turn(rotated(upright, 180, wrong=80)) == 0
+    def test_random_matches_have_none(self, upright: RotatedMatch) -> None:
+        assert relative_rotation(rotated(upright, 180, wrong=80).correspondences) == 0
 
     @pytest.mark.parametrize("count", [0, 1])
-    def test_too_few_matches_say_nothing(self, upright: MatchResult, count: int) -> None:
-        turned = rotated(upright, 180)
-        assert apparent_turn(replace(turned, matches=turned.matches[:count])) == 0
+    def test_too_few_matches_have_none(self, upright: RotatedMatch, count: int) -> None:
+        assert relative_rotation(select(rotated(upright, 180), list(range(count)))) == 0
 
-    def test_matches_at_one_point_say_nothing(self, upright: MatchResult) -> None:
-        same = replace(upright, matches=np.repeat(upright.matches[:1], 5, axis=0))
-        assert apparent_turn(same) == 0
+    def test_matches_at_one_point_have_none(self, upright: RotatedMatch) -> None:
+        assert relative_rotation(select(upright, [0] * 5)) == 0
 
 
-class TestProbe:
+class TestCandidates:
+    @pytest.fixture
+    def search(self, monkeypatch: pytest.MonkeyPatch) -> RotationSearch:
+        """A search whose coarse search returns 180 degrees."""
+        monkeypatch.setattr(RotationSearch, "_coarse_search", lambda *images: 180)
+        return make_search()
+
+    def test_confident_upright_matches_have_none(self, upright: RotatedMatch, search: RotationSearch) -> None:
+        assert list(search._candidates(upright, *images())) == []
+        assert not search.is_needed(upright)
+
+    def test_confident_rotated_matches_determine_it(
+        self, upright: RotatedMatch, search: RotationSearch
+    ) -> None:
+        match = rotated(upright, 100)
+        assert list(search._candidates(match, *images())) == [90]
+        assert search.is_needed(match)
+
+    def test_otherwise_the_coarse_search_determines_it(
+        self, upright: RotatedMatch, search: RotationSearch
+    ) -> None:
+        match = rotated(upright, 0, wrong=80, score=0.3)
+        assert list(search._candidates(match, *images())) == [180]
+        assert search.is_needed(match)
+
+
+class TestSearch:
+    def test_the_best_match_comes_first(self) -> None:
+        upright = match_upright(quarters=1)
+        found = make_search().search(upright, *images(quarters=1))
+        assert [match.rotation1 for match in found] == [270, 0]
+        assert found[1] is upright
+        assert found[0].num_inliers > found[1].num_inliers
+        assert found[0].features1.image_size == upright.features1.image_size
+
+    def test_upright_matches_win_ties(self, upright: RotatedMatch, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(RotationSearch, "_candidates", lambda *given: iter([90]))
+        monkeypatch.setattr(RotationSearch, "_match", lambda *given: replace(upright, rotation1=90))
+        assert [match.rotation1 for match in make_search().search(upright, *images())] == [0, 90]
+
+    def test_nothing_is_modified(self, upright: RotatedMatch) -> None:
+        before = upright.assignment.matches.clone()
+        assert make_search().search(upright, *images()) == [upright]
+        assert torch.equal(upright.assignment.matches, before)
+
+
+class TestCoarseSearch:
     @pytest.mark.parametrize(
         ("settings", "side", "keypoints"),
         [
@@ -258,106 +161,32 @@ class TestProbe:
         ],
         ids=["none", "large", "small"],
     )
-    def test_it_never_sees_more_than_the_matcher(self, settings: dict, side: int, keypoints: int) -> None:
-        matcher = make_matcher(**settings)
-        small = TurnProbe.of(matcher.extractor, matcher.matcher).extractor.settings
-        assert (small.resize, small.max_keypoints) == (side, keypoints)
+    def test_never_uses_more_pixels_or_keypoints(self, settings: dict, side: int, keypoints: int) -> None:
+        coarse = make_search(**settings).coarse_extractor.settings
+        assert (coarse.resize, coarse.max_keypoints, coarse.border) == (side, keypoints, 0)
 
-    def test_image_0_is_looked_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        matcher = make_matcher()
-        seen: list[tuple[int, int]] = []
+    def test_extracts_image_0_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sizes: list[tuple[int, int]] = []
         extract = NeuralExtractor.extract
         monkeypatch.setattr(
             NeuralExtractor,
             "extract",
-            lambda self, *given: seen.append(given[0].image_size) or extract(self, *given),
+            lambda self, *given: sizes.append(given[0].image_size) or extract(self, *given),
         )
-        images = [(tiepoint.read_image(image), None) for image in (dots(), np.rot90(dots()).copy())]
-        assert matcher._turn_probe.best_turn(*images) == 270  # type: ignore[arg-type]
-        assert seen == [SIZE, SIZE[::-1], SIZE, SIZE[::-1], SIZE]
+        assert make_search()._coarse_search(*images(quarters=1)) == 270
+        assert sizes == [SIZE, SIZE[::-1], SIZE, SIZE[::-1], SIZE]
 
-    def test_it_runs_the_first_layers_of_lightglue_only(self) -> None:
-        network = tiny_network()
-        matcher = LightGlueMatcher(network, adaptivity=AdaptiveInference())
-        layers = [
-            m.layers_run for m in TurnProbe.of(make_matcher().extractor, matcher).match([pair_of_features()])
-        ]
-        assert layers == [3]
-
-
-def tiny_network() -> LightGlue:
-    torch.manual_seed(0)
-    return LightGlue(LightGlueShape(input_dim=6, dim=8, layers=5, heads=2)).eval()
-
-
-def pair_of_features() -> tuple[Features, Features]:
-    extractor = make_matcher().extractor
-    first, second = (extractor.extract(tiepoint.read_image(dots(shift))) for shift in ((0, 0), SHIFT))
-    return first, second
-
-
-class TestWhatIsSaid:
-    @pytest.fixture
-    def turned(self, upright: MatchResult) -> MatchResult:
-        return replace(upright, rotation1=270)
-
-    def test_files_hold_the_turn(self, turned: MatchResult, upright: MatchResult, tmp_path: Path) -> None:
-        assert turned.to_dict()["rotation1"] == 270
-        assert upright.to_dict()["rotation1"] == 0
-        with np.load(turned.save(tmp_path / "m.npz")) as arrays:
-            assert int(arrays["rotation1"]) == 270
-        assert json.loads(turned.save(tmp_path / "m.json").read_text())["rotation1"] == 270
-
-    def test_pictures_say_it(self, turned: MatchResult, upright: MatchResult) -> None:
-        different = np.asarray(turned.draw(dots(), dots(SHIFT))) != np.asarray(
-            upright.draw(dots(), dots(SHIFT))
+    @pytest.mark.parametrize(("layers", "expected"), [(5, 3), (3, 3), (2, 2)])
+    def test_runs_only_the_first_layers_of_lightglue(self, layers: int, expected: int) -> None:
+        torch.manual_seed(0)
+        network = LightGlue(LightGlueShape(input_dim=6, dim=8, layers=layers, heads=2)).eval()
+        search = RotationSearch(
+            make_matcher().extractor, LightGlueMatcher(network, adaptivity=AdaptiveInference())
         )
-        rows, _ = np.nonzero(different.any(axis=2))
-        assert len(rows)
-        assert rows.max() < 60  # the caption, and nothing else
+        assert [match.layers_run for match in search.coarse_matcher.match([pair_of_features()])] == [expected]
 
-    @pytest.mark.parametrize("command", ["match", "pose", "stitch"])
-    def test_commands_take_and_tell_it(
-        self, turned: MatchResult, command: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        asked = stand_in(monkeypatch, turned)
-        done = CliRunner().invoke(app, [command, "a.png", "b.png", "--rotations", "auto"])
-        assert asked["rotations"] == "auto"
-        assert any(line.split() == ["turned", "by", "270", "degrees"] for line in done.output.splitlines()), (
-            done.output
-        )
-
-    @pytest.mark.parametrize("arguments", [[], ["--rotations", "none"]], ids=["default", "none"])
-    def test_commands_never_turn_unasked(
-        self, upright: MatchResult, arguments: list[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        asked = stand_in(monkeypatch, upright)
-        done = CliRunner().invoke(app, ["match", "a.png", "b.png", *arguments])
-        assert asked["rotations"] is None
-        assert "turned" not in done.output
-
-
-def stand_in(monkeypatch: pytest.MonkeyPatch, result: MatchResult) -> dict[str, Any]:
-    """The work of all commands is this result; gives what `match_to_files` was asked for."""
-    from tiepoint.stitching import panorama
-
-    asked: dict[str, Any] = {}
-
-    def work(*images: object, verify: Callable | None = None, **options: Any) -> tuple[MatchResult, Any]:
-        asked.update(options)
-        return result, tiepoint.estimate_homography(result) if verify else None
-
-    monkeypatch.setattr(api, "match_to_files", work)
-    monkeypatch.setattr(panorama, "match_to_files", work)
-    monkeypatch.setattr(panorama, "save_image", lambda *given: None)
-    monkeypatch.setattr(MatchResult, "panorama", lambda *given: None)
-    return asked
-
-
-@pytest.mark.parametrize("wrong", ["always", True, 90, "none"], ids=str)
-def test_what_rotations_can_be(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
-    with pytest.raises(
-        InvalidInput, match="rotations must be 'auto', or None to match images as they are, but is"
-    ):
-        tiepoint.load(rotations=wrong)
+    def test_is_prepared_only_if_needed(self, upright: RotatedMatch) -> None:
+        search = make_search()
+        search.search(upright, *images())
+        assert "coarse_extractor" not in vars(search)
+        assert "coarse_matcher" not in vars(search)

@@ -1,10 +1,10 @@
-"""One table of the names that LightGlue's parameters have in each family of checkpoints, used in all directions.
+"""Parameter names of LightGlue in all checkpoint formats: one table, used in all directions.
 
-- official: what `LightGlue` here and cvg/LightGlue use, `transformers.0.self_attn.Wqkv.weight`;
-- old official: the first releases of the same, `self_attn.0.Wqkv.weight`;
-- Hugging Face: transformers' `LightGlueForKeypointMatching`, `transformer_layers.0.self_attention.q_proj.weight`.
+- official: `LightGlue` in this package and cvg/LightGlue, `transformers.0.self_attn.Wqkv.weight`;
+- old: first releases of cvg/LightGlue, `self_attn.0.Wqkv.weight`;
+- huggingface: transformers' `LightGlueForKeypointMatching`, `transformer_layers.0.self_attention.q_proj.weight`.
 
-Everything is strict: a tensor that is missing, unexpected or of another shape is an error that names it.
+Loading is strict: a tensor that is missing, unexpected or has another shape is an error that names it.
 """
 
 import re
@@ -19,43 +19,41 @@ from tiepoint.errors import WeightsError
 from tiepoint.models.checkpoint import check_names, list_names, load_strictly
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
-Family = Literal["official", "old", "huggingface"]
+Format = Literal["official", "old", "huggingface"]
+Form = Literal["same", "interleaved", "shared"]
 StateDict = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Tie:
-    """One row: a parameter's name in each family.
+class KeyMapping:
+    """One row: the names of a parameter in each format.
 
-    `form` says how one official tensor becomes the tensors of Hugging Face: "same"; "interleaved" = rows in turn of
-    query, key and value, as in Wqkv; "shared" = equal copies.
+    Attributes:
+        official: Name in the official format.
+        huggingface: Names in the Hugging Face format.
+        old: Name in the old official format, if it differs.
+        form: Relation between the official tensor and those of Hugging Face: "same"; "interleaved" = rows of query,
+            key and value in turn (Wqkv); "shared" = equal copies.
     """
 
     official: str
     huggingface: tuple[str, ...]
     old: str | None = None
-    form: Literal["same", "interleaved", "shared"] = "same"
+    form: Form = "same"
 
 
-def _layer(
-    block: str,
-    official: str,
-    huggingface: str,
-    *names: str,
-    form: Literal["same", "interleaved", "shared"] = "same",
-) -> Tie:
-    prefix = f"transformer_layers.{{i}}.{huggingface}"
-    return Tie(
+def _layer(block: str, official: str, huggingface: str, *names: str, form: Form = "same") -> KeyMapping:
+    return KeyMapping(
         official=f"transformers.{{i}}.{block}.{official}",
         old=f"{block}.{{i}}.{official}",
-        huggingface=tuple(f"{prefix}.{name}" for name in names),
+        huggingface=tuple(f"transformer_layers.{{i}}.{huggingface}.{name}" for name in names),
         form=form,
     )
 
 
-TIES = (
-    Tie("posenc.Wr", ("positional_encoder.projector",)),
-    Tie("input_proj", ("input_projection",)),
+KEY_MAPPINGS = (
+    KeyMapping("posenc.Wr", ("positional_encoder.projector",)),
+    KeyMapping("input_proj", ("input_projection",)),
     _layer("self_attn", "Wqkv", "self_attention", "q_proj", "k_proj", "v_proj", form="interleaved"),
     _layer("self_attn", "out_proj", "self_attention", "o_proj"),
     _layer("self_attn", "ffn.0", "self_mlp", "fc1"),
@@ -67,26 +65,26 @@ TIES = (
     _layer("cross_attn", "ffn.0", "cross_mlp", "fc1"),
     _layer("cross_attn", "ffn.1", "cross_mlp", "layer_norm"),
     _layer("cross_attn", "ffn.3", "cross_mlp", "fc2"),
-    Tie("log_assignment.{i}.matchability", ("match_assignment_layers.{i}.matchability",)),
-    Tie("log_assignment.{i}.final_proj", ("match_assignment_layers.{i}.final_projection",)),
-    Tie("token_confidence.{i}.token.0", ("token_confidence.{i}.token",)),
+    KeyMapping("log_assignment.{i}.matchability", ("match_assignment_layers.{i}.matchability",)),
+    KeyMapping("log_assignment.{i}.final_proj", ("match_assignment_layers.{i}.final_projection",)),
+    KeyMapping("token_confidence.{i}.token.0", ("token_confidence.{i}.token",)),
 )
 
-DROPPED = re.compile(r"confidence_thresholds|log_assignment\.\d+\.r")
-"""Found in official files, and not parameters: a computed buffer, a leftover of training."""
+# in official files, but not parameters: a computed buffer, a leftover of training
+IGNORED_NAMES = re.compile(r"confidence_thresholds|log_assignment\.\d+\.r")
 
+# Hugging Face's files contain the detector as well; its tensors are not part of LightGlue
 DETECTOR_PREFIX = "keypoint_detector."
-"""Hugging Face's files hold the detector beside the matcher; its tensors are not LightGlue's."""
 
 
 def build(state: StateDict) -> LightGlue:
-    """Make the network whose weights these are, in evaluation mode; its shape is read off the tensors.
+    """Build a network from a checkpoint, in evaluation mode; its shape is inferred from the tensors.
 
     Args:
-        state: the tensors of a checkpoint of any family.
+        state: Tensors of a checkpoint in any format.
 
     Raises:
-        WeightsError: a tensor is missing, unexpected, or its shape doesn't fit the others.
+        WeightsError: If a tensor is missing or unexpected, or its shape does not fit the others.
     """
     official = to_official(state)
     with torch.device("meta"):
@@ -96,106 +94,121 @@ def build(state: StateDict) -> LightGlue:
 
 
 def shape_of(official: StateDict) -> LightGlueShape:
-    """Read input, width, layers, heads and position inputs off the tensors, under their official names."""
+    """Infer the sizes of the network from its tensors, given under their official names."""
     dim = official["transformers.0.self_attn.Wqkv.weight"].shape[1]
-    half_head, position_dim = official["posenc.Wr.weight"].shape
+    half_head_dim, position_dim = official["posenc.Wr.weight"].shape
     projection = official.get("input_proj.weight")
     return LightGlueShape(
         input_dim=dim if projection is None else projection.shape[1],
         dim=dim,
         layers=_count_layers(official),
-        heads=max(1, dim // (2 * half_head)),
+        heads=max(1, dim // (2 * half_head_dim)),
         position_dim=position_dim,
     )
 
 
-def family_of(names: StateDict | set[str]) -> Family:
-    """Which family's names these are."""
+def format_of(names: StateDict | set[str]) -> Format:
+    """Detect the format of a checkpoint from its tensor names."""
     if any(name.startswith(("transformer_layers.", "match_assignment_layers.")) for name in names):
         return "huggingface"
     return "old" if any(name.startswith("self_attn.") for name in names) else "official"
 
 
 def to_official(state: StateDict) -> dict[str, Tensor]:
-    """Rename, and where needed merge, the tensors of any family to the official form.
+    """Convert a checkpoint of any format to the official one: rename tensors, and merge them where needed.
+
+    Args:
+        state: Tensors of the checkpoint.
 
     Raises:
-        WeightsError: a tensor is missing or unexpected, or shared tensors differ.
+        WeightsError: If a tensor is missing or unexpected, or if tensors differ that LightGlue shares.
     """
-    family = family_of(state)
-    state = {name: tensor for name, tensor in state.items() if not _is_dropped(name, family)}
-    ties = list(_ties_of(state))
-    used = [name for tie in ties for name in _names(tie, family)]
-    check_names(set(used), set(state), f"LightGlue ({family} names)")
-    return {tie.official: _merge(tie, [state[name] for name in _names(tie, family)]) for tie in ties}
+    source = format_of(state)
+    state = {name: tensor for name, tensor in state.items() if not _is_ignored(name, source)}
+    mappings = list(_expand(state))
+    expected = {name for mapping in mappings for name in _names(mapping, source)}
+    check_names(expected, set(state), f"LightGlue ({source} names)")
+    return {
+        mapping.official: _merge(mapping, [state[name] for name in _names(mapping, source)])
+        for mapping in mappings
+    }
 
 
-def from_official(official: StateDict, family: Family) -> dict[str, Tensor]:
-    """The inverse of `to_official`.
+def from_official(official: StateDict, target: Format) -> dict[str, Tensor]:
+    """Convert a checkpoint from the official format; the inverse of `to_official`.
+
+    Args:
+        official: Tensors under their official names.
+        target: Format of the result.
 
     Raises:
-        WeightsError: a tensor is missing or unexpected.
+        WeightsError: If a tensor is missing or unexpected.
     """
-    ties = list(_ties_of(official))
-    check_names({tie.official for tie in ties}, set(official), "LightGlue (official names)")
-    renamed = {}
-    for tie in ties:
-        names = _names(tie, family)
-        renamed.update(zip(names, _split(tie, official[tie.official], len(names)), strict=True))
-    return renamed
+    mappings = list(_expand(official))
+    check_names({mapping.official for mapping in mappings}, set(official), "LightGlue (official names)")
+    converted: dict[str, Tensor] = {}
+    for mapping in mappings:
+        names = _names(mapping, target)
+        converted.update(zip(names, _split(mapping, official[mapping.official], len(names)), strict=True))
+    return converted
 
 
-def _ties_of(state: StateDict) -> Iterator[Tie]:
-    """The table's rows spelled out for the number of layers that `state` has."""
+def _expand(state: StateDict) -> Iterator[KeyMapping]:
+    """Yield the rows of the table for each layer and parameter of a checkpoint."""
     layers = _count_layers(state)
-    projects = any(name.startswith(("input_proj.", "input_projection.")) for name in state)
-    for tie in TIES:
-        if tie.official == "input_proj" and not projects:
+    has_projection = any(name.startswith(("input_proj.", "input_projection.")) for name in state)
+    for mapping in KEY_MAPPINGS:
+        if mapping.official == "input_proj" and not has_projection:
             continue
-        count = layers - 1 if tie.official.startswith("token_confidence") else layers
-        for i in range(count) if "{i}" in tie.official else (0,):
-            for parameter in ("weight",) if tie.official == "posenc.Wr" else ("weight", "bias"):
-                yield _spelled_out(tie, i, parameter)
+        count = layers - 1 if mapping.official.startswith("token_confidence") else layers
+        for i in range(count) if "{i}" in mapping.official else (0,):
+            for parameter in ("weight",) if mapping.official == "posenc.Wr" else ("weight", "bias"):
+                yield _expand_row(mapping, i, parameter)
 
 
-def _spelled_out(tie: Tie, i: int, parameter: str) -> Tie:
-    def spell(name: str) -> str:
+def _expand_row(mapping: KeyMapping, i: int, parameter: str) -> KeyMapping:
+    def expand(name: str) -> str:
         return f"{name.format(i=i)}.{parameter}"
 
-    return Tie(spell(tie.official), tuple(map(spell, tie.huggingface)), tie.old and spell(tie.old), tie.form)
+    return KeyMapping(
+        official=expand(mapping.official),
+        huggingface=tuple(map(expand, mapping.huggingface)),
+        old=None if mapping.old is None else expand(mapping.old),
+        form=mapping.form,
+    )
 
 
-def _names(tie: Tie, family: Family) -> tuple[str, ...]:
-    if family == "huggingface":
-        return tie.huggingface
-    return (tie.old,) if family == "old" and tie.old else (tie.official,)
+def _names(mapping: KeyMapping, target: Format) -> tuple[str, ...]:
+    if target == "huggingface":
+        return mapping.huggingface
+    return (mapping.old,) if target == "old" and mapping.old else (mapping.official,)
 
 
-def _merge(tie: Tie, tensors: list[Tensor]) -> Tensor:
+def _merge(mapping: KeyMapping, tensors: list[Tensor]) -> Tensor:
+    """Merge the tensors of one row to the official one."""
     if len(tensors) == 1:
         return tensors[0]
     if len({tensor.shape for tensor in tensors}) > 1:
-        shapes = ", ".join(
-            f"{name} {tuple(t.shape)}" for name, t in zip(tie.huggingface, tensors, strict=True)
-        )
+        shapes = zip(mapping.huggingface, (tuple(tensor.shape) for tensor in tensors), strict=True)
         raise WeightsError(
-            f"{shapes} must have one shape: LightGlue has as many key/value heads as attention heads; "
-            "these weights are another network's"
+            f"expected equal shapes, got {', '.join(f'{name} {shape}' for name, shape in shapes)}: LightGlue has as "
+            "many key/value heads as attention heads; check that these weights belong to LightGlue"
         )
-    if tie.form == "interleaved":
+    if mapping.form == "interleaved":
         return torch.stack(tensors, dim=1).flatten(0, 1)
-    if not torch.equal(*tensors):
+    if not all(torch.equal(tensors[0], tensor) for tensor in tensors[1:]):
         raise WeightsError(
-            f"{' and '.join(tie.huggingface)} must be equal, because LightGlue shares them as {tie.official}, "
-            "but they differ; was this network trained with separate projections?"
+            f"{' and '.join(mapping.huggingface)} differ, but LightGlue shares them as {mapping.official}; "
+            "weights that were trained with separate projections are unsupported"
         )
     return tensors[0]
 
 
-def _split(tie: Tie, tensor: Tensor, parts: int) -> list[Tensor]:
+def _split(mapping: KeyMapping, tensor: Tensor, parts: int) -> list[Tensor]:
+    """Split the official tensor of one row."""
     if parts == 1:
         return [tensor]
-    if tie.form == "interleaved":
+    if mapping.form == "interleaved":
         return [part.contiguous() for part in tensor.unflatten(0, (-1, parts)).unbind(1)]
     return [tensor.clone() for _ in range(parts)]
 
@@ -205,13 +218,13 @@ def _count_layers(state: StateDict) -> int:
     layers = {int(found[1]) for name in state if (found := pattern.match(name))}
     if not layers:
         raise WeightsError(
-            f"these are not LightGlue's weights: no tensor is called log_assignment.* or match_assignment_layers.*, "
-            f"but {list_names(state)}; pass the matcher's checkpoint"
+            "these are not LightGlue weights: expected tensors named log_assignment.* or match_assignment_layers.*, "
+            f"got {list_names(state)}; pass the checkpoint of the matcher"
         )
     return max(layers) + 1
 
 
-def _is_dropped(name: str, family: Family) -> bool:
-    if family == "huggingface":
+def _is_ignored(name: str, source: Format) -> bool:
+    if source == "huggingface":
         return name.startswith(DETECTOR_PREFIX)
-    return DROPPED.fullmatch(name) is not None
+    return IGNORED_NAMES.fullmatch(name) is not None

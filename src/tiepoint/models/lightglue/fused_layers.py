@@ -1,180 +1,212 @@
-"""LightGlue's layers rewritten for inference: the same function in fewer and faster operations.
+"""The transformer layers rewritten for inference: the same function in fewer and faster operations.
 
-- The output projection of attention and the first layer of the feed-forward network are both linear, with nothing
-  in between, so they become one.
-- Queries, keys and values lie one after the other instead of interleaved; the columns that rotate together lie half
-  a head apart. Queries and keys are reordered alike, so their products stay what they are.
-- The cross block's two projections are one matrix product.
-- On x86 CPUs the products go to oneDNN.
+`fuse` replaces `project` and `update` of the self- and cross-attention blocks; `LightGlue.layers` and the blocks'
+`forward` stay as they are:
 
-Only the order of rounding differs from `lightglue.TransformerLayer`, and the tests bound by how much.
+- The output projection of attention and the first linear layer of the feed-forward network have nothing in between, so
+  they are multiplied into one.
+- Queries, keys and values are three contiguous parts instead of interleaved, and the dimensions that rotate together
+  are half a head apart. Queries and keys are permuted alike, so their dot products do not change.
+- The two projections of the cross-attention block are one matrix product.
+- On x86 CPUs, matrix products use oneDNN.
+
+Only the order of rounding differs.
 """
 
-from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
-from weakref import WeakKeyDictionary
+import platform
+from collections.abc import Iterable
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tiepoint.models.lightglue.linear import linear
 from tiepoint.models.lightglue.network import CrossBlock, LightGlue, Rotation, SelfBlock, TransformerLayer
 
+# torch uses MKL for float32 products. On AMD CPUs oneDNN, which torch includes as well, is 1.1 to 1.4 times as fast
+# (docs/log.md); on other CPUs both are Intel's own.
+_USE_ONEDNN = (
+    platform.machine().lower() in ("x86_64", "amd64")
+    and torch.backends.mkldnn.is_available()
+    and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+)
 
-@runtime_checkable
-class HeadMajorAttention(Protocol):
-    """Softmax attention between tokens (heads, t, e); the result is (t, heads * e)."""
+MIN_ONEDNN_ROWS = 512  # with fewer rows both libraries are equally fast
 
-    def within(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend from every token to the tokens of its own image."""
-        ...
-
-    def across(self, qk: Tensor, v: Tensor) -> Tensor:
-        """Attend from every token to the tokens of the other image of its pair."""
-        ...
+# oneDNN caches a compiled kernel per number of rows, and torch caches it again: tens of kB each, so a process that
+# matches many pairs would grow by 2 MiB per pair. Therefore rows are padded to this many sizes per octave.
+_ROW_SIZES_PER_OCTAVE = 16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldedFeedForward:
-    """What follows attention: merge a token with what it gathered.
+@torch.no_grad()
+def fuse(network: LightGlue) -> LightGlue:
+    """Build the inference form of a network: the same function with fused layers.
 
-    Attributes:
-        weight_in: (2 d, 2 d), of the token and of what attention gathered; holds the output projection.
-        bias_in: (2 d,)
-        norm: between the two products.
-        weight_out: (d, 2 d)
-        bias_out: (d,)
+    Args:
+        network: Network with the weights to fuse, on its final device and in its final dtype.
+
+    Returns:
+        A network with fused layers, in the same mode. It shares the weights that fusing does not change, and does not
+        follow later changes of the others. It has no gradients and cannot be saved as a checkpoint.
     """
+    with torch.device("meta"):
+        fused = LightGlue(network.shape)
+    fused.input_proj, fused.posenc = network.input_proj, network.posenc
+    fused.log_assignment, fused.token_confidence = network.log_assignment, network.token_confidence
+    fused.transformers = nn.ModuleList(
+        _FusedLayer(layer) for layer in cast(Iterable[TransformerLayer], network.transformers)
+    )
+    return fused.train(network.training)
 
-    weight_in: Tensor
-    bias_in: Tensor
-    norm: nn.LayerNorm
-    weight_out: Tensor
-    bias_out: Tensor
 
-    @classmethod
-    def of(cls, feed_forward: nn.Sequential, projection: nn.Linear) -> "FoldedFeedForward":
-        """Fold the output projection of attention into the network that comes after it."""
-        first, norm, _, second = (cast(nn.Linear, module) for module in feed_forward)
-        dim = projection.out_features
-        of_token, of_message = first.weight.double().split(dim, dim=1)
+class FusionCache:
+    """The fused form of a network whose weights may change, for example because it is still in training."""
+
+    def __init__(self) -> None:
+        self._network: LightGlue | None = None
+        self._fused: LightGlue | None = None
+        self._versions: list[tuple[int, torch.dtype, int]] = []
+
+    def fuse(self, network: LightGlue) -> LightGlue:
+        """Return the fused network, fused again if a weight was replaced, moved, cast or written to since.
+
+        Args:
+            network: Network to fuse. Writing to `parameter.data` is not detected.
+        """
+        versions = [
+            (w.data_ptr(), w.dtype, 0 if w.is_inference() else w._version) for w in network.parameters()
+        ]
+        if self._fused is None or network is not self._network or versions != self._versions:
+            self._network, self._fused, self._versions = network, fuse(network), versions
+        return self._fused
+
+
+class _FusedLayer(nn.Module):
+    """`TransformerLayer` with fused blocks."""
+
+    def __init__(self, layer: TransformerLayer) -> None:
+        super().__init__()
+        self.self_attn = FusedSelfBlock(layer.self_attn)
+        self.cross_attn = FusedCrossBlock(layer.cross_attn)
+
+
+class FusedSelfBlock(SelfBlock):
+    """`SelfBlock` with queries, keys and values one after the other, and a fused feed-forward network."""
+
+    weight: Float[Tensor, "3*d d"]  # queries, keys, values; within each head by head
+    bias: Float[Tensor, "3*d"]
+
+    def __init__(self, block: SelfBlock) -> None:
+        nn.Module.__init__(self)
+        self.heads = block.heads
+        rows = torch.arange(block.Wqkv.out_features, device=block.Wqkv.weight.device)
+        queries, keys, values = rows.view(block.heads, -1, 3).unbind(-1)
+        order = torch.cat([_even_then_odd(queries), _even_then_odd(keys), values]).flatten()
+        self.register_buffer("weight", block.Wqkv.weight[order])
+        self.register_buffer("bias", block.Wqkv.bias[order])
+        self.fused_ffn = FusedFeedForward(block.ffn, block.out_proj)
+
+    def project(self, x: Float[Tensor, "t d"], rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute rotated queries and keys, and values, each (heads, t, head_dim)."""
+        q, k, v = _split_heads(linear(x, self.weight, self.bias), 3, self.heads)
+        return rotate_halves(q, rotation), rotate_halves(k, rotation), v.contiguous()
+
+    def update(self, x: Float[Tensor, "t d"], context: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
+        """Update the tokens with the values that attention gathered."""
+        return self.fused_ffn(x, context)
+
+
+class FusedCrossBlock(CrossBlock):
+    """`CrossBlock` with one projection, and a fused feed-forward network."""
+
+    weight: Float[Tensor, "2*d d"]  # shared queries and keys, then values; within each head by head
+    bias: Float[Tensor, "2*d"]
+
+    def __init__(self, block: CrossBlock) -> None:
+        nn.Module.__init__(self)
+        self.heads = block.heads
+        self.register_buffer("weight", torch.cat((block.to_qk.weight, block.to_v.weight)))
+        self.register_buffer("bias", torch.cat((block.to_qk.bias, block.to_v.bias)))
+        self.fused_ffn = FusedFeedForward(block.ffn, block.to_out)
+
+    def project(self, x: Float[Tensor, "t d"]) -> tuple[Tensor, Tensor]:
+        """Compute the shared queries and keys, and the values, each (heads, t, head_dim)."""
+        qk, v = _split_heads(linear(x, self.weight, self.bias), 2, self.heads)
+        return qk.contiguous(), v.contiguous()
+
+    def update(self, x: Float[Tensor, "t d"], context: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
+        """Update the tokens with the values that attention gathered."""
+        return self.fused_ffn(x, context)
+
+
+class FusedFeedForward(nn.Module):
+    """The feed-forward network with the output projection of attention multiplied into its first layer."""
+
+    weight_in: Float[Tensor, "2*d 2*d"]  # columns of the token, then of the attention output
+    bias_in: Float[Tensor, "2*d"]
+    weight_out: Float[Tensor, "d 2*d"]
+    bias_out: Float[Tensor, "d"]
+
+    def __init__(self, feed_forward: nn.Sequential, projection: nn.Linear) -> None:
+        super().__init__()
+        first, norm, _, second = cast(tuple[nn.Linear, nn.LayerNorm, nn.GELU, nn.Linear], tuple(feed_forward))
+        of_token, of_message = first.weight.double().split(projection.out_features, dim=1)
         weight_in = torch.cat((of_token, of_message @ projection.weight.double()), dim=1)
         bias_in = first.bias.double() + of_message @ projection.bias.double()
-        dtype = first.weight.dtype
-        return cls(
-            weight_in.to(dtype), bias_in.to(dtype), cast(nn.LayerNorm, norm), second.weight, second.bias
-        )
+        self.register_buffer("weight_in", weight_in.to(first.weight.dtype))
+        self.register_buffer("bias_in", bias_in.to(first.weight.dtype))
+        self.norm = norm
+        self.register_buffer("weight_out", second.weight.detach())
+        self.register_buffer("bias_out", second.bias.detach())
 
-    def __call__(self, x: Float[Tensor, "t d"], gathered: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
-        hidden = linear(torch.cat((x, gathered), dim=1), self.weight_in, self.bias_in)
+    def forward(self, x: Float[Tensor, "t d"], context: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
+        """Update the tokens with the values that attention gathered."""
+        hidden = linear(torch.cat((x, context), dim=1), self.weight_in, self.bias_in)
         hidden = F.gelu(self.norm(hidden))
         return linear(hidden, self.weight_out, self.bias_out).add_(x)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldedSelfBlock:
-    """Each token gathers from the tokens of its own image."""
-
-    heads: int
-    weight: Tensor  # (3 d, d): queries, keys, values; in each head by head
-    bias: Tensor
-    feed_forward: FoldedFeedForward
-
-    @classmethod
-    def of(cls, block: SelfBlock) -> "FoldedSelfBlock":
-        """Sort the rows of the projection, which interleaves queries, keys and values."""
-        rows = torch.arange(block.Wqkv.out_features, device=block.Wqkv.weight.device)
-        queries, keys, values = rows.view(block.heads, -1, 3).unbind(-1)
-        order = torch.cat([_halves(queries), _halves(keys), values]).flatten()
-        feed_forward = FoldedFeedForward.of(block.ffn, block.out_proj)
-        return cls(block.heads, block.Wqkv.weight[order], block.Wqkv.bias[order], feed_forward)
-
-    def __call__(
-        self, x: Float[Tensor, "t d"], rotation: Rotation, attention: HeadMajorAttention
-    ) -> Float[Tensor, "t d"]:
-        q, k, v = _by_head(linear(x, self.weight, self.bias), 3, self.heads)
-        gathered = attention.within(rotate_halves(q, rotation), rotate_halves(k, rotation), v.contiguous())
-        return self.feed_forward(x, gathered)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldedCrossBlock:
-    """Each token gathers from the tokens of the other image."""
-
-    heads: int
-    weight: Tensor  # (2 d, d): what queries and keys share, then values; in each head by head
-    bias: Tensor
-    feed_forward: FoldedFeedForward
-
-    @classmethod
-    def of(cls, block: CrossBlock) -> "FoldedCrossBlock":
-        """Stack both projections."""
-        weight = torch.cat((block.to_qk.weight, block.to_v.weight))
-        bias = torch.cat((block.to_qk.bias, block.to_v.bias))
-        return cls(block.heads, weight, bias, FoldedFeedForward.of(block.ffn, block.to_out))
-
-    def __call__(self, x: Float[Tensor, "t d"], attention: HeadMajorAttention) -> Float[Tensor, "t d"]:
-        qk, v = _by_head(linear(x, self.weight, self.bias), 2, self.heads)
-        return self.feed_forward(x, attention.across(qk.contiguous(), v.contiguous()))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldedLayer:
-    """One self block, then one cross block."""
-
-    self_block: FoldedSelfBlock
-    cross_block: FoldedCrossBlock
-
-    def __call__(
-        self, x: Float[Tensor, "t d"], rotation: Rotation, attention: HeadMajorAttention
-    ) -> Float[Tensor, "t d"]:
-        return self.cross_block(self.self_block(x, rotation, attention), attention)
-
-
-def folded_layers(network: LightGlue) -> list[FoldedLayer]:
-    """Fold the layers of a network, or give back what was folded before if the weights haven't changed since.
-
-    Every change that autograd would notice is noticed; writing to `parameter.data` is not.
-    """
-    state = _state_of(network)
-    known = _FOLDED.get(network)
-    if known is None or known[0] != state:
-        known = _FOLDED[network] = state, [_fold(cast(TransformerLayer, t)) for t in network.transformers]
-    return known[1]
-
-
-def rotate_halves(t: Float[Tensor, "h t e"], rotation: Rotation) -> Float[Tensor, "h t e"]:
-    """`lightglue.rotate` for columns of which number i rotates with number i + e / 2."""
+def rotate_halves(x: Float[Tensor, "h t e"], rotation: Rotation) -> Float[Tensor, "h t e"]:
+    """Apply `network.rotate` to vectors in which dimension i rotates with dimension i + e / 2."""
     cosines, sines = rotation
-    x, y = t.chunk(2, dim=-1)
-    turned = torch.empty(t.shape, dtype=t.dtype, device=t.device)  # contiguous, which t is not
-    turned_x, turned_y = turned.chunk(2, dim=-1)
-    torch.mul(x, cosines, out=turned_x).addcmul_(y, sines, value=-1)
-    torch.mul(x, sines, out=turned_y).addcmul_(y, cosines)
-    return turned
+    x0, x1 = x.chunk(2, dim=-1)
+    rotated = torch.empty(x.shape, dtype=x.dtype, device=x.device)  # contiguous, in contrast to x
+    rotated0, rotated1 = rotated.chunk(2, dim=-1)
+    torch.mul(x0, cosines, out=rotated0).addcmul_(x1, sines, value=-1)
+    torch.mul(x0, sines, out=rotated1).addcmul_(x1, cosines)
+    return rotated
 
 
-_FOLDED: WeakKeyDictionary[LightGlue, tuple[tuple, list[FoldedLayer]]] = WeakKeyDictionary()
+def linear(
+    x: Float[Tensor, "rows i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, "o"] | None = None
+) -> Float[Tensor, "rows o"]:
+    """`torch.nn.functional.linear` without gradients, with the fastest kernel available."""
+    rows = len(x)
+    if not (
+        _USE_ONEDNN and rows >= MIN_ONEDNN_ROWS and _is_float32_on_cpu(x) and torch.backends.mkldnn.enabled
+    ):
+        return F.linear(x, weight, bias)
+    missing = padded_rows(rows) - rows
+    padded = F.pad(x, (0, 0, 0, missing)) if missing else x
+    return torch.ops.mkldnn._linear_pointwise(padded, weight, bias, "none", [], "")[:rows]
 
 
-def _state_of(network: LightGlue) -> tuple:
-    """Changes when a weight is replaced, moved, cast or written to."""
-    weights = network.transformers.parameters()
-    return tuple((w.data_ptr(), w.dtype, 0 if w.is_inference() else w._version) for w in weights)
+def padded_rows(rows: int) -> int:
+    """Round a number of rows up to one of the sizes for which oneDNN compiles kernels: at most 1 / 16 more."""
+    step = 1 << max(0, rows.bit_length() - _ROW_SIZES_PER_OCTAVE.bit_length())
+    return -(-rows // step) * step
 
 
-@torch.no_grad()
-def _fold(layer: TransformerLayer) -> FoldedLayer:
-    return FoldedLayer(FoldedSelfBlock.of(layer.self_attn), FoldedCrossBlock.of(layer.cross_attn))
+def _is_float32_on_cpu(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.float32
 
 
-def _halves(rows: Tensor) -> Tensor:
-    """Rows 0, 2, 4, … of each head, then 1, 3, 5, …"""
+def _even_then_odd(rows: Tensor) -> Tensor:
+    """Reorder the rows of each head: 0, 2, 4, …, then 1, 3, 5, …."""
     return torch.cat((rows[:, 0::2], rows[:, 1::2]), dim=1)
 
 
-def _by_head(projected: Float[Tensor, "t c"], parts: int, heads: int) -> tuple[Tensor, ...]:
-    """(t, parts * heads * e) -> `parts` tensors (heads, t, e)."""
+def _split_heads(projected: Float[Tensor, "t c"], parts: int, heads: int) -> tuple[Tensor, ...]:
+    """Split (t, parts * heads * e) into `parts` tensors (heads, t, e)."""
     return projected.unflatten(-1, (parts, heads, -1)).permute(1, 2, 0, 3).unbind(0)

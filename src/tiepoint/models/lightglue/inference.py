@@ -1,8 +1,13 @@
-"""LightGlue at inference: adaptive in depth and width, for any number of pairs at once.
+"""LightGlue at inference: `LightGlue.forward` plus early stopping and pruning, for any number of pairs at once.
 
-The tokens of all images of all pairs are one pack (t, d): image 0 of pair 0, image 1 of pair 0, image 0 of pair 1, …
-Nothing is padded, and only attention knows where one image ends, so a pair in a batch gives what it gives alone:
-each pair stops after its own layer, each image loses its own tokens.
+`match_batch` iterates over the same `LightGlue.layers` as `forward`, and adds:
+
+- adaptive depth: a pair stops after the layer in which enough of its tokens are confident;
+- adaptive width: confident tokens that are probably unmatchable are pruned;
+- packed tokens: the images of all pairs are concatenated as (t, d), image 0 of pair 0, image 1 of pair 0, image 0 of
+  pair 1, …, without padding. Only attention depends on image boundaries, so batched results are identical to matching
+  each pair on its own, pruning is an `index_select`, and a pair that has stopped leaves the batch;
+- assignment in memory that grows with m + n instead of m x n.
 
 Source: LightGlue (arXiv 2306.13643), section 3.3, "Adaptive depth and width".
 """
@@ -21,21 +26,23 @@ from torch.nn import functional as F
 from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.assignment import AssignmentTensors, no_matches, streamed_matches
 from tiepoint.models.lightglue.attention import PackedAttention
-from tiepoint.models.lightglue.fused_layers import folded_layers
 from tiepoint.models.lightglue.network import LightGlue, Rotation
 
+# Images with at most this many keypoints are not pruned: gathering the remaining tokens would cost more than it saves.
+# The values are those of cvg/LightGlue.
 PRUNING_MIN_KEYPOINTS = {"cpu": 0, "mps": 0, "cuda": 1536}
-"""Pruning costs a gather: an image is pruned only above this number of keypoints (the official table)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveInference:
-    """When to stop, and which keypoints to drop; the defaults are the published ones.
+    """Thresholds of early stopping and pruning; the defaults are the published ones.
 
     Attributes:
-        depth_confidence: stop when more than this share of a pair's keypoints is confident; <= 0: never.
-        width_confidence: drop a confident keypoint that is unmatchable with this probability; <= 0: never.
-        pruning_min_keypoints: prune images with more keypoints than this; None: `PRUNING_MIN_KEYPOINTS`.
+        depth_confidence: Stop when more than this fraction of the keypoints of a pair is confident; <= 0 disables
+            early stopping.
+        width_confidence: Prune confident keypoints that are unmatchable with at least this probability; <= 0 disables
+            pruning.
+        pruning_min_keypoints: Prune only images with more keypoints than this; None uses `PRUNING_MIN_KEYPOINTS`.
     """
 
     depth_confidence: float = 0.95
@@ -43,10 +50,10 @@ class AdaptiveInference:
     pruning_min_keypoints: int | None = None
 
     @classmethod
-    def named(
+    def from_flag(
         cls, adaptive: bool | Literal["depth", "width"], pruning_min_keypoints: int | None = None
     ) -> "AdaptiveInference":
-        """All of the published adaptivity, or a part: True, False, "depth" or "width"."""
+        """Enable both early stopping and pruning (True), none (False), or only "depth" or "width"."""
         published = cls()
         return cls(
             depth_confidence=published.depth_confidence if adaptive in (True, "depth") else -1.0,
@@ -54,22 +61,21 @@ class AdaptiveInference:
             pruning_min_keypoints=pruning_min_keypoints,
         )
 
-    def prunes_above(self, device: torch.device) -> int:
-        """Images with more keypoints than this are pruned."""
+    def for_device(self, device: torch.device) -> "AdaptiveInference":
+        """Replace a pruning threshold of None by the one of the device."""
         if self.pruning_min_keypoints is not None:
-            return self.pruning_min_keypoints
-        return PRUNING_MIN_KEYPOINTS.get(device.type, 0)
-
-    def on(self, device: torch.device) -> "AdaptiveInference":
-        """The same with nothing left to the device."""
-        return replace(self, pruning_min_keypoints=self.prunes_above(device))
+            return self
+        return replace(self, pruning_min_keypoints=PRUNING_MIN_KEYPOINTS.get(device.type, 0))
 
 
 class PairAssignment(NamedTuple):
-    """What came out for one pair of m and n keypoints.
+    """Result for one pair with m and n keypoints.
 
-    `prune0`, `prune1`: 1 + prunings that each keypoint survived; the number of layers with pruning off.
-    `layers_run`: 0 when an image had no keypoints.
+    Attributes:
+        assignment: Matches and scores.
+        prune0: 1 + number of prunings that each keypoint of image 0 survived; the number of layers with pruning off.
+        prune1: Same for the keypoints of image 1.
+        layers_run: Number of layers that ran; 0 if an image has no keypoints.
     """
 
     assignment: AssignmentTensors
@@ -79,12 +85,12 @@ class PairAssignment(NamedTuple):
 
 
 def confidence_threshold(layer: int, layers: int) -> float:
-    """How sure a token must be after this layer to count as confident. Source: LightGlue, section 3.3 and appendix."""
+    """Return the confidence from which on a token counts as confident. Source: LightGlue, section 3.3 and appendix."""
     return min(max(0.8 + 0.1 * math.exp(-4.0 * layer / layers), 0.0), 1.0)
 
 
 @torch.no_grad()
-def match_packed(
+def match_batch(
     network: LightGlue,
     positions: Float[Tensor, "t p"],
     descriptors: Float[Tensor, "t i"],
@@ -93,72 +99,45 @@ def match_packed(
     adaptivity: AdaptiveInference,
     filter_threshold: float,
 ) -> list[PairAssignment]:
-    """Match any number of pairs, each exactly as if it were alone.
+    """Match a batch of pairs; results are identical to matching each pair on its own.
 
     Args:
-        network: in evaluation mode, on the device of the tensors.
-        positions: `normalize_keypoints` and what else the weights take, image after image.
-        descriptors: likewise.
-        counts: keypoints of image 0 and of image 1, pair by pair; they sum to t.
-        adaptivity: when to stop and what to drop.
-        filter_threshold: a match has a score above this.
+        network: Network in evaluation mode; its fused form (`fused_layers.fuse`) is faster.
+        positions: Normalized keypoints (`normalize_keypoints`) of all images, followed by scale and orientation or an
+            affine frame if the weights need them, packed.
+        descriptors: Descriptors of all images, packed.
+        counts: Number of keypoints of image 0 and of image 1 of each pair; their sum is t.
+        adaptivity: Thresholds of early stopping and pruning.
+        filter_threshold: Minimum match score (exclusive).
 
     Returns:
-        One result a pair, in the order of `counts`.
+        One result per pair, in the order of `counts`.
     """
-    run = _Run(network, positions, descriptors, counts, adaptivity, filter_threshold)
-    run.give_up_empty_pairs(layers_run=0)
-    for layer in range(network.shape.layers - 1):
-        if not run.pack.pairs:
+    batch = _Batch(network, positions, descriptors, counts, adaptivity, filter_threshold)
+    *early_layers, last = range(network.shape.layers)
+    batch.finalize_empty_pairs(layers_run=0)
+    for layer in early_layers:
+        if batch.is_empty:
             break
-        run.exchange_messages(layer)
-        confidence = run.confidence(layer)
-        worth = run.tokens_worth_keeping(layer, confidence)
-        stopped, sizes = run.decide(layer, confidence, worth)
-        run.assign(stopped, layer)
-        run.shrink(worth, sizes, without=stopped)
-        run.give_up_empty_pairs(layers_run=layer + 1)
-    if run.pack.pairs:
-        last = network.shape.layers - 1
-        run.exchange_messages(last)
-        run.assign([True] * len(run.pack.pairs), last)
-    return run.results()
+        tokens = batch.tokens
+        tokens.x = next(network.layers(tokens.x, tokens.rotation, tokens.attention, start=layer))
+        confidence = batch.token_confidence(layer)
+        keep = batch.pruning_mask(layer, confidence)
+        stopped, sizes = batch.check_early_stopping(layer, confidence, keep)
+        batch.assign_finished(stopped, layer)
+        batch.prune(keep, sizes, drop_pairs=stopped)
+        batch.finalize_empty_pairs(layers_run=layer + 1)
+    if not batch.is_empty:
+        tokens = batch.tokens
+        tokens.x = next(network.layers(tokens.x, tokens.rotation, tokens.attention, start=last))
+        batch.assign_finished([True] * len(tokens.pairs), last)
+    return batch.results()
 
 
-@dataclass(slots=True)
-class _Pack:
-    """Tokens still in work: pair number `pairs[k]` has images of `sizes[2k]` and `sizes[2k + 1]` tokens."""
+class _Batch:
+    """The verbs of `match_batch`, with its shrinking tokens and growing results.
 
-    tokens: Float[Tensor, "t d"]
-    rotation: Rotation
-    index: Int[Tensor, "t"]  # where each token stood in the first, full pack
-    pairs: list[int]
-    sizes: list[int]
-
-    def spread(self, flags: list[bool]) -> Bool[Tensor, "t"]:
-        """One flag an image -> one flag a token."""
-        lengths = to_device(torch.tensor(self.sizes, dtype=torch.long), self.index.device)
-        flagged = to_device(torch.tensor(flags, dtype=torch.bool), self.index.device)
-        return flagged.repeat_interleave(lengths, output_size=len(self.index))
-
-    def select(self, keep: Bool[Tensor, "t"], pairs: list[int], sizes: list[int]) -> "_Pack":
-        """Only the tokens of `keep`, which belong to these pairs and are so many in each image."""
-        # nonzero() would make a GPU wait to learn the number that `sizes` tells
-        chosen = keep.logical_not().to(torch.uint8).sort(stable=True).indices[: sum(sizes)]
-        cosines, sines = self.rotation
-        return _Pack(
-            tokens=self.tokens.index_select(0, chosen),
-            rotation=(cosines.index_select(0, chosen), sines.index_select(0, chosen)),
-            index=self.index.index_select(0, chosen),
-            pairs=pairs,
-            sizes=sizes,
-        )
-
-
-class _Run:
-    """One call of `match_packed`: the pack that shrinks, and the results that grow.
-
-    A GPU is waited for once a layer, in `decide`.
+    The CPU waits for a GPU once per layer, in `check_early_stopping`.
     """
 
     def __init__(
@@ -170,123 +149,169 @@ class _Run:
         adaptivity: AdaptiveInference,
         filter_threshold: float,
     ) -> None:
-        tokens, rotation = network.embed(positions, descriptors)
-        index = torch.arange(len(tokens), device=tokens.device)
+        x, rotation = network.embed(positions, descriptors)
+        index = torch.arange(len(x), device=x.device)
         sizes = [size for pair in counts for size in pair]
-        self.pack = _Pack(tokens, rotation, index, pairs=list(range(len(counts))), sizes=sizes)
+        self.tokens = _PackedTokens(x, rotation, index, pairs=list(range(len(counts))), sizes=sizes)
         self.network = network
-        self.layers = folded_layers(network)
-        self.filter_threshold = filter_threshold
-        self.adaptivity = adaptivity
-        self.prunes_above = adaptivity.prunes_above(tokens.device)
-        self.adapts_depth = adaptivity.depth_confidence > 0
-        self.adapts_width = adaptivity.width_confidence > 0
         self.counts = list(counts)
         self.starts = [0, *accumulate(sizes)]
-        self.survived = torch.full_like(index, 1 if self.adapts_width else network.shape.layers)
-        self.done: dict[int, tuple[AssignmentTensors, int]] = {}
-
-    def exchange_messages(self, layer: int) -> None:
-        attention = PackedAttention(self.pack.sizes)
-        self.pack.tokens = self.layers[layer](self.pack.tokens, self.pack.rotation, attention)
-
-    def confidence(self, layer: int) -> Float[Tensor, "t"] | None:
-        """How sure each token is that its match won't change; None where nobody asks."""
-        return self.network.token_confidence[layer](self.pack.tokens).float() if self.adapts_depth else None
-
-    def tokens_worth_keeping(self, layer: int, confidence: Tensor | None) -> Bool[Tensor, "t"] | None:
-        """Tokens that may have a match, or are not sure yet; all of an image too small to prune. None: all."""
-        if not any(self.prunable()):
-            return None
-        matchability = self.network.head(layer).logits(self.pack.tokens).sigmoid()
-        worth = matchability > 1 - self.adaptivity.width_confidence
-        if confidence is not None:
-            worth |= confidence <= confidence_threshold(layer, self.network.shape.layers)
-        return worth | ~self.pack.spread(self.prunable())
-
-    def prunable(self) -> list[bool]:
-        """Images with so many tokens that dropping some pays."""
-        return [self.adapts_width and size > self.prunes_above for size in self.pack.sizes]
-
-    def decide(
-        self, layer: int, confidence: Tensor | None, worth: Tensor | None
-    ) -> tuple[list[bool], list[int]]:
-        """Which pairs stop now, and how many tokens of each image are worth keeping."""
-        stops = None if confidence is None else self._confident_pairs(layer, confidence)
-        kept = None if worth is None else _count_per_image(worth, self.pack.sizes)
-        decided = torch.cat(
-            [part.long() for part in (stops, kept) if part is not None] or [self.survived[:0]]
+        self.filter_threshold = filter_threshold
+        self.depth_confidence, self.width_confidence = (
+            adaptivity.depth_confidence,
+            adaptivity.width_confidence,
         )
-        values = decided.tolist()  # the one place where a GPU is waited for
-        number = 0 if stops is None else len(stops)
-        stopped = [bool(value) for value in values[:number]] or [False] * len(self.pack.pairs)
-        return stopped, values[number:] or self.pack.sizes
+        self.pruning_min_keypoints = adaptivity.for_device(x.device).pruning_min_keypoints or 0
+        self.prune_counts = torch.full_like(index, 1 if self.width_confidence > 0 else network.shape.layers)
+        self.finished: dict[int, tuple[AssignmentTensors, int]] = {}
 
-    def _confident_pairs(self, layer: int, confidence: Tensor) -> Bool[Tensor, "pairs"]:
-        """Keypoints pruned before count as confident."""
-        threshold = confidence_threshold(layer, self.network.shape.layers)
-        unsure = _count_per_image(confidence < threshold, self.pack.sizes).view(-1, 2).sum(1)
-        totals = to_device(torch.tensor([sum(self.counts[pair]) for pair in self.pack.pairs]), unsure.device)
-        return (1.0 - unsure.float() / totals) > self.adaptivity.depth_confidence
+    @property
+    def is_empty(self) -> bool:
+        """Whether all pairs are finished."""
+        return not self.tokens.pairs
 
-    def assign(self, stopped: list[bool], layer: int) -> None:
-        """Match the pairs that stop with the head of this layer."""
-        head = self.network.head(layer)
-        starts = [0, *accumulate(self.pack.sizes)]
-        for k, pair in enumerate(self.pack.pairs):
+    def token_confidence(self, layer: int) -> Float[Tensor, "t"] | None:
+        """Predict the confidence of each token (equation 8); None without early stopping."""
+        return self.network.confidence(layer)(self.tokens.x).float() if self.depth_confidence > 0 else None
+
+    def pruning_mask(self, layer: int, confidence: Float[Tensor, "t"] | None) -> Bool[Tensor, "t"] | None:
+        """Keep tokens that are matchable or not yet confident, and all tokens of small images; None keeps all."""
+        prunable = self._prunable_images()
+        if not any(prunable):
+            return None
+        matchability = self.network.head(layer).logits(self.tokens.x).sigmoid()
+        keep = matchability > 1 - self.width_confidence
+        if confidence is not None:
+            keep |= confidence <= self._threshold(layer)
+        return keep | ~self.tokens.repeat_per_image(prunable)
+
+    def check_early_stopping(
+        self, layer: int, confidence: Float[Tensor, "t"] | None, keep: Bool[Tensor, "t"] | None
+    ) -> tuple[list[bool], list[int]]:
+        """Return whether each pair stops, and the number of tokens that pruning leaves in each image."""
+        tokens = self.tokens
+        stops = None if confidence is None else self._confident_pairs(layer, confidence)
+        kept = None if keep is None else _count_per_image(keep, tokens.sizes)
+        parts = [part.long() for part in (stops, kept) if part is not None]
+        values = torch.cat(parts).tolist() if parts else []  # the only point where the CPU waits for a GPU
+        number = 0 if stops is None else len(tokens.pairs)
+        stopped = [bool(value) for value in values[:number]] or [False] * len(tokens.pairs)
+        return stopped, values[number:] or tokens.sizes
+
+    def assign_finished(self, stopped: list[bool], layer: int) -> None:
+        """Match the pairs that stop, with the assignment head of this layer."""
+        head, tokens = self.network.head(layer), self.tokens
+        starts = [0, *accumulate(tokens.sizes)]
+        for k, pair in enumerate(tokens.pairs):
             if stopped[k]:
                 a, b, c = starts[2 * k : 2 * k + 3]
-                sides = head(self.pack.tokens[a:b]), head(self.pack.tokens[b:c])
-                (vectors0, logits0), (vectors1, logits1) = sides
+                (vectors0, logits0), (vectors1, logits1) = head(tokens.x[a:b]), head(tokens.x[b:c])
                 found = streamed_matches(vectors0, vectors1, logits0, logits1, self.filter_threshold)
-                indices0 = self.pack.index[a:b] - self.starts[2 * pair]
-                indices1 = self.pack.index[b:c] - self.starts[2 * pair + 1]
-                self.done[pair] = _unpruned(found, indices0, indices1, self.counts[pair]), layer + 1
+                indices0 = tokens.index[a:b] - self.starts[2 * pair]
+                indices1 = tokens.index[b:c] - self.starts[2 * pair + 1]
+                original = _to_original_indices(found, indices0, indices1, self.counts[pair])
+                self.finished[pair] = original, layer + 1
 
-    def shrink(self, worth: Tensor | None, sizes: list[int], *, without: list[bool]) -> None:
-        """Drop the tokens that aren't worth keeping, and all those of the pairs of `without`."""
-        stays = [not gone for gone in without for _ in (0, 1)]
-        if worth is not None:
-            tried = [prunes and stay for prunes, stay in zip(self.prunable(), stays, strict=True)]
-            self.survived.index_add_(0, self.pack.index, (worth & self.pack.spread(tried)).long())
-        if all(stays) and sizes == self.pack.sizes:
+    def prune(self, keep: Bool[Tensor, "t"] | None, sizes: list[int], *, drop_pairs: list[bool]) -> None:
+        """Drop the tokens outside the mask, and all tokens of the pairs to drop."""
+        tokens = self.tokens
+        stays = [not dropped for dropped in drop_pairs for _ in (0, 1)]
+        if keep is not None:
+            pruned = [
+                prunable and stay for prunable, stay in zip(self._prunable_images(), stays, strict=True)
+            ]
+            survived = keep & tokens.repeat_per_image(pruned)
+            self.prune_counts.index_add_(0, tokens.index, survived.long())
+        if all(stays) and sizes == tokens.sizes:
             return
-        keep = self.pack.spread(stays) if worth is None else worth & self.pack.spread(stays)
-        pairs = [pair for pair, gone in zip(self.pack.pairs, without, strict=True) if not gone]
-        self.pack = self.pack.select(keep, pairs, list(compress(sizes, stays)))
+        remaining = tokens.repeat_per_image(stays)
+        remaining = remaining if keep is None else keep & remaining
+        pairs = [pair for pair, dropped in zip(tokens.pairs, drop_pairs, strict=True) if not dropped]
+        self.tokens = tokens.select(remaining, pairs, list(compress(sizes, stays)))
 
-    def give_up_empty_pairs(self, *, layers_run: int) -> None:
-        """Pairs with an image without tokens have no matches, and nothing more to compute."""
-        sizes = self.pack.sizes
-        empty = [0 in sizes[2 * k : 2 * k + 2] for k in range(len(self.pack.pairs))]
-        for pair in compress(self.pack.pairs, empty):
+    def finalize_empty_pairs(self, *, layers_run: int) -> None:
+        """Finish pairs in which an image has no tokens: they have no matches."""
+        sizes = self.tokens.sizes
+        empty = [0 in sizes[2 * k : 2 * k + 2] for k in range(len(self.tokens.pairs))]
+        for pair in compress(self.tokens.pairs, empty):
             m, n = self.counts[pair]
-            self.done[pair] = no_matches((m,), (n,), self.pack.tokens), layers_run
-        self.shrink(None, sizes, without=empty)
+            self.finished[pair] = no_matches((m,), (n,), self.tokens.x), layers_run
+        self.prune(None, sizes, drop_pairs=empty)
 
     def results(self) -> list[PairAssignment]:
-        survived = self.survived.split([size for pair in self.counts for size in pair])
+        """Return the results in the original order of the pairs."""
+        prune = self.prune_counts.split([size for pair in self.counts for size in pair])
         return [
-            PairAssignment(self.done[pair][0], survived[2 * pair], survived[2 * pair + 1], self.done[pair][1])
-            for pair in range(len(self.counts))
+            PairAssignment(self.finished[k][0], prune[2 * k], prune[2 * k + 1], self.finished[k][1])
+            for k in range(len(self.counts))
         ]
+
+    def _prunable_images(self) -> list[bool]:
+        return [self.width_confidence > 0 and n > self.pruning_min_keypoints for n in self.tokens.sizes]
+
+    def _confident_pairs(self, layer: int, confidence: Float[Tensor, "t"]) -> Bool[Tensor, "pairs"]:
+        """Compare the fraction of confident keypoints with the threshold; pruned ones count as confident."""
+        not_confident = _count_per_image(confidence < self._threshold(layer), self.tokens.sizes)
+        totals = to_device(
+            torch.tensor([sum(self.counts[pair]) for pair in self.tokens.pairs]), confidence.device
+        )
+        fraction = 1.0 - not_confident.view(-1, 2).sum(1).float() / totals
+        return fraction > self.depth_confidence
+
+    def _threshold(self, layer: int) -> float:
+        return confidence_threshold(layer, self.network.shape.layers)
+
+
+@dataclass(slots=True)
+class _PackedTokens:
+    """Tokens of the unfinished pairs; pair `pairs[k]` has images of `sizes[2 * k]` and `sizes[2 * k + 1]` tokens."""
+
+    x: Float[Tensor, "t d"]
+    rotation: Rotation
+    index: Int[Tensor, "t"]  # position of each token in the original batch
+    pairs: list[int]
+    sizes: list[int]
+
+    @property
+    def attention(self) -> PackedAttention:
+        """Attention for the current sizes."""
+        return PackedAttention(self.sizes)
+
+    def repeat_per_image(self, flags: list[bool]) -> Bool[Tensor, "t"]:
+        """Expand one flag per image to one per token."""
+        lengths = to_device(torch.tensor(self.sizes, dtype=torch.long), self.index.device)
+        values = to_device(torch.tensor(flags, dtype=torch.bool), self.index.device)
+        return values.repeat_interleave(lengths, output_size=len(self.index))
+
+    def select(self, keep: Bool[Tensor, "t"], pairs: list[int], sizes: list[int]) -> "_PackedTokens":
+        """Gather the tokens of a mask; `pairs` and `sizes` describe the result."""
+        # nonzero() would make the CPU wait for a GPU to learn a number that `sizes` already gives
+        indices = keep.logical_not().to(torch.uint8).sort(stable=True).indices[: sum(sizes)]
+        cosines, sines = self.rotation
+        return _PackedTokens(
+            x=self.x.index_select(0, indices),
+            rotation=(cosines.index_select(0, indices), sines.index_select(0, indices)),
+            index=self.index.index_select(0, indices),
+            pairs=pairs,
+            sizes=sizes,
+        )
 
 
 def _count_per_image(flags: Bool[Tensor, "t"], sizes: list[int]) -> Int[Tensor, "images"]:
-    """How many of each image's tokens are flagged, with a single pass over the pack."""
-    counted = F.pad(flags.cumsum(0), (1, 0))
+    """Count the flagged tokens of each image in a single pass."""
+    counts = F.pad(flags.cumsum(0), (1, 0))
     edges = to_device(torch.tensor([0, *accumulate(sizes)]), flags.device)
-    return counted.index_select(0, edges).diff()
+    return counts.index_select(0, edges).diff()
 
 
-def _unpruned(
+def _to_original_indices(
     found: AssignmentTensors, indices0: Tensor, indices1: Tensor, counts: tuple[int, int]
 ) -> AssignmentTensors:
-    """Undo pruning: indices of the tokens that were left become indices of all keypoints."""
+    """Map the matches between remaining tokens to all m and n keypoints."""
     m, n = counts
-    full = no_matches((m,), (n,), found.matching_scores0)
-    full.matches0[indices0] = torch.where(found.matches0 < 0, -1, indices1[found.matches0])
-    full.matches1[indices1] = torch.where(found.matches1 < 0, -1, indices0[found.matches1])
-    full.matching_scores0[indices0] = found.matching_scores0
-    full.matching_scores1[indices1] = found.matching_scores1
-    return full
+    original = no_matches((m,), (n,), found.matching_scores0)
+    original.matches0[indices0] = torch.where(found.matches0 < 0, -1, indices1[found.matches0])
+    original.matches1[indices1] = torch.where(found.matches1 < 0, -1, indices0[found.matches1])
+    original.matching_scores0[indices0] = found.matching_scores0
+    original.matching_scores1[indices1] = found.matching_scores1
+    return original

@@ -2,19 +2,22 @@
 
 Lindenberger, Sarlin, Pollefeys: "LightGlue: Local Feature Matching at Light Speed", ICCV 2023, arXiv 2306.13643.
 
-Parameter names are the official checkpoints'. Everything but attention works on single tokens (one token = one
-keypoint), so a layer takes its tokens in any arrangement, together with an `Attention` that knows which tokens
-belong to which image. There are two arrangements:
+Parameter names are those of the official checkpoints. One token is one keypoint. All operations but attention are
+computed per token, so the layers accept any arrangement of tokens together with an `Attention` for it:
 
-- dense, here: (b, m + n, d), the tokens of image 0 followed by those of image 1; padding is masked. For training
-  and export. No adaptivity.
-- packed, in `lightglue_adaptive`: (t, d), the images of any number of pairs one after the other, without padding.
-  For inference, adaptive in depth and width.
+- dense (b, m + n, d): the tokens of image 0 followed by those of image 1, padding masked; `LightGlue.forward`,
+  training and export;
+- packed (t, d): the images of any number of pairs one after the other, without padding; `inference.match_batch`, which
+  adds early stopping and pruning.
+
+Everything that runs the network iterates over `LightGlue.layers`.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, cast, runtime_checkable
+from itertools import islice
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,19 +26,26 @@ from torch.nn import functional as F
 
 from tiepoint.errors import InvalidInput
 from tiepoint.models.lightglue.assignment import log_assignment_matrix
+from tiepoint.models.lightglue.attention import Attention, DenseAttention
+
+Rotation = tuple[Tensor, Tensor]
+"""Cosines and sines (*b, t, head_dim / 2) of the rotary position encoding of each token."""
 
 
 @dataclass(frozen=True, slots=True)
 class LightGlueShape:
-    """What the tensors of a checkpoint say about its network; the defaults are the paper's.
+    """Sizes of the network, as inferred from the tensors of a checkpoint; the defaults are the paper's.
 
     Attributes:
-        input_dim: columns of the descriptors that go in.
-        dim: width of the tokens inside.
-        layers: number of layers, each of one self and one cross block.
-        heads: attention heads; they divide `dim`.
-        position_dim: numbers that say where a keypoint is: 2 (x, y), 4 (and scale, orientation) or 6 (x, y and
-            the ends of two axes of an affine frame).
+        input_dim: Dimension of the input descriptors.
+        dim: Dimension of the tokens.
+        layers: Number of transformer layers, each with one self-attention and one cross-attention block.
+        heads: Number of attention heads; a divisor of `dim`.
+        position_dim: Number of values per keypoint position: 2 (x, y), 4 (plus scale and orientation) or 6 (x, y and
+            the ends of the two axes of an affine frame).
+
+    Raises:
+        InvalidInput: If `dim` is not a multiple of `heads` with an even head dimension.
     """
 
     input_dim: int = 256
@@ -47,44 +57,26 @@ class LightGlueShape:
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 2:
             raise InvalidInput(
-                f"dim {self.dim} must split into {self.heads} heads of an even number of columns"
+                f"cannot split dim {self.dim} into {self.heads} heads of an even dimension; choose other sizes"
             )
 
     @property
     def head_dim(self) -> int:
-        """Columns of one attention head."""
+        """Dimension of one attention head."""
         return self.dim // self.heads
-
-
-Rotation = tuple[Tensor, Tensor]
-"""Cosines and sines (…, t, head_dim / 2) of the angles by which a token's queries and keys are turned."""
-
-
-@runtime_checkable
-class Attention(Protocol):
-    """Softmax attention between tokens, for one arrangement of them."""
-
-    def within(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend from every token to the tokens of its own image; all (…, t, heads, head_dim)."""
-        ...
-
-    def across(self, qk: Tensor, v: Tensor) -> Tensor:
-        """Attend from every token to the tokens of the other image of its pair; (…, t, heads, head_dim)."""
-        ...
 
 
 def normalize_keypoints(
     keypoints: Float[Tensor, "*b n 2"], image_size: Float[Tensor, "*b 2"] | None = None
 ) -> Float[Tensor, "*b n 2"]:
-    """Map pixel coordinates to the square [-1, 1] x [-1, 1] of the longer image side.
+    """Map pixel coordinates to [-1, 1], scaled by the longer image side.
 
     Args:
-        keypoints: (x, y) in px; the center of the top-left pixel is (0, 0).
-        image_size: (width, height) in px of the image that the keypoints belong to; None: the extent of the
-            keypoints themselves.
+        keypoints: Keypoint coordinates (x, y) in px; the center of the top-left pixel is (0, 0).
+        image_size: Image sizes (width, height) in px; None uses the extent of the keypoints.
 
     Returns:
-        Coordinates without unit, in float32; the shorter side spans less than [-1, 1].
+        Unitless coordinates in float32; the shorter side spans less than [-1, 1].
 
     Source: LightGlue (arXiv 2306.13643), section 3.1; cvg/LightGlue `normalize_keypoints`.
     """
@@ -98,18 +90,18 @@ def normalize_keypoints(
     return (keypoints - size[..., None, :] / 2) / half_longer_side
 
 
-def rotate(t: Float[Tensor, "*b t h e"], rotation: Rotation) -> Float[Tensor, "*b t h e"]:
-    """Turn each pair of neighboring columns (0, 1), (2, 3), … by its token's angle.
+def rotate(x: Float[Tensor, "*b h t e"], rotation: Rotation) -> Float[Tensor, "*b h t e"]:
+    """Rotate each pair of adjacent dimensions (0, 1), (2, 3), … by the angles of its token.
 
     Source: LightGlue, equation 5; RoFormer (arXiv 2104.09864), equation 15.
     """
-    cosines, sines = (part.unsqueeze(-2) for part in rotation)
-    x, y = t.unflatten(-1, (-1, 2)).unbind(-1)
-    return torch.stack((x * cosines - y * sines, x * sines + y * cosines), dim=-1).flatten(-2)
+    cosines, sines = (part.unsqueeze(-3) for part in rotation)
+    x0, x1 = x.unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack((x0 * cosines - x1 * sines, x0 * sines + x1 * cosines), dim=-1).flatten(-2)
 
 
 class PositionalEncoding(nn.Module):
-    """Turns positions into angles with a learned linear map. Source: LightGlue, section 3.1, "Positional encoding"."""
+    """Rotary position encoding with learned frequencies. Source: LightGlue, section 3.1, "Positional encoding"."""
 
     def __init__(self, position_dim: int, head_dim: int) -> None:
         super().__init__()
@@ -117,20 +109,21 @@ class PositionalEncoding(nn.Module):
         nn.init.normal_(self.Wr.weight)
 
     def forward(self, positions: Float[Tensor, "*b t p"]) -> Rotation:
+        """Project positions to angles, in float32."""
         angles = F.linear(positions.float(), self.Wr.weight.float())
         dtype = self.Wr.weight.dtype
         return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 def feed_forward(dim: int) -> nn.Sequential:
-    """The network that merges a token with its message, (…, 2 dim) -> (…, dim)."""
+    """Build the network that updates a token from itself and its message, (*b, t, 2 dim) -> (*b, t, dim)."""
     return nn.Sequential(
         nn.Linear(2 * dim, 2 * dim), nn.LayerNorm(2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
     )
 
 
 class SelfBlock(nn.Module):
-    """Each token gathers from the tokens of its own image. Source: LightGlue, equations 1 to 4."""
+    """Self-attention: each token attends to the tokens of its own image. Source: LightGlue, equations 1 to 4."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -142,16 +135,29 @@ class SelfBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "*b t d"], rotation: Rotation, attention: Attention
     ) -> Float[Tensor, "*b t d"]:
-        q, k, v = self.Wqkv(x).unflatten(-1, (self.heads, -1, 3)).unbind(-1)
-        # v is every third column; torch's fast attention takes neighboring ones only, else the slow one runs silently
-        context = attention.within(rotate(q, rotation), rotate(k, rotation), v.contiguous())
-        message = self.out_proj(context.flatten(-2))
+        """Update the tokens of all images."""
+        q, k, v = self.project(x, rotation)
+        return self.update(x, attention.self_attention(q, k, v))
+
+    def project(self, x: Float[Tensor, "*b t d"], rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute rotated queries and keys, and values, each (*b, heads, t, head_dim)."""
+        qkv = self.Wqkv(x).unflatten(-1, (self.heads, -1, 3))
+        q, k, v = qkv.transpose(-4, -3).unbind(-1)  # (*b, t, h, e, 3) -> 3 x (*b, h, t, e)
+        # without contiguous(), the stride of v would silently select torch's slow attention
+        return rotate(q, rotation), rotate(k, rotation), v.contiguous()
+
+    def update(self, x: Float[Tensor, "*b t d"], context: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t d"]:
+        """Update the tokens with the values that attention gathered."""
+        message = self.out_proj(context)
         return x + self.ffn(torch.cat((x, message), dim=-1))
 
 
 class CrossBlock(nn.Module):
-    """Each token gathers from the tokens of the other image; queries and keys share one projection, so that the
-    similarity is one matrix seen from both sides. Source: LightGlue, section 3.1, "Cross-attention".
+    """Cross-attention: each token attends to the tokens of the other image.
+
+    Queries and keys share one projection, so both directions use the same similarity matrix.
+
+    Source: LightGlue, section 3.1, "Cross-attention".
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -163,42 +169,49 @@ class CrossBlock(nn.Module):
         self.ffn = feed_forward(dim)
 
     def forward(self, x: Float[Tensor, "*b t d"], attention: Attention) -> Float[Tensor, "*b t d"]:
-        qk, v = (project(x).unflatten(-1, (self.heads, -1)) for project in (self.to_qk, self.to_v))
-        message = self.to_out(attention.across(qk, v).flatten(-2))
+        """Update the tokens of both images of each pair from their values before the block."""
+        qk, v = self.project(x)
+        return self.update(x, attention.cross_attention(qk, v))
+
+    def project(self, x: Float[Tensor, "*b t d"]) -> tuple[Tensor, Tensor]:
+        """Compute the shared queries and keys, and the values, each (*b, heads, t, head_dim)."""
+        # (*b, t, h * e) -> (*b, h, t, e)
+        qk, v = (linear(x).unflatten(-1, (self.heads, -1)) for linear in (self.to_qk, self.to_v))
+        return qk.transpose(-3, -2), v.transpose(-3, -2)
+
+    def update(self, x: Float[Tensor, "*b t d"], context: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t d"]:
+        """Update the tokens with the values that attention gathered."""
+        message = self.to_out(context)
         return x + self.ffn(torch.cat((x, message), dim=-1))
 
 
 class TransformerLayer(nn.Module):
-    """One self block, then one cross block."""
+    """The two blocks of one layer; `LightGlue.layers` runs them."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.self_attn = SelfBlock(dim, heads)
         self.cross_attn = CrossBlock(dim, heads)
 
-    def forward(
-        self, x: Float[Tensor, "*b t d"], rotation: Rotation, attention: Attention
-    ) -> Float[Tensor, "*b t d"]:
-        return self.cross_attn(self.self_attn(x, rotation, attention), attention)
-
 
 class TokenConfidence(nn.Module):
-    """How sure a token is that further layers won't change its match. Source: LightGlue, equation 8."""
+    """Confidence that the match of a token will not change in later layers. Source: LightGlue, equation 8."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.token = nn.Sequential(nn.Linear(dim, 1), nn.Sigmoid())
 
     def forward(self, x: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t"]:
+        """Return the confidence of each token, in [0, 1]."""
         return self.token(x.detach()).squeeze(-1)
 
     def logits(self, x: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t"]:
-        """Return the logits of the confidence; their loss doesn't reach the tokens."""
+        """Return the logits of the confidence; no gradient flows into the tokens."""
         return self.token[0](x.detach()).squeeze(-1).float()
 
 
 class MatchAssignment(nn.Module):
-    """Similarity of two tokens, and how likely each has a match at all. Source: LightGlue, equations 6 and 7."""
+    """Similarity and matchability of tokens. Source: LightGlue, equations 6 and 7."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -206,7 +219,7 @@ class MatchAssignment(nn.Module):
         self.final_proj = nn.Linear(dim, dim)
 
     def forward(self, x: Float[Tensor, "*b t d"]) -> tuple[Float[Tensor, "*b t d"], Float[Tensor, "*b t"]]:
-        """Return vectors whose dot products are the similarities, and the logits of matchability."""
+        """Return vectors whose dot products are the similarities, and the logits of the matchability."""
         vectors = self.final_proj(x) / math.sqrt(math.sqrt(x.shape[-1]))
         return vectors.float(), self.logits(x)
 
@@ -216,17 +229,17 @@ class MatchAssignment(nn.Module):
 
 
 class LightGlue(nn.Module):
-    """The network: embed the descriptors, let both images exchange messages, assign.
+    """The network: project the descriptors, run the transformer layers, assign.
 
     Args:
-        shape: see `LightGlueShape`; `lightglue_convert.shape_of` reads it off a checkpoint.
+        shape: Sizes of the network; `checkpoint.shape_of` infers them from a checkpoint. Default: the paper's.
     """
 
     def __init__(self, shape: LightGlueShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or LightGlueShape()
-        same = shape.input_dim == shape.dim
-        self.input_proj = nn.Identity() if same else nn.Linear(shape.input_dim, shape.dim)
+        is_same = shape.input_dim == shape.dim
+        self.input_proj = nn.Identity() if is_same else nn.Linear(shape.input_dim, shape.dim)
         self.posenc = PositionalEncoding(shape.position_dim, shape.head_dim)
         self.transformers = nn.ModuleList(
             TransformerLayer(shape.dim, shape.heads) for _ in range(shape.layers)
@@ -236,8 +249,80 @@ class LightGlue(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type in which tokens are computed."""
+        """Floating-point type of the tokens."""
         return self.posenc.Wr.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return self.posenc.Wr.weight.device
+
+    def forward(
+        self,
+        positions0: Float[Tensor, "b m p"],
+        descriptors0: Float[Tensor, "b m i"],
+        positions1: Float[Tensor, "b n p"],
+        descriptors1: Float[Tensor, "b n i"],
+        mask0: Bool[Tensor, "b m"] | None = None,
+        mask1: Bool[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "b m+1 n+1"]:
+        """Match dense batches with all layers, without early stopping or pruning.
+
+        Args:
+            positions0: Normalized keypoints of image 0 (`normalize_keypoints`), followed by scale and orientation or
+                an affine frame if the weights need them.
+            descriptors0: Descriptors of image 0.
+            positions1: Positions of image 1.
+            descriptors1: Descriptors of image 1.
+            mask0: True for the real keypoints of image 0, False for padding; None if all are real.
+            mask1: Mask of the keypoints of image 1.
+
+        Returns:
+            Log assignment matrix; the last row and column are the unmatched keypoints. Padding is -inf.
+        """
+        m, n = positions0.shape[1], positions1.shape[1]
+        x, rotation = self.embed(
+            torch.cat((positions0, positions1), dim=1), torch.cat((descriptors0, descriptors1), dim=1)
+        )
+        layers = self.layers(x, rotation, DenseAttention(m, n, mask0, mask1))
+        for tokens in layers:
+            x = tokens
+        vectors, logits = self.head(-1)(x)
+        return dense_assignment(vectors, logits, (m, n), mask0, mask1)
+
+    def embed(
+        self, positions: Float[Tensor, "*b t p"], descriptors: Float[Tensor, "*b t i"]
+    ) -> tuple[Float[Tensor, "*b t d"], Rotation]:
+        """Compute the tokens before the first layer, and the rotation that all layers share."""
+        return self.input_proj(descriptors.to(self.dtype)), self.posenc(positions)
+
+    def layers(
+        self, x: Float[Tensor, "*b t d"], rotation: Rotation, attention: Attention, *, start: int = 0
+    ) -> Iterator[Float[Tensor, "*b t d"]]:
+        """Run the transformer layers, one per step.
+
+        Args:
+            x: Tokens before layer `start`.
+            rotation: Rotary position encoding of the tokens.
+            attention: Attention for the arrangement of the tokens.
+            start: Index of the first layer to run. Whoever changes the tokens between layers (pruning) or runs a layer
+                in its own context (gradient checkpointing) takes one step from there.
+
+        Yields:
+            The tokens after each layer.
+        """
+        for layer in cast(Iterable[TransformerLayer], islice(self.transformers, start, None)):
+            x = layer.self_attn(x, rotation, attention)
+            x = layer.cross_attn(x, attention)
+            yield x
+
+    def head(self, layer: int) -> MatchAssignment:
+        """Return the assignment head that was trained for the tokens after a layer."""
+        return cast(MatchAssignment, self.log_assignment[layer])
+
+    def confidence(self, layer: int) -> TokenConfidence:
+        """Return the token confidence after a layer; the last layer has none."""
+        return cast(TokenConfidence, self.token_confidence[layer])
 
     def truncated(self, layers: int) -> "LightGlue":
         """Copy the network with only its first layers; every layer has its own assignment head.
@@ -262,48 +347,6 @@ class LightGlue(nn.Module):
         truncated.load_state_dict({name: state[name] for name in truncated.state_dict()}, assign=True)
         return truncated.train(self.training)
 
-    def head(self, layer: int) -> MatchAssignment:
-        """The assignment head that was trained for the tokens of this layer."""
-        return cast(MatchAssignment, self.log_assignment[layer])
-
-    def embed(
-        self, positions: Float[Tensor, "*b t p"], descriptors: Float[Tensor, "*b t i"]
-    ) -> tuple[Float[Tensor, "*b t d"], Rotation]:
-        """Turn keypoints into tokens, and positions into the angles that every layer uses."""
-        return self.input_proj(descriptors.to(self.dtype)), self.posenc(positions)
-
-    def forward(
-        self,
-        positions0: Float[Tensor, "b m p"],
-        descriptors0: Float[Tensor, "b m i"],
-        positions1: Float[Tensor, "b n p"],
-        descriptors1: Float[Tensor, "b n i"],
-        mask0: Bool[Tensor, "b m"] | None = None,
-        mask1: Bool[Tensor, "b n"] | None = None,
-    ) -> Float[Tensor, "b m+1 n+1"]:
-        """Match dense batches, all layers, without adaptivity.
-
-        Args:
-            positions0: where the keypoints of image 0 are: `normalize_keypoints`, then what else the weights take.
-            descriptors0: their descriptors.
-            positions1: likewise of image 1.
-            descriptors1: likewise of image 1.
-            mask0: True where a keypoint of image 0 is real, False where it pads; None: all are real.
-            mask1: likewise of image 1.
-
-        Returns:
-            Log of the assignment probabilities; the last row and column mean "no match". Padding is -inf.
-        """
-        m, n = positions0.shape[1], positions1.shape[1]
-        x, rotation = self.embed(
-            torch.cat((positions0, positions1), dim=1), torch.cat((descriptors0, descriptors1), dim=1)
-        )
-        attention = DenseAttention(m, n, mask0, mask1)
-        for layer in self.transformers:
-            x = layer(x, rotation, attention)
-        vectors, logits = self.head(-1)(x)
-        return dense_assignment(vectors, logits, (m, n), mask0, mask1)
-
 
 def dense_assignment(
     vectors: Float[Tensor, "b t d"],
@@ -312,35 +355,15 @@ def dense_assignment(
     mask0: Bool[Tensor, "b m"] | None = None,
     mask1: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b rows columns"]:
-    """What a head says of the tokens of both images, as `log_assignment_matrix` takes it; `sizes` is (m, n)."""
-    (vectors0, vectors1), (logits0, logits1) = (part.split(sizes, dim=1) for part in (vectors, logits))
+    """Compute the log assignment matrix from the outputs of an assignment head for dense tokens.
+
+    Args:
+        vectors: Projected tokens of image 0, then of image 1.
+        logits: Logits of their matchability.
+        sizes: Number of tokens (m, n) of the two images.
+        mask0: True for the real keypoints of image 0, False for padding; None if all are real.
+        mask1: Mask of the keypoints of image 1.
+    """
+    vectors0, vectors1 = vectors.split(sizes, dim=1)
+    logits0, logits1 = logits.split(sizes, dim=1)
     return log_assignment_matrix(vectors0, vectors1, logits0, logits1, mask0, mask1)
-
-
-class DenseAttention:
-    """Attention over tokens (b, m + n, …): m of image 0, then n of image 1; padded keys are masked."""
-
-    def __init__(self, m: int, n: int, mask0: Tensor | None = None, mask1: Tensor | None = None) -> None:
-        self.sizes = (m, n)
-        self.keys0, self.keys1 = (None if mask is None else mask[:, None, None, :] for mask in (mask0, mask1))
-
-    def within(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        (q0, q1), (k0, k1), (v0, v1) = (x.split(self.sizes, dim=1) for x in (q, k, v))
-        return torch.cat((attend(q0, k0, v0, self.keys0), attend(q1, k1, v1, self.keys1)), dim=1)
-
-    def across(self, qk: Tensor, v: Tensor) -> Tensor:
-        (qk0, qk1), (v0, v1) = (x.split(self.sizes, dim=1) for x in (qk, v))
-        return torch.cat((attend(qk0, qk1, v1, self.keys1), attend(qk1, qk0, v0, self.keys0)), dim=1)
-
-
-def attend(
-    q: Float[Tensor, "b m h e"],
-    k: Float[Tensor, "b n h e"],
-    v: Float[Tensor, "b n h e"],
-    keys: Bool[Tensor, "b 1 1 n"] | None = None,
-) -> Float[Tensor, "b m h e"]:
-    """Softmax attention, scale 1 / sqrt(e). A query without a single key gets zeros."""
-    if k.shape[1] == 0:
-        return torch.zeros_like(q)
-    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=keys).transpose(1, 2)

@@ -1,7 +1,7 @@
-"""LightGlue with what every layer says, not the last alone: the form that is trained.
+"""LightGlue with per-layer outputs (deep supervision): the form that is trained.
 
-The layers are those of `tiepoint.models.lightglue.network`, over the same dense arrangement; each of them is followed by its
-own assignment head and its own token confidence, so that what is trained may stop after any layer.
+It iterates over `LightGlue.layers` with dense tokens. Each layer is followed by its own assignment head and token
+confidence, so the trained network can stop after any layer.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,14 +12,18 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tiepoint.models.lightglue.network import DenseAttention, LightGlue, TokenConfidence, dense_assignment
+from tiepoint.models.lightglue.attention import Attention, DenseAttention
+from tiepoint.models.lightglue.network import LightGlue, Rotation, dense_assignment
 
 
 class LayerOutput(NamedTuple):
-    """What one layer says of a batch of pairs.
+    """Outputs of one layer for a batch of pairs.
 
-    `log_assignment` (b, m + 1, n + 1) is `LightGlue.forward`'s, had this layer been the last. The logits of token
-    confidence (b, m) and (b, n) reach back to the confidence's own weights only; None after the last layer.
+    Attributes:
+        log_assignment: Log assignment matrix, as `LightGlue.forward` returns it if this layer is the last.
+        confidence_logits0: Logits of the token confidence of image 0; no gradient flows into the tokens. None after
+            the last layer.
+        confidence_logits1: Logits of the token confidence of image 1.
     """
 
     log_assignment: Float[Tensor, "b rows columns"]
@@ -28,13 +32,13 @@ class LayerOutput(NamedTuple):
 
 
 class LayerwiseLightGlue(nn.Module):
-    """A LightGlue whose forward pass gives the output of every layer. A module, so that DDP can wrap it.
+    """A LightGlue whose forward pass returns the outputs of all layers; a module, so that DDP can wrap it.
 
     Args:
-        network: what is trained; it stays as it is, and this holds no weights of its own.
-        checkpointing: keep only the tokens between layers, and compute the rest again in the backward pass: a third
-            slower, in a fraction of the memory.
-        mixed_precision: compute matrix products inside the layers in bfloat16; the weights stay as they are.
+        network: Network to train; it is not copied, and this module has no weights of its own.
+        checkpointing: Keep only the tokens between layers, and recompute other activations in the backward pass:
+            a third slower, in a fraction of the memory.
+        mixed_precision: Compute matrix products inside the layers in bfloat16; the weights keep their dtype.
     """
 
     def __init__(
@@ -54,15 +58,13 @@ class LayerwiseLightGlue(nn.Module):
         mask0: Bool[Tensor, "b m"] | None = None,
         mask1: Bool[Tensor, "b n"] | None = None,
     ) -> list[LayerOutput]:
-        """Match dense batches; arguments as for `LightGlue.forward`, one output a layer."""
+        """Match dense batches; arguments as for `LightGlue.forward`, one output per layer."""
         sizes = (positions0.shape[1], positions1.shape[1])
-        tokens = self._tokens(positions0, descriptors0, positions1, descriptors1, mask0, mask1)
+        attention = DenseAttention(*sizes, mask0, mask1)
+        layers = self._layers(positions0, descriptors0, positions1, descriptors1, attention)
         return [
-            LayerOutput(
-                self._assignment(index, x, sizes, mask0, mask1),
-                *self._confidence(index, x, sizes),
-            )
-            for index, x in enumerate(tokens)
+            LayerOutput(self._assignment(index, x, sizes, mask0, mask1), *self._confidence(index, x, sizes))
+            for index, x in enumerate(layers)
         ]
 
     def last(
@@ -74,30 +76,32 @@ class LayerwiseLightGlue(nn.Module):
         mask0: Bool[Tensor, "b m"] | None = None,
         mask1: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b m+1 n+1"]:
-        """The log assignment of the last layer alone; `LightGlue.forward`, in mixed precision where that is chosen."""
+        """Return the log assignment of the last layer only: `LightGlue.forward`, optionally in mixed precision."""
         sizes = (positions0.shape[1], positions1.shape[1])
-        *_, x = self._tokens(positions0, descriptors0, positions1, descriptors1, mask0, mask1)
+        attention = DenseAttention(*sizes, mask0, mask1)
+        *_, x = self._layers(positions0, descriptors0, positions1, descriptors1, attention)
         return self._assignment(-1, x, sizes, mask0, mask1)
 
-    def _tokens(
+    def _layers(
         self,
         positions0: Tensor,
         descriptors0: Tensor,
         positions1: Tensor,
         descriptors1: Tensor,
-        mask0: Tensor | None,
-        mask1: Tensor | None,
+        attention: Attention,
     ) -> Iterator[Tensor]:
-        """The tokens of both images after each layer."""
+        """Iterate over `LightGlue.layers`, with checkpointing and in mixed precision."""
         x, rotation = self.network.embed(
             torch.cat((positions0, positions1), dim=1), torch.cat((descriptors0, descriptors1), dim=1)
         )
-        attention = DenseAttention(positions0.shape[1], positions1.shape[1], mask0, mask1)
-        for layer in self.network.transformers:
-            # tokens, angles and heads stay float32: similarities are differences of large numbers
+        for index in range(self.network.shape.layers):
+            # tokens, rotations and heads stay float32: similarities are differences of large numbers
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed_precision):
-                x = self._run(layer, x, rotation, attention)
+                x = self._run(self._layer, index, x, rotation, attention)
             yield x
+
+    def _layer(self, index: int, x: Tensor, rotation: Rotation, attention: Attention) -> Tensor:
+        return next(self.network.layers(x, rotation, attention, start=index))
 
     def _assignment(
         self, index: int, x: Tensor, sizes: tuple[int, int], mask0: Tensor | None, mask1: Tensor | None
@@ -110,8 +114,7 @@ class LayerwiseLightGlue(nn.Module):
     ) -> tuple[Tensor, Tensor] | tuple[None, None]:
         if index == len(self.network.token_confidence):
             return None, None
-        head = cast(TokenConfidence, self.network.token_confidence[index])
-        logits0, logits1 = head.logits(x).split(sizes, dim=1)
+        logits0, logits1 = self.network.confidence(index).logits(x).split(sizes, dim=1)
         return logits0, logits1
 
     def _run(self, compute: Callable[..., Tensor], *inputs: Any) -> Tensor:

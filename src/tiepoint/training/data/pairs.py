@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tiepoint.errors import InvalidInput
-from tiepoint.matching.inputs import as_positions
+from tiepoint.matching.inputs import network_positions
 from tiepoint.training.data.ground_truth import IGNORED, POSITIVE_PX, matches_from_homography, nothing_matches
 from tiepoint.training.data.homography_views import CachedViews, View
 from tiepoint.types import Features
@@ -245,7 +245,7 @@ def positions_of(features: Features, position_dim: int) -> Float[Tensor, "n p"]:
             f"positions of {position_dim} numbers were asked for, but the features have no more than {known}; "
             "choose another extractor"
         )
-    return as_positions(features, oriented=position_dim == 4)
+    return network_positions(features, position_dim)
 
 
 def describe_features(features: Features) -> tuple[str, int, int]:

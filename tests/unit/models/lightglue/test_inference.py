@@ -13,14 +13,15 @@ from torch.nn.functional import normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tiepoint.models.lightglue.assignment import log_assignment_matrix, mutual_matches
-from tiepoint.models.lightglue.attention import PackedAttention
+from tiepoint.models.lightglue.attention import DenseAttention
+from tiepoint.models.lightglue.fused_layers import fuse
 from tiepoint.models.lightglue.inference import (
     AdaptiveInference,
     PairAssignment,
     confidence_threshold,
-    match_packed,
+    match_batch,
 )
-from tiepoint.models.lightglue.network import DenseAttention, LightGlue, LightGlueShape
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
 GAINS = {"input_proj": 4.0, "final_proj": 0.8, "token.0": 3.0, "matchability": 2.0}
@@ -68,8 +69,8 @@ def run(network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference) ->
     positions = torch.cat([part for pair in pairs for part in pair[0::2]])
     descriptors = torch.cat([part for pair in pairs for part in pair[1::2]])
     counts = [(len(pair[0]), len(pair[2])) for pair in pairs]
-    return match_packed(
-        network, positions, descriptors, counts, adaptivity=adaptivity, filter_threshold=THRESHOLD
+    return match_batch(
+        fuse(network), positions, descriptors, counts, adaptivity=adaptivity, filter_threshold=THRESHOLD
     )
 
 
@@ -95,7 +96,7 @@ def match_by_hand(
         where = torch.cat([positions[0][left[0]], positions[1][left[1]]])
         rotation = network.embed(where, torch.zeros(m + n, SHAPE.input_dim, dtype=torch.float64))[1]
         rotation = tuple(part[None] for part in rotation)
-        x = network.transformers[layer](torch.cat(tokens)[None], rotation, DenseAttention(m, n))[0]
+        x = next(network.layers(torch.cat(tokens)[None], rotation, DenseAttention(m, n), start=layer))[0]
         tokens = [x[:m], x[m:]]
         layers_run += 1
         if layers_run == layers:
@@ -243,20 +244,14 @@ class TestEmptyImages:
 
     def test_no_pair_at_all(self, network: LightGlue):
         nothing = torch.zeros(0, 2), torch.zeros(0, SHAPE.input_dim).double()
-        assert match_packed(network, *nothing, [], adaptivity=ADAPTIVE, filter_threshold=THRESHOLD) == []
-
-
-def softmax_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """The textbook's formula, (heads, t, e) -> (t, heads * e)."""
-    weights = (q @ k.transpose(1, 2) / q.shape[-1] ** 0.5).softmax(-1)
-    return torch.cat(list(weights @ v), dim=-1)
+        assert match_batch(network, *nothing, [], adaptivity=ADAPTIVE, filter_threshold=THRESHOLD) == []
 
 
 class TestPackedAndDense:
     @pytest.mark.parametrize(("m", "n"), [(1, 1), (30, 20), (5, 60)])
     def test_agree_without_adaptivity(self, network: LightGlue, m: int, n: int):
         pair = random_pair(m, n)
-        (packed,) = run(network, [pair], AdaptiveInference.named(False))
+        (packed,) = run(network, [pair], AdaptiveInference.from_flag(False))
         dense = mutual_matches(network(*(part[None] for part in pair)), THRESHOLD)
         assert packed.layers_run == SHAPE.layers
         assert packed.assignment.matches0.tolist() == dense.matches0[0].tolist()
@@ -276,21 +271,10 @@ class TestPackedAndDense:
             for k in (0, 2)
         ]
         dense = mutual_matches(network(*stacked, *masks), THRESHOLD)
-        for k, packed in enumerate(run(network, pairs, AdaptiveInference.named(False))):
+        for k, packed in enumerate(run(network, pairs, AdaptiveInference.from_flag(False))):
             m, n = len(pairs[k][0]), len(pairs[k][2])
             assert dense.matches0[k].tolist() == [*packed.assignment.matches0.tolist(), *[-1] * (30 - m)]
             assert dense.matches1[k].tolist() == [*packed.assignment.matches1.tolist(), *[-1] * (25 - n)]
-
-    def test_attention_knows_where_an_image_ends(self):
-        generator = torch.Generator().manual_seed(0)
-        q, k, v = (torch.randn(2, 14, 4, generator=generator) for _ in range(3))
-        sizes = [3, 5, 2, 4]
-        attention = PackedAttention(sizes)
-        images = [torch.arange(14)[part] for part in (slice(0, 3), slice(3, 8), slice(8, 10), slice(10, 14))]
-        within, across = attention.within(q, k, v), attention.across(q, v)
-        for mine, other in zip(images, (images[1], images[0], images[3], images[2]), strict=True):
-            torch.testing.assert_close(within[mine], softmax_attention(q[:, mine], k[:, mine], v[:, mine]))
-            torch.testing.assert_close(across[mine], softmax_attention(q[:, mine], q[:, other], v[:, other]))
 
 
 class TestAdaptivity:
@@ -299,8 +283,8 @@ class TestAdaptivity:
         assert [confidence_threshold(layer, 9) for layer in range(8)] == pytest.approx(expected, abs=5e-5)
 
     def test_names(self):
-        assert AdaptiveInference.named(True) == AdaptiveInference() == AdaptiveInference(0.95, 0.99, None)
-        off, depth, width = (AdaptiveInference.named(name) for name in (False, "depth", "width"))
+        assert AdaptiveInference.from_flag(True) == AdaptiveInference() == AdaptiveInference(0.95, 0.99, None)
+        off, depth, width = (AdaptiveInference.from_flag(name) for name in (False, "depth", "width"))
         assert off.depth_confidence <= 0
         assert off.width_confidence <= 0
         assert depth.depth_confidence == 0.95
@@ -308,11 +292,22 @@ class TestAdaptivity:
         assert width.depth_confidence <= 0
         assert width.width_confidence == 0.99
 
-    def test_small_images_are_pruned_where_it_is_cheap(self):
-        above = AdaptiveInference().prunes_above
-        assert [above(torch.device(name)) for name in ("cpu", "mps", "cuda", "cuda:1")] == [0, 0, 1536, 1536]
-        assert AdaptiveInference(pruning_min_keypoints=7).prunes_above(torch.device("cuda")) == 7
-        assert AdaptiveInference(pruning_min_keypoints=0).prunes_above(torch.device("cuda")) == 0
+    def test_the_pruning_threshold_depends_on_the_device(self):
+        devices = [torch.device(name) for name in ("cpu", "mps", "cuda", "cuda:1")]
+        thresholds = [AdaptiveInference().for_device(device).pruning_min_keypoints for device in devices]
+        assert thresholds == [0, 0, 1536, 1536]
+        for count in (7, 0):
+            given = AdaptiveInference(pruning_min_keypoints=count)
+            assert given.for_device(torch.device("cuda")) == given
+
+
+def test_the_original_network_gives_the_same_as_its_fused_form(
+    network: LightGlue, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
+):
+    fused = run(network, pairs, ADAPTIVE)
+    monkeypatch.setitem(globals(), "fuse", lambda network: network)
+    for result, expected in zip(run(network, pairs, ADAPTIVE), fused, strict=True):
+        assert_same(result, expected)
 
 
 def test_two_calls_give_the_same_bits(network: LightGlue, pairs: list[Pair]):

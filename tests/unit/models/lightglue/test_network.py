@@ -11,14 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiepoint.errors import InvalidInput
+from tiepoint.models.lightglue.attention import DenseAttention
 from tiepoint.models.lightglue.network import (
     CrossBlock,
-    DenseAttention,
     LightGlue,
     LightGlueShape,
     PositionalEncoding,
     SelfBlock,
-    attend,
     normalize_keypoints,
     rotate,
 )
@@ -183,15 +182,15 @@ class TestPositions:
     def test_each_pair_of_columns_is_turned_by_its_angle(self, position_dim: int):
         encoding = PositionalEncoding(position_dim, head_dim=8)
         random_weights(encoding)
-        positions, x = draw(1, 5, position_dim), draw(1, 5, 3, 8, seed=1)
+        positions, x = draw(1, 5, position_dim), draw(1, 3, 5, 8, seed=1)
         (weight,) = encoding.parameters()
         assert weight.shape == (4, position_dim)
-        angles = (positions @ weight.T)[:, :, None].expand(-1, -1, 3, -1)
+        angles = (positions @ weight.T)[:, None].expand(-1, 3, -1, -1)
         torch.testing.assert_close(rotate(x, encoding(positions)), turn_by_hand(x, angles), **CLOSE)
 
     def test_the_origin_turns_nothing(self):
         encoding = PositionalEncoding(2, head_dim=8)
-        x = torch.randn(5, 3, 8, generator=torch.Generator().manual_seed(0))
+        x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0))
         torch.testing.assert_close(rotate(x, encoding(torch.zeros(5, 2))), x)
 
 
@@ -219,30 +218,6 @@ class TestBlocks:
         x0, x1 = x[0, :5], x[0, 5:]
         torch.testing.assert_close(actual[:5], cross_block_by_hand(state, "block", x0, x1, heads))
         torch.testing.assert_close(actual[5:], cross_block_by_hand(state, "block", x1, x0, heads))
-
-
-class TestAttention:
-    def test_is_a_softmax_over_keys(self):
-        q, k, v = draw(1, 5, 2, 4), draw(1, 6, 2, 4, seed=1), draw(1, 6, 2, 4, seed=2)
-        actual = attend(q, k, v)
-        for head in range(2):
-            expected = attention_by_hand(q[0, :, head], k[0, :, head], v[0, :, head])
-            torch.testing.assert_close(actual[0, :, head], expected)
-
-    def test_a_masked_key_has_no_weight(self):
-        q, k, v = draw(1, 5, 2, 4), draw(1, 6, 2, 4, seed=1), draw(1, 6, 2, 4, seed=2)
-        keys = torch.tensor([True, True, False, True, False, False])
-        actual = attend(q, k, v, keys[None, None, None])
-        torch.testing.assert_close(actual, attend(q, k[:, keys], v[:, keys]))
-        assert not torch.allclose(actual, attend(q, k, v))
-
-    def test_a_query_without_a_key_gets_zeros(self):
-        q, k, v = draw(2, 5, 2, 4), draw(2, 6, 2, 4, seed=1), draw(2, 6, 2, 4, seed=2)
-        keys = torch.tensor([[True] * 6, [False] * 6])[:, None, None]
-        actual = attend(q, k, v, keys)
-        assert bool((actual[1] == 0).all())
-        torch.testing.assert_close(actual[:1], attend(q[:1], k[:1], v[:1]))
-        assert bool((attend(q, k[:, :0], v[:, :0]) == 0).all())
 
 
 class TestForward:
@@ -415,11 +390,11 @@ def switches():
     )
 before = switches()
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.models.lightglue.inference import AdaptiveInference, match_packed
+from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
 import tiepoint.models.lightglue.checkpoint
 network = LightGlue(LightGlueShape(input_dim=8, dim=8, layers=2, heads=1)).eval()
 network(*2 * (torch.rand(1, 5, 2), torch.rand(1, 5, 8)))
-match_packed(network, torch.rand(9, 2), torch.rand(9, 8), [(5, 4)], adaptivity=AdaptiveInference(), filter_threshold=0.1)
+match_batch(network, torch.rand(9, 2), torch.rand(9, 8), [(5, 4)], adaptivity=AdaptiveInference(), filter_threshold=0.1)
 after = switches()
 assert before == after, (before, after)
 """

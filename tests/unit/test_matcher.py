@@ -1,0 +1,206 @@
+"""Matcher: in-plane rotations in `match` and `match_one_to_many`, how they are reported, and its short text form."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from tests.helpers.colored_dots import SHIFT, SIZE, dots, make_matcher
+from typer.testing import CliRunner
+
+import tiepoint
+from tiepoint import api
+from tiepoint.cli import app
+from tiepoint.errors import InvalidInput
+from tiepoint.matcher import Matcher
+from tiepoint.matching.view_search import RotationSearch
+from tiepoint.result import MatchResult
+
+ORIENTATION = 0x0112
+
+
+@pytest.fixture(scope="module")
+def upright() -> MatchResult:
+    return make_matcher(None).match(dots(), dots(SHIFT))
+
+
+def has_searched(matcher: Matcher) -> bool:
+    """Whether the coarse search has run."""
+    return "coarse_extractor" in vars(vars(matcher).get("_rotation_search", matcher))
+
+
+def points(result: MatchResult) -> list[list[float]]:
+    """Both points of each match, sorted."""
+    return sorted(np.hstack([result.points0, result.points1]).tolist())
+
+
+@pytest.mark.parametrize("rotations", [None, "auto"])
+def test_its_text_is_one_short_line(rotations: Any) -> None:
+    text = repr(make_matcher(rotations))
+    assert "dots@0" in text
+    assert "NearestMatcher" in text
+    assert ("auto" in text) == (rotations is not None)
+    assert len(text) < 100
+    assert "\n" not in text
+
+
+class TestMatch:
+    @pytest.mark.parametrize("quarters", [1, 2, 3])
+    def test_a_rotated_image_gives_the_matches_of_the_upright_one(
+        self, upright: MatchResult, quarters: int
+    ) -> None:
+        image1 = np.rot90(dots(SHIFT), quarters).copy()
+        result = make_matcher().match(dots(), image1)
+        assert result.rotation1 == 360 - 90 * quarters
+        assert len(result) == 80
+        assert result.features1.image_size == (image1.shape[1], image1.shape[0])
+        assert (image1[tuple(result.points1.astype(int).T[::-1])] == 255).all()
+        back = make_matcher(None).extract(image1).keypoints  # all white pixels
+        assert sorted(result.features1.keypoints.tolist()) == sorted(back.tolist())
+        np.testing.assert_array_equal(result.matches[:, 0], upright.matches[:, 0])
+
+    def test_upright_images_are_only_verified(self, upright: MatchResult) -> None:
+        matcher = make_matcher()
+        result = matcher.match(dots(), dots(SHIFT))
+        assert not has_searched(matcher)
+        assert result.rotation1 == 0
+        assert points(result) == points(upright)
+        assert list(result.seconds) == ["read", "extract", "match", "rotate"]
+
+    def test_none_disables_the_search(self) -> None:
+        matcher = make_matcher(None)
+        result = matcher.match(dots(), np.rot90(dots(SHIFT)).copy())
+        assert (result.rotation1, "rotate" in result.seconds, has_searched(matcher)) == (0, False, False)
+
+    def test_without_a_better_rotation_the_upright_matches_are_returned(self) -> None:
+        other, matcher = dots(seed=1), make_matcher()
+        result = matcher.match(dots(), other)
+        assert has_searched(matcher)
+        assert result.rotation1 == 0
+        assert points(result) == points(make_matcher(None).match(dots(), other))
+
+    def test_images_without_keypoints(self) -> None:
+        black = np.zeros((*SIZE[::-1], 3), np.uint8)
+        for pair in ((black, dots()), (dots(), black), (black, black)):
+            result = make_matcher().match(*pair)
+            assert (len(result), result.rotation1) == (0, 0)
+
+    def test_a_candidate_with_fewer_inliers_is_dropped(
+        self, upright: MatchResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(RotationSearch, "_candidates", lambda *given: iter([180]))
+        result = make_matcher().match(dots(), dots(SHIFT))
+        assert result.rotation1 == 0
+        assert points(result) == points(upright)
+
+    def test_masks_and_borders_are_rotated(self) -> None:
+        image1 = np.rot90(dots(SHIFT)).copy()
+        height, width = image1.shape[:2]
+        mask = np.zeros((height, width), bool)
+        mask[: height // 2] = True
+        result = make_matcher(border=30).match(dots(), image1, mask1=mask)
+        assert result.rotation1 == 270
+        assert len(result) > 20
+        keypoints = result.features1.keypoints.numpy()
+        assert keypoints[:, 1].max() < height // 2
+        assert keypoints.min() >= 30
+        assert keypoints[:, 0].max() < width - 30
+
+    def test_rotations_are_relative_to_the_exif_orientation(
+        self, upright: MatchResult, tmp_path: Path
+    ) -> None:
+        exif = PIL.Image.Exif()
+        exif[ORIENTATION] = 6  # displayed after a 90-degree rotation clockwise
+        PIL.Image.fromarray(dots(SHIFT)).save(tmp_path / "b.png", exif=exif)
+        result = make_matcher().match(dots(), tmp_path / "b.png")
+        assert (result.features1.exif_orientation, result.rotation1) == (6, 90)
+        assert result.features1.image_size == SIZE[::-1]
+        width = SIZE[1]
+        expected = [[x0, y0, width - 1 - y1, x1] for x0, y0, x1, y1 in points(upright)]
+        assert points(result) == sorted(expected)
+
+    def test_features_of_a_rotated_image_have_their_own_fingerprint(self) -> None:
+        matcher = make_matcher()
+        result = matcher.match(dots(), np.rot90(dots(), 2).copy())
+        assert result.features0.fingerprint == matcher.extractor.fingerprint
+        assert result.features1.fingerprint == f"{matcher.extractor.fingerprint}-turned180"
+
+    def test_match_one_to_many_searches_rotations(self) -> None:
+        images = [dots(SHIFT), np.rot90(dots(SHIFT)).copy()]
+        found = list(make_matcher().match_one_to_many(dots(), images))
+        assert [result.rotation1 for result in found if isinstance(result, MatchResult)] == [0, 270]
+
+
+def test_rotations_are_part_of_the_fingerprint() -> None:
+    assert make_matcher("auto").fingerprint != make_matcher(None).fingerprint
+
+
+class TestReporting:
+    @pytest.fixture
+    def rotated(self, upright: MatchResult) -> MatchResult:
+        return dataclasses.replace(upright, rotation1=270)
+
+    def test_files_contain_the_rotation(
+        self, rotated: MatchResult, upright: MatchResult, tmp_path: Path
+    ) -> None:
+        assert rotated.to_dict()["rotation1"] == 270
+        assert upright.to_dict()["rotation1"] == 0
+        with np.load(rotated.save(tmp_path / "m.npz")) as arrays:
+            assert int(arrays["rotation1"]) == 270
+        assert json.loads(rotated.save(tmp_path / "m.json").read_text())["rotation1"] == 270
+
+    def test_drawings_have_it_in_the_caption(self, rotated: MatchResult, upright: MatchResult) -> None:
+        different = np.asarray(rotated.draw(dots(), dots(SHIFT))) != np.asarray(
+            upright.draw(dots(), dots(SHIFT))
+        )
+        rows, _ = np.nonzero(different.any(axis=2))
+        assert len(rows)
+        assert rows.max() < 60  # the caption, and nothing else
+
+    @pytest.mark.parametrize("command", ["match", "pose", "stitch"])
+    def test_commands_have_the_option_and_print_the_rotation(
+        self, rotated: MatchResult, command: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        passed = fake_matching(monkeypatch, rotated)
+        done = CliRunner().invoke(app, [command, "a.png", "b.png", "--rotations", "auto"])
+        assert passed["rotations"] == "auto"
+        assert any(line.split() == ["turned", "by", "270", "degrees"] for line in done.output.splitlines()), (
+            done.output
+        )
+
+    @pytest.mark.parametrize("arguments", [[], ["--rotations", "none"]], ids=["default", "none"])
+    def test_commands_do_not_search_by_default(
+        self, upright: MatchResult, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        passed = fake_matching(monkeypatch, upright)
+        done = CliRunner().invoke(app, ["match", "a.png", "b.png", *arguments])
+        assert passed["rotations"] is None
+        assert "turned" not in done.output
+
+
+def fake_matching(monkeypatch: pytest.MonkeyPatch, result: MatchResult) -> dict[str, Any]:
+    """Replace the matching of all commands by a result; returns the options passed to `match_to_files`."""
+    from tiepoint.stitching import panorama
+
+    passed: dict[str, Any] = {}
+
+    def work(*images: object, verify: Callable | None = None, **options: Any) -> tuple[MatchResult, Any]:
+        passed.update(options)
+        return result, tiepoint.estimate_homography(result) if verify else None
+
+    monkeypatch.setattr(api, "match_to_files", work)
+    monkeypatch.setattr(panorama, "match_to_files", work)
+    monkeypatch.setattr(panorama, "save_image", lambda *given: None)
+    monkeypatch.setattr(MatchResult, "panorama", lambda *given: None)
+    return passed
+
+
+@pytest.mark.parametrize("wrong", ["always", True, 90, "none"], ids=str)
+def test_other_values_of_rotations_are_an_error(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
+    with pytest.raises(InvalidInput, match=r"rotations.*'auto'"):
+        tiepoint.load(rotations=wrong)
