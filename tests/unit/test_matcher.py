@@ -168,9 +168,7 @@ class TestReporting:
         passed = fake_matching(monkeypatch, rotated)
         done = CliRunner().invoke(app, [command, "a.png", "b.png", "--rotations", "auto"])
         assert passed["rotations"] == "auto"
-        assert any(line.split() == ["turned", "by", "270", "degrees"] for line in done.output.splitlines()), (
-            done.output
-        )
+        assert "270 degrees" in done.output
 
     @pytest.mark.parametrize("arguments", [[], ["--rotations", "none"]], ids=["default", "none"])
     def test_commands_do_not_search_by_default(
@@ -178,8 +176,8 @@ class TestReporting:
     ) -> None:
         passed = fake_matching(monkeypatch, upright)
         done = CliRunner().invoke(app, ["match", "a.png", "b.png", *arguments])
-        assert passed["rotations"] is None
-        assert "turned" not in done.output
+        assert passed.get("rotations") is None
+        assert "degrees" not in done.output
 
 
 def fake_matching(monkeypatch: pytest.MonkeyPatch, result: MatchResult) -> dict[str, Any]:
