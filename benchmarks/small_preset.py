@@ -20,7 +20,6 @@ from torch import Tensor
 from tiepoint.io.hashing import file_digest
 from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.presets import MODEL, TRAINING
-from tiepoint.training.initialization import Sizes, shortened
 from tiepoint.weights import load_state_dict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,9 +39,7 @@ def main() -> None:
     parser.add_argument("--trained", type=Path, default=ROOT / "build" / "training" / "d", help="the folder")
     trained = parser.parse_args().trained
     end = build(load_state_dict(trained / MODEL))
-    begin = shortened(
-        build(load_state_dict("aliked_lightglue")), Sizes(layers=end.shape.layers), "the published one"
-    )
+    begin = build(load_state_dict("aliked_lightglue")).truncated(end.shape.layers)
     path = OURS / f"{NAME}.safetensors"
     save_file(between(begin.state_dict(), end.state_dict(), SHARE), path, metadata=METADATA)
     path.chmod(0o644)

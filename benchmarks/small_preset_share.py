@@ -29,7 +29,6 @@ from tiepoint.bench import torch_threads
 from tiepoint.image.listing import find_images
 from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.training.initialization import Sizes, shortened
 from tiepoint.training.validation import network_matcher, validate
 from timing import RECORDS, about
 from training_measures import PROTOCOL, PUBLISHED, extractor_of, held_out, lightglue
@@ -52,7 +51,7 @@ def main() -> None:
     """Measure every share, and write the record."""
     arguments = parse()
     published = lightglue(PUBLISHED).network
-    begin = shortened(published, Sizes(layers=2), PUBLISHED)
+    begin = published.truncated(2)
     end = lightglue(arguments.trained).network
     views = held_out(arguments.photos / "val", arguments.trained.parent / "held-out", extractor_of(PUBLISHED))
     pairs = pairs_of_a_place(arguments.photos / "train")

@@ -15,10 +15,9 @@ from tiepoint.image import Image, read_image
 from tiepoint.image.listing import find_images
 from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
-from tiepoint.training.data.homography_views import View, warp_image
-from tiepoint.training.initialization import Sizes, shortened
+from tiepoint.training.data.homographic_warps import Warp, warp_image
 from tiepoint.training.validation import (
-    VALIDATION,
+    VALIDATION_PROTOCOLS,
     HeldOutPair,
     held_out_pairs,
     nearest_matcher,
@@ -27,7 +26,7 @@ from tiepoint.training.validation import (
 )
 from timing import Case, time_case
 
-PROTOCOL = VALIDATION["homography-512"]
+PROTOCOL = VALIDATION_PROTOCOLS["homography-512"]
 PUBLISHED, SMALL = "aliked+lightglue", "aliked+lightglue-small"
 TURNS = (0, 1, 2, 3)
 """Quarter turns of image 1."""
@@ -38,7 +37,7 @@ SPEED_KEYPOINTS, SPEED_RUNS = 2048, 5
 
 
 def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
-    """Figures on photographs that training never saw."""
+    """ValidationMetrics on photographs that training never saw."""
     pairs = held_out(photos, cache, extractor_of(folder))
     return {
         "protocol": PROTOCOL.name,
@@ -48,10 +47,10 @@ def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
 
 
 def measure_known(photos: Path, cache: Path) -> dict[str, Any]:
-    """Figures of what is published: LightGlue stopped after fewer layers, each with its own head, and the small preset."""
+    """ValidationMetrics of what is published: LightGlue stopped after fewer layers, each with its own head, and the small preset."""
     pairs, network = held_out(photos, cache, extractor_of(PUBLISHED)), lightglue(PUBLISHED).network
     networks = {
-        f"published, {layers} layers": shortened(network, Sizes(layers=layers), PUBLISHED)
+        f"published, {layers} layers": network.truncated(layers)
         for layers in FIRST_LAYERS
     } | {f"preset {SMALL}": lightglue(SMALL).network}
     return {
@@ -61,10 +60,10 @@ def measure_known(photos: Path, cache: Path) -> dict[str, Any]:
 
 
 def measure_turns(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
-    """Figures on the same pairs with image 1 turned, and its features found anew; without its augmentation."""
+    """ValidationMetrics on the same pairs with image 1 turned, and its features found anew; without its augmentation."""
     usual = extractor_of(folder)
     pairs = held_out(photos, cache, usual)
-    settings = replace(usual.settings, max_keypoints=PROTOCOL.views.max_keypoints)
+    settings = replace(usual.settings, max_keypoints=PROTOCOL.warps.max_keypoints)
     extractor = NeuralExtractor(usual.network, settings)
     return {
         "turned": {
@@ -156,13 +155,13 @@ def number_of_matches(matcher: LightGlueMatcher, pair: Pair) -> int:
 
 def turned(pair: HeldOutPair, quarter_turns: int, extractor: NeuralExtractor) -> HeldOutPair:
     """The pair with image 1 turned, so that its features are found anew; without its augmentation."""
-    source = pair.view1.features.source
+    source = pair.warp1.features.source
     assert source is not None
-    size = pair.view1.features.image_size
-    pixels = warp_image(read_image(source), pair.view1.homography, size)
+    size = pair.warp1.features.image_size
+    pixels = warp_image(read_image(source), pair.warp1.homography, size)
     features = extractor.extract(Image(pixels=torch.rot90(pixels, quarter_turns, (1, 2))))
-    homography = pair.view1.homography @ upright_from_turned(size, quarter_turns)
-    return HeldOutPair(pair.view0, View(features, homography))
+    homography = pair.warp1.homography @ upright_from_turned(size, quarter_turns)
+    return HeldOutPair(pair.warp0, Warp(features, homography))
 
 
 def upright_from_turned(size: tuple[int, int], quarter_turns: int) -> np.ndarray:

@@ -45,6 +45,7 @@ from .retrieval import (
     Ranking as Ranking,
     find as find,
 )
+from .training.config import TrainConfig as TrainConfig
 from .training.train import train as train
 from .types import (
     Assignment as Assignment,

@@ -1,10 +1,10 @@
-"""`tiepoint train PHOTOS OUT`."""
+"""`tiepoint train IMAGES OUT`."""
 
 import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -23,190 +23,230 @@ from tiepoint.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from tiepoint.training.loop import OnStep, StepReport
+    from tiepoint.training.loop import StepCallback, StepReport
     from tiepoint.training.report.training_report import TrainingReport
 
-InitOption = Annotated[
-    str | None,
-    typer.Option(metavar="official|scratch|FILE", help="Weights to begin with; by default the recipe's."),
-]
-TeacherOption = Annotated[
-    str | None,
-    typer.Option(metavar="official|FILE", help="Whose assignments are learned; by default the recipe's."),
-]
+RECIPE_DEFAULT = "the recipe's"
 
 
 def train(
-    photographs: Annotated[
-        Path, typer.Argument(metavar="PHOTOS", help="Folder of photographs.", show_default=False)
-    ],
+    images: Annotated[Path, typer.Argument(help="Folder of training images.", show_default=False)],
     out: Annotated[
-        Path, typer.Argument(help="Folder for the model, checkpoints and logs.", show_default=False)
+        Path, typer.Argument(help="Output folder for model, checkpoint and logs.", show_default=False)
     ],
-    recipe: Annotated[str, typer.Option(help="homography, finetune or distill.")] = "homography",
-    extractor: Annotated[
-        str, typer.Option(help="Whose features are matched, such as aliked-n16.")
-    ] = "aliked-n16",
-    init: InitOption = None,
-    teacher: TeacherOption = None,
+    recipe: Annotated[str, typer.Option(help="Recipe: homography, finetune or distill.")] = "homography",
+    extractor: Annotated[str, typer.Option(help="Feature extractor.")] = "aliked-n16",
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="official|scratch|FILE", help="Initial weights.", show_default=RECIPE_DEFAULT),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="official|FILE", help="Teacher weights for distillation.", show_default=RECIPE_DEFAULT
+        ),
+    ] = None,
     layers: Annotated[
-        int | None, typer.Option(min=1, help="Of the network; of given weights the first ones.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of transformer layers; pretrained weights are truncated to this many.",
+            show_default="all; 5 from scratch",
+        ),
     ] = None,
-    width: Annotated[int | None, typer.Option(min=2, help="Of the network, from scratch.")] = None,
-    heads: Annotated[int | None, typer.Option(min=1, help="Of attention, from scratch.")] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Descriptor dimension inside the network; only with --init scratch.",
+            show_default="128",
+        ),
+    ] = None,
+    heads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of attention heads; only with --init scratch.", show_default="2"),
+    ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Spent on training, in all resumed parts; 60 without --pairs.")
+        float | None,
+        typer.Option(help="Time budget in minutes, across resumed runs.", show_default="60 without --pairs"),
     ] = None,
-    pairs: Annotated[int | None, typer.Option(min=1, help="Pairs that the network sees.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Pairs at once, in each process.")] = None,
-    accumulate: Annotated[int | None, typer.Option(min=1, help="Batches that make a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="After the warm-up.")] = None,
+    pairs: Annotated[
+        int | None, typer.Option(min=1, help="Budget in training pairs, instead of minutes.")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Batch size (pairs) per process.", show_default=RECIPE_DEFAULT),
+    ] = None,
+    accumulate: Annotated[
+        int | None,
+        typer.Option(min=1, help="Gradient accumulation steps.", show_default=RECIPE_DEFAULT),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate.", show_default=RECIPE_DEFAULT)
+    ] = None,
     max_keypoints: Annotated[
-        int | None, typer.Option(min=1, help="Of a view; by default the recipe's.")
+        int | None,
+        typer.Option(min=1, help="Maximum number of keypoints per image.", show_default=RECIPE_DEFAULT),
     ] = None,
-    resize: Annotated[int | None, typer.Option(min=64, help="Longer side of a view in px; likewise.")] = None,
-    views: Annotated[int | None, typer.Option(min=2, help="Of each photograph; likewise.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in OUT.")] = False,
+    resize: Annotated[
+        int | None,
+        typer.Option(min=64, help="Image size (longer side, px).", show_default=RECIPE_DEFAULT),
+    ] = None,
+    warps: Annotated[
+        int | None,
+        typer.Option(min=2, help="Homographic warps per image.", show_default=RECIPE_DEFAULT),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the checkpoint in OUT.")] = False,
     val: Annotated[
-        Path | None, typer.Option(help="Folder of photographs to validate on; by default some are held out.")
+        Path | None,
+        typer.Option(help="Folder of validation images.", show_default="hold out 5 % of IMAGES"),
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder for features, which several runs may share; by default in OUT."),
+        typer.Option(
+            help="Folder for cached features, which several runs may share.", show_default="OUT/features"
+        ),
     ] = None,
     colmap: Annotated[
         Path | None,
-        typer.Option(help="Folder of a finished reconstruction of PHOTOS, to learn from its points."),
+        typer.Option(
+            help="Folder of a COLMAP reconstruction of IMAGES; trains on its covisible image pairs."
+        ),
     ] = None,
     depth_maps: Annotated[
-        Path | None, typer.Option(help="Folder of that reconstruction's depth maps.")
+        Path | None, typer.Option(help="Folder of COLMAP depth maps of the reconstruction.")
     ] = None,
     gradient_checkpointing: Annotated[
-        bool, typer.Option("--gradient-checkpointing", help="Slower, in much less memory.")
+        bool, typer.Option("--gradient-checkpointing", help="Recompute activations to save memory.")
     ] = False,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write events for TensorBoard too.")
-    ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and pairs.")] = 0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard events.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     json_file: JsonOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a matcher on your own photographs; killed at any time, it goes on with --resume.
+    """Train a matcher on your own images; can be interrupted, continue with --resume.
 
-    OUT is then a preset: tiepoint match a.jpg b.jpg --preset OUT
+    The output folder is a preset: tiepoint match a.jpg b.jpg --preset OUT
 
     Example: tiepoint train photos/ out/ --minutes 60
     """
-    from tiepoint.io.progress import untracked
-    from tiepoint.training.train import train as train_on
+    from tiepoint.io.progress import no_progress, progress_bar
+    from tiepoint.training import train as library
+    from tiepoint.training.config import TrainConfig
+    from tiepoint.training.loop import no_callback
 
     set_up_logging(quiet=quiet)
     use_threads(threads)
-    silent = quiet or not _leads()
-    with nullcontext(_unseen) if silent else progress_bar() as on_step:
-        report = train_on(
-            photographs,
-            out,
-            recipe=recipe,
-            extractor=extractor,
-            init=init,
-            teacher=teacher,
-            layers=layers,
-            width=width,
-            heads=heads,
-            minutes=minutes,
-            pairs=pairs,
-            batch_size=batch_size,
-            accumulate=accumulate,
-            learning_rate=learning_rate,
-            max_keypoints=max_keypoints,
-            resize=resize,
-            views=views,
-            resume=resume,
+    config = TrainConfig.from_recipe(
+        recipe,
+        model=_given(
+            extractor=extractor, init=init, teacher=teacher, layers=layers, width=width, heads=heads
+        ),
+        data=_given(
+            warps=_given(per_image=warps, resize=resize, max_keypoints=max_keypoints),
             val=val,
             cache=cache,
             colmap=colmap,
             depth_maps=depth_maps,
+        ),
+        optim=_given(learning_rate=learning_rate, batch_size=batch_size, accumulate=accumulate),
+        run=_given(
+            minutes=minutes,
+            pairs=pairs,
+            seed=seed,
             gradient_checkpointing=gradient_checkpointing,
             tensorboard=tensorboard,
+        ),
+    )
+    is_silent = quiet or not _is_main_process()
+    with nullcontext(no_callback) if is_silent else training_bar() as on_step:
+        report = library.train(
+            images,
+            out,
+            config,
+            resume=resume,
             device=device,
-            seed=seed,
             accept_license=accept_license,
-            progress=not silent,
-            track=untracked if silent else _track,
+            progress=no_progress if is_silent else progress_bar,
             on_step=on_step,
         )
-    if _leads():
+    if _is_main_process():
         _print(report, json_file, quiet=quiet)
 
 
-def _leads() -> bool:
-    """Whether this process shows what is done; torchrun's others are silent."""
+def _given(**values: Any) -> dict[str, Any]:
+    """Return the values that are not None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _is_main_process() -> bool:
+    """Whether this process prints; the other processes of torchrun are silent."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def _unseen(report: "StepReport") -> None:
-    """Show nothing."""
-
-
 @contextmanager
-def progress_bar() -> Iterator["OnStep"]:
-    """A bar on stderr: share, loss, time that is left."""
+def training_bar() -> Iterator["StepCallback"]:
+    """Show the completed fraction, the loss and the remaining time on stderr, from the first step on."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("training", total=1.0, visible=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("training", total=1.0)
 
-        def show(report: "StepReport") -> None:
-            bar.update(task, completed=report.done, description=_describe(report), visible=True)
+    def show(report: "StepReport") -> None:
+        if console.is_terminal:
+            bar.start()
+            bar.update(task, completed=report.fraction_done, description=_describe(report))
 
+    try:
         yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _describe(report: "StepReport") -> str:
     left = timedelta(seconds=round(report.seconds_left)) if math.isfinite(report.seconds_left) else "?"
-    figures = report.figures
-    return f"{figures['pairs']:,} pairs, loss {figures['total']:.3f}, {left} left"
-
-
-def _track(items: Sequence[Any], text: str) -> Iterable[Any]:
-    """A progress bar on stderr, with the time that is left."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, text, console=console, disable=not (items and console.is_terminal), transient=True)
+    metrics = report.metrics
+    return f"{metrics['pairs']:,} pairs, loss {metrics['total']:.3f}, {left} left"
 
 
 def _print(report: "TrainingReport", json_file: str | None, *, quiet: bool) -> None:
+    from tiepoint.io.serialization import write_json
+
     if json_file == "-":
         typer.echo(json.dumps(report.to_dict()))
     elif json_file is not None:
-        Path(json_file).write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_json(report.to_dict(), json_file)
     for problem in report.problems:
         print(f"tiepoint: {problem}", file=sys.stderr)
     if json_file == "-" or quiet:
         return
+    _print_table(report)
+    typer.echo(
+        f"\n{report.folder} can be used as a preset; {report.folder / 'report.html'} shows the training"
+    )
+
+
+def _print_table(report: "TrainingReport") -> None:
     from tiepoint.cli.tables import print_table
 
     typer.echo(
         f"{report.pairs:,} pairs in {report.seconds / 60:.1f} minutes; protocol {report.protocol.name}\n"
     )
     print_table(
-        ("matcher", "precision", "recall", "AUC", "layers", "seconds a pair"),
+        ("matcher", "precision", "recall", "AUC", "layers", "seconds per pair"),
         [
-            (name, *_percent(f.precision, f.recall, f.auc), f"{f.layers:.1f}", f"{f.seconds:.4f}")
-            for name, f in report.figures.items()
+            (name, *_percent(m.precision, m.recall, m.auc), f"{m.layers:.1f}", f"{m.seconds:.4f}")
+            for name, m in report.metrics.items()
         ],
     )
-    typer.echo(f"\n{report.folder} is a preset now; {report.folder / 'report.html'} shows how it came about")
 
 
-def _percent(*shares: float) -> list[str]:
-    return [f"{100 * share:.1f} %" for share in shares]
+def _percent(*fractions: float) -> list[str]:
+    return [f"{100 * fraction:.1f} %" for fraction in fractions]

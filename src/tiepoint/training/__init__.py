@@ -1,0 +1,1 @@
+"""Training of LightGlue: recipes, data, loss, training loop, distillation and reports."""

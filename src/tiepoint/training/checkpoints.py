@@ -1,7 +1,7 @@
-"""Checkpoints: the whole state of a training in one file that is never half written.
+"""Checkpoints: the complete state of a training in one file, written atomically.
 
-What comes after a checkpoint depends on nothing but it: pairs are a function of their position, no random number is
-drawn in between. So a run that was killed at any moment and resumed gives the bits of one that wasn't.
+The training after a checkpoint depends on it alone: pairs are a function of their index, and no random numbers are drawn
+in between. So a run that was killed at any time and resumed is bit-identical to an uninterrupted one.
 """
 
 import io
@@ -17,22 +17,25 @@ import torch
 from tiepoint.errors import StoreError
 from tiepoint.feature_store import JSONScalar, differences
 from tiepoint.io.atomic import atomic_write
+from tiepoint.io.messages import first_line
 
 CHECKPOINT = "checkpoint.pt"
-FORMAT = 1
+
+FORMAT = 2
+"""Format version; 1 had other names of settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """What is written down.
+    """State of a training.
 
     Attributes:
-        settings: everything that decides what training gives, but its length.
-        step: steps of the optimizer that are done.
-        pairs: that the network has seen; the position in the data.
-        seconds: spent on steps, in all parts of the run.
-        network: tensors by parameter name.
-        optimizer: AdamW's moments and counters.
+        settings: Settings that determine the result, except the length of the training.
+        step: Number of completed optimizer steps.
+        pairs: Number of pairs trained on: the position in the data.
+        seconds: Time spent on steps, in all parts of the run.
+        network: State dict of the network.
+        optimizer: State dict of the optimizer.
     """
 
     settings: Mapping[str, JSONScalar]
@@ -44,37 +47,39 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write the checkpoint of a folder, whole or not at all, and on the disk when this returns.
+    """Write the checkpoint of a folder atomically and durably.
 
     Raises:
-        InvalidInput: the folder can't be written to, or is full; the checkpoint before stays.
+        InvalidInput: If the folder cannot be written or is full; the previous checkpoint is kept.
     """
     content = {"format": FORMAT, **{name: getattr(checkpoint, name) for name in Checkpoint.__slots__}}
-    save_whole(content, folder / CHECKPOINT)
+    save_durably(content, folder / CHECKPOINT)
     return folder / CHECKPOINT
 
 
-def save_whole(content: Any, path: Path) -> None:
-    """`torch.save` to a file that appears whole or not at all, and is on the disk when this returns.
+def save_durably(content: Any, path: Path) -> None:
+    """`torch.save` to a file, atomically and durably.
 
     Raises:
-        InvalidInput: it can't be written; what stood there stays.
+        InvalidInput: If the file cannot be written; the previous file is kept.
     """
-    buffer = io.BytesIO()  # torch's own writer tells of a full disk with an error that says nothing of disks
+    buffer = (
+        io.BytesIO()
+    )  # on a full disk, PyTorch's own writer raises an error that does not mention the disk
     torch.save(content, buffer)
     with atomic_write(path, durable=True) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(folder: Path, settings: Mapping[str, JSONScalar]) -> Checkpoint | None:
-    """Read the checkpoint of a folder; None where there is none.
+    """Read the checkpoint of a folder; None if there is none.
 
     Args:
-        folder: of the run.
-        settings: of the run that shall go on.
+        folder: Output folder of the run.
+        settings: Settings of the resumed run.
 
     Raises:
-        StoreError: the checkpoint is of other settings, and the message shows the difference; or it is damaged.
+        StoreError: If the checkpoint has other settings (the message shows the difference), or is damaged.
     """
     path = folder / CHECKPOINT
     if not path.exists():
@@ -85,28 +90,28 @@ def load_checkpoint(folder: Path, settings: Mapping[str, JSONScalar]) -> Checkpo
 
 
 def check_checkpoint(folder: Path, known: Mapping[str, JSONScalar]) -> None:
-    """Find out before the work, not after it, whether a run can go on: as far as its settings are known.
+    """Validate before starting whether a run can be resumed, as far as its settings are known.
 
     Raises:
-        StoreError: as `load_checkpoint`.
+        StoreError: Same as for `load_checkpoint`.
     """
     path = folder / CHECKPOINT
     if path.exists():
-        made = _read(path)["settings"]
-        _compare(path, {name: value for name, value in made.items() if name in known}, known)
+        saved = _read(path)["settings"]
+        _compare(path, {name: value for name, value in saved.items() if name in known}, known)
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Remove the half-written files of a process that was killed."""
+def remove_temporary_files(folder: Path) -> None:
+    """Remove the incomplete files of a killed process."""
     for path in folder.glob(".tiepoint-*"):
         with suppress(OSError):
             path.unlink()
 
 
-def _compare(path: Path, made: Mapping[str, JSONScalar], asked: Mapping[str, JSONScalar]) -> None:
-    if difference := differences(made, asked):
+def _compare(path: Path, saved: Mapping[str, JSONScalar], requested: Mapping[str, JSONScalar]) -> None:
+    if difference := differences(saved, requested):
         raise StoreError(
-            f"{path} is of another training: {difference}; resume it with its own settings, or name another folder"
+            f"{path} has other settings: {difference}; resume with the same settings, or use another folder"
         )
 
 
@@ -115,11 +120,11 @@ def _read(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
         missing = {"format", *Checkpoint.__slots__} - set(content)
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, TypeError) as error:
-        raise StoreError(f"{path} is damaged ({_reason(error)}); remove it to begin again") from error
-    if missing or content["format"] != FORMAT:
-        raise StoreError(f"{path} isn't a checkpoint of format {FORMAT}; remove it to begin again")
+        raise StoreError(f"{path} is damaged ({first_line(error)}); remove it to start again") from error
+    if missing:
+        raise StoreError(f"{path} is not a checkpoint of tiepoint; remove it to start again")
+    if content["format"] != FORMAT:
+        raise StoreError(
+            f"incompatible checkpoint {path}: format {content['format']}, expected {FORMAT}; remove it to start again"
+        )
     return content
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

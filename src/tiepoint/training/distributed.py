@@ -1,4 +1,4 @@
-"""The processes that train together: one alone, or those that torchrun has started."""
+"""Distributed training: a single process, or those started by torchrun."""
 
 import os
 import zlib
@@ -15,109 +15,110 @@ from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 
-Owns: TypeAlias = Callable[[str], bool]
-"""Which of the keys of a common work are a process's own."""
+KeyFilter: TypeAlias = Callable[[str], bool]
+"""Selects the keys that a process works on."""
 
-PATIENCE = timedelta(days=2)
-"""How long the others wait while the leading process validates, or one is longer busy than they."""
+TIMEOUT = timedelta(days=2)
+"""Maximum time that processes wait for each other, for example while the main process validates."""
 
 
 @dataclass(frozen=True, slots=True)
-class Processes:
-    """Which of them this one is.
+class DistributedContext:
+    """This process among those that train together.
 
     Attributes:
-        rank: number of this process, from 0 on; 0 alone writes files.
-        count: of all processes.
-        device: where this one computes.
+        rank: Index of this process; process 0 is the main process.
+        world_size: Number of processes.
+        device: Device of this process.
     """
 
     rank: int
-    count: int
+    world_size: int
     device: torch.device
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes files and shows progress."""
         return self.rank == 0
 
-    def share(self, module: nn.Module) -> nn.Module:
-        """The module, whose gradients are from now on averaged over the processes."""
-        return module if self.count == 1 else DistributedDataParallel(module)
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Wrap a module in DistributedDataParallel, which averages its gradients over the processes."""
+        return module if self.world_size == 1 else DistributedDataParallel(module)
 
     def mean(self, values: Tensor) -> Tensor:
-        """Mean of the values over the processes; the same in all of them."""
-        if self.count > 1:
+        """Return the mean of values over the processes, in all of them."""
+        if self.world_size > 1:
             dist.all_reduce(values)
-        return values / self.count
+        return values / self.world_size
 
-    def wait(self) -> None:
-        """Go on when all processes have come here."""
-        if self.count > 1:
+    def barrier(self) -> None:
+        """Wait for all processes."""
+        if self.world_size > 1:
             dist.barrier()
 
-    def lead_first(self, make: Callable[[], T]) -> T:
-        """What `make` makes, in every process; the leading one is done before the others begin."""
-        if self.leads:
-            made = make()
-            self.same(None)
-            return made
-        self.same(None)
-        return make()
+    def main_process_first(self, compute: Callable[[], T]) -> T:
+        """Compute a value in every process, in the main process before the others start."""
+        if self.is_main_process:
+            value = compute()
+            self.broadcast(None)
+            return value
+        self.broadcast(None)
+        return compute()
 
-    def in_shares(self, make: Callable[[Owns], T]) -> T:
-        """What `make` makes of everything, in every process; before, each has made what is its own.
+    def sharded(self, compute: Callable[[KeyFilter], T]) -> T:
+        """Compute a value in every process after the work was divided between them.
 
         Args:
-            make: keeps what it makes where all processes find it, so that nothing is made twice.
+            compute: Function of the keys to work on; it stores results where all processes find them, so that no work
+                is done twice.
         """
-        if self.count > 1:
-            make(self.owns)
-            self.wait()
-        return self.lead_first(lambda: make(owns_all))
+        if self.world_size > 1:
+            compute(self.owns)
+            self.barrier()
+        return self.main_process_first(lambda: compute(accept_all))
 
     def owns(self, key: str) -> bool:
-        """Whether a key is this process's own: every key is that of one process, whatever is done already."""
-        return zlib.crc32(key.encode()) % self.count == self.rank
+        """Whether this process works on a key; every key belongs to exactly one process."""
+        return zlib.crc32(key.encode()) % self.world_size == self.rank
 
-    def same(self, value: Any) -> Any:
-        """What the leading process gives, in all of them; they wait for it here."""
+    def broadcast(self, value: Any) -> Any:
+        """Return the value of the main process, in all processes."""
         values = [value]
-        if self.count > 1:
+        if self.world_size > 1:
             dist.broadcast_object_list(values, device=self.device)
         return values[0]
 
 
-def owns_all(_: str) -> bool:
-    """A process that does all the work."""
+def accept_all(_: str) -> bool:
+    """Accept every key."""
     return True
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether matrix products in bfloat16 are faster than in float32: on GPUs, and CPUs that have instructions for it."""
+    """Whether matrix products are faster in bfloat16 than in float32: on GPUs, and CPUs with instructions for it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # private, and absent from older versions of torch: what can't be asked is answered with no
-    known = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
-    return device.type == "cpu" and any(is_supported() for is_supported in known if is_supported)
+    # private and missing in older versions of torch, where the answer is no
+    checks = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
+    return device.type == "cpu" and any(is_supported() for is_supported in checks if is_supported)
 
 
 @contextmanager
-def joined_processes(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that torchrun has started; without torchrun, this one is alone.
+def init_distributed(device: torch.device) -> Iterator[DistributedContext]:
+    """Join the process group of torchrun; without torchrun, this process is alone.
 
     Args:
-        device: a GPU without a number becomes that of this process's number on its machine.
+        device: Device; a GPU without an index becomes the one of this process's local rank.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1 or not dist.is_torchelastic_launched():
-        yield Processes(0, 1, device)
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1 or not dist.is_torchelastic_launched():
+        yield DistributedContext(0, 1, device)
         return
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Processes(dist.get_rank(), count, device)
+        yield DistributedContext(dist.get_rank(), world_size, device)
     finally:
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Logs of a training: a CSV file a kind of row, and TensorBoard's events. A resumed run goes on in them without a seam."""
+"""Logs of a training: CSV files of steps and validations, and TensorBoard events. A resumed run continues them."""
 
 import csv
 import os
@@ -8,8 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tiepoint.errors import InvalidInput, MissingDependency
+from tiepoint.errors import InvalidInput
 from tiepoint.io.atomic import atomic_write
+from tiepoint.io.optional import import_optional
 
 STEPS, VALIDATIONS = "steps.csv", "validation.csv"
 EVENTS = "tensorboard"
@@ -18,16 +19,16 @@ Row = Mapping[str, float]
 
 
 class TrainingLog:
-    """Writes down what happens, row by row; a row is on the disk when `step` or `validation` returns.
+    """Logs of a run, written row by row.
 
     Args:
-        folder: of the run.
-        after: the step from which the run goes on; what was logged of later steps is forgotten.
-        tensorboard: write events for TensorBoard too.
+        folder: Output folder of the run.
+        after: Step after which the run resumes; rows of later steps are dropped.
+        tensorboard: Write TensorBoard events too.
 
     Raises:
-        InvalidInput: the files can't be written.
-        MissingDependency: `tensorboard` is asked for, and isn't installed.
+        InvalidInput: If the files cannot be written.
+        MissingDependency: If TensorBoard is requested but not installed.
     """
 
     def __init__(self, folder: Path, *, after: int = 0, tensorboard: bool = False) -> None:
@@ -38,11 +39,11 @@ class TrainingLog:
         }
 
     def step(self, row: Row) -> None:
-        """One step of the optimizer: "step", and any figures by name."""
+        """Log an optimizer step: "step", and metrics by name."""
         self._write("step", row)
 
     def validation(self, row: Row) -> None:
-        """One validation: "step", and any figures by name."""
+        """Log a validation: "step", and metrics by name."""
         self._write("validation", row)
 
     def __enter__(self) -> "TrainingLog":
@@ -63,17 +64,17 @@ class TrainingLog:
 
 
 class CsvLog:
-    """A CSV file with a row a step; the first row decides the columns.
+    """A CSV file with one row per step; the first row determines the columns.
 
     Args:
-        path: made with its first row.
-        after: rows of later steps are dropped, and half a last line is.
+        path: Path of the file; it is created with the first row.
+        after: Rows of later steps are dropped, and so is an incomplete last line.
     """
 
     def __init__(self, path: Path, after: int = 0) -> None:
         self.path = path
         steps = [row["step"] for row in read_rows(path)]
-        kept = bisect_right(steps, after)  # steps rise
+        kept = bisect_right(steps, after)  # steps are in ascending order
         lines = path.read_text().splitlines()[: kept + 1] if kept else []
         self._columns = lines[0].split(",") if lines else []
         if path.exists():
@@ -81,10 +82,10 @@ class CsvLog:
                 temporary.write_text("".join(f"{line}\n" for line in lines))
 
     def append(self, row: Row) -> None:
-        """Write one row.
+        """Append a row.
 
         Raises:
-            InvalidInput: it can't be written.
+            InvalidInput: If the file cannot be written.
         """
         lines = [_line([repr(row[name]) for name in self._columns or row])]
         if not self._columns:
@@ -95,17 +96,19 @@ class CsvLog:
                 file.write("".join(lines))
         except OSError as error:
             raise InvalidInput(
-                f"can't write {self.path}: {error.strerror or error}; make room, then go on with --resume"
+                f"cannot write {self.path}: {error.strerror or error}; free disk space, then resume with --resume"
             ) from error
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[dict[str, float]]:
-    """The rows of a log, oldest first; none where there is no file. Half a last line doesn't count."""
+    """Read the complete rows of a log, oldest first; an empty list if there is no file."""
     if not Path(path).exists():
         return []
     text = Path(path).read_text()
-    whole = text[: text.rfind("\n") + 1]
-    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(whole.splitlines())]
+    complete = text[: text.rfind("\n") + 1]
+    return [
+        {name: float(value) for name, value in row.items()} for row in csv.DictReader(complete.splitlines())
+    ]
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -113,7 +116,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def check_tensorboard() -> None:
-    """Find out before the work whether events can be written. Raises MissingDependency where they can't."""
+    """Raise MissingDependency if TensorBoard is not installed."""
     _summary_writer()
 
 
@@ -122,10 +125,7 @@ def _event_writer(folder: Path, after: int) -> Any:
 
 
 def _summary_writer() -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingDependency(
-            "events for TensorBoard need tensorboard, which isn't installed; run: python -m pip install tensorboard"
-        ) from error
+    import_optional("tensorboard", purpose="writing TensorBoard events", install="tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter

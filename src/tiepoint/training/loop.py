@@ -1,4 +1,4 @@
-"""The loop around the steps: logs, checkpoints, validations, and who may watch."""
+"""The training loop around the steps: logs, checkpoints, validations and callbacks."""
 
 import logging
 import math
@@ -10,87 +10,91 @@ from typing import TypeAlias
 
 from tiepoint.feature_store import JSONScalar
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.training.checkpoints import Checkpoint, clear_leftovers, load_checkpoint, save_checkpoint
+from tiepoint.training.checkpoints import (
+    Checkpoint,
+    load_checkpoint,
+    remove_temporary_files,
+    save_checkpoint,
+)
+from tiepoint.training.config import RunConfig
 from tiepoint.training.logs import TrainingLog
 from tiepoint.training.trainer import Trainer
-from tiepoint.training.validation import Figures
+from tiepoint.training.validation import ValidationMetrics
 
 logger = logging.getLogger(__name__)
 
-OnStep: TypeAlias = Callable[["StepReport"], None]
-"""Is called after every step, by the leading process."""
+StepCallback: TypeAlias = Callable[["StepReport"], None]
+"""Called after every step, by the main process."""
 
-Validate: TypeAlias = Callable[[LightGlue], Figures]
+Validate: TypeAlias = Callable[[LightGlue], ValidationMetrics]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """What there is to see after a step.
+    """State of a training after a step.
 
     Attributes:
-        done: share of the training that is done.
-        seconds_left: at the present pace; validations come on top.
-        figures: of the step, by name; see `Trainer.take_step`.
+        fraction_done: Completed fraction of the training.
+        seconds_left: Estimated remaining time at the current pace, without validations.
+        metrics: Metrics of the step by name; see `Trainer.train_step`.
     """
 
-    done: float
+    fraction_done: float
     seconds_left: float
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
 
 
-def unseen(report: StepReport) -> None:
-    """The `OnStep` that shows nothing."""
+def no_callback(report: StepReport) -> None:
+    """Do nothing; the default `StepCallback`."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Session:
-    """One run of a training, which may be a part of it.
+class TrainingLoop:
+    """One run of a training, which may continue an interrupted one.
 
     Attributes:
-        trainer: is taken to its end by `run`.
-        folder: of checkpoints and logs.
-        settings: that a resumed run must have too.
-        validate: is called `validations` times on the way.
-        validations: spread evenly over the training.
-        checkpoint_seconds: a checkpoint is written when so much time has passed; 0: after every step.
-        tensorboard: see `TrainingLog`.
-        on_step: see `OnStep`.
+        trainer: Trainer that takes the steps.
+        folder: Folder of checkpoints and logs.
+        settings: Settings that a resumed run must share.
+        validate: Function that measures the network, called at evenly spaced steps.
+        config: Number of validations, checkpoint interval and logs.
+        on_step: Callback after every step.
     """
 
     trainer: Trainer
     folder: Path
     settings: Mapping[str, JSONScalar]
     validate: Validate
-    validations: int = 10
-    checkpoint_seconds: float = 60.0
-    tensorboard: bool = False
-    on_step: OnStep = unseen
-    _saved: float = field(default_factory=monotonic)
+    config: RunConfig = field(default_factory=RunConfig)
+    on_step: StepCallback = no_callback
+    _saved_at: float = field(default_factory=monotonic)
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint, where there is one.
+        """Resume from the checkpoint in the folder, if there is one.
 
         Raises:
-            StoreError: it is of other settings, or damaged.
+            StoreError: If the checkpoint has other settings, or is damaged.
         """
-        processes = self.trainer.processes
-        found = None
-        if processes.leads:
-            clear_leftovers(self.folder)
-            found = load_checkpoint(self.folder, self.settings)
-        if checkpoint := processes.same(found):
+        context = self.trainer.context
+        checkpoint = None
+        if context.is_main_process:
+            remove_temporary_files(self.folder)
+            checkpoint = load_checkpoint(self.folder, self.settings)
+        if checkpoint := context.broadcast(checkpoint):
             self.trainer.restore(checkpoint)
-            logger.info("goes on after step %d of %s", self.trainer.step, self.folder)
+            logger.info("resuming after step %d of %s", self.trainer.step, self.folder)
 
     def run(self) -> None:
-        """Take all steps that are left, and write a last checkpoint.
+        """Take all remaining steps, and write a final checkpoint.
 
         Raises:
-            TrainingError: the loss isn't a number any more.
-            InvalidInput: a file can't be written; the last checkpoint stays.
+            TrainingError: If the loss is not finite.
+            InvalidInput: If a file cannot be written; the last checkpoint is kept.
         """
-        if self.trainer.processes.leads:
-            with TrainingLog(self.folder, after=self.trainer.step, tensorboard=self.tensorboard) as log:
+        if self.trainer.context.is_main_process:
+            with TrainingLog(
+                self.folder, after=self.trainer.step, tensorboard=self.config.tensorboard
+            ) as log:
                 self._steps(log)
                 self._save()
         else:
@@ -98,31 +102,32 @@ class Session:
         self.trainer.close()
 
     def _steps(self, log: TrainingLog | None) -> None:
-        while self.trainer.done < 1:
-            passed = self._validations_due()
-            figures = self.trainer.take_step()
+        while self.trainer.fraction_done < 1:
+            validations = self._validations_due()
+            metrics = self.trainer.train_step()
             if log is None:
                 continue
-            log.step(figures)
-            if self._validations_due() > passed:
-                log.validation(self._validated())
-            if monotonic() - self._saved >= self.checkpoint_seconds:
+            log.step(metrics)
+            if self._validations_due() > validations:
+                log.validation(self._validation_metrics())
+            if monotonic() - self._saved_at >= self.config.checkpoint_seconds:
                 self._save()
-            self._show(figures)
+            self.on_step(self._report(metrics))
 
     def _validations_due(self) -> int:
-        return math.floor(min(self.trainer.done, 1.0) * self.validations)
+        return math.floor(min(self.trainer.fraction_done, 1.0) * self.config.validations)
 
-    def _validated(self) -> dict[str, float]:
-        figures = self.validate(self.trainer.network).to_dict()
-        del figures["pairs"]  # of the held-out ones; the log's are those that the network has seen
-        return {"step": self.trainer.step, "pairs": self.trainer.pairs, **figures}
+    def _validation_metrics(self) -> dict[str, float]:
+        metrics = self.validate(self.trainer.network).to_dict()
+        del metrics["pairs"]  # the number of held-out pairs; in the log, "pairs" counts training pairs
+        return {"step": self.trainer.step, "pairs": self.trainer.pairs, **metrics}
 
     def _save(self) -> None:
         save_checkpoint(self.folder, Checkpoint(settings=dict(self.settings), **self.trainer.state()))
-        self._saved = monotonic()
+        self._saved_at = monotonic()
 
-    def _show(self, figures: Mapping[str, float]) -> None:
+    def _report(self, metrics: Mapping[str, float]) -> StepReport:
         trainer = self.trainer
-        left = trainer.settings.budget.seconds_left(trainer.pairs, trainer.seconds)
-        self.on_step(StepReport(done=trainer.done, seconds_left=max(0.0, left), figures=figures))
+        return StepReport(
+            fraction_done=trainer.fraction_done, seconds_left=trainer.seconds_left, metrics=metrics
+        )

@@ -1,59 +1,57 @@
-"""What a resumed training must have in common with the one that it goes on with."""
+"""Settings that a resumed run must share with the run that it continues."""
 
 from typing import Any
 
 from tiepoint.feature_store import JSONScalar
 from tiepoint.io.config import to_dict
+from tiepoint.training.config import TrainConfig
 from tiepoint.training.data.dataset import TrainingData
-from tiepoint.training.distributed import Processes
-from tiepoint.training.initialization import Start
-from tiepoint.training.recipes import Recipe
+from tiepoint.training.distributed import DistributedContext
+from tiepoint.training.initialization import InitialWeights
 
-NOT_SETTINGS = (
-    "about",
-    "command",
-    "expects",
-    "init",
-    "teacher",
-    "layers",
-    "width",
-    "heads",
-    "batch_size",
-    "accumulate",
+MAY_CHANGE = (
+    "run",
+    "data.val",
+    "data.cache",
+    "data.colmap",
+    "data.depth_maps",
+    "optim.batch_size",
+    "optim.accumulate",
 )
-"""Of a recipe: words, and what stands in the settings under its own name."""
+"""Settings, or parts, that a resumed run may change: they do not affect the result, or others identify their content."""
 
 
-def settings_of(
-    name: str, recipe: Recipe, start: Start, data: TrainingData, processes: Processes
+def resume_settings(
+    config: TrainConfig, initial: InitialWeights, context: DistributedContext
 ) -> dict[str, JSONScalar]:
-    """Everything that decides what comes out, but how long it takes; by names that a message can show.
+    """Return the settings that are known before any image is read, by dotted name.
 
     Args:
-        name: of the recipe.
-        recipe: as it is used.
-        start: the first weights, and the teacher.
-        data: what is learned from.
-        processes: that train together.
+        config: Settings of the training.
+        initial: Initial weights and teacher.
+        context: Processes that train together.
     """
-    return known_settings(name, recipe, start, processes) | {"data": data.source.fingerprint}
-
-
-def known_settings(name: str, recipe: Recipe, start: Start, processes: Processes) -> dict[str, JSONScalar]:
-    """Those of `settings_of` that are known before any photograph is read."""
-    values = {key: value for key, value in to_dict(recipe).items() if key not in NOT_SETTINGS}
+    values = _flatten(to_dict(config))
+    kept = {name: value for name, value in values.items() if not name.startswith(MAY_CHANGE)}
     return {
-        "recipe": name,
-        **_flat(values),
-        **start.settings(),
-        "features": start.published.extractor.settings.kind,
-        "pairs_a_step": recipe.batch_size * recipe.accumulate * processes.count,
+        **kept,
+        **initial.settings(),
+        "run.seed": config.run.seed,
+        "features": initial.pretrained.extractor.settings.kind,
+        "pairs_per_step": config.optim.batch_size * config.optim.accumulate * context.world_size,
     }
 
 
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, JSONScalar]:
-    """Nested settings by names such as "schedule peak"."""
+def all_settings(
+    config: TrainConfig, initial: InitialWeights, context: DistributedContext, data: TrainingData
+) -> dict[str, JSONScalar]:
+    """Return all settings that determine the result, except the length of the training."""
+    return resume_settings(config, initial, context) | {"data": data.dataset.fingerprint}
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, JSONScalar]:
+    """Flatten nested settings to dotted names such as "optim.schedule.warmup"."""
     flat: dict[str, JSONScalar] = {}
     for name, value in values.items():
-        flat |= _flat(value, f"{before}{name} ") if isinstance(value, dict) else {before + name: value}
+        flat |= _flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
     return flat

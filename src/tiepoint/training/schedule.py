@@ -1,6 +1,6 @@
-"""How the learning rate goes: a function of the share of the training that is done, and of nothing else.
+"""Learning-rate schedule and training budget, both functions of the completed fraction of the training alone.
 
-So a run that was killed goes on with the rate that it would have had, and a budget of minutes serves as well as one of pairs.
+So an interrupted run resumes with the learning rate it would have had, and budgets in minutes work like those in pairs.
 """
 
 import math
@@ -9,65 +9,66 @@ from typing import Literal
 
 from tiepoint.errors import InvalidInput
 
-FIRST = 0.01
-"""Share of the learning rate with which the warm-up begins."""
+WARMUP_START = 0.01
+"""Factor of the learning rate at the start of the warm-up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Warm-up, then decay.
+    """Learning-rate schedule: linear warm-up, then decay.
 
     Attributes:
-        peak: the learning rate after the warm-up.
-        warmup: share of the training that the warm-up takes, in [0, 1).
-        decay: "cosine": from the peak at once; "exponential": at the peak until `hold`, then by the same factor in
-            equal times, as LightGlue was trained.
-        hold: share of the training after which an exponential decay begins.
-        last: share of the peak at the end.
+        warmup: Fraction of the training spent on the warm-up, in [0, 1).
+        decay: "cosine" decays directly after the warm-up; "exponential" stays at the peak until `hold`, then decays
+            exponentially, as in LightGlue's training.
+        hold: Fraction of the training after which an exponential decay starts, in [0, 1).
+        final: Factor of the learning rate at the end, in (0, 1].
+
+    Raises:
+        InvalidInput: If a value is out of range.
     """
 
-    peak: float
     warmup: float = 0.02
     decay: Literal["cosine", "exponential"] = "cosine"
     hold: float = 0.5
-    last: float = 0.01
+    final: float = 0.01
 
     def __post_init__(self) -> None:
-        if not (self.peak > 0 and 0 <= self.warmup < 1 and 0 <= self.hold < 1 and 0 < self.last <= 1):
-            raise InvalidInput(
-                f"a schedule needs peak > 0, warmup and hold in [0, 1) and last in (0, 1], but is {self}"
-            )
+        if self.decay not in ("cosine", "exponential"):
+            raise InvalidInput(f"decay must be 'cosine' or 'exponential', got {self.decay!r}")
+        if not (0 <= self.warmup < 1 and 0 <= self.hold < 1 and 0 < self.final <= 1):
+            raise InvalidInput(f"a schedule needs warmup and hold in [0, 1) and final in (0, 1], got {self}")
 
-    def learning_rate(self, done: float) -> float:
-        """The rate of the next step.
+    def factor(self, fraction: float) -> float:
+        """Return the factor by which the peak learning rate is multiplied in the next step.
 
         Args:
-            done: share of the training that is done; above 1 counts as 1.
+            fraction: Completed fraction of the training; values above 1 count as 1.
         """
-        done = min(max(done, 0.0), 1.0)
-        if done < self.warmup:
-            return self.peak * (FIRST + (1 - FIRST) * done / self.warmup)
-        return self.peak * (self._cosine(done) if self.decay == "cosine" else self._exponential(done))
+        fraction = min(max(fraction, 0.0), 1.0)
+        if fraction < self.warmup:
+            return WARMUP_START + (1 - WARMUP_START) * fraction / self.warmup
+        return self._cosine(fraction) if self.decay == "cosine" else self._exponential(fraction)
 
-    def _cosine(self, done: float) -> float:
-        since = (done - self.warmup) / (1 - self.warmup)
-        return self.last + (1 - self.last) * (1 + math.cos(math.pi * since)) / 2
+    def _cosine(self, fraction: float) -> float:
+        decayed = (fraction - self.warmup) / (1 - self.warmup)
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * decayed)) / 2
 
-    def _exponential(self, done: float) -> float:
+    def _exponential(self, fraction: float) -> float:
         begin = max(self.hold, self.warmup)
-        return self.last ** (max(done - begin, 0.0) / (1 - begin))
+        return self.final ** (max(fraction - begin, 0.0) / (1 - begin))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How long to train: so many pairs, or so many minutes; the minutes of all resumed parts together.
+    """Length of a training, in pairs or in minutes; minutes are summed over resumed runs.
 
     Attributes:
-        pairs: of images that the network sees.
-        minutes: spent on training steps; validation and caching don't count.
+        pairs: Number of training pairs.
+        minutes: Time spent on training steps; feature extraction and validation do not count.
 
     Raises:
-        InvalidInput: neither, both, or not above 0.
+        InvalidInput: If neither or both are given, or the value is not positive.
     """
 
     pairs: int | None = None
@@ -76,18 +77,17 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.pairs is None) == (self.minutes is None):
             raise InvalidInput(
-                f"training lasts for pairs or for minutes, but got pairs={self.pairs} and minutes={self.minutes}; "
-                "give one of them"
+                f"expected a budget in pairs or in minutes, got pairs={self.pairs} and minutes={self.minutes}"
             )
         amount = self.minutes if self.pairs is None else self.pairs
         if amount is None or not (math.isfinite(amount) and amount > 0):
-            raise InvalidInput(f"pairs or minutes must be a number above 0, but is {amount}")
+            raise InvalidInput(f"pairs or minutes must be a positive number, got {amount}")
 
-    def done(self, pairs: int, seconds: float) -> float:
-        """Share of the training that is done, 0 at the start; 1 or more at the end."""
+    def fraction_done(self, pairs: int, seconds: float) -> float:
+        """Return the completed fraction of the training, 0 at the start; 1 or more at the end."""
         return pairs / self.pairs if self.pairs else seconds / (60 * (self.minutes or 1.0))
 
     def seconds_left(self, pairs: int, seconds: float) -> float:
-        """Seconds until the end at the present pace; infinite at the start."""
-        done = self.done(pairs, seconds)
-        return seconds * (1 - done) / done if done else math.inf
+        """Estimate the remaining seconds at the current pace; infinite at the start."""
+        fraction = self.fraction_done(pairs, seconds)
+        return seconds * (1 - fraction) / fraction if fraction else math.inf

@@ -1,10 +1,10 @@
-"""The trainer: one step after another, each a function of the state before it and of nothing else."""
+"""The trainer: one optimizer step after another, each a function of the previous state alone."""
 
 import math
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import count, islice
 from pathlib import Path
 from time import perf_counter
@@ -17,107 +17,96 @@ from torch.nn.utils import clip_grad_norm_
 
 from tiepoint.errors import InvalidInput, TrainingError
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.training.checkpoints import save_whole
-from tiepoint.training.data.pairs import PairBatch, PairSource
-from tiepoint.training.distributed import Processes
-from tiepoint.training.objective import TERMS, Objective
-from tiepoint.training.schedule import Budget, Schedule
+from tiepoint.training.checkpoints import Checkpoint, save_durably
+from tiepoint.training.config import OptimConfig
+from tiepoint.training.data.pairs import PairBatch, PairDataset
+from tiepoint.training.distributed import DistributedContext
+from tiepoint.training.loss import LOSS_TERMS, TrainingLoss
+from tiepoint.training.schedule import Budget
 
 DUMP = "dump.pt"
-"""Of the leading process; that of process 1 is `dump-1.pt`, and so on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepSettings:
-    """What a step depends on beside network and pairs.
-
-    Attributes:
-        schedule: of the learning rate.
-        budget: how long the training is.
-        batch_size: pairs that go through the network together, in each process.
-        accumulate: batches that make a step.
-        weight_decay: AdamW's.
-        max_gradient_norm: longer gradients are cut to this length.
-    """
-
-    schedule: Schedule
-    budget: Budget
-    batch_size: int = 8
-    accumulate: int = 1
-    weight_decay: float = 0.01
-    max_gradient_norm: float = 1.0
+"""Dump of the main process; that of process 1 is `dump-1.pt`, and so on."""
 
 
 class Trainer:
-    """Lowers an objective over the pairs of a source.
+    """Minimizes a loss over the pairs of a dataset.
 
     Args:
-        objective: holds the network that is trained, on the device of `processes`.
-        source: where pairs come from.
-        settings: see `StepSettings`.
-        processes: that train together.
-        folder: for the dumps, should the loss become NaN.
+        loss: Loss of the trained network, on the device of `context`.
+        dataset: Training pairs.
+        config: Settings of the optimizer.
+        budget: Length of the training.
+        context: Processes that train together.
+        folder: Folder for dumps if the loss becomes NaN.
 
     Attributes:
-        step: steps that are done.
-        pairs: that the network has seen, in all processes.
-        seconds: spent on steps by the leading process: the others also wait while it validates and saves.
+        step: Number of completed optimizer steps.
+        pairs: Number of pairs trained on, over all processes.
+        seconds: Time spent on steps by the main process; the others also wait while it validates and saves.
     """
 
     def __init__(
         self,
-        objective: Objective,
-        source: PairSource,
-        settings: StepSettings,
-        processes: Processes,
+        loss: TrainingLoss,
+        dataset: PairDataset,
+        config: OptimConfig,
+        budget: Budget,
+        context: DistributedContext,
         folder: Path,
     ) -> None:
-        self.settings, self.source, self.processes, self.folder = settings, source, processes, folder
+        self.config, self.budget, self.dataset = config, budget, dataset
+        self.context, self.folder = context, folder
         self.step, self.pairs, self.seconds = 0, 0, 0.0
-        self.network: LightGlue = objective.layers.network
-        self._objective = processes.share(objective)
+        self.network: LightGlue = loss.layers.network
+        self._loss = context.wrap(loss)
         self._optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.schedule.peak, weight_decay=settings.weight_decay
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self._batches: Generator[PairBatch, None, None] | None = None
 
     @property
-    def done(self) -> float:
-        """Share of the training that is done; 1 or more: all."""
-        return self.settings.budget.done(self.pairs, self.seconds)
+    def fraction_done(self) -> float:
+        """Completed fraction of the training; 1 or more at the end."""
+        return self.budget.fraction_done(self.pairs, self.seconds)
 
     @property
-    def pairs_a_step(self) -> int:
-        """In all processes together."""
-        return self.settings.batch_size * self.settings.accumulate * self.processes.count
+    def seconds_left(self) -> float:
+        """Estimated remaining time at the current pace."""
+        return max(0.0, self.budget.seconds_left(self.pairs, self.seconds))
 
-    def take_step(self) -> dict[str, float]:
-        """Go one step.
+    @property
+    def pairs_per_step(self) -> int:
+        """Pairs per optimizer step, over all processes."""
+        return self.config.batch_size * self.config.accumulate * self.context.world_size
+
+    def train_step(self) -> dict[str, float]:
+        """Take one optimizer step.
 
         Returns:
-            The terms of the loss and the length of the gradient, averaged over the processes, by name; the learning
-            rate; and what is done now.
+            Metrics of the step by name: step, pairs and seconds after it, the loss terms and the gradient norm averaged
+            over the processes, and the learning rate.
 
         Raises:
-            TrainingError: the loss or the gradient isn't finite in any process; all of them raise it, and what led to
-                it is in their dumps.
+            TrainingError: If the loss or the gradient of any process is not finite; all processes raise it, and dump
+                the state before the step.
         """
         start = perf_counter()
-        self._set_learning_rate(rate := self.settings.schedule.learning_rate(self.done))
-        batches = list(islice(self._stream(), self.settings.accumulate))
+        rate = self.config.learning_rate * self.config.schedule.factor(self.fraction_done)
+        self._set_learning_rate(rate)
+        batches = list(islice(self._stream(), self.config.accumulate))
         terms = self._backward(batches)
-        means = self.processes.mean(torch.cat((terms, gradient_length(self.network)[None]))).tolist()
-        figures: dict[str, float] = dict(zip((*TERMS, "gradient"), means, strict=True))
+        means = self.context.mean(torch.cat((terms, gradient_norm(self.network)[None]))).tolist()
+        metrics: dict[str, float] = dict(zip((*LOSS_TERMS, "gradient"), means, strict=True))
         if not all(map(math.isfinite, means)):
-            self._stop(figures, terms, batches)
-        clip_grad_norm_(self.network.parameters(), self.settings.max_gradient_norm)
+            self._stop(metrics, terms, batches)
+        clip_grad_norm_(self.network.parameters(), self.config.max_gradient_norm)
         self._optimizer.step()
         self._count(perf_counter() - start)
-        done = {"step": self.step, "pairs": self.pairs, "seconds": self.seconds}
-        return done | figures | {"learning_rate": rate}
+        position = {"step": self.step, "pairs": self.pairs, "seconds": self.seconds}
+        return position | metrics | {"learning_rate": rate}
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on, as `Checkpoint` has it."""
+        """Return everything that the next step depends on, as the fields of `Checkpoint`."""
         return {
             "step": self.step,
             "pairs": self.pairs,
@@ -126,43 +115,43 @@ class Trainer:
             "optimizer": self._optimizer.state_dict(),
         }
 
-    def restore(self, state: Any) -> None:
-        """Go on from a `Checkpoint`."""
-        self.step, self.pairs, self.seconds = state.step, state.pairs, state.seconds
-        self.network.load_state_dict(state.network)
-        self._optimizer.load_state_dict(state.optimizer)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Resume from a checkpoint."""
+        self.step, self.pairs, self.seconds = checkpoint.step, checkpoint.pairs, checkpoint.seconds
+        self.network.load_state_dict(checkpoint.network)
+        self._optimizer.load_state_dict(dict(checkpoint.optimizer))
         self.close()
 
     def close(self) -> None:
-        """Stop making batches ahead; the next step begins to make them again."""
+        """Stop prefetching; the next step starts it again."""
         if self._batches is not None:
             self._batches.close()
         self._batches = None
-        self.source.close()
+        self.dataset.close()
 
     def _stream(self) -> Generator[PairBatch, None, None]:
         if self._batches is None:
-            self._batches = prefetched(self.source, self._numbers(self.pairs))
+            self._batches = prefetch(self.dataset, self._batch_indices(self.pairs))
         return self._batches
 
-    def _numbers(self, first: int) -> Iterator[range]:
-        """Of the pairs of each batch of this process: the processes take batches in turn."""
-        size, processes = self.settings.batch_size, self.processes
-        for number in count():
-            begin = first + (number * processes.count + processes.rank) * size
+    def _batch_indices(self, first: int) -> Iterator[range]:
+        """Yield the pair indices of each batch of this process; the processes take batches in turn."""
+        size, context = self.config.batch_size, self.context
+        for batch in count():
+            begin = first + (batch * context.world_size + context.rank) * size
             yield range(begin, begin + size)
 
     def _backward(self, batches: list[PairBatch]) -> Tensor:
-        """Gradients of the mean over the batches; the mean terms of their loss come back."""
+        """Accumulate the gradients of the mean loss over the batches; return its mean terms."""
         self._optimizer.zero_grad(set_to_none=True)
-        sums = []
+        terms_of_batches = []
         for batch in batches:
-            # gradients travel between processes once a step, with the last batch
-            with nullcontext() if batch is batches[-1] else _without_exchange(self._objective):
-                terms = self._objective(batch.to(self.processes.device))
+            # gradients are exchanged between processes once per step, with the last batch
+            with nullcontext() if batch is batches[-1] else _without_exchange(self._loss):
+                terms = self._loss(batch.to(self.context.device))
                 (terms[0] / len(batches)).backward()
-            sums.append(terms.detach())
-        return torch.stack(sums).mean(0)
+            terms_of_batches.append(terms.detach())
+        return torch.stack(terms_of_batches).mean(0)
 
     def _set_learning_rate(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
@@ -170,31 +159,32 @@ class Trainer:
 
     def _count(self, seconds: float) -> None:
         self.step += 1
-        self.pairs += self.pairs_a_step
-        self.seconds += self.processes.same(seconds)
+        self.pairs += self.pairs_per_step
+        self.seconds += self.context.broadcast(seconds)
 
-    def _stop(self, figures: Mapping[str, float], terms: Tensor, batches: list[PairBatch]) -> NoReturn:
-        """Figures are means over the processes, so all of them come here; terms and batches are this one's own."""
-        path = self.folder / (DUMP if self.processes.leads else f"dump-{self.processes.rank}.pt")
+    def _stop(self, metrics: Mapping[str, float], terms: Tensor, batches: list[PairBatch]) -> NoReturn:
+        """Dump and raise. The metrics are means, so all processes get here; terms and batches are this process's."""
+        name = DUMP if self.context.is_main_process else f"dump-{self.context.rank}.pt"
+        path = self.folder / name
         try:
-            self._dump(path, figures, terms, batches)
-            kept = f"{path} holds weights and pairs of that step"
+            self._dump(path, metrics, terms, batches)
+            note = f"weights and pairs of that step are in {path}"
         except InvalidInput as error:
-            kept = f"weights and pairs of that step are lost: {error}"
+            note = f"weights and pairs of that step could not be saved: {error}"
         finally:
-            self.processes.wait()  # torchrun ends the others as soon as one has stopped
-        bad = ", ".join(f"{name} {value}" for name, value in figures.items() if not math.isfinite(value))
+            self.context.barrier()  # torchrun ends the other processes as soon as one has stopped
+        bad = ", ".join(f"{name} {value}" for name, value in metrics.items() if not math.isfinite(value))
         raise TrainingError(
-            f"training stopped before step {self.step + 1}, because {bad}; {kept}; "
-            "go on from the last checkpoint with --resume, or begin again with a lower learning rate"
+            f"training stopped before step {self.step + 1}: {bad}; {note}; "
+            "resume from the last checkpoint with --resume, or start again with a lower learning rate"
         )
 
     def _dump(
-        self, path: Path, figures: Mapping[str, float], terms: Tensor, batches: list[PairBatch]
+        self, path: Path, metrics: Mapping[str, float], terms: Tensor, batches: list[PairBatch]
     ) -> None:
         content = {
-            "figures": figures,
-            "terms": dict(zip(TERMS, terms.tolist(), strict=True)),
+            "metrics": metrics,
+            "terms": dict(zip(LOSS_TERMS, terms.tolist(), strict=True)),
             "batches": [_plain(batch) for batch in batches],
             "parameters": [
                 name
@@ -203,28 +193,28 @@ class Trainer:
             ],
             **self.state(),
         }
-        save_whole(content, path)
+        save_durably(content, path)
 
 
-def gradient_length(network: nn.Module) -> Tensor:
-    """Euclidean length of the gradients of all parameters together."""
+def gradient_norm(network: nn.Module) -> Tensor:
+    """Return the Euclidean norm of the gradients of all parameters."""
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     return torch.stack([gradient.norm() for gradient in gradients]).norm()
 
 
+def prefetch(dataset: PairDataset, indices: Iterator[range]) -> Generator[PairBatch, None, None]:
+    """Yield batches in order; the next batch is prepared while the current one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(dataset.batch, next(indices))
+        while True:
+            current, upcoming = upcoming, pool.submit(dataset.batch, next(indices))
+            yield current.result()
+
+
 def _plain(batch: PairBatch) -> dict[str, Any]:
-    """Fields by name, as `torch.load` takes them without trusting the file: no types of ours."""
+    """Convert a batch to built-in types, so that `torch.load(weights_only=True)` can read it."""
     values = {field.name: getattr(batch, field.name) for field in fields(batch)}
     return {name: tuple(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def prefetched(source: PairSource, numbers: Iterator[range]) -> Generator[PairBatch, None, None]:
-    """Batches in order; the next one is made while this one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(source.batch, next(numbers))
-        while True:
-            now, ahead = ahead, pool.submit(source.batch, next(numbers))
-            yield now.result()
 
 
 def _without_exchange(module: nn.Module) -> AbstractContextManager[None]:

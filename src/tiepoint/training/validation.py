@@ -1,6 +1,7 @@
-"""How good a matcher is on photographs that training never saw, under a named protocol.
+"""Validation of a matcher on held-out images, under a named protocol.
 
-A figure without its protocol means nothing. A row of VALIDATION is never changed; other settings are a new row.
+Metrics are only comparable under the same protocol. A row of VALIDATION_PROTOCOLS is never changed; other settings are a
+new row.
 """
 
 import math
@@ -16,83 +17,84 @@ from jaxtyping import Float
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.geometry.estimate import estimate_homography
 from tiepoint.geometry.metrics import auc, corner_error_px, homography_precision, homography_recall
-from tiepoint.io.progress import Track, untracked
+from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.models.lightglue.inference import AdaptiveInference
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.training.data.homography_views import View, ViewSettings, cache_views
-from tiepoint.training.data.random_homography import WarpSettings
-from tiepoint.training.distributed import Owns, owns_all
+from tiepoint.training.data.homographic_warps import Warp, WarpConfig, cache_warps
+from tiepoint.training.data.random_homography import HomographyConfig
+from tiepoint.training.distributed import KeyFilter, accept_all
 from tiepoint.types import Assignment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationProtocol:
-    """Everything that the figures depend on beside matcher and photographs.
+    """Everything that the metrics depend on, except matcher and images.
 
     Attributes:
-        name: what the row is called.
-        views: two of each photograph, which are one pair.
-        max_error_px: a match that is closer to the true homography is right; see `geometry.metrics`.
-        filter_threshold: LightGlue's matches have a score above this. Mutual nearest neighbors are all taken.
-        auc_px: the area under the curve of the corners' errors goes up to this.
+        name: Name of the protocol.
+        warps: Homographic warps; two per image, which are one pair.
+        max_error_px: Maximum reprojection error of a correct match in px; see `tiepoint.geometry.metrics`.
+        filter_threshold: Minimum score of LightGlue's matches; mutual nearest neighbors are not filtered.
+        auc_px: Threshold of the area under the cumulative curve of corner errors in px.
     """
 
     name: str
-    views: ViewSettings
+    warps: WarpConfig
     max_error_px: float = 3.0
     filter_threshold: float = 0.1
     auc_px: float = 5.0
 
 
-VALIDATION: dict[str, ValidationProtocol] = {
+VALIDATION_PROTOCOLS: dict[str, ValidationProtocol] = {
     "homography-512": ValidationProtocol(
         name="homography-512",
-        views=ViewSettings(
-            views=2, seed=1_000_003, warp=WarpSettings(difficulty=0.7, translation=0.7, max_angle_deg=35.0)
+        warps=WarpConfig(
+            per_image=2,
+            seed=1_000_003,
+            homography=HomographyConfig(difficulty=0.7, translation=0.7, max_angle_deg=35.0),
         ),
     ),
 }
-"""Name -> protocol. "homography-512": two views of each photograph at 512 px with 512 keypoints, difficulty 0.7, each
-turned by up to 35 degrees, standard augmentation; precision and recall at 3 px. Its pairs are harder than those of the
-trial that first goals came from: on 82 photographs mutual nearest neighbors reach 66.5 / 66.0 % (there 71.2 / 61.1), the
-published ALIKED weights 92.3 / 93.0 % (there 95.4 / 90.8)."""
+"""Name -> protocol. "homography-512": two warps per image at 512 px with 512 keypoints, difficulty 0.7, each rotated by up
+to 35 degrees, standard augmentation; precision and recall at 3 px. For orientation: on 82 images, mutual nearest
+neighbors reach 66.5 / 66.0 %, the pretrained ALIKED weights 92.3 / 93.0 %."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOutPair:
-    """Two views of a photograph."""
+    """Two homographic warps of an image."""
 
-    view0: View
-    view1: View
+    warp0: Warp
+    warp1: Warp
 
     @property
     def homography(self) -> Float[np.ndarray, "3 3"]:
-        """The truth, p1 ~ H p0."""
-        return np.linalg.inv(self.view1.homography) @ self.view0.homography
+        """Ground-truth homography, p1 ~ H p0."""
+        return np.linalg.inv(self.warp1.homography) @ self.warp0.homography
 
-    def points(self, found: Assignment) -> tuple[Float[np.ndarray, "k 2"], Float[np.ndarray, "k 2"]]:
-        """Where the matches lie in both views, (x, y) in px."""
-        matches = found.matches.numpy()
-        keypoints0, keypoints1 = (view.features.keypoints.numpy() for view in (self.view0, self.view1))
+    def points(self, assignment: Assignment) -> tuple[Float[np.ndarray, "k 2"], Float[np.ndarray, "k 2"]]:
+        """Return the coordinates (x, y) of the matches in both warps, in px."""
+        matches = assignment.matches.numpy()
+        keypoints0, keypoints1 = (warp.features.keypoints.numpy() for warp in (self.warp0, self.warp1))
         return keypoints0[matches[:, 0]], keypoints1[matches[:, 1]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What a matcher reaches: means over the pairs.
+class ValidationMetrics:
+    """Metrics of a matcher, as means over the pairs.
 
     Attributes:
-        precision: share of the matches that are right, in [0, 1]; 0 for a pair without matches.
-        recall: share of the possible matches that were found, in [0, 1]; over pairs that allow any.
-        auc: of the homography that is estimated from the matches.
-        matches: of a pair.
-        correct: of them, those that are right.
-        layers: that a pair went through.
-        seconds: that matching a pair took.
-        pairs: number of pairs.
+        precision: Fraction of correct matches, in [0, 1]; 0 for a pair without matches.
+        recall: Fraction of ground-truth matches that were found, in [0, 1]; over pairs that have any.
+        auc: Area under the cumulative curve of corner errors of the estimated homographies, in [0, 1].
+        matches: Matches per pair.
+        correct: Correct matches per pair.
+        layers: Transformer layers per pair.
+        seconds: Matching time per pair.
+        pairs: Number of pairs.
     """
 
     precision: float
@@ -105,42 +107,61 @@ class Figures:
     pairs: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers."""
+        """Convert to JSON values."""
         return asdict(self)
 
 
 def held_out_pairs(
-    photographs: Sequence[Path],
+    images: Sequence[Path],
     extractor: NeuralExtractor,
     folder: str | Path,
     protocol: ValidationProtocol,
     *,
-    at_least: int = 1,
-    owns: Owns = owns_all,
-    track: Track = untracked,
+    min_images: int = 1,
+    accepts: KeyFilter = accept_all,
+    progress: ProgressCallback = no_progress,
 ) -> tuple[list[HeldOutPair], tuple[str, ...]]:
-    """One pair of views of each photograph, and the problems of those that can't be used.
+    """Return one pair of warps per image, and the problems of images that cannot be used.
 
-    Features are kept in a store; arguments and errors as for `cache_views`. Of photographs that `owns` leaves to other
-    processes there is no pair.
+    Args:
+        images: Paths of the images.
+        extractor: Feature extractor.
+        folder: Folder of the store of features.
+        protocol: Protocol that defines the warps.
+        min_images: Minimum number of usable images.
+        accepts: Selects the images of this process, by key; there are no pairs of the others.
+        progress: Callback that shows the progress.
+
+    Raises:
+        InvalidInput: If too few images are usable, or the store cannot be written.
+        StoreError: If the folder holds other files, or features of other settings.
+        MissingDependency: If h5py is not installed.
     """
-    views = cache_views(
-        photographs, extractor, folder, protocol.views, at_least=at_least, owns=owns, track=track
+    warps = cache_warps(
+        images,
+        extractor,
+        folder,
+        protocol.warps,
+        min_images=min_images,
+        accepts=accepts,
+        progress=progress,
     )
-    mine = [index for index, key in enumerate(views.keys) if owns(key)]
-    return [HeldOutPair(*views.read(index)) for index in mine], views.problems
+    accepted = [index for index, key in enumerate(warps.keys) if accepts(key)]
+    return [HeldOutPair(*warps.read(index)) for index in accepted], warps.problems
 
 
-def validate(matcher: PairMatcher, pairs: Sequence[HeldOutPair], protocol: ValidationProtocol) -> Figures:
-    """Match every pair, and compare with its homography."""
+def validate(
+    matcher: PairMatcher, pairs: Sequence[HeldOutPair], protocol: ValidationProtocol
+) -> ValidationMetrics:
+    """Match every pair, and compare the matches with the ground-truth homography."""
     scores, seconds = [], 0.0
     for pair in pairs:
         start = perf_counter()
-        (found,) = matcher.match([(pair.view0.features, pair.view1.features)])
+        (assignment,) = matcher.match([(pair.warp0.features, pair.warp1.features)])
         seconds += perf_counter() - start
-        scores.append(_score(pair, found, protocol))
+        scores.append(_score(pair, assignment, protocol))
     precision, recall, matches, layers, errors = np.array(scores).T
-    return Figures(
+    return ValidationMetrics(
         precision=float(precision.mean()),
         recall=float(np.nanmean(recall)) if not np.isnan(recall).all() else math.nan,
         auc=float(auc(errors, [protocol.auc_px])[0]),
@@ -153,16 +174,16 @@ def validate(matcher: PairMatcher, pairs: Sequence[HeldOutPair], protocol: Valid
 
 
 def nearest_matcher() -> NearestMatcher:
-    """The baseline: all mutual nearest neighbors."""
+    """Return the baseline: mutual nearest neighbors without a threshold."""
     return NearestMatcher(filter_threshold=-1.0)
 
 
 def network_matcher(
     network: LightGlue, protocol: ValidationProtocol, *, adaptive: bool = False
 ) -> LightGlueMatcher:
-    """LightGlue under a protocol: all layers, unless it may stop early and drop keypoints.
+    """Return LightGlue under a protocol, by default with all layers and no pruning.
 
-    The network may go on training afterwards; meanwhile it is in evaluation mode.
+    The network is switched to evaluation mode.
     """
     return LightGlueMatcher(
         network, adaptivity=AdaptiveInference.from_flag(adaptive), filter_threshold=protocol.filter_threshold
@@ -171,8 +192,8 @@ def network_matcher(
 
 def validate_network(
     network: LightGlue, pairs: Sequence[HeldOutPair], protocol: ValidationProtocol, *, adaptive: bool = False
-) -> Figures:
-    """`validate` a network, and leave it in the mode in which it was."""
+) -> ValidationMetrics:
+    """Validate a network, and restore its mode (training or evaluation)."""
     training = network.training
     try:
         return validate(network_matcher(network, protocol, adaptive=adaptive), pairs, protocol)
@@ -180,19 +201,19 @@ def validate_network(
         network.train(training)
 
 
-def _score(pair: HeldOutPair, found: Assignment, protocol: ValidationProtocol) -> tuple[float, ...]:
-    """Precision, recall, matches, layers, error of the corners in px."""
-    features0, features1 = pair.view0.features, pair.view1.features
-    points0, points1 = pair.points(found)
-    limit = protocol.max_error_px
-    precision = homography_precision(points0, points1, pair.homography, [limit])[0]
+def _score(pair: HeldOutPair, assignment: Assignment, protocol: ValidationProtocol) -> tuple[float, ...]:
+    """Return precision, recall, number of matches, number of layers, and corner error in px."""
+    features0, features1 = pair.warp0.features, pair.warp1.features
+    points0, points1 = pair.points(assignment)
+    max_error_px = protocol.max_error_px
+    precision = homography_precision(points0, points1, pair.homography, [max_error_px])[0]
     recall = homography_recall(
-        found.matches.numpy(),
+        assignment.matches.numpy(),
         features0.keypoints.numpy(),
         features1.keypoints.numpy(),
         pair.homography,
-        max_error_px=limit,
+        max_error_px=max_error_px,
     )
-    estimate = estimate_homography(points0, points1, max_error_px=limit)
+    estimate = estimate_homography(points0, points1, max_error_px=max_error_px)
     error = corner_error_px(estimate.matrix, pair.homography, features0.image_size)
-    return float(precision), recall, len(found.matches), found.layers_run, error
+    return float(precision), recall, len(assignment.matches), assignment.layers_run, error

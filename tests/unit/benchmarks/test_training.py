@@ -16,7 +16,7 @@ import training
 import training_measures
 from tiepoint.cli import app
 from tiepoint.geometry.multiview import warp_points
-from tiepoint.training.validation import Figures
+from tiepoint.training.validation import ValidationMetrics
 
 
 @pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
@@ -33,7 +33,7 @@ def test_turned_pixels_are_found_again(quarter_turns: int) -> None:
 @pytest.fixture
 def record() -> dict[str, Any]:
     figures = asdict(
-        Figures(
+        ValidationMetrics(
             precision=0.8751,
             recall=0.5,
             auc=0.25,

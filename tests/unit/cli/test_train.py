@@ -1,6 +1,7 @@
-"""`tiepoint train`: options reach the library, and what comes back is printed."""
+"""`tiepoint train`: options reach the library, and its report is printed."""
 
 import json
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -8,26 +9,30 @@ import pytest
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
+from tiepoint.io.progress import track
 from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.training import train as library
+from tiepoint.training.config import TrainConfig
 from tiepoint.training.loop import StepReport
 from tiepoint.training.report.training_report import TrainingReport
-from tiepoint.training.validation import VALIDATION, Figures
+from tiepoint.training.validation import VALIDATION_PROTOCOLS, ValidationMetrics
 
-FIGURES = Figures(
+METRICS = ValidationMetrics(
     precision=0.875, recall=0.5, auc=0.25, matches=9.0, correct=4.5, layers=5.0, seconds=0.125, pairs=4
 )
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the library was called with; it trains nothing."""
-    seen: dict[str, Any] = {}
+def called_with(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Record the arguments of the library function, without a training."""
+    arguments: dict[str, Any] = {}
 
-    def train(photographs: Path, out: Path, **options: Any) -> TrainingReport:
-        seen.update(options, photographs=photographs, out=out)
-        options["on_step"](StepReport(done=0.5, seconds_left=60.0, figures={"pairs": 8, "total": 1.5}))
-        assert list(options["track"]([1, 2], "views")) == [1, 2]
+    def train(images: Path, out: Path, config: TrainConfig, **options: Any) -> TrainingReport:
+        arguments.update(options, images=images, out=out, config=config)
+        options["on_step"](
+            StepReport(fraction_done=0.5, seconds_left=60.0, metrics={"pairs": 8, "total": 1.5})
+        )
+        assert list(track([1, 2], "warps", options["progress"])) == [1, 2]
         return TrainingReport(
             folder=out,
             recipe="homography",
@@ -35,18 +40,19 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             kind="aliked-n16@1",
             shape=LightGlueShape(),
             parameters=10,
+            config=config,
             settings={},
             steps=2,
             pairs=1600,
             seconds=90.0,
-            protocol=VALIDATION["homography-512"],
-            figures={"trained": FIGURES},
-            problems=("can't read broken.jpg",),
+            protocol=VALIDATION_PROTOCOLS["homography-512"],
+            metrics={"trained": METRICS},
+            problems=("cannot read broken.jpg",),
             versions={},
         )
 
     monkeypatch.setattr(library, "train", train)
-    return seen
+    return arguments
 
 
 def run(*arguments: str) -> Any:
@@ -55,85 +61,88 @@ def run(*arguments: str) -> Any:
     return result
 
 
-def test_it_prints_a_table_and_where_the_model_is(asked: dict[str, Any]) -> None:
+def value_of(called_with: dict[str, Any], name: str) -> object:
+    """Return an argument, or the value of a dotted name such as "config.run.seed"."""
+    first, *rest = name.split(".")
+    return reduce(getattr, rest, called_with[first])
+
+
+def test_prints_a_table_and_the_folder(called_with: dict[str, Any]) -> None:
     result = run()
     assert "1,600 pairs in 1.5 minutes; protocol homography-512" in result.stdout
     assert "87.5 %" in result.stdout
-    assert "out is a preset now" in result.stdout
-    assert "tiepoint: can't read broken.jpg" in result.stderr
+    assert "out can be used as a preset" in result.stdout
+    assert "tiepoint: cannot read broken.jpg" in result.stderr
 
 
-def test_the_defaults_are_those_of_the_library(asked: dict[str, Any]) -> None:
+def test_default_is_the_default_recipe(called_with: dict[str, Any]) -> None:
     run()
-    assert (asked["photographs"], asked["out"]) == (Path("photos"), Path("out"))
-    assert (asked["recipe"], asked["extractor"], asked["seed"]) == ("homography", "aliked-n16", 0)
-    assert not asked["resume"]
-    assert all(
-        asked[name] is None for name in ("init", "teacher", "layers", "minutes", "pairs", "val", "colmap")
-    )
+    assert (called_with["images"], called_with["out"]) == (Path("photos"), Path("out"))
+    assert called_with["config"] == TrainConfig()
+    assert not called_with["resume"]
 
 
 @pytest.mark.parametrize(
     ("option", "value", "name", "expected"),
     [
-        ("--recipe", "distill", "recipe", "distill"),
-        ("--extractor", "disk", "extractor", "disk"),
-        ("--init", "official", "init", "official"),
-        ("--teacher", "official", "teacher", "official"),
-        ("--layers", "3", "layers", 3),
-        ("--width", "64", "width", 64),
-        ("--heads", "2", "heads", 2),
-        ("--minutes", "1.5", "minutes", 1.5),
-        ("--pairs", "100", "pairs", 100),
-        ("--batch-size", "4", "batch_size", 4),
-        ("--accumulate", "2", "accumulate", 2),
-        ("--learning-rate", "0.001", "learning_rate", 0.001),
-        ("--max-keypoints", "256", "max_keypoints", 256),
-        ("--resize", "320", "resize", 320),
-        ("--views", "4", "views", 4),
-        ("--val", "val", "val", Path("val")),
-        ("--cache", "cache", "cache", Path("cache")),
-        ("--colmap", "sparse/0", "colmap", Path("sparse/0")),
-        ("--depth-maps", "depth", "depth_maps", Path("depth")),
-        ("--seed", "7", "seed", 7),
+        ("--recipe", "distill", "config.recipe", "distill"),
+        ("--extractor", "disk", "config.model.extractor", "disk"),
+        ("--init", "official", "config.model.init", "official"),
+        ("--teacher", "official", "config.model.teacher", "official"),
+        ("--layers", "3", "config.model.layers", 3),
+        ("--width", "64", "config.model.width", 64),
+        ("--heads", "2", "config.model.heads", 2),
+        ("--minutes", "1.5", "config.run.minutes", 1.5),
+        ("--pairs", "100", "config.run.pairs", 100),
+        ("--batch-size", "4", "config.optim.batch_size", 4),
+        ("--accumulate", "2", "config.optim.accumulate", 2),
+        ("--learning-rate", "0.001", "config.optim.learning_rate", 0.001),
+        ("--max-keypoints", "256", "config.data.warps.max_keypoints", 256),
+        ("--resize", "320", "config.data.warps.resize", 320),
+        ("--warps", "4", "config.data.warps.per_image", 4),
+        ("--val", "val", "config.data.val", "val"),
+        ("--cache", "cache", "config.data.cache", "cache"),
+        ("--colmap", "sparse/0", "config.data.colmap", "sparse/0"),
+        ("--colmap sparse/0 --depth-maps", "depth", "config.data.depth_maps", "depth"),
+        ("--seed", "7", "config.run.seed", 7),
         ("--device", "cpu", "device", "cpu"),
     ],
     ids=lambda value: str(value),
 )
 def test_options_reach_the_library(
-    asked: dict[str, Any], option: str, value: str, name: str, expected: object
+    called_with: dict[str, Any], option: str, value: str, name: str, expected: object
 ) -> None:
-    run(option, value)
-    assert asked[name] == expected
+    run(*option.split(), value)
+    assert value_of(called_with, name) == expected
 
 
 @pytest.mark.parametrize(
     ("option", "name"),
     [
         ("--resume", "resume"),
-        ("--tensorboard", "tensorboard"),
-        ("--gradient-checkpointing", "gradient_checkpointing"),
+        ("--tensorboard", "config.run.tensorboard"),
+        ("--gradient-checkpointing", "config.run.gradient_checkpointing"),
         ("--accept-license", "accept_license"),
     ],
 )
-def test_switches_reach_the_library(asked: dict[str, Any], option: str, name: str) -> None:
+def test_flags_reach_the_library(called_with: dict[str, Any], option: str, name: str) -> None:
     run(option)
-    assert asked[name] is True
+    assert value_of(called_with, name) is True
 
 
-def test_json_on_standard_output_is_json_alone(asked: dict[str, Any]) -> None:
+def test_json_is_the_only_output(called_with: dict[str, Any]) -> None:
     values = json.loads(run("--json", "-").stdout)
-    assert values["figures"]["trained"]["precision"] == 0.875
+    assert values["metrics"]["trained"]["precision"] == 0.875
 
 
-def test_quiet_prints_problems_only(asked: dict[str, Any]) -> None:
+def test_quiet_prints_problems_only(called_with: dict[str, Any]) -> None:
     result = run("--quiet")
     assert result.stdout == ""
-    assert result.stderr == "tiepoint: can't read broken.jpg\n"
+    assert result.stderr == "tiepoint: cannot read broken.jpg\n"
 
 
-def test_another_process_of_torchrun_is_silent(
-    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_other_processes_of_torchrun_are_silent(
+    called_with: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "1")
     result = run()
@@ -141,8 +150,8 @@ def test_another_process_of_torchrun_is_silent(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--layers", "0"], ["--pairs", "0"], ["--resize", "10"], ["--views", "1"]], ids=" ".join
+    "arguments", [["--layers", "0"], ["--pairs", "0"], ["--resize", "10"], ["--warps", "1"]], ids=" ".join
 )
-def test_numbers_that_cannot_be_are_wrong_usage(asked: dict[str, Any], arguments: list[str]) -> None:
+def test_out_of_range_values_are_usage_errors(called_with: dict[str, Any], arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["train", "photos", "out", *arguments]).exit_code == 2
-    assert asked == {}
+    assert called_with == {}

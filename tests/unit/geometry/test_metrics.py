@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry import ground_truth, metrics
+from tiepoint.geometry import metrics
 from tiepoint.geometry.metrics import accuracy, auc, mean_average_accuracy
 
 IDENTITY = np.eye(3, 4)
@@ -95,18 +95,6 @@ class TestRecall:
     KEYPOINTS0 = np.array([[0.0, 0], [10, 0], [20, 0], [50, 50]])
     KEYPOINTS1 = np.array([[10.5, 0], [1, 0], [0, 2], [24, 0]])
 
-    def test_true_matches_are_mutual_and_near(self) -> None:
-        found = ground_truth.ground_truth_matches(self.KEYPOINTS0, self.KEYPOINTS1, np.eye(3), max_error_px=3)
-        assert found.tolist() == [[0, 1], [1, 0]]  # (0, 2) is farther off, 20 to 24 is more than 3 px
-
-    def test_the_distance_is_the_larger_one_of_the_two_images(self) -> None:
-        half = np.diag([0.5, 0.5, 1])
-        points0, points1 = np.array([[0.0, 0]]), np.array([[2.0, 0]])
-        assert (
-            len(ground_truth.ground_truth_matches(points0, points1, half, max_error_px=3)) == 0
-        )  # 2 px, and 4 px back
-        assert len(ground_truth.ground_truth_matches(points0, points1, half, max_error_px=4.5)) == 1
-
     def test_recall_is_the_fraction_of_ground_truth_matches_found(self) -> None:
         arguments = (self.KEYPOINTS0, self.KEYPOINTS1, np.eye(3))
         assert metrics.homography_recall(np.array([[0, 1], [3, 3]]), *arguments) == 0.5
@@ -118,22 +106,6 @@ class TestRecall:
         none = np.zeros((0, 2), dtype=np.int64)
         assert math.isnan(metrics.homography_recall(none, self.KEYPOINTS0, far, np.eye(3)))
         assert math.isnan(metrics.homography_recall(none, np.zeros((0, 2)), far, np.eye(3)))
-
-    @pytest.mark.parametrize("block", [1, 7, 1024])
-    def test_blocks_agree_with_one_large_matrix(self, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(ground_truth, "BLOCK", block)
-        generator = np.random.default_rng(3)
-        keypoints0 = generator.uniform(0, 60, (50, 2)).astype(np.float32)
-        keypoints1 = generator.uniform(0, 60, (40, 2)).astype(np.float32)
-        H = np.array([[1.1, 0.1, -4], [-0.05, 0.9, 3], [1e-4, 2e-4, 1]])
-        found = ground_truth.ground_truth_matches(keypoints0, keypoints1, H, max_error_px=5)
-        assert found.tolist() == _true_matches_again(keypoints0, keypoints1, H, 5)
-        assert len(found) > 5
-
-    def test_ties_go_to_the_lower_index_across_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(ground_truth, "BLOCK", 1)
-        same = np.zeros((3, 2))
-        assert ground_truth.ground_truth_matches(same, same, np.eye(3)).tolist() == [[0, 0]]
 
 
 class TestEpipolar:
@@ -268,25 +240,3 @@ def _auc_again(errors: list[float], limit: float) -> float:
         area += (error - x) * (height + rank / len(errors)) / 2
         x, height = error, rank / len(errors)
     return (area + (limit - x) * height) / limit
-
-
-def _true_matches_again(
-    points0: np.ndarray, points1: np.ndarray, H: np.ndarray, limit: float
-) -> list[list[int]]:
-    """One pair at a time, without any array operation over the keypoints."""
-    inverse = np.linalg.inv(H)
-
-    def move(matrix: np.ndarray, point: np.ndarray) -> np.ndarray:
-        x, y, w = matrix @ [*point, 1.0]
-        return np.array([x / w, y / w])
-
-    table = [
-        [max(math.dist(move(H, p), q), math.dist(move(inverse, q), p)) for q in points1] for p in points0
-    ]
-    pairs = []
-    for i, row in enumerate(table):
-        j = row.index(min(row))
-        column = [other[j] for other in table]
-        if column.index(min(column)) == i and row[j] < limit:
-            pairs.append([i, j])
-    return pairs

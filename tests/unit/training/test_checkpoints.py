@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were, are never half written, and refuse to go on as another training."""
+"""Checkpoints: exact round trip, atomic writing, and refusal of other settings."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,11 @@ import torch
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.training.checkpoints import (
     CHECKPOINT,
+    FORMAT,
     Checkpoint,
     check_checkpoint,
-    clear_leftovers,
     load_checkpoint,
+    remove_temporary_files,
     save_checkpoint,
 )
 
@@ -34,7 +35,7 @@ def checkpoint(step: int = 7) -> Checkpoint:
     )
 
 
-def test_it_comes_back_to_the_bit(tmp_path: Path) -> None:
+def test_round_trip_is_exact(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, checkpoint())
     found = load_checkpoint(tmp_path, SETTINGS)
     assert found is not None
@@ -43,11 +44,11 @@ def test_it_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert torch.equal(found.optimizer["state"][0]["exp_avg"], torch.linspace(0, 1, 5) / 3)
 
 
-def test_without_one_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
+def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path, SETTINGS) is None
 
 
-def test_the_last_one_counts(tmp_path: Path) -> None:
+def test_the_last_checkpoint_is_kept(tmp_path: Path) -> None:
     for step in (1, 2):
         save_checkpoint(tmp_path, checkpoint(step))
     found = load_checkpoint(tmp_path, SETTINGS)
@@ -56,53 +57,58 @@ def test_the_last_one_counts(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
 
 
-def test_another_recipe_and_other_data_are_refused_with_the_difference(tmp_path: Path) -> None:
+def test_other_settings_are_refused_with_the_difference(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, checkpoint())
     with pytest.raises(StoreError, match="recipe 'homography', not 'distill', data 'abc', not 'xyz'"):
         load_checkpoint(tmp_path, SETTINGS | {"recipe": "distill", "data": "xyz"})
 
 
-def test_what_is_known_before_the_work_is_compared_before_it(tmp_path: Path) -> None:
+def test_known_settings_are_checked_before_the_training(tmp_path: Path) -> None:
     check_checkpoint(tmp_path, {"recipe": "distill"})
     save_checkpoint(tmp_path, checkpoint())
     check_checkpoint(tmp_path, {name: SETTINGS[name] for name in ("recipe", "seed")})
-    with pytest.raises(StoreError, match="another training: recipe 'homography', not 'distill'"):
+    with pytest.raises(StoreError, match="recipe 'homography', not 'distill'"):
         check_checkpoint(tmp_path, {"recipe": "distill", "seed": 0})
 
 
 @pytest.mark.parametrize("length", [0, 100, 1000])
-def test_a_damaged_one_is_named(tmp_path: Path, length: int) -> None:
+def test_damaged_checkpoint_is_named(tmp_path: Path, length: int) -> None:
     path = save_checkpoint(tmp_path, checkpoint())
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(StoreError, match=r"checkpoint\.pt is damaged .*; remove it to begin again"):
+    with pytest.raises(StoreError, match=r"checkpoint\.pt is damaged"):
         load_checkpoint(tmp_path, SETTINGS)
 
 
-def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+def test_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     torch.save({"weights": torch.ones(1)}, tmp_path / CHECKPOINT)
-    with pytest.raises(StoreError, match="isn't a checkpoint"):
+    with pytest.raises(StoreError, match="not a checkpoint"):
         load_checkpoint(tmp_path, SETTINGS)
 
 
-def test_it_is_on_the_disk_before_it_takes_the_place_of_the_one_before(
+def test_older_format_is_refused(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path, checkpoint())
+    torch.save(torch.load(path, weights_only=True) | {"format": FORMAT - 1}, path)
+    with pytest.raises(StoreError, match=f"format {FORMAT - 1}, expected {FORMAT}"):
+        load_checkpoint(tmp_path, SETTINGS)
+
+
+def test_new_checkpoint_is_synced_before_it_replaces_the_previous(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_checkpoint(tmp_path, checkpoint(1))
-    forced = []
+    synced = []
 
-    def force(file: int) -> None:
+    def sync(file: int) -> None:
         found = load_checkpoint(tmp_path, SETTINGS)
         assert found is not None
-        forced.append(found.step)
+        synced.append(found.step)
 
-    monkeypatch.setattr(os, "fsync", force)
+    monkeypatch.setattr(os, "fsync", sync)
     save_checkpoint(tmp_path, checkpoint(2))
-    assert forced == [1, 2]
+    assert synced == [1, 2]
 
 
-def test_what_can_not_be_written_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(tmp_path, checkpoint(1))
 
     def full(path: Path, content: object) -> int:
@@ -116,8 +122,8 @@ def test_what_can_not_be_written_leaves_the_one_before(
     assert found.step == 1
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+def test_temporary_files_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".tiepoint-0123.pt").write_bytes(b"half")
     (tmp_path / "steps.csv").write_text("step\n")
-    clear_leftovers(tmp_path)
+    remove_temporary_files(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["steps.csv"]

@@ -1,22 +1,25 @@
-"""The loss against numbers worked out by hand, its gradients, and that padding takes no part."""
+"""The loss against values computed by hand, its gradients, and its invariance to padding."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from tests.helpers.synthetic_pairs import SHAPE, SyntheticPairs
 from torch import Tensor
 
+from tiepoint.geometry.ground_truth import IGNORED, UNMATCHED
 from tiepoint.models.lightglue.assignment import log_assignment_matrix
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.models.lightglue.training import LayerOutput, LayerwiseLightGlue
-from tiepoint.training.data.ground_truth import IGNORED, UNMATCHED
 from tiepoint.training.data.pairs import SoftTargets
-from tiepoint.training.distillation import top_k_of
-from tiepoint.training.loss import distillation_loss, matching_loss
+from tiepoint.training.distillation import DistillationPairs, top_k_targets
+from tiepoint.training.initialization import random_network
+from tiepoint.training.loss import TrainingLoss, distillation_loss, matching_loss
 
 REAL2 = torch.ones(1, 2, dtype=torch.bool)
 MATRIX = torch.tensor([[[0.5, 0.1, 0.2], [0.3, 0.2, 0.6], [0.1, 0.7, 1.0]]]).log()
-"""Two keypoints in each image; rows and columns needn't be what a network can give."""
+"""Log assignment of two keypoints per image; not necessarily one that a network can produce."""
 
 
 def last(log_assignment: Tensor) -> LayerOutput:
@@ -43,17 +46,17 @@ class TestMatchingLoss:
         assert terms.total.item() == pytest.approx(0.5 * positive + 0.5 * negative)
         assert terms.confidence.item() == 0
 
-    def test_each_image_counts_half_however_many_are_unmatched(self):
-        both_of_0 = matching_loss([last(MATRIX)], labels(-1, -1), labels(IGNORED, -1), REAL2, REAL2)
+    def test_each_image_counts_half(self):
+        terms = matching_loss([last(MATRIX)], labels(-1, -1), labels(IGNORED, -1), REAL2, REAL2)
         expected = -((math.log(0.2) + math.log(0.6)) / 2 + math.log(0.7)) / 2
-        assert both_of_0.negative.item() == pytest.approx(expected)
+        assert terms.negative.item() == pytest.approx(expected)
 
-    def test_ignored_keypoints_take_no_part(self):
+    def test_ignored_keypoints_do_not_contribute(self):
         terms = matching_loss([last(MATRIX)], labels(IGNORED, 0), labels(1, IGNORED), REAL2, REAL2)
         assert terms.positive.item() == pytest.approx(-math.log(0.3))
         assert terms.negative.item() == 0
 
-    def test_nothing_known_is_no_loss(self):
+    def test_no_labels_is_no_loss(self):
         scores = MATRIX.clone().requires_grad_()
         terms = matching_loss([last(scores)], labels(-2, -2), labels(-2, -2), REAL2, REAL2)
         terms.total.backward()
@@ -61,7 +64,7 @@ class TestMatchingLoss:
         assert scores.grad is not None
         assert not bool(scores.grad.any())
 
-    def test_is_the_mean_over_layers_and_over_pairs(self):
+    def test_mean_over_layers_and_pairs(self):
         scores = [random_scores(4, 5, seed=seed, batch=2) for seed in (1, 2)]
         zeros0, zeros1 = torch.zeros(2, 4, dtype=torch.float64), torch.zeros(2, 5, dtype=torch.float64)
         outputs = [LayerOutput(scores[0], zeros0, zeros1), last(scores[1])]
@@ -81,8 +84,8 @@ class TestMatchingLoss:
             torch.testing.assert_close(getattr(together, name), mean)
         assert together.confidence.item() == pytest.approx(math.log(2))
 
-    def test_confidence_learns_whether_the_last_layer_agrees(self):
-        """Both of image 0 stay, one of image 1 changes its mind."""
+    def test_confidence_target_is_agreement_with_the_last_layer(self):
+        """Both matches of image 0 are final, one match of image 1 changes."""
         now = MATRIX.exp().clone()
         now[0, :2, 0] = torch.tensor([0.35, 0.4])  # its best row was 0
         now[0, 0, 2] = 0.3
@@ -95,9 +98,9 @@ class TestMatchingLoss:
             REAL2,
         )
         softplus = lambda x: math.log1p(math.exp(x))  # noqa: E731
-        of_0 = (softplus(-2.0) + softplus(1.0)) / 2
-        of_1 = (softplus(0.5) + softplus(-1.5)) / 2
-        assert terms.confidence.item() == pytest.approx((of_0 + of_1) / 2)
+        loss0 = (softplus(-2.0) + softplus(1.0)) / 2
+        loss1 = (softplus(0.5) + softplus(-1.5)) / 2
+        assert terms.confidence.item() == pytest.approx((loss0 + loss1) / 2)
 
     def test_gradient(self):
         generator = torch.Generator().manual_seed(0)
@@ -115,8 +118,8 @@ class TestMatchingLoss:
 
 
 def soft_targets_from(*scores: Tensor) -> SoftTargets:
-    """Of a batch of log assignments of one size."""
-    return SoftTargets(*map(torch.stack, zip(*map(top_k_of, scores), strict=True)))
+    """Soft targets of a batch of log assignments of the same size."""
+    return SoftTargets(*map(torch.stack, zip(*map(top_k_targets, scores), strict=True)))
 
 
 class TestDistillationLoss:
@@ -132,15 +135,15 @@ class TestDistillationLoss:
         found = distillation_loss([last(MATRIX)], soft_targets, REAL2, REAL2)
         assert found.item() == pytest.approx((rows + columns) / 2, rel=1e-5)
 
-    def test_a_sure_teacher_is_worth_as_much_as_the_truth(self):
-        """Of matches alone the two losses are the same."""
-        sure = torch.full((1, 3, 3), -50.0)
-        sure[0, 0, 1] = sure[0, 1, 0] = 0
+    def test_certain_teacher_equals_ground_truth(self):
+        """For matched keypoints, both losses are equal."""
+        certain = torch.full((1, 3, 3), -50.0)
+        certain[0, 0, 1] = certain[0, 1, 0] = 0
         truth = matching_loss([last(MATRIX)], labels(1, 0), labels(1, 0), REAL2, REAL2)
-        taught = distillation_loss([last(MATRIX)], soft_targets_from(sure[0]), REAL2, REAL2)
+        taught = distillation_loss([last(MATRIX)], soft_targets_from(certain[0]), REAL2, REAL2)
         assert taught.item() == pytest.approx(truth.positive.item(), rel=1e-5)
 
-    def test_the_nearer_to_the_teacher_the_better(self):
+    def test_loss_is_lower_closer_to_the_teacher(self):
         teacher = random_scores(5, 4).float()
         masks = torch.ones(1, 5, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
         itself, another = (
@@ -187,7 +190,7 @@ def losses(network: LightGlue, inputs: list[Tensor], truth: tuple[Tensor, ...]) 
     return torch.stack((*matching_loss(outputs, *truth), distillation_loss(outputs[:1], wide, *truth[2:])))
 
 
-def test_padding_changes_neither_loss_nor_gradient(network: LightGlue):
+def test_padding_changes_neither_loss_nor_gradients(network: LightGlue):
     inputs = random_pair(4, 3)
     truth = labels(1, -1, -2, 2), labels(-1, 0, 3), *(torch.ones(1, k, dtype=torch.bool) for k in (4, 3))
     wide = [padded(x, extra, 7.0) for x, extra in zip(inputs, (2, 2, 5, 5), strict=True)]
@@ -210,3 +213,33 @@ def test_no_keypoints_is_no_loss(network: LightGlue, m: int, n: int):
     values = losses(network, random_pair(m, n), (torch.full((1, m), -2), torch.full((1, n), -2), *masks))
     assert bool(values.isfinite().all())
     assert values[1:3].tolist() == [0, 0]
+
+
+class TestTrainingLoss:
+    def test_teacher_contributes_without_gradients(self, tmp_path: Path) -> None:
+        teacher = random_network(SHAPE, seed=9).eval().requires_grad_(False)
+        dataset = DistillationPairs(SyntheticPairs(), teacher, tmp_path)
+        loss = TrainingLoss(random_network(SHAPE, seed=3), teacher_weight=0.5)
+        total, *_, distance = loss(dataset.batch(range(3)))
+        alone = TrainingLoss(random_network(SHAPE, seed=3))(SyntheticPairs().batch(range(3)))
+        assert distance > 0
+        assert alone[-1] == 0
+        assert total.item() == pytest.approx((0.5 * alone[0] + 0.5 * distance).item(), rel=1e-5)
+        total.backward()
+        assert all(parameter.grad is None for parameter in teacher.parameters())
+
+    def test_gradient_checkpointing_does_not_change_gradients(self) -> None:
+        gradients = []
+        for checkpointing in (False, True):
+            network = random_network(SHAPE, seed=3).train()
+            TrainingLoss(network, checkpointing=checkpointing)(SyntheticPairs().batch(range(3)))[0].backward()
+            gradients.append({name: p.grad for name, p in network.named_parameters()})
+        assert all(torch.equal(gradients[0][name], gradients[1][name]) for name in gradients[0])
+
+    def test_mixed_precision_is_close(self) -> None:
+        exact, mixed = (
+            TrainingLoss(random_network(SHAPE, seed=3), mixed_precision=on)(SyntheticPairs().batch(range(3)))
+            for on in (False, True)
+        )
+        assert mixed.dtype == torch.float32
+        assert mixed[0].item() == pytest.approx(exact[0].item(), rel=0.01)

@@ -1,4 +1,4 @@
-"""The trainer: each step is a function of the state before it. Sessions: killed and resumed, they end at the same bits."""
+"""The trainer: each step is a function of the previous state, and NaN stops all processes with a dump."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,23 +9,18 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from tests.helpers.synthetic_pairs import SETTINGS, SHAPE, SyntheticPairs, make_session, make_trainer
+from tests.helpers.synthetic_pairs import SHAPE, SyntheticPairs, make_trainer
 from torch import Tensor, nn
 
-from tiepoint.errors import StoreError, TrainingError
-from tiepoint.training.checkpoints import Checkpoint, load_checkpoint
+from tiepoint.errors import TrainingError
 from tiepoint.training.data.pairs import PairBatch, PairSample, SoftTargets
-from tiepoint.training.distillation import DistillationPairs
-from tiepoint.training.distributed import Processes
-from tiepoint.training.initialization import random_network
-from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
-from tiepoint.training.loop import StepReport
-from tiepoint.training.objective import TERMS, Objective
-from tiepoint.training.trainer import DUMP, Trainer, prefetched
+from tiepoint.training.distributed import DistributedContext
+from tiepoint.training.loss import LOSS_TERMS
+from tiepoint.training.trainer import DUMP, Trainer, prefetch
 
 
 class OrientedPairs(SyntheticPairs):
-    """Keypoints have scales and orientations too."""
+    """Pairs whose keypoints have scales and orientations."""
 
     position_dim = 4
 
@@ -51,40 +46,28 @@ def same(weights0: dict[str, Tensor], weights1: dict[str, Tensor]) -> bool:
 
 
 def train_all(trainer: Trainer) -> list[dict[str, float]]:
-    figures = []
-    while trainer.done < 1:
-        figures.append(trainer.take_step())
+    metrics = []
+    while trainer.fraction_done < 1:
+        metrics.append(trainer.train_step())
     trainer.close()
-    return figures
-
-
-class Stopped(Exception):
-    """Stands for kill -9: nothing is tidied up."""
-
-
-def stop_after(step: int):
-    def stop(report: StepReport) -> None:
-        if report.figures["step"] == step:
-            raise Stopped
-
-    return stop
+    return metrics
 
 
 class TestStep:
-    def test_the_loss_falls(self, tmp_path: Path) -> None:
-        figures = train_all(make_trainer(tmp_path, pairs=240, batch_size=4))
-        first, last = (sum(f["total"] for f in part) / 10 for part in (figures[:10], figures[-10:]))
+    def test_loss_decreases(self, tmp_path: Path) -> None:
+        metrics = train_all(make_trainer(tmp_path, pairs=240, batch_size=4))
+        first, last = (sum(f["total"] for f in part) / 10 for part in (metrics[:10], metrics[-10:]))
         assert last < 0.8 * first
 
-    def test_it_tells_what_was_done(self, tmp_path: Path) -> None:
+    def test_returns_metrics_of_the_step(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, pairs=4, batch_size=2)
-        figures = trainer.take_step()
-        assert set(figures) >= {"step", "pairs", "seconds", "gradient", "learning_rate", *TERMS}
-        assert (figures["step"], figures["pairs"], trainer.done) == (1, 2, 0.5)
-        assert figures["seconds"] > 0
+        metrics = trainer.train_step()
+        assert set(metrics) >= {"step", "pairs", "seconds", "gradient", "learning_rate", *LOSS_TERMS}
+        assert (metrics["step"], metrics["pairs"], trainer.fraction_done) == (1, 2, 0.5)
+        assert metrics["seconds"] > 0
         trainer.close()
 
-    def test_small_batches_accumulate_to_a_large_one(self, tmp_path: Path) -> None:
+    def test_accumulated_batches_equal_a_large_batch(self, tmp_path: Path) -> None:
         one, four = (
             make_trainer(tmp_path, pairs=24, batch_size=4),
             make_trainer(tmp_path, pairs=24, batch_size=1, accumulate=4),
@@ -92,56 +75,56 @@ class TestStep:
         losses = [[f["total"] for f in train_all(trainer)] for trainer in (one, four)]
         assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
-    def test_each_step_sees_the_next_pairs(self, tmp_path: Path) -> None:
-        seen = []
+    def test_steps_use_consecutive_pairs(self, tmp_path: Path) -> None:
+        requested = []
 
-        class Watched(SyntheticPairs):
+        class RecordingPairs(SyntheticPairs):
             def batch(self, indices: Sequence[int]) -> PairBatch:
-                seen.append(list(indices))
+                requested.append(list(indices))
                 return super().batch(indices)
 
         trainer = make_trainer(tmp_path, pairs=6, batch_size=2)
-        trainer.source = Watched()
+        trainer.dataset = RecordingPairs()
         train_all(trainer)
-        assert seen[:3] == [[0, 1], [2, 3], [4, 5]]
+        assert requested[:3] == [[0, 1], [2, 3], [4, 5]]
 
-    def test_long_gradients_are_cut(self, tmp_path: Path) -> None:
+    def test_gradients_are_clipped(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, pairs=2)
-        assert trainer.take_step()["gradient"] > 1.0
+        assert trainer.train_step()["gradient"] > 1.0
         length = torch.stack(
             [p.grad.norm() for p in trainer.network.parameters() if p.grad is not None]
         ).norm()
         assert length.item() == pytest.approx(1.0, rel=1e-4)
         trainer.close()
 
-    def test_scales_and_orientations_are_learned_from_too(self, tmp_path: Path) -> None:
+    def test_scales_and_orientations_are_used(self, tmp_path: Path) -> None:
         trainer = make_trainer(
-            tmp_path, pairs=8, source=OrientedPairs(), shape=replace(SHAPE, position_dim=4)
+            tmp_path, pairs=8, dataset=OrientedPairs(), shape=replace(SHAPE, position_dim=4)
         )
         before = weights(trainer)["posenc.Wr.weight"]
         train_all(trainer)
         moved = (weights(trainer)["posenc.Wr.weight"] - before).abs().amax(0)
         assert (moved > 0).tolist() == [True] * 4
 
-    def test_torchs_own_generator_is_left_alone(self, tmp_path: Path) -> None:
+    def test_global_random_state_is_unchanged(self, tmp_path: Path) -> None:
         before = torch.get_rng_state()
         train_all(make_trainer(tmp_path, pairs=4))
         assert torch.equal(torch.get_rng_state(), before)
 
 
-def spoil(trainer: Trainer) -> None:
+def set_nan_weight(trainer: Trainer) -> None:
     with torch.no_grad():
         trainer.network.posenc.Wr.weight[0, 0] = torch.nan
 
 
 class TestNaN:
-    def test_it_stops_with_a_dump(self, tmp_path: Path) -> None:
+    def test_training_stops_with_a_dump(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, pairs=20)
-        trainer.take_step()
-        spoil(trainer)
+        trainer.train_step()
+        set_nan_weight(trainer)
         before = weights(trainer)
-        with pytest.raises(TrainingError, match=r"before step 2, because total nan.*dump\.pt.*--resume"):
-            trainer.take_step()
+        with pytest.raises(TrainingError, match=r"step 2.*total nan.*dump\.pt.*--resume"):
+            trainer.train_step()
         dump = torch.load(tmp_path / DUMP, weights_only=True)
         assert dump["step"] == 1
         assert "posenc.Wr.weight" in dump["parameters"]
@@ -151,17 +134,17 @@ class TestNaN:
         assert all(torch.equal(dump["network"][n].isnan(), before[n].isnan()) for n in before)
         trainer.close()
 
-    def test_a_single_bad_gradient_is_named_alone(self, tmp_path: Path) -> None:
+    def test_dump_names_the_parameter_with_a_bad_gradient(self, tmp_path: Path) -> None:
         trainer = make_trainer(tmp_path, pairs=20)
         bad = trainer.network.token_confidence[0].token[0].bias
         bad.register_hook(lambda gradient: gradient * torch.nan)
-        with pytest.raises(TrainingError, match="because gradient nan"):
-            trainer.take_step()
+        with pytest.raises(TrainingError, match="gradient nan"):
+            trainer.train_step()
         names = [name for name, parameter in trainer.network.named_parameters() if parameter is bad]
         assert torch.load(tmp_path / DUMP, weights_only=True)["parameters"] == names
 
-    def test_the_dump_holds_what_the_teacher_said(self, tmp_path: Path) -> None:
-        class Taught(SyntheticPairs):
+    def test_dump_contains_soft_targets(self, tmp_path: Path) -> None:
+        class PairsWithSoftTargets(SyntheticPairs):
             def __getitem__(self, index: int) -> PairSample:
                 sample = super().__getitem__(index)
                 sides = (
@@ -171,191 +154,81 @@ class TestNaN:
                 return replace(sample, soft_targets=SoftTargets(*chain.from_iterable(sides)))
 
         trainer = make_trainer(tmp_path, pairs=20)
-        trainer.source = Taught()
-        spoil(trainer)
+        trainer.dataset = PairsWithSoftTargets()
+        set_nan_weight(trainer)
         with pytest.raises(TrainingError):
-            trainer.take_step()
+            trainer.train_step()
         (batch,) = torch.load(tmp_path / DUMP, weights_only=True)["batches"]
-        expected = Taught().batch([0, 1]).soft_targets
+        expected = PairsWithSoftTargets().batch([0, 1]).soft_targets
         assert expected is not None
         assert torch.equal(batch["soft_targets"][2], expected.partners1)
         trainer.close()
 
-    def test_the_checkpoint_before_stays(self, tmp_path: Path) -> None:
-        trainer = make_trainer(tmp_path, pairs=20)
 
-        def spoil_it(report: StepReport) -> None:
-            spoil(trainer)
-
-        with pytest.raises(TrainingError):
-            make_session(trainer, checkpoint_seconds=0.0, on_step=spoil_it).run()
-        found = load_checkpoint(tmp_path, SETTINGS)
-        assert found is not None
-        assert found.step == 1
-        assert not any(tensor.isnan().any() for tensor in found.network.values())
-
-
-class Second(Processes):
-    """The second of two processes; the first one says that each of its steps took 7 seconds."""
+class SecondProcess(DistributedContext):
+    """The second of two processes; every step of the main process takes 7 seconds."""
 
     folder: ClassVar[Path]
-    waited_for: ClassVar[list[list[str]]]
-    """What was in the folder whenever it waited."""
+    barriers: ClassVar[list[list[str]]]
+    """Content of the folder at each barrier."""
 
-    def share(self, module: nn.Module) -> nn.Module:
+    def wrap(self, module: nn.Module) -> nn.Module:
         return module
 
     def mean(self, values: Tensor) -> Tensor:
         return values
 
-    def same(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         assert isinstance(value, float)
         return 7.0
 
-    def wait(self) -> None:
-        self.waited_for.append(sorted(path.name for path in self.folder.iterdir()))
+    def barrier(self) -> None:
+        self.barriers.append(sorted(path.name for path in self.folder.iterdir()))
 
 
 class TestSecondProcess:
-    """What two real ones do is in tests/e2e/test_train.py."""
+    """Two real processes are tested in tests/e2e/test_train.py."""
 
     @pytest.fixture
-    def second(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Processes:
-        monkeypatch.setattr(Second, "folder", tmp_path, raising=False)
-        monkeypatch.setattr(Second, "waited_for", [], raising=False)
-        return Second(1, 2, torch.device("cpu"))
+    def second(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DistributedContext:
+        monkeypatch.setattr(SecondProcess, "folder", tmp_path, raising=False)
+        monkeypatch.setattr(SecondProcess, "barriers", [], raising=False)
+        return SecondProcess(1, 2, torch.device("cpu"))
 
     @pytest.fixture
-    def spoilt(self, tmp_path: Path, second: Processes) -> Iterator[Trainer]:
-        trainer = make_trainer(tmp_path, pairs=20, processes=second)
-        spoil(trainer)
+    def trainer(self, tmp_path: Path, second: DistributedContext) -> Iterator[Trainer]:
+        trainer = make_trainer(tmp_path, pairs=20, context=second)
+        set_nan_weight(trainer)
         yield trainer
         trainer.close()
 
-    def test_the_first_ones_seconds_count(self, tmp_path: Path, second: Processes) -> None:
-        trainer = make_trainer(tmp_path, pairs=20, processes=second)
-        assert [trainer.take_step()["seconds"] for _ in range(2)] == [7.0, 14.0]
+    def test_seconds_of_the_main_process_count(self, tmp_path: Path, second: DistributedContext) -> None:
+        trainer = make_trainer(tmp_path, pairs=20, context=second)
+        assert [trainer.train_step()["seconds"] for _ in range(2)] == [7.0, 14.0]
         trainer.close()
 
-    def test_its_dump_is_its_own_and_it_stops_when_the_others_have_theirs(
-        self, tmp_path: Path, spoilt: Trainer
-    ) -> None:
+    def test_writes_its_own_dump_before_the_barrier(self, tmp_path: Path, trainer: Trainer) -> None:
         with pytest.raises(TrainingError, match=r"dump-1\.pt"):
-            spoilt.take_step()
-        assert Second.waited_for == [["dump-1.pt"]]
+            trainer.train_step()
+        assert SecondProcess.barriers == [["dump-1.pt"]]
         batch = torch.load(tmp_path / "dump-1.pt", weights_only=True)["batches"][0]
         assert torch.equal(batch["descriptors0"], SyntheticPairs().batch([2, 3]).descriptors0)
 
-    def test_it_does_not_leave_the_others_waiting_when_its_disk_is_full(
-        self, spoilt: Trainer, monkeypatch: pytest.MonkeyPatch
+    def test_full_disk_does_not_block_the_other_processes(
+        self, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(Path, "write_bytes", full)
-        with pytest.raises(TrainingError, match=r"total nan.*are lost: .*No space left on device.*--resume"):
-            spoilt.take_step()
-        assert Second.waited_for == [[]]
+        with pytest.raises(TrainingError, match=r"total nan.*No space left on device.*--resume"):
+            trainer.train_step()
+        assert SecondProcess.barriers == [[]]
 
 
-class TestObjective:
-    def test_a_teacher_changes_the_loss_and_stays_as_it_is(self, tmp_path: Path) -> None:
-        teacher = random_network(SHAPE, seed=9).eval().requires_grad_(False)
-        source = DistillationPairs(SyntheticPairs(), teacher, tmp_path)
-        objective = Objective(random_network(SHAPE, seed=3), teacher_weight=0.5)
-        total, *_, distance = objective(source.batch(range(3)))
-        alone = Objective(random_network(SHAPE, seed=3))(SyntheticPairs().batch(range(3)))
-        assert distance > 0
-        assert alone[-1] == 0
-        assert total.item() == pytest.approx((0.5 * alone[0] + 0.5 * distance).item(), rel=1e-5)
-        total.backward()
-        assert all(parameter.grad is None for parameter in teacher.parameters())
-
-    def test_gradient_checkpointing_changes_memory_and_nothing_else(self) -> None:
-        gradients = []
-        for checkpointing in (False, True):
-            network = random_network(SHAPE, seed=3).train()
-            Objective(network, checkpointing=checkpointing)(SyntheticPairs().batch(range(3)))[0].backward()
-            gradients.append({name: p.grad for name, p in network.named_parameters()})
-        assert all(torch.equal(gradients[0][name], gradients[1][name]) for name in gradients[0])
-
-    def test_mixed_precision_comes_close(self) -> None:
-        exact, mixed = (
-            Objective(random_network(SHAPE, seed=3), mixed_precision=on)(SyntheticPairs().batch(range(3)))
-            for on in (False, True)
-        )
-        assert mixed.dtype == torch.float32
-        assert mixed[0].item() == pytest.approx(exact[0].item(), rel=0.01)
-
-
-class TestSession:
-    @pytest.mark.parametrize("killed_at", [(1,), (3, 4, 7)], ids=str)
-    def test_killed_and_resumed_it_ends_at_the_same_bits(
-        self, tmp_path: Path, killed_at: tuple[int, ...]
-    ) -> None:
-        undisturbed = make_trainer(tmp_path / "a", pairs=20)
-        (tmp_path / "a").mkdir()
-        make_session(undisturbed, checkpoint_seconds=0.0).run()
-        (tmp_path / "b").mkdir()
-        for step in killed_at:
-            session = make_session(
-                make_trainer(tmp_path / "b", pairs=20), checkpoint_seconds=0.0, on_step=stop_after(step)
-            )
-            session.resume()
-            with pytest.raises(Stopped):
-                session.run()
-        resumed = make_trainer(tmp_path / "b", pairs=20)
-        session = make_session(resumed, checkpoint_seconds=0.0)
-        session.resume()
-        assert resumed.step == killed_at[-1]
-        session.run()
-        assert same(weights(resumed), weights(undisturbed))
-        losses = [[row["total"] for row in read_rows(tmp_path / name / STEPS)] for name in "ab"]
-        assert losses[0] == losses[1]
-
-    def test_steps_since_the_last_checkpoint_are_done_again(self, tmp_path: Path) -> None:
-        undisturbed = make_trainer(tmp_path, pairs=12)
-        train_all(undisturbed)
-        trainer = make_trainer(tmp_path, pairs=12)
-        trainer.take_step()
-        make_session(trainer)._save()
-        trainer.take_step()  # lost
-        trainer.close()
-        resumed = make_trainer(tmp_path, pairs=12)
-        session = make_session(resumed)
-        session.resume()
-        assert resumed.step == 1
-        session.run()
-        assert same(weights(resumed), weights(undisturbed))
-
-    def test_minutes_count_over_all_parts(self, tmp_path: Path) -> None:
-        trainer = make_trainer(tmp_path, pairs=4)
-        train_all(trainer)
-        resumed = make_trainer(tmp_path, pairs=8)
-        resumed.restore(Checkpoint(settings=SETTINGS, **trainer.state()))
-        assert resumed.seconds == trainer.seconds > 0
-        resumed.take_step()
-        assert resumed.seconds > trainer.seconds
-        resumed.close()
-
-    def test_another_training_is_refused(self, tmp_path: Path) -> None:
-        make_session(make_trainer(tmp_path, pairs=2)).run()
-        with pytest.raises(StoreError, match="recipe 'synthetic', not 'another'"):
-            make_session(make_trainer(tmp_path, pairs=2), settings={"recipe": "another"}).resume()
-
-    def test_it_validates_on_the_way_and_shows_every_step(self, tmp_path: Path) -> None:
-        reports: list[StepReport] = []
-        make_session(make_trainer(tmp_path, pairs=20), validations=4, on_step=reports.append).run()
-        validations = [(row["step"], row["pairs"]) for row in read_rows(tmp_path / VALIDATIONS)]
-        assert validations == [(3, 6), (5, 10), (8, 16), (10, 20)]
-        assert [report.figures["step"] for report in reports] == list(range(1, 11))
-        assert reports[4].done == 0.5
-        assert reports[-1].seconds_left == 0.0
-
-
-def test_batches_come_in_order() -> None:
-    numbers = iter([range(2), range(2, 4), range(4, 6), range(6, 8)])
-    batches = prefetched(SyntheticPairs(), numbers)
+def test_prefetched_batches_are_in_order() -> None:
+    indices = iter([range(2), range(2, 4), range(4, 6), range(6, 8)])
+    batches = prefetch(SyntheticPairs(), indices)
     first = next(batches)
     batches.close()
     assert torch.equal(first.descriptors0, SyntheticPairs().batch(range(2)).descriptors0)

@@ -1,7 +1,7 @@
-"""Images of a finished reconstruction: their features, and the point in space of each keypoint where it is known.
+"""Images of a COLMAP reconstruction: their features, and the 3D point of each keypoint where it is known.
 
-With its camera, that is all that the truth of any pair needs, so tracks and depth maps are looked up once an image.
-COLMAP's convention of pixels is met here, through `tiepoint.geometry.colmap`.
+Together with the camera, these determine the ground truth of any pair, so tracks and depth maps are read once per
+image. COLMAP's pixel convention is converted here, by `tiepoint.geometry.colmap`.
 """
 
 from collections.abc import Mapping
@@ -23,56 +23,62 @@ from tiepoint.geometry.colmap import (
     read_reconstruction,
     require_pycolmap,
 )
+from tiepoint.geometry.ground_truth import POSITIVE_PX
 from tiepoint.image import read_image
+from tiepoint.io.batching import batched
 from tiepoint.io.config import to_dict
-from tiepoint.io.progress import Track, untracked
+from tiepoint.io.progress import ProgressCallback, no_progress, track
+from tiepoint.io.validation import check_integer
 from tiepoint.training.data.colmap_points import (
+    count_shared_points,
+    covisible_images,
     depth_maps_digest,
-    model_digest,
-    neighbors,
     observations,
-    points_of_depth,
-    points_of_tracks,
+    points_from_depth,
+    points_from_tracks,
     read_depth_map,
-    shared_points,
+    reconstruction_digest,
 )
 from tiepoint.training.data.deduplication import content_digest
-from tiepoint.training.data.ground_truth import POSITIVE_PX
-from tiepoint.training.data.homography_views import batches
+from tiepoint.training.data.homographic_warps import SHARD_SIZE
 from tiepoint.types import Features
 
 KIND = "images"
-"""Of records: one an image of the model."""
+"""Kind of the records: one per image of the reconstruction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrackSettings:
-    """Everything that decides what is kept of a model's images, and which of them make pairs.
+class ColmapConfig:
+    """Settings of the features of a reconstruction's images, and of the choice of pairs.
 
     Attributes:
-        size: longer side in px of the image that the extractor sees; smaller images are not enlarged.
-        max_keypoints: of an image; the strongest are kept.
-        min_shared_points: number of points in space that both images of a pair must see.
+        resize: Longer image side in px that the extractor processes; smaller images are not enlarged.
+        max_keypoints: Maximum number of keypoints per image, highest scores first.
+        min_shared_points: Minimum number of 3D points that both images of a pair observe.
 
     Raises:
-        InvalidInput: a value that isn't above 0.
+        InvalidInput: If a value is not a positive integer.
     """
 
-    size: int = 1024
+    resize: int = 1024
     max_keypoints: int = 1024
     min_shared_points: int = 50
 
     def __post_init__(self) -> None:
-        for name, value in to_dict(self).items():
-            if value < 1:
-                raise InvalidInput(f"{name} must be above 0, but is {value}")
+        for name in self.__slots__:
+            check_integer(name, getattr(self, name), 1)
 
 
 class PosedImage(NamedTuple):
-    """What is kept of an image of a model.
+    """Features and geometry of an image of a reconstruction.
 
-    `points` are where in the world its keypoints' things are, NaN where not known; `rays` are the keypoints on the plane
-    z = 1 of the camera; `scale` is the side, in px of the photograph, of a px of the image that the extractor saw.
+    Attributes:
+        features: Features of the image.
+        points: 3D point of each keypoint in world coordinates; NaN where unknown.
+        rays: Keypoints on the normalized image plane (z = 1).
+        cam_from_world: Camera pose, [R | t].
+        camera: The `pycolmap.Camera`.
+        scale: Pixels of the original image per pixel of the image that the extractor processed.
     """
 
     features: Features
@@ -84,106 +90,91 @@ class PosedImage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CachedModel:
-    """A reconstruction whose images' features are in a store.
+class CachedReconstruction:
+    """A reconstruction with its images' features in a store.
 
-    A key is the name of an image, "@", and the digest of its content.
+    The key of an image is its name, "@", and the digest of its content.
 
     Attributes:
-        store: with a record an image.
-        pairs: keys of the two images of each pair that share enough points.
-        neighbors: key of each image -> keys of those that share any point with it.
-        problems: images that can't be used, one line each.
+        store: Store with one record per image.
+        pairs: Keys of the two images of each pair that shares enough points.
+        covisible: Key of each image -> keys of the images that share at least one point with it.
+        problems: Images that cannot be used, one line each.
     """
 
     store: Store
     pairs: tuple[tuple[str, str], ...]
-    neighbors: Mapping[str, frozenset[str]]
+    covisible: Mapping[str, frozenset[str]]
     problems: tuple[str, ...]
 
     def read(self, key: str) -> PosedImage:
-        """One image."""
+        """Read one image from the store."""
         return posed_image_from_record(self.store.read(KIND, key))
 
-    def strangers(self, key: str) -> list[str]:
-        """Keys of the images that share no point with this one."""
-        return [other for other in self.neighbors if other != key and other not in self.neighbors[key]]
+    def non_covisible(self, key: str) -> list[str]:
+        """Return the keys of the images that share no point with this one."""
+        return [other for other in self.covisible if other != key and other not in self.covisible[key]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Model:
-    """A reconstruction, and the folders that belong to it."""
+    """A reconstruction and its folders."""
 
     reconstruction: Any
     images: dict[str, Any]
-    photographs: Path
+    image_folder: Path
     depth_maps: Path | None
 
 
-def cache_model(
+def cache_reconstruction(
     model: str | Path,
-    photographs: str | Path,
+    images: str | Path,
     extractor: NeuralExtractor,
     folder: str | Path,
-    settings: TrackSettings | None = None,
+    config: ColmapConfig | None = None,
     *,
     depth_maps: str | Path | None = None,
-    track: Track = untracked,
-) -> CachedModel:
-    """Extract the features of a model's images once, and find out what they show. Killed, it goes on where it was.
+    progress: ProgressCallback = no_progress,
+) -> CachedReconstruction:
+    """Extract the features of a reconstruction's images once, and find covisible pairs. Resumable.
 
     Args:
-        model: folder with cameras, images and points3D, as binary or text.
-        photographs: folder in which the model's images are found by their names.
-        extractor: its own number of keypoints and its resizing give way to those of the settings.
-        folder: of the store; new, empty, or made with the same model, extractor and settings.
-        settings: None: the defaults.
-        depth_maps: folder of COLMAP's depth maps of the same (undistorted) images, `stereo/depth_maps`; None: keypoints
-            take the points of tracks that are seen close to them.
-        track: shows progress.
+        model: Folder of the COLMAP model: cameras, images and points3D, binary or text.
+        images: Folder of the images, with the names of the model.
+        extractor: Extractor; the config replaces its maximum number of keypoints and its image size.
+        folder: Folder of the store; new, empty, or created with the same model, extractor and config.
+        config: Settings; None uses the defaults.
+        depth_maps: Folder of COLMAP's depth maps of the same (undistorted) images, `stereo/depth_maps`. None:
+            keypoints take the 3D points of nearby track observations.
+        progress: Callback that shows the progress.
 
     Raises:
-        InvalidInput: the model can't be read, no two images share enough points, or the store can't be written to.
-        StoreError: the folder holds something else, or features of other settings or depth maps: the message shows the
-            difference.
-        MissingDependency: pycolmap or h5py isn't installed.
+        InvalidInput: If the model cannot be read, no two images share enough points, or the store cannot be written.
+        StoreError: If the folder holds other files, or features of other settings; the message shows the difference.
+        MissingDependency: If pycolmap or h5py is not installed.
     """
-    settings, depths = settings or TrackSettings(), None if depth_maps is None else Path(depth_maps)
-    reconstruction = read_reconstruction(Path(model))
-    images = {image.name: image for image in reconstruction.images.values() if image.has_pose}
-    opened = _Model(reconstruction, images, Path(photographs), depths)
-    of_whole = _limited(extractor, settings, settings.size)
-    store = Store(
-        folder,
-        {
-            "model": model_digest(Path(model)),
-            "extractor": of_whole.settings.kind,
-            "features": of_whole.fingerprint,
-            "depth_maps": None if depths is None else depth_maps_digest(depths, images),
-            **to_dict(settings),
-        },
-    )
-    keys, problems = _find_images(opened)
-    problems |= _extract_missing(opened, keys, extractor, settings, store, track)
+    config = config or ColmapConfig()
+    opened = _open_model(Path(model), Path(images), None if depth_maps is None else Path(depth_maps))
+    store = Store(folder, _store_settings(Path(model), opened, extractor, config))
+    keys, problems = _image_keys(opened)
+    problems |= _extract_missing(opened, keys, extractor, config, store, progress)
     usable = {name: key for name, key in keys.items() if name not in problems}
-    shared = shared_points(reconstruction, usable)
-    pairs = tuple(pair for pair, count in shared.items() if count >= settings.min_shared_points)
+    shared = count_shared_points(opened.reconstruction, usable)
+    pairs = tuple(pair for pair, count in shared.items() if count >= config.min_shared_points)
     if not pairs:
-        first = f", {next(iter(problems.values()))}" if problems else ""
+        first = f" ({next(iter(problems.values()))})" if problems else ""
         raise InvalidInput(
-            f"no two usable images of {model} share {settings.min_shared_points} points{first}; "
-            "ask for fewer, or take a larger model"
+            f"no two usable images of {model} share {config.min_shared_points} points{first}; "
+            "lower min_shared_points, or use a larger reconstruction"
         )
-    return CachedModel(
-        store=store,
-        pairs=pairs,
-        neighbors=neighbors(usable.values(), shared),
-        problems=tuple(problems.values()),
+    covisible = covisible_images(usable.values(), shared)
+    return CachedReconstruction(
+        store=store, pairs=pairs, covisible=covisible, problems=tuple(problems.values())
     )
 
 
 def posed_image_to_record(image: PosedImage) -> dict[str, Any]:
-    """The record of an image; a camera is its model, size and parameters."""
+    """Convert an image to a record; the camera becomes its model, size and parameters."""
     camera = image.camera
     return {
         **features_to_record(image.features),
@@ -199,7 +190,7 @@ def posed_image_to_record(image: PosedImage) -> dict[str, Any]:
 
 
 def posed_image_from_record(record: Mapping[str, Any]) -> PosedImage:
-    """The inverse of `posed_image_to_record`."""
+    """Invert `posed_image_to_record`."""
     camera = require_pycolmap().Camera(
         model=record["camera_model"],
         width=record["camera_width"],
@@ -216,15 +207,35 @@ def posed_image_from_record(record: Mapping[str, Any]) -> PosedImage:
     )
 
 
-def _find_images(model: _Model) -> tuple[dict[str, str], dict[str, str]]:
-    """Keys and problems, by the names of images."""
+def _open_model(model: Path, image_folder: Path, depth_maps: Path | None) -> _Model:
+    reconstruction = read_reconstruction(model)
+    images = {image.name: image for image in reconstruction.images.values() if image.has_pose}
+    return _Model(reconstruction, images, image_folder, depth_maps)
+
+
+def _store_settings(
+    path: Path, model: _Model, extractor: NeuralExtractor, config: ColmapConfig
+) -> dict[str, Any]:
+    limited = _with_limits(extractor, config, config.resize)
+    maps = model.depth_maps
+    return {
+        "model": reconstruction_digest(path),
+        "extractor": limited.settings.kind,
+        "features": limited.fingerprint,
+        "depth_maps": None if maps is None else depth_maps_digest(maps, model.images),
+        **to_dict(config),
+    }
+
+
+def _image_keys(model: _Model) -> tuple[dict[str, str], dict[str, str]]:
+    """Return keys and problems, by image name."""
     keys, problems = {}, {}
     for name in sorted(model.images):
-        path = model.photographs / name
+        path = model.image_folder / name
         try:
             keys[name] = f"{name}@{content_digest(path)}"
         except OSError as error:
-            problems[name] = f"can't read {path}: {error.strerror or error}"
+            problems[name] = f"cannot read {path}: {error.strerror or error}"
     return keys, problems
 
 
@@ -232,19 +243,19 @@ def _extract_missing(
     model: _Model,
     keys: dict[str, str],
     extractor: NeuralExtractor,
-    settings: TrackSettings,
+    config: ColmapConfig,
     store: Store,
-    track: Track,
+    progress: ProgressCallback,
 ) -> dict[str, str]:
-    """Extract what the store lacks; problems come back by the names of images."""
+    """Extract the features that are not in the store; return problems by image name."""
     names = {key: name for name, key in keys.items()}
     problems = {}
-    missing = store.missing(KIND, names)
-    for batch in track(batches(missing), f"features of {len(missing)} images"):
+    missing = list(batched(store.missing(KIND, names), SHARD_SIZE))
+    for batch in track(missing, "extracting features", progress):
         records = {}
         for key in batch:
             try:
-                records[key] = posed_image_to_record(_pose(model, names[key], extractor, settings))
+                records[key] = posed_image_to_record(_extract(model, names[key], extractor, config))
             except InvalidInput as error:
                 problems[names[key]] = str(error)
         if records:
@@ -252,45 +263,46 @@ def _extract_missing(
     return problems
 
 
-def _pose(model: _Model, name: str, extractor: NeuralExtractor, settings: TrackSettings) -> PosedImage:
-    image = model.images[name]
-    photograph = read_image(model.photographs / name)
-    longer = max(photograph.image_size)
-    resize = min(longer, settings.size)
-    features = _limited(extractor, settings, resize).extract(photograph)
-    _check_size(features, image.camera, name)
+def _extract(model: _Model, name: str, extractor: NeuralExtractor, config: ColmapConfig) -> PosedImage:
+    image = read_image(model.image_folder / name)
+    longer = max(image.image_size)
+    resize = min(longer, config.resize)
+    features = _with_limits(extractor, config, resize).extract(image)
+    posed = model.images[name]
+    _check_size(features, posed.camera, name)
     keypoints = colmap_keypoints(features).astype(np.float64)
-    posed = PosedImage(
+    without_points = PosedImage(
         features=features,
         points=np.full((len(features), 3), np.nan),
-        rays=image.camera.cam_from_img(keypoints).reshape(-1, 2),
-        cam_from_world=cam_from_world(image),
-        camera=image.camera,
+        rays=posed.camera.cam_from_img(keypoints).reshape(-1, 2),
+        cam_from_world=cam_from_world(posed),
+        camera=posed.camera,
         scale=longer / resize,
     )
-    return posed._replace(points=_points(model, name, posed, keypoints))
+    return without_points._replace(points=_keypoint_points(model, name, without_points, keypoints))
 
 
-def _points(
-    model: _Model, name: str, posed: PosedImage, keypoints: Float[np.ndarray, "n 2"]
+def _keypoint_points(
+    model: _Model, name: str, image: PosedImage, keypoints: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n 3"]:
-    """By the depth map where there is one, else by tracks."""
+    """Return the 3D points of keypoints, from the depth map if there is one, otherwise from tracks."""
     depth = None if model.depth_maps is None else read_depth_map(model.depth_maps, name)
     if depth is None:
-        seen, points = observations(model.images[name], model.reconstruction)
-        return points_of_tracks(keypoints, seen, points, POSITIVE_PX * posed.scale)
-    size = (posed.camera.width, posed.camera.height)
-    return points_of_depth(keypoints, posed.rays, depth, size, posed.cam_from_world)
+        observed, points3D = observations(model.images[name], model.reconstruction)
+        return points_from_tracks(keypoints, observed, points3D, POSITIVE_PX * image.scale)
+    size = (image.camera.width, image.camera.height)
+    return points_from_depth(keypoints, image.rays, depth, size, image.cam_from_world)
 
 
-def _limited(extractor: NeuralExtractor, settings: TrackSettings, resize: int) -> NeuralExtractor:
-    limits = replace(extractor.settings, resize=resize, max_keypoints=settings.max_keypoints)
-    return NeuralExtractor(extractor.network, limits)
+def _with_limits(extractor: NeuralExtractor, config: ColmapConfig, resize: int) -> NeuralExtractor:
+    settings = replace(extractor.settings, resize=resize, max_keypoints=config.max_keypoints)
+    return NeuralExtractor(extractor.network, settings)
 
 
 def _check_size(features: Features, camera: Any, name: str) -> None:
     width, height = raster_size(features.image_size, features.exif_orientation)
     if (camera.width, camera.height) != (width, height):
         raise InvalidInput(
-            f"the model is of {camera.width} x {camera.height} px, but {name} has {width} x {height}; was it resized?"
+            f"size mismatch: the reconstruction has {camera.width} x {camera.height} px for {name}, the file has "
+            f"{width} x {height} px; use the images of the reconstruction"
         )

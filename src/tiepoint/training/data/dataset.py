@@ -1,6 +1,6 @@
-"""What a training is fed: pairs to learn from, and photographs held out to validate on."""
+"""Data of a training: pairs to train on, and held-out pairs to validate on."""
 
-import hashlib
+import os
 from collections.abc import Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,200 +9,235 @@ from typing import NamedTuple
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.image.listing import find_images
-from tiepoint.io.progress import Track
-from tiepoint.training.data.colmap_images import CachedModel, TrackSettings, cache_model
-from tiepoint.training.data.colmap_pairs import TrackPairs
-from tiepoint.training.data.deduplication import copies_of, distinct, readable_contents
-from tiepoint.training.data.homography_views import MIN_PHOTOGRAPHS, cache_views
-from tiepoint.training.data.pairs import PairSource, ViewPairs
-from tiepoint.training.distributed import Processes
-from tiepoint.training.recipes import Recipe
-from tiepoint.training.validation import VALIDATION, HeldOutPair, ValidationProtocol, held_out_pairs
+from tiepoint.io.hashing import text_digest
+from tiepoint.io.progress import ProgressCallback
+from tiepoint.training.config import DataConfig, TrainConfig
+from tiepoint.training.data.colmap_images import CachedReconstruction, ColmapConfig, cache_reconstruction
+from tiepoint.training.data.colmap_pairs import ColmapPairs
+from tiepoint.training.data.deduplication import content_digests, drop_duplicates, duplicates_of
+from tiepoint.training.data.homographic_warps import MIN_IMAGES, cache_warps
+from tiepoint.training.data.pairs import HomographyPairs, PairDataset
+from tiepoint.training.distributed import DistributedContext
+from tiepoint.training.validation import (
+    VALIDATION_PROTOCOLS,
+    HeldOutPair,
+    ValidationProtocol,
+    held_out_pairs,
+)
 
-HELD_OUT_SHARE = 0.05
-HELD_OUT = (4, 100)
-"""At least and at most so many photographs are held out where no folder of them is given."""
+HELD_OUT_FRACTION = 0.05
 
-PROTOCOL = VALIDATION["homography-512"]
+MIN_HELD_OUT, MAX_HELD_OUT = 4, 100
+"""Bounds of the number of images held out without a folder of validation images."""
+
+PROTOCOL = VALIDATION_PROTOCOLS["homography-512"]
 
 
 class Split(NamedTuple):
-    """Photographs to learn from, and those that are held out: no content is on both sides, under whatever name."""
+    """Training and held-out images; no content is on both sides.
 
-    learned: list[Path]
+    Attributes:
+        training: Paths of the training images.
+        held_out: Paths of the validation images.
+        problems: Images that are not trained on, one line each.
+    """
+
+    training: list[Path]
     held_out: list[Path]
     problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where data lie.
+class DataPaths:
+    """Folders of a training.
 
     Attributes:
-        photographs: a folder of them.
-        cache: folder for features.
-        val: a folder to validate on, which may be one inside `photographs`; None: a few of them are held out.
-        colmap: a finished reconstruction of the photographs; None: pairs are views of one photograph.
-        depth_maps: of the reconstruction.
+        images: Folder of the images.
+        cache: Folder for features.
+        val: Folder of validation images, possibly inside `images`; None holds out some of the images.
+        colmap: Folder of a COLMAP reconstruction of the images; None trains on homographic warps.
+        depth_maps: Folder of the depth maps of the reconstruction.
     """
 
-    photographs: Path
+    images: Path
     cache: Path
     val: Path | None = None
     colmap: Path | None = None
     depth_maps: Path | None = None
 
-    def __post_init__(self) -> None:
-        if self.depth_maps is not None and self.colmap is None:
-            raise InvalidInput("depth maps belong to a reconstruction; name its folder with --colmap")
+    @classmethod
+    def from_config(
+        cls, images: str | os.PathLike[str], out: str | os.PathLike[str], config: DataConfig
+    ) -> "DataPaths":
+        """Return the folders of a training; by default, the cache is inside the output folder."""
+        optional = {name: getattr(config, name) for name in ("val", "colmap", "depth_maps")}
+        return cls(
+            images=Path(images),
+            cache=Path(config.cache or Path(out) / "features"),
+            **{name: None if path is None else Path(path) for name, path in optional.items()},
+        )
 
     def split(self) -> Split:
-        """Photographs to learn from, and those that are held out.
+        """Split the images into training and held-out images.
 
         Raises:
-            InvalidInput: too few are left to learn from.
+            InvalidInput: If there are too few training images.
         """
-        photographs = find_images(self.photographs)
+        images = find_images(self.images)
         if self.val is None:
-            return Split(*split(distinct(photographs)))
+            return Split(*split_held_out(drop_duplicates(images)))
         held_out = find_images(self.val)
-        both = set(copies_of(held_out, photographs))
-        learned = [path for path in photographs if path not in both]
-        return Split(learned, held_out, self._left_out(len(photographs) - len(learned), len(photographs)))
+        in_both = set(duplicates_of(held_out, images))
+        training = [path for path in images if path not in in_both]
+        return Split(training, held_out, self._report_overlap(len(images) - len(training), len(images)))
 
-    def _left_out(self, count: int, of: int) -> tuple[str, ...]:
-        """The problem that so many photographs are held out of those to learn from, where any are."""
+    def _report_overlap(self, count: int, total: int) -> tuple[str, ...]:
+        """Return the problem that training images are also validation images, if any are."""
         if not count:
             return ()
-        found = f"{count} of {of} photographs in {self.photographs} are in {self.val} too"
-        if of - count < MIN_PHOTOGRAPHS and self.colmap is None:
+        overlap = f"{count} of {total} images in {self.images} are also in {self.val}"
+        if total - count < MIN_IMAGES and self.colmap is None:
             raise InvalidInput(
-                f"expected at least {MIN_PHOTOGRAPHS} photographs to learn from, but {found}; "
-                "add more, or name others to validate on with --val"
+                f"expected at least {MIN_IMAGES} training images, but {overlap}; "
+                "add images, or use other validation images (--val)"
             )
-        return (f"{found}, and are not learned from",)
+        return (f"{overlap} and are not trained on",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingData:
-    """Everything that comes from photographs.
+    """Training and validation pairs.
 
     Attributes:
-        source: of the pairs to learn from.
-        held_out: pairs of other photographs.
-        protocol: of the held-out pairs.
-        problems: photographs that can't be used, one line each, and how many are held out of those to learn from.
+        dataset: Training pairs.
+        held_out: Validation pairs of other images.
+        protocol: Protocol of the validation pairs.
+        problems: Images that cannot be used or are held out of the training images, one line each.
     """
 
-    source: PairSource
+    dataset: PairDataset
     held_out: Sequence[HeldOutPair]
     protocol: ValidationProtocol
     problems: tuple[str, ...]
 
 
 def prepare_data(
-    places: Places,
-    recipe: Recipe,
+    paths: DataPaths,
+    config: TrainConfig,
     extractor: NeuralExtractor,
-    processes: Processes,
-    *,
-    seed: int,
-    track: Track,
+    context: DistributedContext,
+    progress: ProgressCallback,
 ) -> TrainingData:
-    """Extract the features of everything that is learned from or held out, where they aren't cached yet.
+    """Extract the features of all training and validation images that are not cached yet.
 
     Args:
-        places: of photographs and cache.
-        recipe: says which views, and how many negatives.
-        extractor: of the features.
-        processes: each extracts a share, and all read all of it.
-        seed: of the pairs.
-        track: shows progress.
+        paths: Folders of images and cache.
+        config: Settings of the pairs, and their random seed.
+        extractor: Feature extractor.
+        context: Processes that train together; each extracts a part, and all read everything.
+        progress: Callback that shows the progress.
 
     Raises:
-        InvalidInput: too few photographs, or a folder that can't be read or written.
-        StoreError: the cache holds features of other settings.
-        MissingDependency: h5py, or for a reconstruction pycolmap, isn't installed.
+        InvalidInput: If there are too few images, or a folder cannot be read or written.
+        StoreError: If the cache holds features of other settings.
+        MissingDependency: If h5py, or pycolmap for a reconstruction, is not installed.
     """
-    learned, held_out, left_out = places.split()
-    pairs, unusable = processes.in_shares(
-        lambda owns: held_out_pairs(
-            held_out, extractor, places.cache / "val", PROTOCOL, at_least=0, owns=owns, track=track
+    training, held_out, overlap = paths.split()
+    pairs, unusable = context.sharded(
+        lambda accepts: held_out_pairs(
+            held_out,
+            extractor,
+            paths.cache / "val",
+            PROTOCOL,
+            min_images=0,
+            accepts=accepts,
+            progress=progress,
         )
     )
-
-    def posed_pairs() -> tuple[PairSource, tuple[str, ...]]:
-        model = _model(places, held_out, recipe, extractor, track)
-        return TrackPairs(model, seed=seed, negatives=recipe.negatives), model.problems
-
-    def view_pairs() -> tuple[PairSource, tuple[str, ...]]:
-        folder = places.cache / "train"
-        views = processes.in_shares(
-            lambda owns: cache_views(
-                learned, extractor, folder, recipe.views, at_least=0, owns=owns, track=track
+    if paths.colmap is None:
+        warps = context.sharded(
+            lambda accepts: cache_warps(
+                training,
+                extractor,
+                paths.cache / "train",
+                config.data.warps,
+                min_images=0,
+                accepts=accepts,
+                progress=progress,
             )
         )
-        _check_number(len(views), len(pairs), places, (*unusable, *views.problems))
-        return ViewPairs(views, seed=seed, negatives=recipe.negatives), views.problems
-
-    source, problems = view_pairs() if places.colmap is None else processes.lead_first(posed_pairs)
+        _check_counts(len(warps), len(pairs), paths, (*unusable, *warps.problems))
+        dataset = HomographyPairs(warps, seed=config.run.seed, negatives=config.data.negatives)
+        problems = warps.problems
+    else:
+        dataset, problems = context.main_process_first(
+            lambda: _colmap_pairs(paths, held_out, config, extractor, progress)
+        )
     return TrainingData(
-        source=source, held_out=pairs, protocol=PROTOCOL, problems=left_out + problems + unusable
+        dataset=dataset, held_out=pairs, protocol=PROTOCOL, problems=overlap + problems + unusable
     )
 
 
-def _check_number(learned: int, held_out: int, places: Places, problems: Sequence[str]) -> None:
-    """Raise InvalidInput unless enough photographs can be used: of one folder those held out count too."""
-    usable = learned + (held_out if places.val is None else 0)
-    first = f", the first other one because {problems[0]}" if problems else ""
-    if usable < MIN_PHOTOGRAPHS:
-        raise InvalidInput(
-            f"expected at least {MIN_PHOTOGRAPHS} different photographs, but only {usable} in {places.photographs} can be "
-            f"used{first}; add more"
-        )
-    if not held_out:
-        raise InvalidInput(
-            f"expected photographs to validate on, but none that is held out can be used{first}; name others with --val"
-        )
+def split_held_out(images: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Split images into training and held-out images, randomly by the hash of their names, whatever their order.
+
+    Raises:
+        InvalidInput: If there are too few images.
+    """
+    if len(images) < MIN_IMAGES:
+        raise InvalidInput(f"expected at least {MIN_IMAGES} different images, got {len(images)}; add more")
+    count = min(max(round(HELD_OUT_FRACTION * len(images)), MIN_HELD_OUT), MAX_HELD_OUT)
+    held_out = set(sorted(images, key=lambda path: text_digest(path.name))[:count])
+    return [path for path in images if path not in held_out], [path for path in images if path in held_out]
 
 
-def split(photographs: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Photographs to learn from, and those to hold out: decided by their names, not by their order."""
-    if len(photographs) < MIN_PHOTOGRAPHS:
-        raise InvalidInput(
-            f"expected at least {MIN_PHOTOGRAPHS} different photographs, but there are {len(photographs)}; add more"
-        )
-    least, most = HELD_OUT
-    count = min(max(round(HELD_OUT_SHARE * len(photographs)), least), most)
-    by_chance = sorted(photographs, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
-    chosen = set(by_chance[:count])
-    return [p for p in photographs if p not in chosen], [p for p in photographs if p in chosen]
+def drop_images(reconstruction: CachedReconstruction, contents: AbstractSet[str]) -> CachedReconstruction:
+    """Return a reconstruction without the images of these content digests.
 
-
-def without_contents(model: CachedModel, contents: AbstractSet[str]) -> CachedModel:
-    """A model without the images of these contents, in digests."""
-    kept = {key for key in model.neighbors if key.rpartition("@")[2] not in contents}
-    neighbors = {key: others & kept for key, others in model.neighbors.items() if key in kept}
-    pairs = tuple(pair for pair in model.pairs if kept.issuperset(pair))
+    Raises:
+        InvalidInput: If no pair is left.
+    """
+    kept = {key for key in reconstruction.covisible if key.rpartition("@")[2] not in contents}
+    covisible = {key: others & kept for key, others in reconstruction.covisible.items() if key in kept}
+    pairs = tuple(pair for pair in reconstruction.pairs if kept.issuperset(pair))
     if not pairs:
         raise InvalidInput(
-            "every pair of the reconstruction has a photograph that is held out; give others to validate on with --val"
+            "every pair of the reconstruction has a held-out image; use other validation images (--val)"
         )
-    return replace(model, pairs=pairs, neighbors=neighbors)
+    return replace(reconstruction, pairs=pairs, covisible=covisible)
 
 
-def _model(
-    places: Places, held_out: Sequence[Path], recipe: Recipe, extractor: NeuralExtractor, track: Track
-) -> CachedModel:
-    """The reconstruction, without the photographs that are held out of it."""
-    assert places.colmap is not None
-    model = cache_model(
-        places.colmap,
-        places.photographs,
+def _colmap_pairs(
+    paths: DataPaths,
+    held_out: Sequence[Path],
+    config: TrainConfig,
+    extractor: NeuralExtractor,
+    progress: ProgressCallback,
+) -> tuple[PairDataset, tuple[str, ...]]:
+    """Return the pairs of a reconstruction without the held-out images, and its problems."""
+    assert paths.colmap is not None
+    warps = config.data.warps
+    reconstruction = cache_reconstruction(
+        paths.colmap,
+        paths.images,
         extractor,
-        places.cache / "colmap",
-        TrackSettings(size=recipe.views.size, max_keypoints=recipe.views.max_keypoints),
-        depth_maps=places.depth_maps,
-        track=track,
+        paths.cache / "colmap",
+        ColmapConfig(resize=warps.resize, max_keypoints=warps.max_keypoints),
+        depth_maps=paths.depth_maps,
+        progress=progress,
     )
-    return without_contents(model, readable_contents(held_out))
+    reconstruction = drop_images(reconstruction, content_digests(held_out))
+    pairs = ColmapPairs(reconstruction, seed=config.run.seed, negatives=config.data.negatives)
+    return pairs, reconstruction.problems
+
+
+def _check_counts(training: int, held_out: int, paths: DataPaths, problems: Sequence[str]) -> None:
+    """Raise InvalidInput unless enough images are usable; those held out of the same folder count too."""
+    usable = training + (held_out if paths.val is None else 0)
+    first = f" ({problems[0]})" if problems else ""
+    if usable < MIN_IMAGES:
+        raise InvalidInput(
+            f"expected at least {MIN_IMAGES} different images, got {usable} usable in {paths.images}{first}; add more"
+        )
+    if not held_out:
+        raise InvalidInput(f"no usable validation image{first}; use other validation images (--val)")

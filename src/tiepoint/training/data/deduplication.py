@@ -1,45 +1,49 @@
-"""Files of the same bytes under several names: what is learned from under one must not be validated on under another.
+"""Exact duplicates: files with the same content under several names, so that no image is both trained and validated on.
 
-Only files of the same size are read, so that large folders cost little.
+Only files of the same size are read, so large folders cost little.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tiepoint.io.hashing import SHORT_DIGEST_LENGTH, file_digest
 
-def distinct(paths: Sequence[Path]) -> list[Path]:
-    """The first of the files of each content; those that can't be read stay, for whoever reads them to say so."""
-    crowded = {size for size, count in Counter(map(_size, paths)).items() if count > 1}
+
+def drop_duplicates(paths: Sequence[Path]) -> list[Path]:
+    """Keep the first file of every content; unreadable files are kept, so that their reader reports them."""
+    shared_sizes = {size for size, count in Counter(map(_size, paths)).items() if count > 1}
     kept: list[Path] = []
-    seen: set[str] = set()
+    known: set[str] = set()
     for path in paths:
-        content = _content(path) if _size(path) in crowded else None
-        if content is None or content not in seen:
+        content = _content(path) if _size(path) in shared_sizes else None
+        if content is None or content not in known:
             kept.append(path)
         if content is not None:
-            seen.add(content)
+            known.add(content)
     return kept
 
 
-def copies_of(originals: Iterable[Path], among: Sequence[Path]) -> list[Path]:
-    """The files of `among` whose content is that of an original; an original is a copy of itself."""
-    sizes = set(map(_size, among))
-    alike = [path for path in originals if _size(path) in sizes]
-    sizes, contents = set(map(_size, alike)), readable_contents(alike)
-    return [path for path in among if _size(path) in sizes and _content(path) in contents]
+def duplicates_of(originals: Iterable[Path], candidates: Sequence[Path]) -> list[Path]:
+    """Return the candidates with the content of an original; a file is a duplicate of itself."""
+    sizes = set(map(_size, candidates))
+    same_size = [path for path in originals if _size(path) in sizes]
+    sizes, contents = set(map(_size, same_size)), content_digests(same_size)
+    return [path for path in candidates if _size(path) in sizes and _content(path) in contents]
 
 
-def readable_contents(paths: Iterable[Path]) -> set[str]:
-    """Digests of the files that can be read."""
+def content_digests(paths: Iterable[Path]) -> set[str]:
+    """Return the digests of all readable files."""
     return {content for content in map(_content, paths) if content is not None}
 
 
 def content_digest(path: Path) -> str:
-    """Sixteen hexadecimal digits of a file's content. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    """Return the first 16 hexadecimal digits of a file's SHA-256.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    return file_digest(path)[:SHORT_DIGEST_LENGTH]
 
 
 def _content(path: Path) -> str | None:

@@ -1,6 +1,5 @@
-"""What the trainer is fed: pairs of features with ground truth, drawn by number, padded into batches."""
+"""Training pairs: features of two images with ground truth, addressed by index, padded into batches."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -14,17 +13,21 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.ground_truth import IGNORED, POSITIVE_PX, ground_truth_from_homography, no_matches
+from tiepoint.io.hashing import short_digest
 from tiepoint.matching.inputs import network_positions
-from tiepoint.training.data.ground_truth import IGNORED, POSITIVE_PX, matches_from_homography, nothing_matches
-from tiepoint.training.data.homography_views import CachedViews, View
+from tiepoint.training.data.homographic_warps import CachedWarps, Warp
 from tiepoint.types import Features
 
 
 class SoftTargets(NamedTuple):
-    """What a teacher predicts for a pair; of a batch with one dimension more in front, padded with zeros.
+    """Top-k assignment probabilities of a teacher for a pair, or zero-padded for a batch.
 
-    For each keypoint of image 0 a few partners in image 1, `UNMATCHED` (-1) for having none, and how probable the
-    teacher deems each of them; likewise for image 1.
+    Attributes:
+        partners0: For each keypoint of image 0, candidate matches in image 1; `UNMATCHED` (-1) for no match.
+        probabilities0: Probability of each candidate in `partners0`.
+        partners1: For each keypoint of image 1, candidate matches in image 0; `UNMATCHED` (-1) for no match.
+        probabilities1: Probability of each candidate in `partners1`.
     """
 
     partners0: Int[Tensor, "*b m p"]
@@ -33,21 +36,20 @@ class SoftTargets(NamedTuple):
     probabilities1: Float[Tensor, "*b n p"]
 
     def swapped(self) -> "SoftTargets":
-        """The same, with the images in the other order."""
+        """Return a copy with the two images swapped."""
         return SoftTargets(*self[2:], *self[:2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairSample:
-    """Two images of a pair, and which of their keypoints match.
+    """Features of two images with ground truth.
 
     Attributes:
-        features0: of image 0, on the CPU, by falling score.
-        features1: likewise of image 1.
-        matches0: for each keypoint of image 0 the index of its match in image 1, or `UNMATCHED` (-1) where there is
-            certainly none, or `IGNORED` (-2).
-        matches1: likewise for image 1.
-        soft_targets: what a teacher predicts for the pair; None without one.
+        features0: Features of image 0, on the CPU, in descending order of score.
+        features1: Features of image 1, on the CPU, in descending order of score.
+        matches0: For each keypoint of image 0, the index of its match in image 1, `UNMATCHED` (-1) or `IGNORED` (-2).
+        matches1: For each keypoint of image 1, the index of its match in image 0, `UNMATCHED` (-1) or `IGNORED` (-2).
+        soft_targets: Assignment probabilities of a teacher; None without a teacher.
     """
 
     features0: Features
@@ -57,7 +59,7 @@ class PairSample:
     soft_targets: SoftTargets | None = None
 
     def swapped(self) -> "PairSample":
-        """The same, with the images in the other order."""
+        """Return a copy with the two images swapped."""
         return PairSample(
             features0=self.features1,
             features1=self.features0,
@@ -69,14 +71,14 @@ class PairSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairBatch:
-    """Pairs padded to a common number of keypoints, on one device.
+    """Pairs padded to a common number of keypoints, on one device; fields for image 1 end in 1.
 
     Attributes:
-        positions0: what `LightGlue` takes of image 0: 2 or 4 numbers a keypoint, without unit.
-        descriptors0: unit vectors; 0 where padded.
-        mask0: True where a keypoint is real, False where it pads.
-        matches0: as in `PairSample`; `IGNORED` where padded.
-        soft_targets: None unless every pair has them.
+        positions0: Normalized keypoint positions, 2 or 4 values per keypoint, as `LightGlue` takes them.
+        descriptors0: Descriptors of unit length; 0 in padding.
+        mask0: True for keypoints, False for padding.
+        matches0: Labels as in `PairSample`; `IGNORED` in padding.
+        soft_targets: Assignment probabilities of a teacher; None unless every pair has them.
     """
 
     positions0: Float[Tensor, "b m p"]
@@ -94,7 +96,7 @@ class PairBatch:
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """The arguments of `LightGlue` and `LayerwiseLightGlue`, in order."""
+        """Arguments of `LightGlue` and `LayerwiseLightGlue`, in order."""
         return (
             self.positions0,
             self.descriptors0,
@@ -105,12 +107,12 @@ class PairBatch:
         )
 
     @property
-    def truth(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """matches0, matches1, mask0, mask1: what `matching_loss` takes behind the outputs."""
+    def ground_truth(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Labels and masks, as `matching_loss` takes them: matches0, matches1, mask0, mask1."""
         return self.matches0, self.matches1, self.mask0, self.mask1
 
     def to(self, device: torch.device | str) -> "PairBatch":
-        """The same batch with every tensor on `device`."""
+        """Move all tensors to a device."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         soft_targets = values.pop("soft_targets")
         moved = {name: tensor.to(device, non_blocking=True) for name, tensor in values.items()}
@@ -119,17 +121,16 @@ class PairBatch:
         return PairBatch(**moved, soft_targets=soft_targets)
 
 
-class PairSource(ABC):
-    """An endless supply of pairs: the pair of a number is always the same one.
+class PairDataset(ABC):
+    """An endless map-style dataset of pairs: the same index always gives the same pair.
 
-    So a position is one integer: training that goes on after a stop, and several processes that share the pairs
-    between them, need nothing else.
+    So the position in the data is one integer, which is all that resuming and distributed training need.
 
     Attributes:
-        kind: of the features.
-        descriptor_dim: columns of their descriptors.
-        position_dim: numbers of a position: 2, or 4 where the features have scales and orientations.
-        fingerprint: changes with everything that decides which pairs there are.
+        kind: Kind of the features.
+        descriptor_dim: Descriptor dimension.
+        position_dim: Values per keypoint position: 2, or 4 if the features have scales and orientations.
+        fingerprint: Digest of everything that determines the pairs.
     """
 
     kind: str
@@ -139,86 +140,91 @@ class PairSource(ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> PairSample:
-        """The pair of a number, from 0 on, without an end."""
+        """Return the pair of an index; indices start at 0 and have no upper limit."""
 
     def batch(self, indices: Sequence[int]) -> PairBatch:
-        """The pairs of these numbers, padded, on the CPU."""
+        """Return a padded batch of the pairs of these indices, on the CPU."""
         return collate([self[index] for index in indices], self.position_dim)
 
-    def close(self) -> None:  # noqa: B027 - most sources have nothing to do
-        """Write what is still to be written; the source can be read on."""
+    def close(self) -> None:  # noqa: B027 - most datasets have nothing to do
+        """Flush cached results to the disk; the dataset can still be read."""
 
 
-class ViewPairs(PairSource):
-    """Pairs of views of one photograph, and a share of pairs of different photographs, which have no match.
+class HomographyPairs(PairDataset):
+    """Pairs of homographic warps of the same image, and a fraction of negatives: pairs of different images.
 
-    Every photograph comes once before any comes again, each time with views that are drawn anew. Memory doesn't grow
-    with the number of photographs: features are read when their pair is drawn, and the last few are kept.
+    Every image is used once per epoch, each time with randomly chosen warps. Memory does not grow with the number of
+    images: features are read on demand, and those of the last few images are cached.
 
     Args:
-        views: see `cache_views`.
-        seed: decides which pairs there are, and in which order.
-        negatives: share of pairs of different photographs, in [0, 1]. Photographs of one place, such as a burst,
-            should be few among many: their pairs are called negative too.
-        max_error_px: see `matches_from_homography`.
-        cached: photographs whose features are kept in memory: enough to read a small collection once, of a large one few
-            are met again in time.
+        warps: Images with cached warps; see `cache_warps`.
+        seed: Random seed of the pairs and their order.
+        negatives: Fraction of pairs of different images, in [0, 1]. Images of the same scene, such as bursts, should
+            be rare, since their pairs count as negatives too.
+        max_error_px: Maximum reprojection error of a match in px; see `ground_truth_from_homography`.
+        cache_size: Number of images whose features are kept in memory. It covers a small collection completely; in a
+            large one, images rarely recur soon enough.
 
     Raises:
-        InvalidInput: a share outside [0, 1], or negatives of a single photograph.
+        InvalidInput: If the fraction is outside [0, 1], or there are negatives but only one image.
     """
 
     def __init__(
         self,
-        views: CachedViews,
+        warps: CachedWarps,
         *,
         seed: int = 0,
         negatives: float = 0.05,
         max_error_px: float = POSITIVE_PX,
-        cached: int = 64,
+        cache_size: int = 64,
     ) -> None:
-        _check_share(negatives, len(views))
-        self.views, self.seed, self.negatives, self.max_error_px = views, seed, negatives, max_error_px
-        self._read = lru_cache(maxsize=cached)(views.read)
-        self._order = lru_cache(maxsize=2)(lambda round_: shuffled(seed, round_, len(views)))
+        check_fraction("negatives", negatives)
+        if negatives > 0 and len(warps) < 2:
+            raise InvalidInput(
+                f"negatives need at least 2 images, got {len(warps)}; add images, or set negatives to 0"
+            )
+        self.warps, self.seed, self.negatives, self.max_error_px = warps, seed, negatives, max_error_px
+        self._read = lru_cache(maxsize=cache_size)(warps.read)
+        self._order = lru_cache(maxsize=2)(lambda epoch: epoch_permutation(seed, epoch, len(warps)))
         self.kind, self.descriptor_dim, self.position_dim = describe_features(self._read(0)[0].features)
         settings = [seed, negatives, max_error_px]
-        self.fingerprint = digest([views.store.fingerprint, *views.keys, *map(repr, settings)])
+        self.fingerprint = digest([warps.store.fingerprint, *warps.keys, *map(repr, settings)])
 
     def __getitem__(self, index: int) -> PairSample:
-        """The pair of a number, from 0 on, without an end."""
-        round_, place = divmod(index, len(self.views))
-        photograph = int(self._order(round_)[place])
+        """Return the pair of an index; indices start at 0 and have no upper limit."""
+        epoch, position = divmod(index, len(self.warps))
+        image = int(self._order(epoch)[position])
         generator = np.random.default_rng([self.seed, index])
         if generator.random() < self.negatives:
-            return self._negative(photograph, generator)
-        views = self._read(photograph)
-        first, second = generator.choice(len(views), 2, replace=False)
-        return _positive(views[first], views[second], self.max_error_px)
+            return self._negative(image, generator)
+        warps = self._read(image)
+        first, second = generator.choice(len(warps), 2, replace=False)
+        return _positive(warps[first], warps[second], self.max_error_px)
 
-    def _negative(self, photograph: int, generator: np.random.Generator) -> PairSample:
-        other = (photograph + 1 + generator.integers(len(self.views) - 1)) % len(self.views)
+    def _negative(self, image: int, generator: np.random.Generator) -> PairSample:
+        other = (image + 1 + generator.integers(len(self.warps) - 1)) % len(self.warps)
         features0, features1 = (
-            views[generator.integers(len(views))].features
-            for views in (self._read(photograph), self._read(int(other)))
+            warps[generator.integers(len(warps))].features
+            for warps in (self._read(image), self._read(int(other)))
         )
-        truth = nothing_matches(len(features0), len(features1))
+        truth = no_matches(len(features0), len(features1))
         return PairSample(features0=features0, features1=features1, **truth._asdict())
 
 
 def collate(samples: Sequence[PairSample], position_dim: int = 2) -> PairBatch:
-    """Pad pairs to the largest number of keypoints of each side.
+    """Pad pairs to a batch, separately for image 0 and image 1.
 
     Args:
-        samples: at least one.
-        position_dim: 2, or 4 to have scales and orientations too.
+        samples: Pairs; at least one.
+        position_dim: Values per position: 2, or 4 with scale and orientation.
 
     Raises:
-        InvalidInput: scales and orientations are asked for, but the features lack them.
+        InvalidInput: If scales and orientations are requested, but the features do not have them.
     """
     images0, images1 = ([getattr(sample, name) for sample in samples] for name in ("features0", "features1"))
     positions0, positions1 = (
-        _pad([positions_of(features, position_dim) for features in images]) for images in (images0, images1)
+        _pad([keypoint_positions(features, position_dim) for features in images])
+        for images in (images0, images1)
     )
     return PairBatch(
         positions0=positions0,
@@ -233,61 +239,57 @@ def collate(samples: Sequence[PairSample], position_dim: int = 2) -> PairBatch:
     )
 
 
-def positions_of(features: Features, position_dim: int) -> Float[Tensor, "n p"]:
-    """What `LightGlue` takes as the positions of keypoints: (x, y), then scale and orientation, as its matcher does.
+def keypoint_positions(features: Features, position_dim: int) -> Float[Tensor, "n p"]:
+    """Return normalized positions as `LightGlue` takes them: (x, y), and optionally scale and orientation.
 
     Raises:
-        InvalidInput: the features lack scales or orientations, or neither 2 nor 4 numbers are asked for.
+        InvalidInput: If the features do not have scales and orientations, or the dimension is neither 2 nor 4.
     """
-    _, _, known = describe_features(features)
-    if position_dim not in (2, known):
+    _, _, available = describe_features(features)
+    if position_dim not in (2, available):
         raise InvalidInput(
-            f"positions of {position_dim} numbers were asked for, but the features have no more than {known}; "
-            "choose another extractor"
+            f"cannot encode positions of {position_dim} values: the features have {available}; use another extractor"
         )
     return network_positions(features, position_dim)
 
 
 def describe_features(features: Features) -> tuple[str, int, int]:
-    """Kind, columns of the descriptors, and numbers of a position."""
+    """Return the kind, the descriptor dimension and the number of values per position."""
     oriented = features.scales is not None and features.orientations is not None
     return features.kind, features.descriptors.shape[1], 4 if oriented else 2
 
 
-def shuffled(seed: int, round_: int, count: int) -> np.ndarray:
-    """The order of a round: every whole number below `count` once."""
-    # one number more than the pairs' generators have, so that none of them is this one
-    return np.random.default_rng([seed, round_, 0]).permutation(count).astype(np.int32)
+def epoch_permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    """Return the order of an epoch: a random permutation of the integers below `count`."""
+    # one integer more than the seeds of pairs, so that the random streams never coincide
+    return np.random.default_rng([seed, epoch, 0]).permutation(count).astype(np.int32)
 
 
 def digest(parts: Iterable[str]) -> str:
-    """Sixteen hexadecimal digits of a list of strings."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    """Return a short digest of a list of strings."""
+    return short_digest("\0".join(parts))
 
 
-def _positive(view0: View, view1: View, max_error_px: float) -> PairSample:
-    """Both homographies lead to the photograph."""
-    homography = np.linalg.inv(view1.homography) @ view0.homography
-    truth = matches_from_homography(
-        view0.features.keypoints, view1.features.keypoints, homography, max_error_px=max_error_px
+def check_fraction(name: str, value: float) -> None:
+    """Raise InvalidInput unless a value is in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise InvalidInput(f"{name} must be a fraction in [0, 1], got {value!r}")
+
+
+def _positive(warp0: Warp, warp1: Warp, max_error_px: float) -> PairSample:
+    """Return a pair of warps of the same image."""
+    homography = np.linalg.inv(warp1.homography) @ warp0.homography
+    truth = ground_truth_from_homography(
+        warp0.features.keypoints, warp1.features.keypoints, homography, max_error_px=max_error_px
     )
-    return PairSample(features0=view0.features, features1=view1.features, **truth._asdict())
+    return PairSample(features0=warp0.features, features1=warp1.features, **truth._asdict())
 
 
-def _pad_soft_targets(of_pairs: Sequence[SoftTargets | None]) -> SoftTargets | None:
-    """None where a pair has none."""
-    known = [soft_targets for soft_targets in of_pairs if soft_targets is not None]
-    return SoftTargets(*map(_pad, zip(*known, strict=True))) if len(known) == len(of_pairs) else None
+def _pad_soft_targets(targets: Sequence[SoftTargets | None]) -> SoftTargets | None:
+    """Pad soft targets; None unless every pair has them."""
+    known = [soft_targets for soft_targets in targets if soft_targets is not None]
+    return SoftTargets(*map(_pad, zip(*known, strict=True))) if len(known) == len(targets) else None
 
 
 def _pad(rows: Sequence[Tensor], value: int = 0) -> Tensor:
     return pad_sequence(list(rows), batch_first=True, padding_value=value)
-
-
-def _check_share(negatives: float, photographs: int) -> None:
-    if not 0 <= negatives <= 1:
-        raise InvalidInput(f"negatives must be a share in [0, 1], but is {negatives!r}")
-    if negatives > 0 and photographs < 2:
-        raise InvalidInput(
-            f"negatives need at least 2 photographs, but there is {photographs}; add more, or set negatives to 0"
-        )

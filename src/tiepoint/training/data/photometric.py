@@ -1,6 +1,6 @@
-"""Light, lens and file: what makes two photographs of one thing differ in their pixels.
+"""Photometric augmentation: illumination, optics, sensor noise and compression.
 
-An augmentation is a function of an image and a strength; the table says how often each one is used, and how strongly.
+An augmentation is a function of an image and a strength; the table holds its probability and range of strengths.
 """
 
 import io
@@ -17,23 +17,24 @@ from torch.nn import functional as F
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, read_image
+from tiepoint.io.messages import unknown_name
 
 Pixels: TypeAlias = Float32[Tensor, "3 h w"]
 """RGB in [0, 1]."""
 
-BLUR_REACH = 3.0
-"""Standard deviations after which a Gaussian is cut off."""
+BLUR_TRUNCATE = 3.0
+"""Radius of the Gaussian kernel in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """One row.
+    """One row of the table.
 
     Attributes:
-        apply: changes an image by a strength; the generator decides what the strength leaves open.
-        low: the smallest strength, in the function's own unit.
-        high: the largest.
-        probability: that it is used at all.
+        apply: Function of an image, a strength and a random number generator.
+        low: Minimum strength, in the unit of the function.
+        high: Maximum strength.
+        probability: Probability that the augmentation is applied.
     """
 
     apply: Callable[[Pixels, float, np.random.Generator], Tensor]
@@ -42,36 +43,36 @@ class Augmentation:
     probability: float
 
 
-def expose(pixels: Pixels, stops: float, _: np.random.Generator) -> Tensor:
-    """More or less light, by powers of two."""
+def adjust_exposure(pixels: Pixels, stops: float, _: np.random.Generator) -> Tensor:
+    """Change the exposure by a number of stops."""
     return pixels * 2**stops
 
 
-def bend(pixels: Pixels, gamma: float, _: np.random.Generator) -> Tensor:
-    """Another tone curve."""
+def adjust_gamma(pixels: Pixels, gamma: float, _: np.random.Generator) -> Tensor:
+    """Change the tone curve by a power law."""
     return pixels**gamma
 
 
-def stretch(pixels: Pixels, contrast: float, _: np.random.Generator) -> Tensor:
-    """More or less contrast about the mean."""
+def adjust_contrast(pixels: Pixels, contrast: float, _: np.random.Generator) -> Tensor:
+    """Scale the contrast about the mean."""
     mean = pixels.mean()
     return mean + contrast * (pixels - mean)
 
 
-def tint(pixels: Pixels, strength: float, generator: np.random.Generator) -> Tensor:
-    """Another color of light: each channel by a gain of its own."""
+def adjust_white_balance(pixels: Pixels, strength: float, generator: np.random.Generator) -> Tensor:
+    """Change the white balance: an independent gain per channel."""
     gains = 1 + strength * generator.uniform(-1, 1, 3)
     return pixels * pixels.new_tensor(gains)[:, None, None]
 
 
-def fade(pixels: Pixels, saturation: float, _: np.random.Generator) -> Tensor:
-    """Less color; 0 = gray."""
+def adjust_saturation(pixels: Pixels, saturation: float, _: np.random.Generator) -> Tensor:
+    """Reduce the saturation; 0 gives a gray image."""
     gray = pixels.mean(0, keepdim=True)
     return gray + saturation * (pixels - gray)
 
 
-def shade(pixels: Pixels, strength: float, generator: np.random.Generator) -> Tensor:
-    """Light that falls off across the image, in any direction."""
+def add_shading(pixels: Pixels, strength: float, generator: np.random.Generator) -> Tensor:
+    """Darken the image linearly in a random direction."""
     _, height, width = pixels.shape
     angle = generator.uniform(0, 2 * np.pi)
     x, y = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
@@ -79,24 +80,24 @@ def shade(pixels: Pixels, strength: float, generator: np.random.Generator) -> Te
     return pixels * (1 - strength * (0.5 + slope / (2 * np.sqrt(2))))
 
 
-def blur(pixels: Pixels, sigma_px: float, _: np.random.Generator) -> Tensor:
-    """Out of focus: a Gaussian."""
-    reach = min(int(np.ceil(BLUR_REACH * sigma_px)), min(pixels.shape[1:]) - 1)
-    offsets = torch.arange(-reach, reach + 1, dtype=torch.float32)
+def gaussian_blur(pixels: Pixels, sigma_px: float, _: np.random.Generator) -> Tensor:
+    """Blur with a Gaussian."""
+    radius = min(int(np.ceil(BLUR_TRUNCATE * sigma_px)), min(pixels.shape[1:]) - 1)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
     kernel = kernel / kernel.sum()
-    padded = F.pad(pixels[:, None], (reach, reach, reach, reach), mode="reflect")
+    padded = F.pad(pixels[:, None], (radius, radius, radius, radius), mode="reflect")
     blurred = F.conv2d(F.conv2d(padded, kernel[None, None, None, :]), kernel[None, None, :, None])
     return blurred[:, 0]
 
 
-def add_noise(pixels: Pixels, sigma: float, generator: np.random.Generator) -> Tensor:
-    """A sensor's noise, of every pixel and channel by itself."""
+def add_gaussian_noise(pixels: Pixels, sigma: float, generator: np.random.Generator) -> Tensor:
+    """Add Gaussian noise, independent per pixel and channel."""
     return pixels + sigma * torch.from_numpy(generator.standard_normal(tuple(pixels.shape), np.float32))
 
 
-def compress(pixels: Pixels, quality: float, _: np.random.Generator) -> Tensor:
-    """Through a JPEG file and back."""
+def jpeg_compress(pixels: Pixels, quality: float, _: np.random.Generator) -> Tensor:
+    """Compress as JPEG and decode again."""
     file = io.BytesIO()
     Image(pixels=pixels.clamp(0, 1)).to_pil().save(file, "JPEG", quality=round(quality))
     return read_image(PIL.Image.open(file)).pixels / 255
@@ -105,45 +106,45 @@ def compress(pixels: Pixels, quality: float, _: np.random.Generator) -> Tensor:
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "none": (),
     "standard": (
-        Augmentation(shade, 0.0, 0.7, 0.3),
-        Augmentation(expose, -0.9, 0.6, 0.7),
-        Augmentation(bend, 0.6, 1.6, 0.5),
-        Augmentation(stretch, 0.5, 1.4, 0.5),
-        Augmentation(tint, 0.0, 0.25, 0.5),
-        Augmentation(fade, 0.0, 1.0, 0.3),
-        Augmentation(blur, 0.3, 1.5, 0.3),
-        Augmentation(add_noise, 0.0, 0.05, 0.3),
-        Augmentation(compress, 30.0, 95.0, 0.3),
+        Augmentation(add_shading, 0.0, 0.7, 0.3),
+        Augmentation(adjust_exposure, -0.9, 0.6, 0.7),
+        Augmentation(adjust_gamma, 0.6, 1.6, 0.5),
+        Augmentation(adjust_contrast, 0.5, 1.4, 0.5),
+        Augmentation(adjust_white_balance, 0.0, 0.25, 0.5),
+        Augmentation(adjust_saturation, 0.0, 1.0, 0.3),
+        Augmentation(gaussian_blur, 0.3, 1.5, 0.3),
+        Augmentation(add_gaussian_noise, 0.0, 0.05, 0.3),
+        Augmentation(jpeg_compress, 30.0, 95.0, 0.3),
     ),
 }
-"""Name -> what is done to every view, in this order: light, then lens, then sensor, then file."""
+"""Name -> augmentations in order of application: illumination, optics, sensor, compression."""
 
 
 def find_augmentation(name: str) -> tuple[Augmentation, ...]:
-    """The rows of this name.
+    """Return the augmentations of a name.
 
     Raises:
-        InvalidInput: there are none.
+        InvalidInput: If the name is unknown.
     """
     if name not in AUGMENTATIONS:
-        raise InvalidInput(f"there is no augmentation {name!r}; there are {', '.join(AUGMENTATIONS)}")
+        raise InvalidInput(unknown_name("augmentation", name, AUGMENTATIONS))
     return AUGMENTATIONS[name]
 
 
 def augment(pixels: Pixels, name: str, generator: np.random.Generator) -> Pixels:
-    """Change an image by chance.
+    """Augment an image randomly.
 
     Args:
-        pixels: RGB in [0, 1]; left as they are.
-        name: key of `AUGMENTATIONS`.
-        generator: decides everything.
+        pixels: RGB image in [0, 1]; not modified.
+        name: Key of `AUGMENTATIONS`.
+        generator: Random number generator.
 
     Raises:
-        InvalidInput: there is no such augmentation.
+        InvalidInput: If the name is unknown.
     """
     for augmentation in find_augmentation(name):
-        used = generator.random() < augmentation.probability
+        is_applied = generator.random() < augmentation.probability
         strength = generator.uniform(augmentation.low, augmentation.high)
-        if used:
+        if is_applied:
             pixels = augmentation.apply(pixels, strength, generator).clamp(0, 1)
     return pixels

@@ -1,7 +1,7 @@
-"""Random homographies: where in a photograph a view of it is cut out.
+"""Random homographies that crop warps from an image.
 
-A view is a rectangle of px. Its four corners are put somewhere in the photograph, so every pixel of it shows something:
-no black triangles that tell a network what was done.
+A warp is a rectangle of px. Its four corners are placed inside the image, so every pixel is defined: there are no black
+borders that a network could learn to recognize.
 
 Source of the idea and of the ranges: SuperPoint (arXiv 1712.07629), section 5.2; LightGlue (arXiv 2306.13643), appendix B.
 """
@@ -17,29 +17,28 @@ from tiepoint.geometry.backends.dlt import weighted_dlt
 from tiepoint.geometry.multiview import warp_points
 
 MAX_CORNER_SHIFT = 0.3
-"""Share of its side by which a corner moves inwards at difficulty 1; below 1/3 the four always stay convex."""
+"""Maximum inward shift of a corner at difficulty 1, as a fraction of the side; below 1/3 the quadrangle stays convex."""
 
-MAX_SHRINKING = 0.25
-"""Share of its sides that a view loses at difficulty 1."""
-
+MAX_SHRINKAGE = 0.25
+"""Maximum reduction of the sides at difficulty 1, as a fraction."""
 
 UPRIGHT_DEG = 35.0
-"""An upright view is turned by at most this."""
+"""Maximum rotation of an upright warp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WarpSettings:
-    """How far a view may be from the photograph as it is.
+class HomographyConfig:
+    """Distribution of random homographies.
 
     Attributes:
-        difficulty: of perspective and change of scale, in [0, 1]; 0 = none.
-        translation: share of the room beside the view that it may be moved by, in [0, 1].
-        max_angle_deg: it is turned by at most this, both ways; 180 = any.
-        upright: share of the views that are turned by at most `UPRIGHT_DEG`, so that a network which learns any turn
-            doesn't forget what most photographs are like.
+        difficulty: Strength of perspective and scale change, in [0, 1]; 0 disables both.
+        translation: Fraction of the available space by which a warp may be translated, in [0, 1].
+        max_angle_deg: Maximum in-plane rotation in both directions; 180 allows any.
+        upright: Fraction of warps rotated by at most `UPRIGHT_DEG`, so that a network that learns any rotation still
+            fits upright images, which are the most frequent.
 
     Raises:
-        InvalidInput: a value outside its range.
+        InvalidInput: If a value is out of range.
     """
 
     difficulty: float = 0.7
@@ -49,85 +48,85 @@ class WarpSettings:
 
     def __post_init__(self) -> None:
         ranges = {"difficulty": 1.0, "translation": 1.0, "max_angle_deg": 180.0, "upright": 1.0}
-        for name, limit in ranges.items():
-            if not 0 <= getattr(self, name) <= limit:
-                raise InvalidInput(f"{name} must lie in [0, {limit:g}], but is {getattr(self, name)!r}")
+        for name, maximum in ranges.items():
+            if not 0 <= getattr(self, name) <= maximum:
+                raise InvalidInput(f"{name} must be in [0, {maximum:g}], got {getattr(self, name)!r}")
 
 
 def random_homography(
     generator: np.random.Generator,
-    photograph_size: tuple[int, int],
-    view_size: tuple[int, int],
-    settings: WarpSettings,
+    image_size: tuple[int, int],
+    warp_size: tuple[int, int],
+    config: HomographyConfig,
 ) -> Float[np.ndarray, "3 3"]:
-    """Draw where a view lies in a photograph.
+    """Draw a homography that crops a warp from an image.
 
     Args:
-        generator: decides everything.
-        photograph_size: (width, height) in px.
-        view_size: (width, height) in px of the view.
-        settings: see `WarpSettings`.
+        generator: Random number generator.
+        image_size: Size (width, height) of the image in px.
+        warp_size: Size (width, height) of the warp in px.
+        config: Distribution of the homographies.
 
     Returns:
-        photograph_from_view, from px to px; the whole view lies in the photograph.
+        Homography image_from_warp, in px; the warp lies completely inside the image.
     """
-    corners = _move_corners(generator, _largest_fit(view_size, photograph_size), settings.difficulty)
-    turned = _turn(corners, math.radians(generator.uniform(-1, 1) * _max_angle_deg(generator, settings)))
-    placed = _place(generator, turned, np.array(photograph_size, np.float64), settings.translation)
-    # the outer edges of the pixels at the border lie half a pixel beyond their centers
-    homography = weighted_dlt(_rectangle(view_size) - 0.5, placed - 0.5, np.ones(4))
+    corners = _move_corners(generator, _largest_fit(warp_size, image_size), config.difficulty)
+    rotated = _rotate(corners, math.radians(generator.uniform(-1, 1) * _max_angle_deg(generator, config)))
+    placed = _translate(generator, rotated, np.array(image_size, np.float64), config.translation)
+    # the outer edges of border pixels are half a pixel outside their centers
+    homography = weighted_dlt(_rectangle(warp_size) - 0.5, placed - 0.5, np.ones(4))
     assert homography is not None  # the corners are convex
     return homography / homography[2, 2]
 
 
-def magnification(homography: Float[np.ndarray, "3 3"], view_size: tuple[int, int]) -> float:
-    """How many px of the photograph one px of the view is wide, on average."""
-    corners = warp_points(_rectangle(view_size) - 0.5, homography)
+def mean_scale(homography: Float[np.ndarray, "3 3"], warp_size: tuple[int, int]) -> float:
+    """Return the mean number of image px per warp px, along one axis."""
+    corners = warp_points(_rectangle(warp_size) - 0.5, homography)
     x, y = corners.T
     area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
-    return math.sqrt(area / (view_size[0] * view_size[1]))
+    return math.sqrt(area / (warp_size[0] * warp_size[1]))
 
 
-def _max_angle_deg(generator: np.random.Generator, settings: WarpSettings) -> float:
-    """Of the next view."""
-    is_upright = settings.upright > 0 and generator.random() < settings.upright
-    return min(UPRIGHT_DEG, settings.max_angle_deg) if is_upright else settings.max_angle_deg
+def _max_angle_deg(generator: np.random.Generator, config: HomographyConfig) -> float:
+    """Draw the maximum rotation of the next warp."""
+    is_upright = config.upright > 0 and generator.random() < config.upright
+    return min(UPRIGHT_DEG, config.max_angle_deg) if is_upright else config.max_angle_deg
 
 
 def _rectangle(size: tuple[int, int]) -> Float[np.ndarray, "4 2"]:
-    """Corners from the top left one on, clockwise as one sees them."""
+    """Return the corners of a rectangle, clockwise from the top left."""
     width, height = size
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
 
 
-def _largest_fit(size: tuple[int, int], room: tuple[int, int]) -> Float[np.ndarray, "4 2"]:
-    scale = min(room[0] / size[0], room[1] / size[1])
+def _largest_fit(size: tuple[int, int], bounds: tuple[int, int]) -> Float[np.ndarray, "4 2"]:
+    scale = min(bounds[0] / size[0], bounds[1] / size[1])
     return _rectangle(size) * scale
 
 
 def _move_corners(
     generator: np.random.Generator, corners: Float[np.ndarray, "4 2"], difficulty: float
 ) -> Float[np.ndarray, "4 2"]:
-    """Shrink the rectangle, and move each corner inwards by itself."""
+    """Shrink the rectangle, and shift each corner inward independently."""
     center, sides = corners.mean(0), corners.max(0)
     shifts = generator.uniform(0, MAX_CORNER_SHIFT * difficulty, (4, 2)) * sides
-    scale = 1 - generator.uniform(0, MAX_SHRINKING * difficulty)
+    scale = 1 - generator.uniform(0, MAX_SHRINKAGE * difficulty)
     return (corners + shifts * np.sign(center - corners)) * scale
 
 
-def _turn(corners: Float[np.ndarray, "4 2"], angle: float) -> Float[np.ndarray, "4 2"]:
+def _rotate(corners: Float[np.ndarray, "4 2"], angle: float) -> Float[np.ndarray, "4 2"]:
     cosine, sine = math.cos(angle), math.sin(angle)
     return corners @ np.array([[cosine, sine], [-sine, cosine]])
 
 
-def _place(
+def _translate(
     generator: np.random.Generator,
     corners: Float[np.ndarray, "4 2"],
-    room: Float[np.ndarray, "2"],
+    bounds: Float[np.ndarray, "2"],
     translation: float,
 ) -> Float[np.ndarray, "4 2"]:
-    """Shrink the corners until they fit into the room, and put them somewhere in it."""
+    """Shrink the corners to fit the bounds, and translate them randomly inside."""
     corners = corners - corners.min(0)
-    corners = corners * min(1.0, (room / corners.max(0)).min())
-    free = room - corners.max(0)
+    corners = corners * min(1.0, (bounds / corners.max(0)).min())
+    free = bounds - corners.max(0)
     return corners + free * (0.5 + translation * generator.uniform(-0.5, 0.5, 2))

@@ -1,10 +1,9 @@
-"""What comes out of a training: a folder that `tiepoint.load` and Hugging Face's `from_pretrained` take.
+"""Export of a trained matcher to a folder for `tiepoint.load` and Hugging Face's `from_pretrained`.
 
-config.json, model.safetensors   extractor and matcher, in the form of `save_pretrained`
-training.json                    recipe, data, versions, figures
+config.json, model.safetensors   extractor and matcher, as written by `save_pretrained`
+training.json                    settings, data, versions, metrics
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,47 +12,44 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import LightGlueConfig, LightGlueForKeypointMatching, SuperPointConfig
 from tiepoint.huggingface.configuration import ALIKEDDetectorConfig, DetectorConfig, DISKDetectorConfig
-from tiepoint.io.atomic import atomic_write
+from tiepoint.io.serialization import write_json
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import TRAINING
-from tiepoint.training.initialization import Published
+from tiepoint.training.initialization import Pretrained
 
 
-def save_model(folder: Path, network: LightGlue, published: Published) -> None:
-    """Write config.json and model.safetensors, each whole or not at all.
+def save_model(folder: Path, network: LightGlue, pretrained: Pretrained) -> None:
+    """Write config.json and model.safetensors, each atomically.
 
     Raises:
-        InvalidInput: they can't be written.
+        InvalidInput: If they cannot be written, or the extractor is not supported.
     """
     shape = network.shape
     config = LightGlueConfig(
-        keypoint_detector_config=detector_config(published),
+        keypoint_detector_config=detector_config(pretrained),
         descriptor_dim=shape.dim,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
     )
     with torch.device("meta"):
         model = LightGlueForKeypointMatching(config)
-    model.keypoint_detector, model.matcher = published.extractor.network, network
+    model.keypoint_detector, model.matcher = pretrained.extractor.network, network
     model.save_pretrained(folder)
 
 
-def detector_config(published: Published) -> DetectorConfig:
-    """The extractor as Hugging Face's configuration describes it."""
-    family, _, variant = published.name.partition("-")
-    threshold = published.extractor.settings.detection_threshold
+def detector_config(pretrained: Pretrained) -> DetectorConfig:
+    """Return the Hugging Face configuration of the extractor."""
+    family, _, variant = pretrained.name.partition("-")
+    threshold = pretrained.extractor.settings.detection_threshold
     if family == "aliked":
         return ALIKEDDetectorConfig(variant=variant, keypoint_threshold=threshold)
     if family == "disk":
         return DISKDetectorConfig(keypoint_threshold=threshold)
     if family == "superpoint":
         return SuperPointConfig(keypoint_threshold=threshold)
-    raise InvalidInput(f"a model can hold ALIKED, DISK or SuperPoint, but not {published.name}")
+    raise InvalidInput(f"cannot export the extractor {pretrained.name}; expected ALIKED, DISK or SuperPoint")
 
 
 def save_record(folder: Path, record: dict[str, Any]) -> Path:
     """Write training.json."""
-    path = folder / TRAINING
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    return path
+    return write_json(record, folder / TRAINING)

@@ -1,15 +1,16 @@
-"""What is done when training has ended: the trained matcher is compared with others, and everything is written."""
+"""The end of a training: compare the trained matcher with baselines, and write model, record and report."""
 
 from tiepoint.io.versions import installed_versions
 from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.training.config import TrainConfig
 from tiepoint.training.data.dataset import TrainingData
-from tiepoint.training.initialization import Published, Start
-from tiepoint.training.loop import Session
+from tiepoint.training.initialization import InitialWeights, Pretrained
+from tiepoint.training.loop import TrainingLoop
 from tiepoint.training.report.export_model import save_model, save_record
-from tiepoint.training.report.html_report import write_page
+from tiepoint.training.report.html_report import write_html_report
 from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.validation import (
-    Figures,
+    ValidationMetrics,
     nearest_matcher,
     network_matcher,
     validate,
@@ -17,48 +18,53 @@ from tiepoint.training.validation import (
 )
 
 
-def finish(recipe: str, session: Session, start: Start, data: TrainingData) -> TrainingReport:
-    """Measure, and write the folder; only the leading process does.
+def finalize(
+    config: TrainConfig, loop: TrainingLoop, initial: InitialWeights, data: TrainingData
+) -> TrainingReport:
+    """Measure the trained network, and write the output folder; only the main process does.
 
     Args:
-        recipe: name of it.
-        session: has run.
-        start: what it began with.
-        data: that it learned from, and is measured on.
+        config: Settings of the training.
+        loop: The finished training loop.
+        initial: Initial weights, for comparison.
+        data: Training and validation pairs.
 
     Raises:
-        InvalidInput: the folder can't be written to.
+        InvalidInput: If the folder cannot be written.
     """
-    report = _report(recipe, session, start, data)
-    if session.trainer.processes.leads:
-        _write(report, session.trainer.network, start.published, data)
+    report = _report(config, loop, initial, data)
+    if loop.trainer.context.is_main_process:
+        _write(report, loop.trainer.network, initial.pretrained, data)
     return report
 
 
-def _report(recipe: str, session: Session, start: Start, data: TrainingData) -> TrainingReport:
-    trainer, published = session.trainer, start.published
+def _report(
+    config: TrainConfig, loop: TrainingLoop, initial: InitialWeights, data: TrainingData
+) -> TrainingReport:
+    trainer, pretrained = loop.trainer, initial.pretrained
     return TrainingReport(
-        folder=session.folder,
-        recipe=recipe,
-        extractor=published.name,
-        kind=published.extractor.settings.kind,
+        folder=loop.folder,
+        recipe=config.recipe,
+        extractor=pretrained.name,
+        kind=pretrained.extractor.settings.kind,
         shape=trainer.network.shape,
         parameters=sum(parameter.numel() for parameter in trainer.network.parameters()),
-        settings=session.settings,
+        config=config,
+        settings=loop.settings,
         steps=trainer.step,
         pairs=trainer.pairs,
         seconds=trainer.seconds,
         protocol=data.protocol,
-        figures=_compare(trainer.network, start, data) if trainer.processes.leads else {},
+        metrics=_compare(trainer.network, initial, data) if trainer.context.is_main_process else {},
         problems=data.problems,
         versions=installed_versions(),
     )
 
 
-def _compare(trained: LightGlue, start: Start, data: TrainingData) -> dict[str, Figures]:
-    """The baselines, the network before, and after."""
+def _compare(trained: LightGlue, initial: InitialWeights, data: TrainingData) -> dict[str, ValidationMetrics]:
+    """Measure the baselines, and the network before and after the training."""
     pairs, protocol = data.held_out, data.protocol
-    networks = {"published": start.published.matcher, "before": start.network(), "trained": trained}
+    networks = {"pretrained": initial.pretrained.matcher, "before": initial.network(), "trained": trained}
     return {
         "mutual nearest": validate(nearest_matcher(), pairs, protocol),
         **{name: validate_network(net, pairs, protocol) for name, net in networks.items() if net is not None},
@@ -66,12 +72,12 @@ def _compare(trained: LightGlue, start: Start, data: TrainingData) -> dict[str, 
     }
 
 
-def _write(report: TrainingReport, network: LightGlue, published: Published, data: TrainingData) -> None:
-    """The folder, whole: model, record and page."""
-    save_model(report.folder, network, published)
+def _write(report: TrainingReport, network: LightGlue, pretrained: Pretrained, data: TrainingData) -> None:
+    """Write model, record and report."""
+    save_model(report.folder, network, pretrained)
     save_record(report.folder, report.to_dict())
     matchers = {
         "mutual nearest": nearest_matcher(),
         "trained": network_matcher(network, data.protocol),
     }
-    write_page(report, data.held_out, matchers)
+    write_html_report(report, data.held_out, matchers)

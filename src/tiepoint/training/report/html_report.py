@@ -1,133 +1,119 @@
-"""report.html: one page, without anything beside it, that shows what a training gave."""
+"""report.html: metrics, curves and matches of a training, in one self-contained file."""
 
 import base64
-import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import jinja2
 import numpy as np
 import PIL.Image
+from markupsafe import Markup
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.metrics import homography_errors_px
 from tiepoint.image import Image, read_image
 from tiepoint.io.atomic import atomic_write
 from tiepoint.matching.inputs import PairMatcher
-from tiepoint.training.data.homography_views import View, warp_image
+from tiepoint.training.data.homographic_warps import Warp, warp_image
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
-from tiepoint.training.report.svg_plot import Curve, chart
+from tiepoint.training.report.plots import Curve, svg_plot
 from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.validation import HeldOutPair
 from tiepoint.visualization import draw_matches
 
-PAGE = "report.html"
-PICTURES = 3
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #ccc}"
-    "td:first-child,th:first-child{text-align:left}img,svg{max-width:100%}"
-)
+REPORT = "report.html"
+
+TEMPLATE = "html_report.html.jinja"
+
+NUM_EXAMPLES = 3
+"""Number of held-out pairs whose matches are drawn."""
+
+MAX_POINTS = 200
+"""Maximum number of points per curve."""
+
+LOSSES = ("total", "positive", "negative", "confidence")
 
 
-def write_page(
+class Plot(NamedTuple):
+    """A plot with its title."""
+
+    title: str
+    svg: Markup
+
+
+class Drawing(NamedTuple):
+    """A drawing of matches, as a base64-encoded JPEG."""
+
+    matcher: str
+    jpeg: str
+
+
+def write_html_report(
     report: TrainingReport, pairs: Sequence[HeldOutPair], matchers: Mapping[str, PairMatcher]
 ) -> Path:
-    """Write the page into the folder of the report.
+    """Write the report into the output folder of the training.
 
     Args:
-        report: gives figures and, by its folder, the logs.
-        pairs: held out; the first few are shown.
-        matchers: whose matches are shown, by name.
+        report: Metrics, and the folder of the logs.
+        pairs: Held-out pairs; the first few are drawn.
+        matchers: Matchers whose matches are drawn, by name.
 
     Raises:
-        InvalidInput: it can't be written.
+        InvalidInput: If the file cannot be written.
     """
-    parts = [*_summary(report), _table(report), *_charts(report.folder), *_pictures(pairs, matchers)]
-    title = html.escape(f"Training {report.folder.name}")
-    text = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.get_template(TEMPLATE).render(
+        report=report, plots=list(_plots(report.folder)), drawings=list(_drawings(pairs, matchers))
     )
-    path = report.folder / PAGE
+    path = report.folder / REPORT
     with atomic_write(path) as temporary:
-        temporary.write_text("\n".join([text, f"<h1>{title}</h1>", *parts]) + "\n", encoding="utf-8")
+        temporary.write_text(page + "\n", encoding="utf-8")
     return path
 
 
-def _summary(report: TrainingReport) -> list[str]:
-    shape = report.shape
-    lines = [
-        f"Recipe {report.recipe}, extractor {report.extractor}: {shape.layers} layers, width {shape.dim}, "
-        f"{shape.heads} heads, {report.parameters / 1e6:.1f} million parameters.",
-        f"{report.pairs:,} pairs in {report.steps:,} steps, {report.seconds / 60:.1f} minutes.",
-        *report.problems,
-    ]
-    return [f"<p>{html.escape(line)}</p>" for line in lines]
-
-
-def _table(report: TrainingReport) -> str:
-    heads = ("", "precision, %", "recall, %", "AUC, %", "matches", "layers", "seconds a pair")
-    rows = [
-        (
-            name,
-            *(f"{100 * value:.1f}" for value in (figures.precision, figures.recall, figures.auc)),
-            f"{figures.matches:.0f}",
-            f"{figures.layers:.1f}",
-            f"{figures.seconds:.4f}",
-        )
-        for name, figures in report.figures.items()
-    ]
-    pairs = next(iter(report.figures.values())).pairs
-    cells = [_row(heads, "th"), *(_row(row, "td") for row in rows)]
-    caption = f"Protocol {report.protocol.name}, {pairs} held-out pairs"
-    return f"<h2>{html.escape(caption)}</h2><table>{''.join(cells)}</table>"
-
-
-def _row(cells: Sequence[str], tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-
-def _charts(folder: Path) -> list[str]:
+def _plots(folder: Path) -> Iterator[Plot]:
     steps, validations = read_rows(folder / STEPS), read_rows(folder / VALIDATIONS)
-    losses = [
-        Curve.of(name, steps, "pairs", name, points=200)
-        for name in ("total", "positive", "negative", "confidence")
-    ]
-    shares = [Curve.of(name, validations, "pairs", name) for name in ("precision", "recall", "auc")]
-    charts = {"Loss against pairs": losses, "Held-out photographs, against pairs": shares}
-    return [f"<h2>{title}</h2>{chart(curves)}" for title, curves in charts.items() if len(curves[0].x)]
+    if steps:
+        losses = [Curve.from_rows(name, steps, "pairs", name, max_points=MAX_POINTS) for name in LOSSES]
+        yield Plot("Loss", Markup(svg_plot(losses, xlabel="training pairs")))
+    if validations:
+        metrics = [
+            Curve.from_rows(name, validations, "pairs", name) for name in ("precision", "recall", "auc")
+        ]
+        yield Plot("Validation", Markup(svg_plot(metrics, xlabel="training pairs")))
 
 
-def _pictures(pairs: Sequence[HeldOutPair], matchers: Mapping[str, PairMatcher]) -> list[str]:
-    """Matches of the first pairs whose photographs can still be read."""
-    shown = []
-    for pair in pairs[:PICTURES]:
+def _drawings(pairs: Sequence[HeldOutPair], matchers: Mapping[str, PairMatcher]) -> Iterator[Drawing]:
+    """Draw the matches of the first pairs whose images can still be read."""
+    for pair in pairs[:NUM_EXAMPLES]:
         try:
-            images = _seen(pair.view0), _seen(pair.view1)
+            images = _warped_image(pair.warp0), _warped_image(pair.warp1)
         except InvalidInput:
             continue
         for name, matcher in matchers.items():
-            shown.append(f"<h3>{html.escape(name)}</h3>{_embedded(_drawn(pair, images, matcher))}")
-    return shown
+            yield Drawing(name, _encode(_draw(pair, images, matcher)))
 
 
-def _seen(view: View) -> Image:
-    """What a view shows, without its augmentation."""
-    if view.features.source is None:
-        raise InvalidInput("these features don't say of which photograph they are")
-    pixels = warp_image(read_image(view.features.source), view.homography, view.features.image_size)
+def _warped_image(warp: Warp) -> Image:
+    """Return the pixels of a warp, without augmentation."""
+    if warp.features.source is None:
+        raise InvalidInput("the features have no source image")
+    pixels = warp_image(read_image(warp.features.source), warp.homography, warp.features.image_size)
     return Image(pixels=pixels)
 
 
-def _drawn(pair: HeldOutPair, images: tuple[Image, Image], matcher: PairMatcher) -> PIL.Image.Image:
-    """Right matches green, wrong ones red."""
-    (found,) = matcher.match([(pair.view0.features, pair.view1.features)])
-    points0, points1 = pair.points(found)
-    right = homography_errors_px(points0, points1, pair.homography) < 3
-    return draw_matches(*images, points0, points1, right.astype(np.float32), max_side=800)
+def _draw(pair: HeldOutPair, images: tuple[Image, Image], matcher: PairMatcher) -> PIL.Image.Image:
+    """Draw correct matches in green and wrong ones in red."""
+    (assignment,) = matcher.match([(pair.warp0.features, pair.warp1.features)])
+    points0, points1 = pair.points(assignment)
+    is_correct = homography_errors_px(points0, points1, pair.homography) < 3
+    return draw_matches(*images, points0, points1, is_correct.astype(np.float32), max_side=800)
 
 
-def _embedded(picture: PIL.Image.Image) -> str:
+def _encode(image: PIL.Image.Image) -> str:
     file = io.BytesIO()
-    picture.convert("RGB").save(file, "JPEG", quality=85)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}">'
+    image.convert("RGB").save(file, "JPEG", quality=85)
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""TrainingReport: what a training gave, as `training.json` and `tiepoint.train` have it."""
+"""TrainingReport: the result of a training, as `tiepoint.train` returns it and `training.json` holds it."""
 
 import math
 from collections.abc import Mapping
@@ -7,30 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from tiepoint.feature_store import JSONScalar
+from tiepoint.io.config import to_dict
 from tiepoint.models.lightglue.network import LightGlueShape
-from tiepoint.training.validation import Figures, ValidationProtocol
+from tiepoint.training.config import TrainConfig
+from tiepoint.training.validation import ValidationMetrics, ValidationProtocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingReport:
-    """What a training gave.
+    """Result of a training.
 
     Attributes:
-        folder: takes `tiepoint.load` and `LightGlueForKeypointMatching.from_pretrained`.
-        recipe: name of it.
-        extractor: name of it.
-        kind: of its features.
-        shape: of the network.
-        parameters: numbers in the network.
-        settings: everything that decided what came out, but the time.
-        steps: of the optimizer.
-        pairs: that the network has seen.
-        seconds: spent on steps, in all parts of the run.
-        protocol: of the figures.
-        figures: of each matcher on the held-out photographs: "mutual nearest", "published" where there is one, the
+        folder: Output folder; `tiepoint.load` and `LightGlueForKeypointMatching.from_pretrained` accept it.
+        recipe: Name of the recipe.
+        extractor: Name of the extractor.
+        kind: Kind of its features.
+        shape: Shape of the network.
+        parameters: Number of parameters of the network.
+        config: Settings of the training.
+        settings: Settings that determine the result, with digests of weights and data.
+        steps: Number of optimizer steps.
+        pairs: Number of pairs trained on.
+        seconds: Time spent on steps, in all parts of the run.
+        protocol: Validation protocol of the metrics.
+        metrics: Metrics of each matcher on the held-out images: "mutual nearest", "pretrained" if there is one, the
             network "before" and "trained", and "trained, adaptive".
-        problems: photographs that couldn't be used, one line each.
-        versions: of the packages that figures depend on.
+        problems: Images that could not be used, one line each.
+        versions: Versions of the packages that the metrics depend on.
     """
 
     folder: Path
@@ -39,24 +42,40 @@ class TrainingReport:
     kind: str
     shape: LightGlueShape
     parameters: int
+    config: TrainConfig
     settings: Mapping[str, JSONScalar]
     steps: int
     pairs: int
     seconds: float
     protocol: ValidationProtocol
-    figures: Mapping[str, Figures]
+    metrics: Mapping[str, ValidationMetrics]
     problems: tuple[str, ...]
     versions: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it; figures that there are not are null."""
+        """Convert to JSON values; undefined metrics are null."""
         values = {name: getattr(self, name) for name in self.__slots__ if name != "folder"}
-        plain = {
+        converted = {
             "shape": asdict(self.shape),
+            "config": to_dict(self.config),
             "protocol": asdict(self.protocol),
-            "figures": {name: _finite(figures.to_dict()) for name, figures in self.figures.items()},
+            "metrics": {name: _finite(metrics.to_dict()) for name, metrics in self.metrics.items()},
+            "settings": dict(self.settings),
+            "problems": list(self.problems),
         }
-        return values | plain | {"settings": dict(self.settings), "problems": list(self.problems)}
+        return values | converted
+
+    def __repr__(self) -> str:
+        """Return one line: folder, size, and precision and recall on the held-out images."""
+        trained = self.metrics.get("trained")
+        result = (
+            ""
+            if trained is None
+            else f", precision {100 * trained.precision:.1f} %, recall {100 * trained.recall:.1f} %"
+        )
+        return (
+            f"TrainingReport({str(self.folder)!r}, {self.pairs:,} pairs, {self.seconds / 60:.1f} min{result})"
+        )
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:

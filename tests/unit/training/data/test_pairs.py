@@ -1,4 +1,4 @@
-"""Pairs are a pure function of their number, padding is marked, and memory doesn't grow with what is drawn."""
+"""Pairs are a pure function of their index, padding is masked, and memory is bounded."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,13 +9,13 @@ import torch
 
 from tiepoint.errors import InvalidInput
 from tiepoint.feature_store import Store
+from tiepoint.geometry.ground_truth import IGNORED, UNMATCHED, ground_truth_from_homography
 from tiepoint.models.lightglue.network import normalize_keypoints
-from tiepoint.training.data.ground_truth import IGNORED, UNMATCHED, matches_from_homography
-from tiepoint.training.data.homography_views import KIND, CachedViews, View, views_to_record
-from tiepoint.training.data.pairs import PairSample, ViewPairs, collate, positions_of
+from tiepoint.training.data.homographic_warps import KIND, CachedWarps, Warp, warps_to_record
+from tiepoint.training.data.pairs import HomographyPairs, PairSample, collate, keypoint_positions
 from tiepoint.types import Features
 
-PHOTOGRAPHS, VIEWS = 12, 3
+NUM_IMAGES, WARPS_PER_IMAGE = 12, 3
 
 
 def features(count: int, seed: int, *, oriented: bool = False, source: str = "") -> Features:
@@ -40,21 +40,21 @@ def shift(seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def views(tmp_path_factory: pytest.TempPathFactory) -> CachedViews:
-    """Photographs of random keypoints, the same in all views but for a shift, and of different numbers."""
+def warps(tmp_path_factory: pytest.TempPathFactory) -> CachedWarps:
+    """Warps with random keypoints, shifted randomly, with different numbers of keypoints."""
     store = Store(tmp_path_factory.mktemp("samples"), {"made": "by a test"})
     records = {
-        str(number): views_to_record(
+        str(number): warps_to_record(
             [
-                View(features(20 + 3 * number + k, 10 * number + k), shift(10 * number + k))
-                for k in range(VIEWS)
+                Warp(features(20 + 3 * number + k, 10 * number + k), shift(10 * number + k))
+                for k in range(WARPS_PER_IMAGE)
             ],
             str(number),
         )
-        for number in range(PHOTOGRAPHS)
+        for number in range(NUM_IMAGES)
     }
     store.write(KIND, records)
-    return CachedViews(store=store, keys=tuple(records), problems=())
+    return CachedWarps(store=store, keys=tuple(records), problems=())
 
 
 def equal(sample: PairSample, other: PairSample) -> bool:
@@ -73,86 +73,86 @@ def is_negative(sample: PairSample) -> bool:
     return sample.features0.source != sample.features1.source
 
 
-class TestViewPairs:
-    def test_a_number_is_a_pair_whatever_was_drawn_before(self, views: CachedViews):
-        source = ViewPairs(views, seed=3, negatives=0.3)
-        forwards = [source[k] for k in range(30)]
-        again = ViewPairs(views, seed=3, negatives=0.3, cached=1)
+class TestHomographyPairs:
+    def test_pair_depends_on_its_index_only(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps, seed=3, negatives=0.3)
+        forwards = [dataset[k] for k in range(30)]
+        again = HomographyPairs(warps, seed=3, negatives=0.3, cache_size=1)
         assert all(equal(again[k], forwards[k]) for k in (29, 0, 17, 5))
-        assert source.fingerprint == again.fingerprint
+        assert dataset.fingerprint == again.fingerprint
 
-    def test_another_seed_is_other_pairs(self, views: CachedViews):
-        one, other = ViewPairs(views, seed=1), ViewPairs(views, seed=2)
+    def test_seed_changes_the_pairs(self, warps: CachedWarps):
+        one, other = HomographyPairs(warps, seed=1), HomographyPairs(warps, seed=2)
         assert not all(equal(one[k], other[k]) for k in range(5))
         assert one.fingerprint != other.fingerprint
 
-    def test_every_photograph_comes_once_a_round(self, views: CachedViews):
-        source = ViewPairs(views, negatives=0.0)
+    def test_every_image_is_used_once_per_epoch(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps, negatives=0.0)
         orders = [
-            [source[round_ * PHOTOGRAPHS + k].features0.source for k in range(PHOTOGRAPHS)]
-            for round_ in range(3)
+            [dataset[epoch * NUM_IMAGES + k].features0.source for k in range(NUM_IMAGES)]
+            for epoch in range(3)
         ]
         for order in orders:
-            assert sorted(order) == sorted(views.keys)
+            assert sorted(order) == sorted(warps.keys)
         assert orders[0] != orders[1] != orders[2]
 
-    def test_the_truth_is_that_of_the_homographies(self, views: CachedViews):
-        source = ViewPairs(views, negatives=0.0)
+    def test_ground_truth_is_that_of_the_homographies(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps, negatives=0.0)
         for k in range(20):
-            sample = source[k]
-            of_photograph = views.read(views.keys.index(str(sample.features0.source)))
+            sample = dataset[k]
+            image_warps = warps.read(warps.keys.index(str(sample.features0.source)))
             first, second = (
-                next(v for v in of_photograph if torch.equal(v.features.keypoints, f.keypoints))
+                next(w for w in image_warps if torch.equal(w.features.keypoints, f.keypoints))
                 for f in (sample.features0, sample.features1)
             )
             assert first is not second
             H = np.linalg.inv(second.homography) @ first.homography
-            expected = matches_from_homography(first.features.keypoints, second.features.keypoints, H)
+            expected = ground_truth_from_homography(first.features.keypoints, second.features.keypoints, H)
             assert torch.equal(sample.matches0, expected.matches0)
             assert torch.equal(sample.matches1, expected.matches1)
 
-    def test_all_pairs_of_views_come_in_both_orders(self, views: CachedViews):
-        source = ViewPairs(views, negatives=0.0)
-        sizes = Counter((len(s.features0) - len(s.features1)) for s in (source[k] for k in range(200)))
+    def test_all_pairs_of_warps_occur_in_both_orders(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps, negatives=0.0)
+        sizes = Counter((len(s.features0) - len(s.features1)) for s in (dataset[k] for k in range(200)))
         assert set(sizes) == {-2, -1, 1, 2}
 
-    def test_negatives_are_different_photographs_without_a_match(self, views: CachedViews):
-        source = ViewPairs(views, negatives=0.4)
-        samples = [source[k] for k in range(300)]
+    def test_negatives_are_different_images_without_matches(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps, negatives=0.4)
+        samples = [dataset[k] for k in range(300)]
         negatives = [sample for sample in samples if is_negative(sample)]
         assert 0.3 < len(negatives) / 300 < 0.5
         for sample in negatives:
             assert set(sample.matches0.tolist()) == set(sample.matches1.tolist()) == {UNMATCHED}
 
-    @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (1.0, 40)])
-    def test_none_or_all_negative(self, views: CachedViews, share: float, expected: int):
-        source = ViewPairs(views, negatives=share)
-        assert sum(is_negative(source[k]) for k in range(40)) == expected
+    @pytest.mark.parametrize(("fraction", "expected"), [(0.0, 0), (1.0, 40)])
+    def test_none_or_all_negative(self, warps: CachedWarps, fraction: float, expected: int):
+        dataset = HomographyPairs(warps, negatives=fraction)
+        assert sum(is_negative(dataset[k]) for k in range(40)) == expected
 
-    def test_memory_holds_the_last_few_photographs(self, views: CachedViews):
-        source = ViewPairs(views, cached=2)
+    def test_cache_is_bounded(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps, cache_size=2)
         for k in range(30):
-            assert source[k].features0.kind == "test"
-        assert source._read.cache_info().currsize == 2
+            assert dataset[k].features0.kind == "test"
+        assert dataset._read.cache_info().currsize == 2
 
-    def test_what_the_features_are(self, views: CachedViews):
-        source = ViewPairs(views)
-        assert (source.kind, source.descriptor_dim, source.position_dim) == ("test", 4, 2)
+    def test_describes_the_features(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps)
+        assert (dataset.kind, dataset.descriptor_dim, dataset.position_dim) == ("test", 4, 2)
 
-    def test_impossible_shares_are_refused(self, views: CachedViews):
-        with pytest.raises(InvalidInput, match="negatives must be a share"):
-            ViewPairs(views, negatives=1.5)
-        one = CachedViews(store=views.store, keys=views.keys[:1], problems=())
-        with pytest.raises(InvalidInput, match="negatives need at least 2 photographs"):
-            ViewPairs(one, negatives=0.1)
-        assert len(ViewPairs(one, negatives=0.0)[5].features0) >= 20
+    def test_invalid_negatives_are_refused(self, warps: CachedWarps):
+        with pytest.raises(InvalidInput, match=r"negatives.*1.5"):
+            HomographyPairs(warps, negatives=1.5)
+        one = CachedWarps(store=warps.store, keys=warps.keys[:1], problems=())
+        with pytest.raises(InvalidInput, match="negatives need at least 2 images, got 1"):
+            HomographyPairs(one, negatives=0.1)
+        assert len(HomographyPairs(one, negatives=0.0)[5].features0) >= 20
 
 
 class TestCollate:
-    def test_pads_and_marks(self, views: CachedViews):
-        source = ViewPairs(views, negatives=0.2)
-        samples = [source[k] for k in range(6)]
-        batch = source.batch(range(6))
+    def test_padding_is_masked(self, warps: CachedWarps):
+        dataset = HomographyPairs(warps, negatives=0.2)
+        samples = [dataset[k] for k in range(6)]
+        batch = dataset.batch(range(6))
         assert len(batch) == 6
         for k, sample in enumerate(samples):
             m = len(sample.features0)
@@ -167,25 +167,23 @@ class TestCollate:
         assert batch.mask1.sum(1).tolist() == [len(sample.features1) for sample in samples]
         assert batch.mask0.sum(1).amax() == batch.mask0.shape[1]
 
-    def test_scales_and_orientations_go_along(self):
-        seen = features(5, 0, oriented=True)
+    def test_scales_and_orientations_are_encoded(self):
+        oriented = features(5, 0, oriented=True)
         sample = PairSample(
-            features0=seen, features1=seen, matches0=torch.arange(5), matches1=torch.arange(5)
+            features0=oriented, features1=oriented, matches0=torch.arange(5), matches1=torch.arange(5)
         )
         positions = collate([sample], 4).positions0[0]
-        assert seen.scales is not None
-        assert seen.orientations is not None
-        assert torch.equal(positions[:, 2], seen.scales)
-        assert torch.equal(positions[:, 3], seen.orientations)
+        assert oriented.scales is not None
+        assert oriented.orientations is not None
+        assert torch.equal(positions[:, 2], oriented.scales)
+        assert torch.equal(positions[:, 3], oriented.orientations)
         assert collate([sample]).positions0.shape == (1, 5, 2)
 
-    def test_what_features_lack_is_said(self):
-        with pytest.raises(
-            InvalidInput, match="positions of 4 numbers were asked for, but the features have no more than 2"
-        ):
-            positions_of(features(5, 0), 4)
+    def test_missing_scales_are_refused(self):
+        with pytest.raises(InvalidInput, match=r"4 values.*have 2"):
+            keypoint_positions(features(5, 0), 4)
 
-    def test_an_image_without_keypoints(self):
+    def test_image_without_keypoints(self):
         empty, some = features(0, 0), features(3, 1)
         nothing = PairSample(
             features0=empty,
@@ -197,16 +195,16 @@ class TestCollate:
         assert batch.positions0.shape == (1, 0, 2)
         assert batch.mask1.all()
 
-    def test_moves_as_a_whole(self, views: CachedViews):
-        batch = ViewPairs(views).batch([0, 1])
+    def test_moves_all_tensors(self, warps: CachedWarps):
+        batch = HomographyPairs(warps).batch([0, 1])
         moved = batch.to("meta")
-        assert {tensor.device.type for tensor in (*moved.inputs, *moved.truth)} == {"meta"}
+        assert {tensor.device.type for tensor in (*moved.inputs, *moved.ground_truth)} == {"meta"}
         assert all(torch.equal(a, b) for a, b in zip(batch.inputs, batch.to("cpu").inputs, strict=True))
 
 
-def test_the_store_may_be_opened_again(views: CachedViews):
-    again = CachedViews(
-        store=Store(Path(views.store.folder), views.store.settings), keys=views.keys, problems=()
+def test_reopened_store_gives_the_same_pairs(warps: CachedWarps):
+    again = CachedWarps(
+        store=Store(Path(warps.store.folder), warps.store.settings), keys=warps.keys, problems=()
     )
-    assert equal(ViewPairs(views)[7], ViewPairs(again)[7])
-    assert ViewPairs(views).fingerprint == ViewPairs(again).fingerprint
+    assert equal(HomographyPairs(warps)[7], HomographyPairs(again)[7])
+    assert HomographyPairs(warps).fingerprint == HomographyPairs(again).fingerprint

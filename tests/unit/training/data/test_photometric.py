@@ -1,4 +1,4 @@
-"""Every augmentation keeps an image an image, does what it says, and is decided by the generator."""
+"""Every augmentation preserves shape and type, has an effect, and depends on the generator only."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from tiepoint.errors import InvalidInput
 from tiepoint.training.data.photometric import (
     AUGMENTATIONS,
     Augmentation,
+    add_shading,
+    adjust_contrast,
+    adjust_saturation,
     augment,
-    blur,
-    fade,
-    shade,
-    stretch,
+    gaussian_blur,
 )
 
 STANDARD = AUGMENTATIONS["standard"]
@@ -30,7 +30,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @pytest.mark.parametrize("row", STANDARD, ids=lambda row: row.apply.__name__)
 @pytest.mark.parametrize("end", ["low", "high"])
-def test_shape_and_type_stay(row: Augmentation, end: str, pixels: Tensor):
+def test_shape_and_type_are_preserved(row: Augmentation, end: str, pixels: Tensor):
     before = pixels.clone()
     changed = row.apply(pixels, getattr(row, end), rng())
     assert changed.shape == pixels.shape
@@ -40,34 +40,34 @@ def test_shape_and_type_stay(row: Augmentation, end: str, pixels: Tensor):
 
 
 @pytest.mark.parametrize("row", STANDARD, ids=lambda row: row.apply.__name__)
-def test_strength_matters(row: Augmentation, pixels: Tensor):
+def test_strength_has_an_effect(row: Augmentation, pixels: Tensor):
     low, high = (row.apply(pixels, strength, rng()) for strength in (row.low, row.high))
     assert float((low - high).abs().mean()) > 1e-3
 
 
-def test_blur_keeps_flat_images_and_lowers_contrast(pixels: Tensor):
+def test_blur_preserves_flat_images_and_lowers_contrast(pixels: Tensor):
     flat = torch.full((3, 20, 20), 0.4)
-    torch.testing.assert_close(blur(flat, 1.5, rng()), flat)
-    assert float(blur(pixels, 1.5, rng()).std()) < 0.5 * float(pixels.std())
+    torch.testing.assert_close(gaussian_blur(flat, 1.5, rng()), flat)
+    assert float(gaussian_blur(pixels, 1.5, rng()).std()) < 0.5 * float(pixels.std())
 
 
-def test_blur_is_no_wider_than_a_tiny_image():
-    assert blur(torch.rand(3, 2, 9), 1.5, rng()).shape == (3, 2, 9)
+def test_blur_of_a_tiny_image():
+    assert gaussian_blur(torch.rand(3, 2, 9), 1.5, rng()).shape == (3, 2, 9)
 
 
 def test_no_saturation_is_gray_and_no_contrast_is_flat(pixels: Tensor):
-    gray = fade(pixels, 0.0, rng())
+    gray = adjust_saturation(pixels, 0.0, rng())
     torch.testing.assert_close(gray[0], gray[2])
-    assert float(stretch(pixels, 0.0, rng()).std()) < 1e-6
+    assert float(adjust_contrast(pixels, 0.0, rng()).std()) < 1e-6
 
 
-def test_shade_never_brightens_and_goes_to_its_strength_at_most():
-    shaded = shade(torch.ones(3, 30, 30), 0.6, rng(4))
+def test_shading_only_darkens_up_to_its_strength():
+    shaded = add_shading(torch.ones(3, 30, 30), 0.6, rng(4))
     assert 0.4 - 1e-6 <= float(shaded.min()) < 0.6
     assert 0.85 < float(shaded.max()) <= 1 + 1e-6
 
 
-def test_augment_is_decided_by_the_generator(pixels: Tensor):
+def test_augmentation_depends_on_the_generator_only(pixels: Tensor):
     first, again, other = (augment(pixels, "standard", rng(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -75,10 +75,10 @@ def test_augment_is_decided_by_the_generator(pixels: Tensor):
     assert float(first.max()) <= 1
 
 
-def test_none_changes_nothing(pixels: Tensor):
+def test_none_is_the_identity(pixels: Tensor):
     assert torch.equal(augment(pixels, "none", rng()), pixels)
 
 
-def test_an_unknown_name_is_refused(pixels: Tensor):
-    with pytest.raises(InvalidInput, match="there is no augmentation 'dark'; there are none, standard"):
+def test_unknown_name_is_refused(pixels: Tensor):
+    with pytest.raises(InvalidInput, match=r"augmentation 'dark'.*none, standard"):
         augment(pixels, "dark", rng())

@@ -1,4 +1,4 @@
-"""Views lie in their photograph, turn and shrink as far as they were told to, and are decided by the generator."""
+"""Random homographies stay inside the image, follow their configuration, and depend on the generator only."""
 
 import math
 
@@ -9,8 +9,8 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.multiview import warp_points
 from tiepoint.training.data.random_homography import (
     UPRIGHT_DEG,
-    WarpSettings,
-    magnification,
+    HomographyConfig,
+    mean_scale,
     random_homography,
 )
 
@@ -22,19 +22,19 @@ SIZES = [
 ]
 
 
-def corners_of(view_size: tuple[int, int]) -> np.ndarray:
-    """Outer corners of the pixels at the border."""
-    width, height = view_size
+def corners_of(warp_size: tuple[int, int]) -> np.ndarray:
+    """Outer corners of the border pixels."""
+    width, height = warp_size
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) - 0.5
 
 
 def draw(seed: int, *, sizes: tuple = SIZES[0], **settings: float) -> np.ndarray:
-    return random_homography(np.random.default_rng(seed), *sizes, WarpSettings(**settings))
+    return random_homography(np.random.default_rng(seed), *sizes, HomographyConfig(**settings))
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("angle", [0.0, 45.0, 180.0])
-def test_the_whole_view_lies_in_the_photograph(sizes: tuple, angle: float):
+def test_warp_is_inside_the_image(sizes: tuple, angle: float):
     for seed in range(40):
         H = draw(seed, sizes=sizes, difficulty=1.0, translation=1.0, max_angle_deg=angle)
         corners = warp_points(corners_of(sizes[1]), H)
@@ -42,7 +42,7 @@ def test_the_whole_view_lies_in_the_photograph(sizes: tuple, angle: float):
         assert (corners < np.array(sizes[0]) - 0.5 + 1e-6).all()
 
 
-def test_views_are_not_mirrored_and_their_corners_stay_convex():
+def test_warps_are_convex_and_not_mirrored():
     for seed in range(100):
         corners = warp_points(corners_of((512, 384)), draw(seed, difficulty=1.0, max_angle_deg=180.0))
         edges = np.roll(corners, -1, axis=0) - corners
@@ -54,10 +54,10 @@ def test_no_difficulty_no_angle_no_translation_is_a_resize():
     H = draw(5, difficulty=0.0, translation=0.0, max_angle_deg=0.0)
     scale = 640 / 512
     np.testing.assert_allclose(H, [[scale, 0, 0.125], [0, scale, 0.125], [0, 0, 1]], atol=1e-9)
-    assert magnification(H, (512, 384)) == pytest.approx(scale)
+    assert mean_scale(H, (512, 384)) == pytest.approx(scale)
 
 
-def test_angles_fill_the_range():
+def test_angles_cover_the_range():
     def angle(H: np.ndarray) -> float:
         (x, y) = np.diff(warp_points(np.array([[0.0, 0.0], [10.0, 0.0]]), H), axis=0)[0]
         return math.degrees(math.atan2(y, x))
@@ -68,14 +68,14 @@ def test_angles_fill_the_range():
     assert abs(np.mean(angles)) < 5
 
 
-def test_more_difficulty_is_more_perspective():
+def test_perspective_increases_with_difficulty():
     def perspective(difficulty: float) -> float:
         return float(np.mean([np.abs(draw(seed, difficulty=difficulty)[2, :2]).max() for seed in range(50)]))
 
     assert perspective(0.0) < 1e-9 < perspective(0.3) < perspective(0.9)
 
 
-def test_the_same_generator_gives_the_same_view():
+def test_depends_on_the_generator_only():
     np.testing.assert_array_equal(draw(3), draw(3))
     assert np.abs(draw(3) - draw(4)).max() > 1
 
@@ -83,19 +83,19 @@ def test_the_same_generator_gives_the_same_view():
 @pytest.mark.parametrize(
     ("name", "value"), [("difficulty", 1.1), ("translation", -0.1), ("max_angle_deg", 200.0)]
 )
-def test_settings_out_of_range_are_refused(name: str, value: float):
-    with pytest.raises(InvalidInput, match=f"{name} must lie in"):
-        WarpSettings(**{name: value})
+def test_out_of_range_values_are_refused(name: str, value: float):
+    with pytest.raises(InvalidInput, match=f"{name}.*{value}"):
+        HomographyConfig(**{name: value})
 
 
-def test_a_share_of_the_views_is_upright():
+def test_fraction_of_upright_warps():
     def angle(H: np.ndarray) -> float:
         (x, y) = np.diff(warp_points(np.array([[0.0, 0.0], [10.0, 0.0]]), H), axis=0)[0]
         return abs(math.degrees(math.atan2(y, x)))
 
-    def upright(share: float) -> int:
-        views = [draw(seed, difficulty=0.0, max_angle_deg=180.0, upright=share) for seed in range(200)]
-        return sum(angle(view) <= UPRIGHT_DEG for view in views)
+    def upright(fraction: float) -> int:
+        warps = [draw(seed, difficulty=0.0, max_angle_deg=180.0, upright=fraction) for seed in range(200)]
+        return sum(angle(warp) <= UPRIGHT_DEG for warp in warps)
 
     assert upright(1.0) == 200
     assert 90 < upright(0.5) < 150  # 0.5 + 0.5 * 35 / 180
