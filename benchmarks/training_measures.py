@@ -49,10 +49,9 @@ def measure_held_out(folder: Path, photos: Path, cache: Path) -> dict[str, Any]:
 def measure_known(photos: Path, cache: Path) -> dict[str, Any]:
     """ValidationMetrics of what is published: LightGlue stopped after fewer layers, each with its own head, and the small preset."""
     pairs, network = held_out(photos, cache, extractor_of(PUBLISHED)), lightglue(PUBLISHED).network
-    networks = {
-        f"published, {layers} layers": network.truncated(layers)
-        for layers in FIRST_LAYERS
-    } | {f"preset {SMALL}": lightglue(SMALL).network}
+    networks = {f"published, {layers} layers": network.truncated(layers) for layers in FIRST_LAYERS} | {
+        f"preset {SMALL}": lightglue(SMALL).network
+    }
     return {
         name: validate(network_matcher(net, PROTOCOL), pairs, PROTOCOL).to_dict()
         for name, net in networks.items()
