@@ -6,15 +6,23 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import PIL.Image
 from PIL.ExifTags import Base as ExifTag
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.exif import GPSPosition, read_orientation, read_position, swap_sides
+from tiepoint.geometry.colmap import raster_size
+from tiepoint.image.exif import (
+    GPSPosition,
+    read_focal_length_px,
+    read_orientation,
+    read_position,
+    swap_sides,
+)
 from tiepoint.image.listing import find_images
 from tiepoint.image.opening import open_pillow
+from tiepoint.types import Features
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +55,21 @@ class ImageRecord:
     def key(self) -> str:
         """The key of its records: another content under the same name is another key."""
         return f"{self.name}@{self.digest}"
+
+
+class CameraKey(NamedTuple):
+    """Properties that images of one camera have in common; images with equal keys may share a camera."""
+
+    folder: str
+    raster_size: tuple[int, int]
+    focal_px: float | None
+
+
+def camera_key(image: ImageRecord, features: Features) -> CameraKey:
+    """Return folder, raster size (width, height) in px and EXIF focal length in px of an image."""
+    focal_px = read_focal_length_px(image.path, features.image_size)
+    size = raster_size(features.image_size, features.exif_orientation)
+    return CameraKey(image.name.rpartition("/")[0], size, focal_px)
 
 
 def find_photographs(

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from tiepoint.collection.images import ImageRecord
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap_integrity import check_binary_model
 from tiepoint.geometry.intrinsics import DEFAULT_FOCAL_RATIO
-from tiepoint.image.exif import ORIENTATIONS, read_focal_length_px, swap_sides
+from tiepoint.image.exif import ORIENTATIONS, swap_sides
 from tiepoint.io.optional import import_optional
 from tiepoint.types import Camera, Features
 
@@ -28,14 +27,6 @@ CAMERA_MODEL = "SIMPLE_RADIAL"
 
 HALF_PIXEL = 0.5
 """From the center of the top-left pixel to its corner, where COLMAP's (0, 0) is."""
-
-
-class Identity(NamedTuple):
-    """Photographs that are equal in this may have been taken by one camera."""
-
-    folder: str
-    raster_size: tuple[int, int]
-    focal_px: float | None
 
 
 def raster_size(image_size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
@@ -81,13 +72,6 @@ def colmap_keypoints(features: Features) -> Float[np.ndarray, "n 2"]:
 def upright_points(points: Float[np.ndarray, "n 2"], features: Features) -> Float[np.ndarray, "n 2"]:
     """The inverse of `colmap_keypoints`, for any points of the image."""
     return from_raster(points - HALF_PIXEL, features.image_size, features.exif_orientation)
-
-
-def identity(photograph: ImageRecord, features: Features) -> Identity:
-    """What tells the camera of a photograph from others, as far as the file says."""
-    focal = read_focal_length_px(photograph.path, features.image_size)
-    size = raster_size(features.image_size, features.exif_orientation)
-    return Identity(photograph.name.rpartition("/")[0], size, focal)
 
 
 def colmap_camera(size: tuple[int, int], focal_px: float | None) -> Any:

@@ -10,12 +10,12 @@ import numpy as np
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.targets import inlier_matches, place_file
+from tiepoint.collection.images import camera_key
 from tiepoint.collection.run.completeness import tell_gaps
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import (
     colmap_camera,
     colmap_keypoints,
-    identity,
     quiet_pycolmap,
     require_pycolmap,
 )
@@ -111,7 +111,7 @@ def _write_images(file: Any, collection: Collection, cameras: CameraSharing) -> 
     ids = {}
     for photograph in collection.photographs:
         features = collection.features(photograph.name)
-        found = identity(photograph, features)
+        found = camera_key(photograph, features)
         shared = found if cameras == "shared" else photograph.name
         if shared not in known:
             known[shared] = _write_camera(file, colmap_camera(found.raster_size, found.focal_px))

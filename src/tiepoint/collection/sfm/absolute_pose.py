@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.collection.collection import Collection
+from tiepoint.collection.images import camera_key
 from tiepoint.collection.sfm.matches_2d3d import Sightings
 from tiepoint.geometry.colmap import (
     colmap_camera,
     colmap_keypoints,
-    identity,
     quiet_pycolmap,
     raster_size,
     require_pycolmap,
@@ -49,7 +49,7 @@ def _camera_of_model(
     """The refined camera of the most alike photograph that has the same size and EXIF focal length, if there is one."""
     by_name = {photograph.name: photograph for photograph in collection.photographs}
     for name in sightings.matched:
-        of = identity(by_name[name], collection.features(name))
+        of = camera_key(by_name[name], collection.features(name))
         if (of.raster_size, of.focal_px) == (size, focal_px):
             return copy(model.camera(model.find_image_with_name(name).camera_id))
     return None
