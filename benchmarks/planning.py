@@ -24,9 +24,9 @@ from rich.console import Console
 
 from tiepoint.bench import peak_bytes, resident_bytes
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.selection import ChosenPairs, PairChoice, choose_pairs
+from tiepoint.collection.pairs.selection import SelectedPairs, PairSelection, select_pairs
 from tiepoint.collection.progress import no_progress
-from tiepoint.collection.run.stages import Diary, Stages
+from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Extract, Outcome, Task
 from tiepoint.collection.stores import KINDS, Stores
 from tiepoint.feature_store import Store
@@ -87,7 +87,7 @@ def measure(choice: str, photographs: int, neighbors: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stores = Stores(*(Simulated(folder / kind, {"of": kind}) for kind in KINDS))
-        stages = Stages(collection, stores, workers, Diary(no_progress))
+        stages = Stages(collection, stores, workers, RunLog(no_progress))
         stages.extract()
         argument = write_list(folder, collection, neighbors) if choice == "list" else str(neighbors)
         chosen = stages.choose(f"{choice}:{argument}", folder)
@@ -163,13 +163,13 @@ def simulated(photographs: int) -> Iterator[ImageRecord]:
 def write_list(folder: Path, photographs: Sequence[ImageRecord], neighbors: int) -> str:
     """The pairs of "sequential", as lines of a list."""
     path = folder / "pairs.txt"
-    pairs = choose_pairs(PairChoice("sequential", str(neighbors)), photographs)
+    pairs = select_pairs(PairSelection("sequential", str(neighbors)), photographs)
     with path.open("w") as file:
         file.writelines(f"{name0}\t{name1}\n" for name0, name1 in pairs)
     return str(path)
 
 
-def keys_of(pairs: ChosenPairs, photographs: Sequence[ImageRecord]) -> Iterator[str]:
+def keys_of(pairs: SelectedPairs, photographs: Sequence[ImageRecord]) -> Iterator[str]:
     """Keys of all pairs, in order."""
     keys = {photograph.name: photograph.key for photograph in photographs}
     return (pair_key((keys[name0], keys[name1])) for name0, name1 in pairs)

@@ -21,8 +21,8 @@ from typing import Any
 from rich.console import Console
 
 from tiepoint import Matcher, estimate_fundamental, load
-from tiepoint.collection.images import ImageRecord, read_photograph
-from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.collection.images import ImageRecord, read_image_record
+from tiepoint.collection.pairs.selection import PairSelection, select_pairs
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, features_to_record
@@ -101,7 +101,7 @@ class Work:
 
     def extracted(self, names: set[str]) -> tuple[ImageRecord, ...]:
         """Photographs by name, with features in the store."""
-        photographs = tuple(read_photograph(self.data / name, name) for name in sorted(names))
+        photographs = tuple(read_image_record(self.data / name, name) for name in sorted(names))
         by_key = {photograph.key: photograph for photograph in photographs}
         missing = self.store.missing("features", by_key)
         for start in range(0, len(missing), SHARD):
@@ -158,8 +158,8 @@ def evaluated(
     """Recall of every set among the pairs that retrieval chooses."""
     start = perf_counter()
     by_name = {photograph.name: photograph for photograph in photographs}
-    choice = PairChoice("retrieval", str(count))
-    pairs = choose_pairs(choice, photographs, features_of=lambda name: work.features(by_name[name]))
+    choice = PairSelection("retrieval", str(count))
+    pairs = select_pairs(choice, photographs, features_of=lambda name: work.features(by_name[name]))
     seconds = perf_counter() - start
     chosen = {ordered(*pair) for pair in pairs}
     for truth in truths:

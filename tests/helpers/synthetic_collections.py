@@ -10,8 +10,8 @@ import PIL.Image
 import torch
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.images import ImageRecord, find_photographs
-from tiepoint.collection.state import State, source_of_pairs, write_chosen_pairs, write_state
+from tiepoint.collection.images import ImageRecord, scan_images
+from tiepoint.collection.state import State, pairs_provenance, write_selected_pairs, write_state
 from tiepoint.collection.stores import Stores, estimate_to_record
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_to_record, matches_to_record
@@ -83,7 +83,7 @@ def make_collection(
     """Write photographs to `folder/photos`, and to `folder/out` what a run over them leaves."""
     scene = make_scene(names)
     _write_photographs(folder / "photos", [name for name in names if name != leave_out])
-    photographs, _ = find_photographs(folder / "photos")
+    photographs, _ = scan_images(folder / "photos")
     settings = {
         "features": {"of": "a test"},
         "matches": {"by": "a test"},
@@ -103,8 +103,8 @@ def make_collection(
     )
     write_state(folder / "out", state)
     pairs = [(p.name, q.name) for p, q in combinations(photographs, 2)]
-    source = source_of_pairs("exhaustive", photographs, settings["features"])
-    write_chosen_pairs(folder / "out", pairs, source)
+    source = pairs_provenance("exhaustive", photographs, settings["features"])
+    write_selected_pairs(folder / "out", pairs, source)
     return open_collection(folder / "out"), scene
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from tests.helpers.paths import BENCHMARKS
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.collection.pairs.selection import PairSelection, select_pairs
 from tiepoint.collection.run.planning import plan_extraction, plan_matching
 from tiepoint.feature_store.keys import KeySet, pair_key
 from tiepoint.image.exif import GPSPosition
@@ -37,13 +37,13 @@ def collections(draw: st.DrawFn) -> list[ImageRecord]:
 
 
 choices = st.sampled_from(["exhaustive", "sequential:1", "sequential:4", "spatial:1", "spatial:3"]).map(
-    lambda text: PairChoice(*text.split(":"))
+    lambda text: PairSelection(*text.split(":"))
 )
 
 
 @given(photographs=collections(), choice=choices)
-def test_every_pair_once_and_in_order(photographs: list[ImageRecord], choice: PairChoice):
-    pairs = choose_pairs(choice, photographs)
+def test_every_pair_once_and_in_order(photographs: list[ImageRecord], choice: PairSelection):
+    pairs = select_pairs(choice, photographs)
     order = {photograph.name: index for index, photograph in enumerate(photographs)}
     found = list(pairs)
     assert len(found) == len(pairs) == len(set(found))
@@ -65,9 +65,9 @@ def test_extraction_is_what_is_missing(photographs: list[ImageRecord], size: int
 
 @given(photographs=collections(), choice=choices, size=st.integers(1, 40), seed=st.integers(0, 99))
 def test_matching_is_what_is_missing(
-    photographs: list[ImageRecord], choice: PairChoice, size: int, seed: int
+    photographs: list[ImageRecord], choice: PairSelection, size: int, seed: int
 ):
-    pairs = choose_pairs(choice, photographs)
+    pairs = select_pairs(choice, photographs)
     everything = [pair_key(pair) for unit in plan_matching(pairs, size=size) for pair in unit.pairs]
     by_name = {photograph.name: photograph.key for photograph in photographs}
     assert sorted(everything) == sorted(pair_key((by_name[name0], by_name[name1])) for name0, name1 in pairs)

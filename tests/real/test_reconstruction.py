@@ -16,7 +16,7 @@ from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import export_as
 from tiepoint.collection.run.runner import match_collection
 from tiepoint.collection.sfm.reconstruction import Reconstruction, read_model, reconstruct
-from tiepoint.collection.state import source_of_pairs, stores_of, write_chosen_pairs, write_state
+from tiepoint.collection.state import pairs_provenance, stores_location, write_selected_pairs, write_state
 from tiepoint.geometry.colmap import colmap_keypoints
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
@@ -31,11 +31,11 @@ def copied(castle: Collection, out: Path, *, without: str = "") -> Collection:
     """The castle's features and matches under another output folder, which may be written to."""
     out.mkdir()
     kept = tuple(photograph for photograph in castle.photographs if photograph.name != without)
-    stores = stores_of(castle.folder, castle.state.stores)
+    stores = stores_location(castle.folder, castle.state.stores)
     state = replace(castle.state, photographs=kept, stores=stores)
-    source = source_of_pairs(state.options["pairs"], kept, state.settings["features"], state.list_digest)
+    source = pairs_provenance(state.options["pairs"], kept, state.settings["features"], state.list_digest)
     write_state(out, state)
-    write_chosen_pairs(out, [pair for pair in castle.pairs() if without not in pair], source)
+    write_selected_pairs(out, [pair for pair in castle.pairs() if without not in pair], source)
     return open_collection(out)
 
 

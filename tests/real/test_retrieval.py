@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import tiepoint
-from tiepoint.collection.images import read_photograph
-from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.collection.images import read_image_record
+from tiepoint.collection.pairs.selection import PairSelection, select_pairs
 from tiepoint.image.listing import find_images
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
@@ -16,15 +16,15 @@ SCENES = {"door": "lund_door12/images", "castle": "sceaux_castle/images", "wall"
 
 def test_most_pairs_are_of_one_place(shared_data: Path):
     photographs = {
-        name: read_photograph(path, name)
+        name: read_image_record(path, name)
         for scene, folder in SCENES.items()
         for path in find_images(shared_data / folder)
         for name in [f"{scene}/{path.name}"]
     }
     matcher = tiepoint.load(device="cpu", resize=320, max_keypoints=256)
     features = {name: matcher.extract(photograph.path) for name, photograph in photographs.items()}
-    pairs = choose_pairs(
-        PairChoice("retrieval", "4"), list(photographs.values()), features_of=features.__getitem__
+    pairs = select_pairs(
+        PairSelection("retrieval", "4"), list(photographs.values()), features_of=features.__getitem__
     )
     scenes = [tuple(name.partition("/")[0] for name in pair) for pair in pairs]
     assert len(pairs) < 0.3 * len(photographs) * (len(photographs) - 1) / 2

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.state import State, read_chosen_pairs, read_state, remedy_of, stores_of
+from tiepoint.collection.state import State, read_selected_pairs, read_state, resume_hint, stores_location
 from tiepoint.collection.stores import Stores, estimate_from_record
 from tiepoint.errors import InvalidInput
 from tiepoint.feature_store.keys import pair_key
@@ -27,11 +27,11 @@ from tiepoint.types import Features, TwoViewEstimate
 
 logger = logging.getLogger(__name__)
 
-Tell: TypeAlias = Callable[[str], object]
+WarningCallback: TypeAlias = Callable[[str], object]
 """Is told, in a line, what is left out."""
 
 
-def log(line: str) -> None:
+def log_warning(line: str) -> None:
     """Tell the log."""
     logger.warning("%s", line)
 
@@ -48,7 +48,7 @@ class Collection:
 
     folder: Path
     state: State
-    tell: Tell = log
+    tell: WarningCallback = log_warning
 
     @property
     def photographs(self) -> tuple[ImageRecord, ...]:
@@ -81,7 +81,7 @@ class Collection:
             StoreError: the list of the chosen pairs is damaged.
         """
         usable = {photograph.name for photograph in self.photographs}
-        for name0, name1 in read_chosen_pairs(self.folder):
+        for name0, name1 in read_selected_pairs(self.folder):
             if (
                 name0 in usable
                 and name1 in usable
@@ -124,8 +124,8 @@ class Collection:
 
     @cached_property
     def _stores(self) -> Stores:
-        location = stores_of(self.folder, self.state.stores)
-        return Stores.open(location, self.state.settings, hint=remedy_of(self.folder, self.state))
+        location = stores_location(self.folder, self.state.stores)
+        return Stores.open(location, self.state.settings, remedy=resume_hint(self.folder, self.state))
 
     @cached_property
     def _by_name(self) -> dict[str, ImageRecord]:
@@ -145,7 +145,7 @@ class Collection:
         return pair_key((self._named(name0).key, self._named(name1).key))
 
 
-def open_collection(out: str | os.PathLike[str], *, tell: Tell = log) -> Collection:
+def open_collection(out: str | os.PathLike[str], *, tell: WarningCallback = log_warning) -> Collection:
     """Open what `match_collection` left.
 
     Args:

@@ -72,7 +72,7 @@ def camera_key(image: ImageRecord, features: Features) -> CameraKey:
     return CameraKey(image.name.rpartition("/")[0], size, focal_px)
 
 
-def find_photographs(
+def scan_images(
     folder: str | os.PathLike[str], remembered: Iterable[ImageRecord] = ()
 ) -> tuple[tuple[ImageRecord, ...], tuple[str, ...]]:
     """Read contents and headers of all photographs of a folder and its sub-folders.
@@ -94,13 +94,13 @@ def find_photographs(
         name = path.relative_to(folder).as_posix()
         try:
             _check_name(name)
-            photographs.append(_unchanged(known.get(name), path) or read_photograph(path, name))
+            photographs.append(_unchanged(known.get(name), path) or read_image_record(path, name))
         except (InvalidInput, OSError) as error:
             problems.append(_problem(path, error))
     return tuple(photographs), tuple(problems)
 
 
-def read_photograph(path: Path, name: str) -> ImageRecord:
+def read_image_record(path: Path, name: str) -> ImageRecord:
     """Read content and header of one file.
 
     Raises:
@@ -123,7 +123,7 @@ def read_photograph(path: Path, name: str) -> ImageRecord:
     )
 
 
-def by_content(photographs: Iterable[ImageRecord]) -> tuple[tuple[ImageRecord, ...], ...]:
+def group_by_content(photographs: Iterable[ImageRecord]) -> tuple[tuple[ImageRecord, ...], ...]:
     """Groups of photographs of the same content, in the order of their first ones; most are groups of one."""
     groups: dict[str, list[ImageRecord]] = {}
     for photograph in photographs:
@@ -131,20 +131,20 @@ def by_content(photographs: Iterable[ImageRecord]) -> tuple[tuple[ImageRecord, .
     return tuple(map(tuple, groups.values()))
 
 
-def name_of(key: str) -> str:
+def name_from_key(key: str) -> str:
     """The name of a photograph, from its key."""
     return key.rpartition("@")[0]
 
 
-def photograph_to_record(photograph: ImageRecord) -> dict[str, Any]:
+def image_to_dict(photograph: ImageRecord) -> dict[str, Any]:
     """What JSON can hold; the folder isn't part of it, so that photographs may move."""
     values = asdict(photograph)
     del values["path"]
     return values
 
 
-def photograph_from_record(record: Mapping[str, Any], folder: str | os.PathLike[str]) -> ImageRecord:
-    """The inverse of `photograph_to_record`, for photographs that now are in `folder`."""
+def image_from_dict(record: Mapping[str, Any], folder: str | os.PathLike[str]) -> ImageRecord:
+    """The inverse of `image_to_dict`, for photographs that now are in `folder`."""
     position = record["position"]
     typed = {
         "path": Path(folder) / record["name"],

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tiepoint.collection.images import ImageRecord, photograph_from_record, photograph_to_record
-from tiepoint.collection.pairs.selection import read_pair_choice
+from tiepoint.collection.images import ImageRecord, image_from_dict, image_to_dict
+from tiepoint.collection.pairs.selection import parse_pair_selection
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.io.atomic import atomic_write, check_writable
 from tiepoint.io.hashing import json_digest
@@ -53,12 +53,12 @@ class State:
     list_digest: str = ""
 
 
-def stores_of(folder: Path, stores: str | None) -> str:
+def stores_location(folder: Path, stores: str | None) -> str:
     """Where the stores of an output folder are, when `State.stores` is this."""
     return stores or str(folder.absolute() / "stores")
 
 
-def remedy_of(folder: Path, state: State) -> str:
+def resume_hint(folder: Path, state: State) -> str:
     """What a message says is to be done where something of an output folder is missing or damaged."""
     last = "match" if state.options.get("verify") is False else "verify"
     return f"`tiepoint collection {last} {folder}` makes what is missing, or says why it can't"
@@ -92,7 +92,7 @@ def clear_leftovers(folder: Path, stores: str) -> None:
 
     Args:
         folder: the output folder.
-        stores: from `stores_of`; object storage has no halves.
+        stores: from `stores_location`; object storage has no halves.
     """
     _clear(folder.glob(TEMPORARY), OLD_SHARD)
     _clear((folder / "exports").rglob(TEMPORARY), OLD_SHARD)
@@ -134,13 +134,13 @@ def write_state(folder: Path, state: State) -> None:
         "options": state.options,
         "settings": state.settings,
         "list_digest": state.list_digest,
-        "photographs": [photograph_to_record(photograph) for photograph in state.photographs],
+        "photographs": [image_to_dict(photograph) for photograph in state.photographs],
     }
     with atomic_write(folder / COLLECTION) as temporary:
         temporary.write_text(json.dumps(contents, indent=1, default=str) + "\n", encoding="utf-8")
 
 
-def source_of_pairs(
+def pairs_provenance(
     choice: str,
     photographs: Iterable[ImageRecord],
     features: Mapping[str, Any],
@@ -158,7 +158,7 @@ def source_of_pairs(
         InvalidInput: the list is asked for now, and can't be read.
     """
     if list_digest is None:
-        list_digest = read_pair_choice(choice).list_digest()
+        list_digest = parse_pair_selection(choice).list_digest()
     made_of = [
         [photograph.key for photograph in photographs],
         features,
@@ -167,13 +167,13 @@ def source_of_pairs(
     return f"{json.dumps(choice)} {json_digest(made_of)}"
 
 
-def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: str) -> None:
+def write_selected_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: str) -> None:
     """Write names of two photographs a line, as `list:FILE` reads them, below a comment that says of what they are.
 
     Args:
         folder: the output folder.
         pairs: names.
-        source: from `source_of_pairs`; it tells `status` whether these pairs are those that the last run asked for.
+        source: from `pairs_provenance`; it tells `status` whether these pairs are those that the last run asked for.
 
     Raises:
         InvalidInput: they can't be written.
@@ -186,7 +186,7 @@ def write_chosen_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: s
         csv.writer(file, delimiter="\t", lineterminator="\n").writerows(pairs)
 
 
-def read_chosen_pairs(folder: Path) -> Iterator[tuple[str, str]]:
+def read_selected_pairs(folder: Path) -> Iterator[tuple[str, str]]:
     """The pairs that the last run chose; none where it didn't come so far.
 
     Raises:
@@ -204,7 +204,7 @@ def read_chosen_pairs(folder: Path) -> Iterator[tuple[str, str]]:
                 ) from error
 
 
-def read_source_of_pairs(folder: Path) -> str:
+def read_pairs_provenance(folder: Path) -> str:
     """The `source` with which the chosen pairs were written; "" where there is none."""
     path = folder / PAIRS
     if not path.is_file():
@@ -214,11 +214,11 @@ def read_source_of_pairs(folder: Path) -> str:
     return first.removeprefix(COMMENT) if first.startswith(COMMENT) else ""
 
 
-def were_chosen(folder: Path, state: State, photographs: Iterable[ImageRecord]) -> bool:
+def pairs_are_current(folder: Path, state: State, photographs: Iterable[ImageRecord]) -> bool:
     """Whether the pairs that are written down are the choice of the last run among these photographs."""
     options, features = state.options, state.settings["features"]
-    asked = source_of_pairs(options["pairs"], photographs, features, state.list_digest)
-    return read_source_of_pairs(folder) == asked
+    asked = pairs_provenance(options["pairs"], photographs, features, state.list_digest)
+    return read_pairs_provenance(folder) == asked
 
 
 def _clear(paths: Iterable[Path], age: float) -> None:
@@ -233,7 +233,7 @@ def _state(found: dict[str, Any]) -> State:
     photos = Path(found["photos"])
     return State(
         photos=photos,
-        photographs=tuple(photograph_from_record(record, photos) for record in found["photographs"]),
+        photographs=tuple(image_from_dict(record, photos) for record in found["photographs"]),
         options=found["options"],
         stores=found["stores"],
         settings=found["settings"],

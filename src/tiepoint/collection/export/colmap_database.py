@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.export.targets import inlier_matches, place_file
+from tiepoint.collection.export.targets import inlier_matches, output_file
 from tiepoint.collection.images import camera_key
-from tiepoint.collection.run.completeness import tell_gaps
+from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import (
     colmap_camera,
@@ -59,8 +59,8 @@ def export_colmap(
     """
     require_pycolmap()
     check_sharing(cameras)
-    tell_gaps(collection)
-    path = place_file(database, collection.folder / FOLDER / DATABASE)
+    warn_incomplete(collection)
+    path = output_file(database, collection.folder / FOLDER / DATABASE)
     with _replacing_database(path) as temporary, quiet_pycolmap(), _opened(temporary) as file:
         ids = _write_images(file, collection, cameras)
         if not ids:

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.export.targets import inlier_matches, make_folder
-from tiepoint.collection.run.completeness import tell_gaps
+from tiepoint.collection.export.targets import inlier_matches, make_output_folder
+from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints
 from tiepoint.io.atomic import atomic_write
@@ -44,8 +44,8 @@ def export_colmap_text(collection: Collection, folder: str | os.PathLike[str] | 
             written.
     """
     _check_names([photograph.name for photograph in collection.photographs])
-    tell_gaps(collection)
-    target = make_folder(folder, collection.folder / "exports" / "colmap-text")
+    warn_incomplete(collection)
+    target = make_output_folder(folder, collection.folder / "exports" / "colmap-text")
     for photograph in collection.photographs:
         path = target / FEATURES / f"{photograph.name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)

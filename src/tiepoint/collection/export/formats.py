@@ -18,8 +18,8 @@ from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.colmap_database import export_colmap
 from tiepoint.collection.export.colmap_text import export_colmap_text
 from tiepoint.collection.export.hloc import export_hloc
-from tiepoint.collection.export.targets import make_folder, place_file
-from tiepoint.collection.run.completeness import tell_gaps
+from tiepoint.collection.export.targets import make_output_folder, output_file
+from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.io.atomic import atomic_write
 from tiepoint.io.serialization import write_arrays
@@ -28,10 +28,10 @@ Exporter: TypeAlias = Callable[..., Path]
 """(collection, destination or None) -> what was written."""
 
 INDEX = "pairs.jsonl"
-PAIRS_A_GROUP = 256
+PAIRS_PER_ROW_GROUP = 256
 """Pairs in a row group of a Parquet file: what is held in memory at a time."""
 
-PHOTOGRAPHS_KEPT = 64
+CACHE_SIZE = 64
 """Whose keypoints are kept in memory while pairs are written; pairs of one block of photographs follow each other."""
 
 
@@ -52,14 +52,14 @@ def export_npz(collection: Collection, folder: str | os.PathLike[str] | None = N
     Raises:
         InvalidInput: a file can't be written.
     """
-    tell_gaps(collection)
-    target = make_folder(folder, collection.folder / "exports" / "npz")
+    warn_incomplete(collection)
+    target = make_output_folder(folder, collection.folder / "exports" / "npz")
     numbers = {photograph.name: place for place, photograph in enumerate(collection.photographs, start=1)}
     with atomic_write(target / INDEX) as temporary, temporary.open("w", encoding="utf-8") as index:
         for contents in _pairs(collection):
             name0, name1 = contents["image0"], contents["image1"]
             file = f"{numbers[name0]}/{numbers[name1]}.npz"
-            make_folder(None, (target / file).parent)
+            make_output_folder(None, (target / file).parent)
             write_arrays(contents, target / file)
             line = {"file": file, "image0": name0, "image1": name1, "matches": len(contents["matches"])}
             index.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -81,8 +81,8 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
         MissingDependency: pyarrow isn't installed.
     """
     pa = _pyarrow()
-    tell_gaps(collection)
-    path = place_file(file, collection.folder / "exports" / "matches.parquet")
+    warn_incomplete(collection)
+    path = output_file(file, collection.folder / "exports" / "matches.parquet")
     schema = _schema(pa)
     with (
         atomic_write(path) as temporary,
@@ -90,7 +90,7 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
         pa.parquet.ParquetWriter(stream, schema) as writer,
     ):
         pairs = _pairs(collection)
-        while group := list(islice(pairs, PAIRS_A_GROUP)):
+        while group := list(islice(pairs, PAIRS_PER_ROW_GROUP)):
             batches = [pa.record_batch(_columns(contents), schema=schema) for contents in group]
             writer.write_table(pa.Table.from_batches(batches, schema).combine_chunks())
     return path
@@ -136,7 +136,7 @@ def export_as(
 
 def _pairs(collection: Collection) -> Iterator[dict[str, Any]]:
     """What is known of every pair, by name."""
-    image = lru_cache(PHOTOGRAPHS_KEPT)(lambda name: _image(collection, name))
+    image = lru_cache(CACHE_SIZE)(lambda name: _image(collection, name))
     for name0, name1 in collection.pairs():
         matches, scores = collection.matches(name0, name1)
         estimate = collection.verified(name0, name1)

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.export.targets import make_folder
-from tiepoint.collection.run.completeness import tell_gaps
+from tiepoint.collection.export.targets import make_output_folder
+from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.geometry.colmap import raster_size, to_raster
 from tiepoint.io.atomic import atomic_write
@@ -45,8 +45,8 @@ def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = 
     """
     h5py = _h5py()
     _check_names([photograph.name for photograph in collection.photographs])
-    tell_gaps(collection)
-    target = make_folder(folder, collection.folder / "exports" / "hloc")
+    warn_incomplete(collection)
+    target = make_output_folder(folder, collection.folder / "exports" / "hloc")
     counts: dict[str, int] = {}
     with atomic_write(target / FEATURES) as temporary, h5py.File(temporary, "w") as file:
         for photograph in collection.photographs:

@@ -9,7 +9,7 @@ from tiepoint.collection.collection import Collection
 from tiepoint.errors import InvalidInput
 
 
-def make_folder(given: str | os.PathLike[str] | None, default: Path) -> Path:
+def make_output_folder(given: str | os.PathLike[str] | None, default: Path) -> Path:
     """The folder of an export, made where it doesn't exist.
 
     Raises:
@@ -23,13 +23,13 @@ def make_folder(given: str | os.PathLike[str] | None, default: Path) -> Path:
     return folder
 
 
-def place_file(given: str | os.PathLike[str] | None, default: Path) -> Path:
+def output_file(given: str | os.PathLike[str] | None, default: Path) -> Path:
     """The file of an export; the default's folder is made, a given one's must exist.
 
     Raises:
         InvalidInput: the default's folder can't be made.
     """
-    return Path(given) if given is not None else make_folder(None, default.parent) / default.name
+    return Path(given) if given is not None else make_output_folder(None, default.parent) / default.name
 
 
 def inlier_matches(collection: Collection, name0: str, name1: str) -> np.ndarray:

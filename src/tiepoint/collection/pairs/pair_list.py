@@ -51,7 +51,7 @@ def read_pair_list(
     return np.frombuffer(found, np.int32).reshape(-1, 2), _shortened(problems, path)
 
 
-def digest_pair_list(path: str | os.PathLike[str]) -> str:
+def pair_list_digest(path: str | os.PathLike[str]) -> str:
     """16 hexadecimal digits of the SHA-256 of a list's content.
 
     Raises:

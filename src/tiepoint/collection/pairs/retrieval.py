@@ -16,11 +16,11 @@ from jaxtyping import Bool, Float32, Int32
 
 from tiepoint.errors import MissingDependency
 
-DescriptorsOf: TypeAlias = Callable[[int], Float32[np.ndarray, "m d"]]
+DescriptorReader: TypeAlias = Callable[[int], Float32[np.ndarray, "m d"]]
 """Index of a photograph -> its descriptors, unit vectors; read again when they are needed again, so that none are kept."""
 
 CENTROIDS = 64
-FEWEST_DESCRIPTORS = 40
+MIN_DESCRIPTORS_PER_CENTROID = 40
 """A centroid, in the mean; where there are not so many, there are fewer centroids."""
 
 DIMENSIONS = 512
@@ -33,8 +33,8 @@ SAMPLED_DESCRIPTORS = 400
 BLOCK = 1024  # photographs that are added, or looked up, together
 
 
-def nearest_images(
-    descriptors_of: DescriptorsOf, images: int, count: int, *, seed: int = 0
+def most_similar_images(
+    descriptors_of: DescriptorReader, images: int, count: int, *, seed: int = 0
 ) -> Int32[np.ndarray, "n k"]:
     """For every photograph the indices of those `count` others that look most like it, the most alike first.
 
@@ -58,14 +58,14 @@ def nearest_images(
     return found
 
 
-def nearest_to(
-    query: int, descriptors_of: DescriptorsOf, images: int, count: int, *, seed: int = 0
+def most_similar_to(
+    query: int, descriptors_of: DescriptorReader, images: int, count: int, *, seed: int = 0
 ) -> Int32[np.ndarray, "k"]:
-    """One row of `nearest_images`, without -1: time grows with the number of photographs, not with its square.
+    """One row of `most_similar_images`, without -1: time grows with the number of photographs, not with its square.
 
     Args:
         query: index of the photograph whose neighbors are wanted.
-        descriptors_of: as for `nearest_images`, as all that follow.
+        descriptors_of: as for `most_similar_images`, as all that follow.
         images: likewise.
         count: likewise.
         seed: likewise.
@@ -90,7 +90,7 @@ def train_centroids(
         MissingDependency: faiss isn't installed.
     """
     count, dimensions = descriptors.shape
-    centroids = max(1, min(centroids, count // FEWEST_DESCRIPTORS))
+    centroids = max(1, min(centroids, count // MIN_DESCRIPTORS_PER_CENTROID))
     any_number = {"min_points_per_centroid": 1, "max_points_per_centroid": count}
     kmeans = require_faiss().Kmeans(dimensions, centroids, niter=25, seed=seed, **any_number)
     kmeans.train(np.ascontiguousarray(descriptors))
@@ -107,7 +107,7 @@ def vlad(
     return _unit(_unit(sums).reshape(1, -1))[0]
 
 
-def _index(descriptors_of: DescriptorsOf, images: int, seed: int) -> tuple[Any, Bool[np.ndarray, "n"]]:
+def _index(descriptors_of: DescriptorReader, images: int, seed: int) -> tuple[Any, Bool[np.ndarray, "n"]]:
     """The projected vectors of all photographs that have descriptors, in order; and which have."""
     described = np.zeros(images, bool)
     sampled = np.linspace(0, images - 1, min(images, SAMPLED_IMAGES)).astype(int).tolist()

@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.pair_list import digest_pair_list, read_pair_list
-from tiepoint.collection.pairs.retrieval import nearest_images
+from tiepoint.collection.pairs.pair_list import pair_list_digest, read_pair_list
+from tiepoint.collection.pairs.retrieval import most_similar_images
 from tiepoint.collection.pairs.spatial import nearest_positions
 from tiepoint.errors import InvalidInput
 from tiepoint.feature_store.keys import sort_distinct
 from tiepoint.types import Features
 
-FeaturesOf: TypeAlias = Callable[[str], Features]
+FeatureReader: TypeAlias = Callable[[str], Features]
 """Name of a photograph -> its features."""
 
 Blocks: TypeAlias = Iterator[Int32[np.ndarray, "k 2"]]
@@ -26,7 +26,7 @@ BLOCK = 65_536  # pairs that are handed on together, more or less
 
 
 @dataclass(frozen=True, slots=True)
-class PairChoice:
+class PairSelection:
     """How pairs are chosen.
 
     Attributes:
@@ -45,11 +45,11 @@ class PairChoice:
         """K of "sequential:K", "retrieval:K" and "spatial:K"."""
         return int(self.argument)
 
-    def absolute(self) -> "PairChoice":
+    def absolute(self) -> "PairSelection":
         """The same choice from any working directory: "list:FILE" with the whole path of the file."""
         if self.method != "list":
             return self
-        return PairChoice(self.method, str(Path(self.argument).expanduser().absolute()))
+        return PairSelection(self.method, str(Path(self.argument).expanduser().absolute()))
 
     def list_digest(self) -> str:
         """16 hexadecimal digits of what stands in the list now; "" for the other methods.
@@ -57,11 +57,11 @@ class PairChoice:
         Raises:
             InvalidInput: the list can't be read.
         """
-        return digest_pair_list(self.argument) if self.method == "list" else ""
+        return pair_list_digest(self.argument) if self.method == "list" else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChosenPairs:
+class SelectedPairs:
     """Pairs of photographs, each once; iterating gives (name0, name1), as often as it is done.
 
     Attributes:
@@ -86,7 +86,7 @@ class ChosenPairs:
                 yield names[first], names[second]
 
 
-def read_pair_choice(text: str) -> PairChoice:
+def parse_pair_selection(text: str) -> PairSelection:
     """Read "exhaustive", "sequential:K", "retrieval:K", "spatial:K" or "list:FILE".
 
     Raises:
@@ -103,12 +103,12 @@ def read_pair_choice(text: str) -> PairChoice:
         raise InvalidInput(
             f"{text!r}: behind {method!r} stands the file with the pairs, such as list:pairs.txt"
         )
-    return PairChoice(method, argument)
+    return PairSelection(method, argument)
 
 
-def choose_pairs(
-    choice: PairChoice, photographs: Sequence[ImageRecord], *, features_of: FeaturesOf | None = None
-) -> ChosenPairs:
+def select_pairs(
+    choice: PairSelection, photographs: Sequence[ImageRecord], *, features_of: FeatureReader | None = None
+) -> SelectedPairs:
     """Choose pairs of photographs.
 
     Args:
@@ -124,18 +124,18 @@ def choose_pairs(
 
 
 def _exhaustive(
-    choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None
-) -> ChosenPairs:
+    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+) -> SelectedPairs:
     return _within(photographs, len(photographs))
 
 
 def _sequential(
-    choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None
-) -> ChosenPairs:
+    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+) -> SelectedPairs:
     return _within(photographs, choice.count)
 
 
-def _within(photographs: tuple[ImageRecord, ...], reach: int) -> ChosenPairs:
+def _within(photographs: tuple[ImageRecord, ...], reach: int) -> SelectedPairs:
     """Every photograph with those up to `reach` places behind it; never more than a block in memory."""
     total = len(photographs)
     reach = min(reach, max(total - 1, 0))
@@ -151,15 +151,19 @@ def _within(photographs: tuple[ImageRecord, ...], reach: int) -> ChosenPairs:
             )
             yield pairs[pairs[:, 1] < total]
 
-    return ChosenPairs(photographs=photographs, blocks=blocks, count=count)
+    return SelectedPairs(photographs=photographs, blocks=blocks, count=count)
 
 
-def _listed(choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None) -> ChosenPairs:
+def _listed(
+    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+) -> SelectedPairs:
     pairs, problems = read_pair_list(choice.argument, [photograph.name for photograph in photographs])
     return _kept(photographs, pairs, problems)
 
 
-def _spatial(choice: PairChoice, photographs: tuple[ImageRecord, ...], _: FeaturesOf | None) -> ChosenPairs:
+def _spatial(
+    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+) -> SelectedPairs:
     placed = np.array([i for i, photograph in enumerate(photographs) if photograph.position], np.int32)
     positions = [photograph.position for photograph in photographs if photograph.position]
     neighbors = nearest_positions(positions, choice.count)
@@ -172,15 +176,15 @@ def _spatial(choice: PairChoice, photographs: tuple[ImageRecord, ...], _: Featur
 
 
 def _retrieved(
-    choice: PairChoice, photographs: tuple[ImageRecord, ...], features_of: FeaturesOf | None
-) -> ChosenPairs:
+    choice: PairSelection, photographs: tuple[ImageRecord, ...], features_of: FeatureReader | None
+) -> SelectedPairs:
     if features_of is None:
         raise InvalidInput("retrieval compares features: extract them first, and pass features_of")
 
     def descriptors_of(index: int) -> np.ndarray:
         return features_of(photographs[index].name).descriptors.numpy()
 
-    neighbors = nearest_images(descriptors_of, len(photographs), choice.count)
+    neighbors = most_similar_images(descriptors_of, len(photographs), choice.count)
     problems = [
         f"{photographs[index].name}: no keypoints, so nothing looks like it"
         for index in np.flatnonzero((neighbors < 0).all(axis=1)).tolist()
@@ -197,7 +201,7 @@ def _with_neighbors(neighbors: Int32[np.ndarray, "n k"]) -> Int32[np.ndarray, "p
 
 def _kept(
     photographs: tuple[ImageRecord, ...], pairs: Int32[np.ndarray, "p 2"], problems: Sequence[str]
-) -> ChosenPairs:
+) -> SelectedPairs:
     """Pairs in either order and any number of times -> each once, kept in 8 bytes."""
     total = len(photographs)
     codes = pairs.min(axis=1).astype(np.int64)
@@ -209,14 +213,16 @@ def _kept(
         for start in range(0, len(codes), BLOCK):
             yield _decoded(codes[start : start + BLOCK], total)
 
-    return ChosenPairs(photographs=photographs, blocks=blocks, count=len(codes), problems=tuple(problems))
+    return SelectedPairs(photographs=photographs, blocks=blocks, count=len(codes), problems=tuple(problems))
 
 
 def _decoded(codes: Int64[np.ndarray, "k"], total: int) -> Int32[np.ndarray, "k 2"]:
     return np.stack(np.divmod(codes, total), axis=1).astype(np.int32)
 
 
-METHODS: dict[str, Callable[[PairChoice, tuple[ImageRecord, ...], FeaturesOf | None], ChosenPairs]] = {
+METHODS: dict[
+    str, Callable[[PairSelection, tuple[ImageRecord, ...], FeatureReader | None], SelectedPairs]
+] = {
     "exhaustive": _exhaustive,
     "sequential": _sequential,
     "retrieval": _retrieved,
@@ -229,4 +235,4 @@ COUNTED = ("sequential", "retrieval", "spatial")
 """Methods whose argument is a number."""
 
 FORMS = ("exhaustive", *(f"{method}:K" for method in COUNTED), "list:FILE")
-"""What `read_pair_choice` reads."""
+"""What `parse_pair_selection` reads."""

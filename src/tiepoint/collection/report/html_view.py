@@ -9,10 +9,10 @@ from typing import Any
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.colmap_database import FOLDER
-from tiepoint.collection.export.targets import place_file
+from tiepoint.collection.export.targets import output_file
 from tiepoint.collection.report.plots import CAMERA, INK, graph_figure, require_plotly, scene_figure
 from tiepoint.collection.report.statistics import Edge, PhotographStatistics, count_photographs
-from tiepoint.collection.run.completeness import tell_gaps
+from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.collection.sfm.matches_2d3d import check_keypoints
 from tiepoint.collection.sfm.reconstruction import SPARSE, read_model
 from tiepoint.io.atomic import atomic_write
@@ -51,10 +51,10 @@ def write_html_view(
     """
     opened = open_collection(collection) if isinstance(collection, str | os.PathLike) else collection
     require_plotly()
-    missing = tell_gaps(opened)
+    missing = warn_incomplete(opened)
     model = _read_model(opened) if (opened.folder / FOLDER / SPARSE / "0").is_dir() else None
     statistics, edges = count_photographs(opened, model)
-    path = place_file(file, opened.folder / VIEW)
+    path = output_file(file, opened.folder / VIEW)
     with atomic_write(path) as temporary:
         page = _page(opened, missing, model, statistics, edges)
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")

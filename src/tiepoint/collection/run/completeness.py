@@ -1,10 +1,10 @@
 """What a collection lacks of what its last run asked for: whoever writes something of it leaves that out, and says so."""
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.state import read_chosen_pairs, remedy_of, were_chosen
+from tiepoint.collection.state import read_selected_pairs, resume_hint, pairs_are_current
 
 
-def tell_gaps(collection: Collection) -> str:
+def warn_incomplete(collection: Collection) -> str:
     """Tell `collection.tell` what is missing, if anything is.
 
     Returns:
@@ -13,13 +13,13 @@ def tell_gaps(collection: Collection) -> str:
     Raises:
         StoreError: as for `Collection.pairs`.
     """
-    line = find_gaps(collection)
+    line = describe_missing(collection)
     if line:
         collection.tell(line)
     return line
 
 
-def find_gaps(collection: Collection) -> str:
+def describe_missing(collection: Collection) -> str:
     """What is missing of what the last run asked for, and what to do, in one line; "" where nothing is.
 
     Raises:
@@ -28,7 +28,7 @@ def find_gaps(collection: Collection) -> str:
     found = [*_photographs(collection), *_choice(collection), *_pairs(collection)]
     if not found:
         return ""
-    remedy = remedy_of(collection.folder, collection.state)
+    remedy = resume_hint(collection.folder, collection.state)
     return f"{collection.folder} isn't complete: {', '.join(found)}; {remedy}"
 
 
@@ -45,13 +45,13 @@ def _choice(collection: Collection) -> list[str]:
     """Photographs may have lost their features since the pairs were chosen; that is another gap."""
     state = collection.state
     of_these = (collection.photographs, state.photographs)
-    if any(were_chosen(collection.folder, state, photographs) for photographs in of_these):
+    if any(pairs_are_current(collection.folder, state, photographs) for photographs in of_these):
         return []
     return ["the last run ended before it chose its pairs among these photographs"]
 
 
 def _pairs(collection: Collection) -> list[str]:
-    chosen = sum(1 for _ in read_chosen_pairs(collection.folder))
+    chosen = sum(1 for _ in read_selected_pairs(collection.folder))
     matched = verified = 0
     for pair in collection.pairs():
         matched += 1

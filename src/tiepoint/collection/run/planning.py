@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int32
 
-from tiepoint.collection.images import ImageRecord, by_content
-from tiepoint.collection.pairs.selection import Blocks, ChosenPairs
+from tiepoint.collection.images import ImageRecord, group_by_content
+from tiepoint.collection.pairs.selection import Blocks, SelectedPairs
 from tiepoint.feature_store.keys import KeySet, pair_key
 
 IMAGES_PER_UNIT = 16
@@ -46,15 +46,15 @@ def plan_extraction(
         size: photographs a unit; more only where more have the same content.
     """
     done = done or KeySet()
-    for unit in _filled(by_content(photographs), size):
-        known = done.contains([photograph.key for photograph in unit])
+    for unit in _filled(group_by_content(photographs), size):
+        known = done.holds([photograph.key for photograph in unit])
         missing = tuple(photograph for photograph, is_known in zip(unit, known, strict=True) if not is_known)
         if missing:
             yield ExtractUnit(missing)
 
 
 def plan_matching(
-    pairs: ChosenPairs, done: KeySet | None = None, *, size: int = PAIRS_PER_UNIT
+    pairs: SelectedPairs, done: KeySet | None = None, *, size: int = PAIRS_PER_UNIT
 ) -> Iterator[MatchUnit]:
     """Units of all pairs whose `pair_key` isn't done; for verification too, with the pairs that are verified.
 
@@ -69,7 +69,7 @@ def plan_matching(
     keys = [photograph.key for photograph in pairs.photographs]
     for block in _cut(_tiled(pairs.blocks()), size):
         unit = [(keys[first], keys[second]) for first, second in block.tolist()]
-        known = done.contains(map(pair_key, unit)) if done else np.zeros(len(unit), bool)
+        known = done.holds(map(pair_key, unit)) if done else np.zeros(len(unit), bool)
         missing = tuple(pair for pair, is_known in zip(unit, known, strict=True) if not is_known)
         if missing:
             yield MatchUnit(missing)

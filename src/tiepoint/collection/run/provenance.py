@@ -36,7 +36,7 @@ def matches_digest(made_of: str, matches: np.ndarray) -> str:
     return _digest(made_of.encode(), matches)
 
 
-def pair_origin(pair: tuple[str, str], digests: Mapping[str, str]) -> str:
+def pair_inputs_digest(pair: tuple[str, str], digests: Mapping[str, str]) -> str:
     """What the matches of a pair are made of: the digests of both photographs' features."""
     return " ".join(digests[key] for key in pair)
 

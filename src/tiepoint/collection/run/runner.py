@@ -12,21 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tiepoint.collection.images import ImageRecord, by_content, find_photographs
+from tiepoint.collection.images import ImageRecord, group_by_content, scan_images
 from tiepoint.collection.pairs.pair_list import check_pair_list
 from tiepoint.collection.pairs.retrieval import require_faiss
-from tiepoint.collection.pairs.selection import read_pair_choice
+from tiepoint.collection.pairs.selection import parse_pair_selection
 from tiepoint.collection.progress import Progress, no_progress
 from tiepoint.collection.report.run_report import RunReport
 from tiepoint.collection.run.executors.registry import check_executor, open_executor
-from tiepoint.collection.run.stages import Diary, Stages
+from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Job
 from tiepoint.collection.state import (
     State,
     clear_leftovers,
     prepare_folder,
     read_state,
-    stores_of,
+    stores_location,
     write_state,
 )
 from tiepoint.collection.stores import Stores
@@ -89,7 +89,7 @@ def match_collection(
         >>> report.images, report.pairs, report.inliers, report.problems
     """
     _check_options(pairs, preset, executor, max_error_px, until, options)
-    choice = read_pair_choice(pairs).absolute()
+    choice = parse_pair_selection(pairs).absolute()
     asked = {
         "pairs": str(choice),
         "preset": preset,
@@ -99,7 +99,7 @@ def match_collection(
         "threads": threads,
         "load": options,
     }
-    photos, folder, diary = Path(photos).absolute(), Path(out), Diary(progress)
+    photos, folder, diary = Path(photos).absolute(), Path(out), RunLog(progress)
     list_digest = choice.list_digest()
     last: Stage = "match" if until == "verify" and not verify else until
     with diary.timed("total"):
@@ -167,9 +167,9 @@ def resume_collection(
     )
 
 
-def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) -> tuple[ImageRecord, ...]:
+def _find(photos: str | os.PathLike[str], before: State | None, diary: RunLog) -> tuple[ImageRecord, ...]:
     with diary.timed("find"):
-        photographs, problems = find_photographs(photos, before.photographs if before else ())
+        photographs, problems = scan_images(photos, before.photographs if before else ())
     if not photographs:
         why = f"none of {len(problems)} can be used: {problems[0]}" if problems else "it has none"
         raise InvalidInput(f"expected photographs in {photos}, but {why}")
@@ -179,7 +179,7 @@ def _find(photos: str | os.PathLike[str], before: State | None, diary: Diary) ->
 
 
 def _twins(photographs: tuple[ImageRecord, ...]) -> list[str]:
-    groups = (group for group in by_content(photographs) if len(group) > 1)
+    groups = (group for group in group_by_content(photographs) if len(group) > 1)
     return [
         f"{' and '.join(photograph.name for photograph in group)} have the same content: a pair of them shows nothing "
         "of the place; remove all but one"
@@ -187,9 +187,9 @@ def _twins(photographs: tuple[ImageRecord, ...]) -> list[str]:
     ]
 
 
-def _work(plan: State, folder: Path, until: Stage, diary: Diary) -> dict[str, int]:
+def _work(plan: State, folder: Path, until: Stage, diary: RunLog) -> dict[str, int]:
     """Start workers, write down what they are to do, and go through the stages; what there is then, in numbers."""
-    options, location = plan.options, stores_of(folder, plan.stores)
+    options, location = plan.options, stores_location(folder, plan.stores)
     clear_leftovers(folder, location)
     job = Job(
         preset=options["preset"],
@@ -226,7 +226,7 @@ def _check_options(
     pairs: str, preset: str, executor: str, max_error_px: float, until: str, load: Mapping[str, Any]
 ) -> None:
     """Find out before the work what can't be."""
-    choice = read_pair_choice(pairs)
+    choice = parse_pair_selection(pairs)
     if choice.method == "list":
         check_pair_list(choice.argument)
     if choice.method == "retrieval":

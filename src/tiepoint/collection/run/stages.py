@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
+from tiepoint.collection.pairs.selection import SelectedPairs, select_pairs, parse_pair_selection
 from tiepoint.collection.progress import Progress
 from tiepoint.collection.run.executors.registry import Executor
 from tiepoint.collection.run.planning import (
@@ -22,24 +22,24 @@ from tiepoint.collection.run.planning import (
 )
 from tiepoint.collection.run.provenance import STALE
 from tiepoint.collection.run.tasks import Extract, Match, Task, Verify
-from tiepoint.collection.state import source_of_pairs, write_chosen_pairs
+from tiepoint.collection.state import pairs_provenance, write_selected_pairs
 from tiepoint.collection.stores import KINDS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record
 from tiepoint.types import Features
 
-UNITS = 64
+TARGET_UNITS = 64
 """A small collection is cut into so many shards, that several workers have something to do."""
 
-SMALLEST_UNIT = 8
+MIN_PAIRS_PER_UNIT = 8
 """Pairs that a shard has at least: LightGlue takes several at a time."""
 
 BATCH = 10_000
 """Pairs that are looked up at a time."""
 
 
-class Diary:
+class RunLog:
     """What a run notes as it goes on.
 
     Args:
@@ -94,7 +94,7 @@ class Stages:
     """
 
     def __init__(
-        self, photographs: tuple[ImageRecord, ...], stores: Stores, workers: Executor, diary: Diary
+        self, photographs: tuple[ImageRecord, ...], stores: Stores, workers: Executor, diary: RunLog
     ) -> None:
         self.photographs = photographs
         self._stores = stores
@@ -111,7 +111,7 @@ class Stages:
     def extract(self) -> None:
         """Make the features that are missing; photographs that can't be read stay without."""
         done = self._stores.features.done("features")
-        size = max(1, min(IMAGES_PER_UNIT, len(self.photographs) // UNITS))
+        size = max(1, min(IMAGES_PER_UNIT, len(self.photographs) // TARGET_UNITS))
         units = list(plan_extraction(self.photographs, done, size=size))
         total = sum(len(unit.photographs) for unit in units)
         self._do("features", "extract", total, (Extract(unit.photographs) for unit in units))
@@ -123,7 +123,7 @@ class Stages:
         there = done.contains([photograph.key for photograph in self.photographs])
         return tuple(photograph for photograph, found in zip(self.photographs, there, strict=True) if found)
 
-    def choose(self, pairs: str, folder: Path) -> ChosenPairs:
+    def choose(self, pairs: str, folder: Path) -> SelectedPairs:
         """Choose pairs of usable photographs, and write them down."""
         usable = self.usable()
         keys = {photograph.name: photograph.key for photograph in usable}
@@ -132,24 +132,24 @@ class Stages:
             return features_from_record(self._stores.features.read("features", keys[name]))
 
         with self._diary.timed("pairs"), self._diary.progress("pairs", 0):
-            chosen = choose_pairs(read_pair_choice(pairs), usable, features_of=features_of)
+            chosen = select_pairs(parse_pair_selection(pairs), usable, features_of=features_of)
         self._diary.problems += chosen.problems
         if not len(chosen):
             self._diary.problems.append(f"no pairs: {pairs} finds none among {len(usable)} photographs")
-        source = source_of_pairs(pairs, usable, self._stores.features.settings)
-        write_chosen_pairs(folder, chosen, source)
+        source = pairs_provenance(pairs, usable, self._stores.features.settings)
+        write_selected_pairs(folder, chosen, source)
         return chosen
 
-    def match(self, chosen: ChosenPairs) -> None:
+    def match(self, chosen: SelectedPairs) -> None:
         """Make the matches that are missing."""
         self._do_pairs("matches", "match", chosen, self._match_task)
         self._set_stale_aside("verified", "matches")
 
-    def verify(self, chosen: ChosenPairs) -> None:
+    def verify(self, chosen: SelectedPairs) -> None:
         """Make the geometry that is missing."""
         self._do_pairs("verified", "verify", chosen, self._verify_task)
 
-    def count(self, chosen: ChosenPairs) -> dict[str, int]:
+    def count(self, chosen: SelectedPairs) -> dict[str, int]:
         """How many pairs are matched and verified, with how many matches and inliers, together with former runs.
 
         Memory doesn't grow with the pairs.
@@ -167,10 +167,10 @@ class Stages:
         return _sums(self._stores.features, "features", [keys], "num_keypoints")[1]
 
     def _do_pairs(
-        self, kind: str, stage: str, chosen: ChosenPairs, task: Callable[[MatchUnit], Task]
+        self, kind: str, stage: str, chosen: SelectedPairs, task: Callable[[MatchUnit], Task]
     ) -> None:
         done = self._stores.of(kind).done(kind)
-        size = max(SMALLEST_UNIT, min(PAIRS_PER_UNIT, len(chosen) // UNITS))
+        size = max(MIN_PAIRS_PER_UNIT, min(PAIRS_PER_UNIT, len(chosen) // TARGET_UNITS))
         units = plan_matching(chosen, done, size=size)
         known = sum(int(done.contains(keys).sum()) for keys in _pair_keys(chosen)) if len(done) else 0
         total = len(chosen) - known
@@ -228,7 +228,7 @@ def _shards(store: Store, kind: str, keys: Iterable[str]) -> dict[str, str]:
     return {key: shard for key, shard in found.items() if shard is not None}
 
 
-def _pair_keys(chosen: ChosenPairs) -> Iterator[list[str]]:
+def _pair_keys(chosen: SelectedPairs) -> Iterator[list[str]]:
     """The keys of all pairs, some at a time."""
     keys = [photograph.key for photograph in chosen.photographs]
     for block in chosen.blocks():

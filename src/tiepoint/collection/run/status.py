@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tiepoint.collection.state import (
     State,
-    read_chosen_pairs,
+    read_selected_pairs,
     read_state,
-    remedy_of,
-    stores_of,
-    were_chosen,
+    resume_hint,
+    stores_location,
+    pairs_are_current,
 )
 from tiepoint.collection.stores import Stores
 from tiepoint.feature_store.keys import pair_key
@@ -70,7 +70,9 @@ def read_status(out: str | os.PathLike[str]) -> Status:
     """
     folder = Path(out)
     state = read_state(folder)
-    stores = Stores.open(stores_of(folder, state.stores), state.settings, hint=remedy_of(folder, state))
+    stores = Stores.open(
+        stores_location(folder, state.stores), state.settings, remedy=resume_hint(folder, state)
+    )
     stages = [_look(stores, "extract", "features", (photograph.key for photograph in state.photographs))]
     stages.append(_look(stores, "match", "matches", _pair_keys(folder, state)))
     if state.options["verify"]:
@@ -80,22 +82,22 @@ def read_status(out: str | os.PathLike[str]) -> Status:
 
 def _look(stores: Stores, name: str, kind: str, keys: Iterable[str]) -> StageStatus:
     store = stores.of(kind)
-    damaged = tuple(store.quarantine_damaged(kind))
-    there = store.done(kind).contains(keys)
+    damaged = tuple(store.damaged(kind))
+    there = store.done(kind).holds(keys)
     done = int(there.sum())
     return StageStatus(name=name, done=done, missing=len(there) - done, damaged=damaged)
 
 
 def _pairs_chosen(folder: Path, state: State, stores: Stores) -> bool:
     """Whether the pairs that are written down were chosen by this run, of what has features now."""
-    there = stores.features.done("features").contains(photograph.key for photograph in state.photographs)
+    there = stores.features.done("features").holds(photograph.key for photograph in state.photographs)
     usable = (photograph for photograph, found in zip(state.photographs, there, strict=True) if found)
-    return were_chosen(folder, state, usable)
+    return pairs_are_current(folder, state, usable)
 
 
 def _pair_keys(folder: Path, state: State) -> Iterator[str]:
     """Keys of the chosen pairs of which there still are both photographs."""
     keys = {photograph.name: photograph.key for photograph in state.photographs}
-    for name0, name1 in read_chosen_pairs(folder):
+    for name0, name1 in read_selected_pairs(folder):
         if name0 in keys and name1 in keys:
             yield pair_key((keys[name0], keys[name1]))

@@ -17,7 +17,7 @@ import numpy as np
 from tiepoint.api import load
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.run.memory import release_free_memory
-from tiepoint.collection.run.provenance import keypoints_digest, matches_digest, pair_origin
+from tiepoint.collection.run.provenance import keypoints_digest, matches_digest, pair_inputs_digest
 from tiepoint.collection.stores import Stores, estimate_to_record
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.feature_store.keys import pair_key
@@ -27,7 +27,7 @@ from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 from tiepoint.types import Correspondences, Features
 
-KEPT = 128
+CACHE_SIZE = 128
 """Photographs whose features a worker keeps in memory: two tiles of the plan."""
 
 Pair: TypeAlias = tuple[str, str]
@@ -123,7 +123,7 @@ class Worker:
     @cached_property
     def settings(self) -> dict[str, dict[str, Any]]:
         """What decides the records of each kind; the same for all workers of a run."""
-        return settings_of(self._matcher, self.job.max_error_px)
+        return record_settings(self._matcher, self.job.max_error_px)
 
     def do(self, task: Task) -> Outcome:
         """Do a task, and write its shard.
@@ -137,7 +137,7 @@ class Worker:
         return outcome
 
     def _extract(self, task: Extract) -> Outcome:
-        watch = _Watch()
+        watch = Timer()
         records: dict[str, Any] = {}
         problems = []
         by_content: dict[str, Features] = {}
@@ -158,7 +158,7 @@ class Worker:
         return features
 
     def _match(self, task: Match) -> Outcome:
-        watch = _Watch()
+        watch = Timer()
         features = {key: self._read_features(key, task.shards[key]) for pair in task.pairs for key in pair}
         watch.lap("read")
         results = self._matcher.match_features(
@@ -167,13 +167,13 @@ class Worker:
         watch.lap("match")
         digests = {key: keypoints_digest(key, features[key].keypoints.numpy()) for key in features}
         records = {
-            pair_key(pair): _matches_record(result, pair_origin(pair, digests))
+            pair_key(pair): _matches_record(result, pair_inputs_digest(pair, digests))
             for pair, result in zip(task.pairs, results, strict=True)
         }
         return self._written("matches", records, task.pairs, watch)
 
     def _verify(self, task: Verify) -> Outcome:
-        watch = _Watch()
+        watch = Timer()
         keypoints = {
             key: self._stores.features.read("features", key, "keypoints", shard=task.shards[key])["keypoints"]
             for key in dict.fromkeys(key for pair in task.pairs for key in pair)
@@ -182,7 +182,7 @@ class Worker:
         digests = {key: keypoints_digest(key, keypoints[key]) for key in keypoints}
         records = {
             pair_key(pair): self._estimate(
-                pair, keypoints, pair_origin(pair, digests), task.shards[pair_key(pair)]
+                pair, keypoints, pair_inputs_digest(pair, digests), task.shards[pair_key(pair)]
             )
             for pair in task.pairs
         }
@@ -211,7 +211,7 @@ class Worker:
             self._features[key] = features_from_record(
                 self._stores.features.read("features", key, shard=shard)
             )
-            if len(self._features) > KEPT:
+            if len(self._features) > CACHE_SIZE:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
@@ -248,7 +248,7 @@ TASKS: dict[type, Callable[[Worker, Any], Outcome]] = {
 """Kind of task -> what does it."""
 
 
-def settings_of(matcher: Matcher, max_error_px: float) -> dict[str, dict[str, Any]]:
+def record_settings(matcher: Matcher, max_error_px: float) -> dict[str, dict[str, Any]]:
     """What decides the records of each kind; the settings of their stores."""
     features = {"tiepoint": version("tiepoint"), "features": matcher.extractor.fingerprint}
     matches = {**features, "matches": matcher.matcher.fingerprint}
@@ -279,7 +279,7 @@ def check_unchanged(photograph: ImageRecord) -> None:
         raise InvalidInput("it changed while the run was going on; run it again")
 
 
-class _Watch:
+class Timer:
     """Seconds of one stage after the other."""
 
     def __init__(self) -> None:

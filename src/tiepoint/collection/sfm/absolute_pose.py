@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.images import camera_key
-from tiepoint.collection.sfm.matches_2d3d import Sightings
+from tiepoint.collection.sfm.matches_2d3d import Correspondences2D3D
 from tiepoint.geometry.colmap import (
     colmap_camera,
     colmap_keypoints,
@@ -30,7 +30,11 @@ when the focal length is free as well."""
 
 
 def choose_camera(
-    features: Features, collection: Collection, model: Any, sightings: Sightings, focal_px: float | None
+    features: Features,
+    collection: Collection,
+    model: Any,
+    sightings: Correspondences2D3D,
+    focal_px: float | None,
 ) -> tuple[Any, FocalSource]:
     """COLMAP's camera of the photograph, and where its focal length is from."""
     size = raster_size(features.image_size, features.exif_orientation)
@@ -44,7 +48,11 @@ def choose_camera(
 
 
 def _camera_of_model(
-    size: tuple[int, int], focal_px: float | None, collection: Collection, model: Any, sightings: Sightings
+    size: tuple[int, int],
+    focal_px: float | None,
+    collection: Collection,
+    model: Any,
+    sightings: Correspondences2D3D,
 ) -> Any | None:
     """The refined camera of the most alike photograph that has the same size and EXIF focal length, if there is one."""
     by_name = {photograph.name: photograph for photograph in collection.photographs}
@@ -58,7 +66,7 @@ def _camera_of_model(
 def estimate_pose(
     features: Features,
     model: Any,
-    sightings: Sightings,
+    sightings: Correspondences2D3D,
     camera: Any,
     source: FocalSource,
     max_error_px: float,
@@ -83,7 +91,7 @@ def estimate_pose(
         )
 
 
-def world_points(model: Any, sightings: Sightings) -> Float[np.ndarray, "k 3"]:
+def world_points(model: Any, sightings: Correspondences2D3D) -> Float[np.ndarray, "k 3"]:
     """Where the 3-D points are, in the frame of the model."""
     xyz = [model.point3D(number).xyz for number in sightings.points.tolist()]
     return np.array(xyz, np.float64).reshape(-1, 3)

@@ -18,7 +18,7 @@ from tiepoint.collection.sfm.absolute_pose import (
     estimate_pose,
     world_points,
 )
-from tiepoint.collection.sfm.matches_2d3d import Sightings, find_sightings, seen_points
+from tiepoint.collection.sfm.matches_2d3d import Correspondences2D3D, match_to_model, observed_points
 from tiepoint.collection.sfm.reconstruction import read_model
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.io.serialization import check_output_path, write_arrays
@@ -167,7 +167,7 @@ def localize(
     model = read_model(opened)
     matcher = _load_matcher(opened) if matcher is None else matcher
     features = matcher.extract(query)
-    sightings = find_sightings(features, opened, model, matcher, photographs)
+    sightings = match_to_model(features, opened, model, matcher, photographs)
     camera, source = choose_camera(features, opened, model, sightings, focal_px)
     answer = estimate_pose(features, model, sightings, camera, source, max_error_px, seed)
     return _localization(features, opened, model, sightings, camera, source, answer)
@@ -182,7 +182,7 @@ def _localization(
     features: Features,
     collection: Collection,
     model: Any,
-    sightings: Sightings,
+    sightings: Correspondences2D3D,
     camera: Any,
     source: FocalSource,
     answer: dict[str, Any] | None,
@@ -193,7 +193,7 @@ def _localization(
     seen = np.empty((0, 2))
     if neighbor:
         image = model.find_image_with_name(neighbor)
-        seen = seen_points(image, collection.features(neighbor), sightings.points)
+        seen = observed_points(image, collection.features(neighbor), sightings.points)
     return Localization(
         query=features,
         cam_from_world=answer["cam_from_world"].matrix() if answer is not None and enough else None,

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.pairs.retrieval import nearest_to
+from tiepoint.collection.pairs.retrieval import most_similar_to
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints, upright_points
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
@@ -17,19 +17,19 @@ from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
 
-PAIR_INLIERS, PAIR_SHARE, PAIR_ERROR_PX = 15, 0.25, 4.0
+MIN_PAIR_INLIERS, MIN_PAIR_INLIER_RATIO, MAX_PAIR_ERROR_PX = 15, 0.25, 4.0
 """What the geometry of a pair must explain, in matches and as a share of them, and how closely, for its matches to count:
 COLMAP's own limits. Photographs of different places have matches too, of which a dozen agree by chance."""
 
 PAIRS_AT_A_TIME = 16
 """Photographs whose features are in memory together."""
 
-SAME_PX = 0.01
+MAX_KEYPOINT_SHIFT_PX = 0.01
 """How far a keypoint of a model may be from the collection's: what a model loses that went through text files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sightings:
+class Correspondences2D3D:
     """Keypoints of a photograph that match 3-D points; each pair of a keypoint and a point once.
 
     The matches are those that agree with the geometry of the photograph and a registered one.
@@ -48,9 +48,9 @@ class Sightings:
         return len(self.keypoints)
 
 
-def find_sightings(
+def match_to_model(
     query: Features, collection: Collection, model: Any, matcher: Matcher, photographs: int | None
-) -> Sightings:
+) -> Correspondences2D3D:
     """Match a photograph to registered ones, and keep verified matches whose other end is a 3-D point.
 
     Args:
@@ -68,24 +68,26 @@ def find_sightings(
     names = _chosen(query, collection, list(images), photographs)
     found, matched = [np.empty((0, 2), np.int64)], {}
     for name, result in _results(query, collection, names, matcher):
-        points, matches = point_numbers(images[name], result.features1), result.matches[verified(result)]
+        points, matches = point3D_ids(images[name], result.features1), result.matches[pair_inliers(result)]
         seen = np.column_stack([matches[:, 0], points[matches[:, 1]]])
         found.append(seen[seen[:, 1] >= 0])
         matched[name] = len(found[-1])
     keypoints, points = np.unique(np.concatenate(found), axis=0).T
     ordered = sorted((name for name in matched if matched[name]), key=lambda name: -matched[name])
-    return Sightings(keypoints=keypoints, points=points, matched={name: matched[name] for name in ordered})
+    return Correspondences2D3D(
+        keypoints=keypoints, points=points, matched={name: matched[name] for name in ordered}
+    )
 
 
-def verified(pair: MatchResult) -> Bool[np.ndarray, "k"]:
+def pair_inliers(pair: MatchResult) -> Bool[np.ndarray, "k"]:
     """Which matches of a pair agree with its geometry; none where so few do that this may be chance.
 
     Where all that agrees lies on a plane, or the camera only turned, the geometry is a homography.
     """
-    inliers = estimate_fundamental(pair, max_error_px=PAIR_ERROR_PX).inliers
+    inliers = estimate_fundamental(pair, max_error_px=MAX_PAIR_ERROR_PX).inliers
     if not inliers.any():
-        inliers = estimate_homography(pair, max_error_px=PAIR_ERROR_PX).inliers
-    enough = inliers.sum() >= max(PAIR_INLIERS, PAIR_SHARE * len(inliers))
+        inliers = estimate_homography(pair, max_error_px=MAX_PAIR_ERROR_PX).inliers
+    enough = inliers.sum() >= max(MIN_PAIR_INLIERS, MIN_PAIR_INLIER_RATIO * len(inliers))
     return inliers if enough else np.zeros_like(inliers)
 
 
@@ -98,7 +100,7 @@ def check_keypoints(image: Any, features: Features) -> None:
     theirs, ours = model_keypoints(image), colmap_keypoints(features)
     if len(theirs) != len(ours):
         difference = f"{len(theirs)} keypoints of {image.name!r}, the collection {len(ours)}"
-    elif moved := int((np.abs(theirs - ours) > SAME_PX).any(axis=1).sum()):
+    elif moved := int((np.abs(theirs - ours) > MAX_KEYPOINT_SHIFT_PX).any(axis=1).sum()):
         difference = f"{moved} of {len(ours)} keypoints of {image.name!r} elsewhere than the collection"
     else:
         return
@@ -110,7 +112,7 @@ def model_keypoints(image: Any) -> Float64[np.ndarray, "n 2"]:
     return np.array([point.xy for point in image.points2D], np.float64).reshape(-1, 2)
 
 
-def point_numbers(image: Any, features: Features) -> Int[np.ndarray, "n"]:
+def point3D_ids(image: Any, features: Features) -> Int[np.ndarray, "n"]:
     """The number of the 3-D point that each keypoint of a registered image sees; -1: none.
 
     Raises:
@@ -123,9 +125,9 @@ def point_numbers(image: Any, features: Features) -> Int[np.ndarray, "n"]:
     return numbers
 
 
-def seen_points(image: Any, features: Features, points: Int[np.ndarray, "k"]) -> Float[np.ndarray, "k 2"]:
+def observed_points(image: Any, features: Features, points: Int[np.ndarray, "k"]) -> Float[np.ndarray, "k 2"]:
     """Where a registered image sees these 3-D points: (x, y) px of the upright image; NaN where it doesn't."""
-    numbers = point_numbers(image, features).tolist()
+    numbers = point3D_ids(image, features).tolist()
     places = {number: place for place, number in enumerate(numbers) if number >= 0}
     xy = [image.points2D[places[p]].xy if p in places else (np.nan, np.nan) for p in points.tolist()]
     return upright_points(np.array(xy, np.float64).reshape(-1, 2), features)
@@ -140,7 +142,7 @@ def _chosen(query: Features, collection: Collection, names: list[str], count: in
         features = query if index == len(names) else collection.features(names[index])
         return features.descriptors.float().cpu().numpy()
 
-    nearest = nearest_to(len(names), descriptors_of, len(names) + 1, count)
+    nearest = most_similar_to(len(names), descriptors_of, len(names) + 1, count)
     return [names[index] for index in nearest.tolist()]
 
 

@@ -103,7 +103,7 @@ def test_numpy_files_without_verification_have_no_inliers(unverified: Collection
 
 
 def test_the_table_has_a_row_a_match(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiepoint.collection.export.formats.PAIRS_A_GROUP", 4)
+    monkeypatch.setattr("tiepoint.collection.export.formats.PAIRS_PER_ROW_GROUP", 4)
     table = pyarrow.parquet.read_table(export_as(collection, "parquet")).to_pydict()
     expected: dict[str, list] = {name: [] for name in table}
     for pair in collection.pairs():

@@ -10,8 +10,8 @@ import torch
 
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs import retrieval
-from tiepoint.collection.pairs.retrieval import nearest_images, nearest_to, train_centroids, vlad
-from tiepoint.collection.pairs.selection import PairChoice, choose_pairs
+from tiepoint.collection.pairs.retrieval import most_similar_images, most_similar_to, train_centroids, vlad
+from tiepoint.collection.pairs.selection import PairSelection, select_pairs
 from tiepoint.errors import MissingDependency
 from tiepoint.types import Features
 
@@ -39,7 +39,7 @@ def descriptors() -> list[np.ndarray]:
 
 
 def test_the_nearest_are_of_the_same_scene(descriptors: list[np.ndarray]):
-    found = nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
+    found = most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
     expected = [
         [j for j in range(PHOTOGRAPHS) if j != i and j % SCENES == i % SCENES] for i in range(PHOTOGRAPHS)
     ]
@@ -47,24 +47,24 @@ def test_the_nearest_are_of_the_same_scene(descriptors: list[np.ndarray]):
 
 
 def test_twice_the_same(descriptors: list[np.ndarray]):
-    first, second = (nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 9) for _ in range(2))
+    first, second = (most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 9) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 def test_blocks_change_nothing(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
-    whole = nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 9)
+    whole = most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 9)
     monkeypatch.setattr("tiepoint.collection.pairs.retrieval.BLOCK", 5)
-    assert np.array_equal(nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 9), whole)
+    assert np.array_equal(most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 9), whole)
 
 
 def test_learned_from_some_photographs_only(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tiepoint.collection.pairs.retrieval.SAMPLED_IMAGES", 18)
-    found = nearest_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
+    found = most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
     assert (found % SCENES == np.arange(PHOTOGRAPHS)[:, None] % SCENES).mean() > 0.9
 
 
 def test_nobody_is_its_own_neighbor_even_among_equals(descriptors: list[np.ndarray]):
-    found = nearest_images(lambda _: descriptors[0], 9, 4)
+    found = most_similar_images(lambda _: descriptors[0], 9, 4)
     assert found.shape == (9, 4)
     assert not (found == np.arange(9)[:, None]).any()
     assert [len(set(row)) for row in found.tolist()] == [4] * 9
@@ -74,7 +74,7 @@ def test_nobody_is_its_own_neighbor_even_among_equals(descriptors: list[np.ndarr
 def test_without_descriptors_there_are_no_neighbors(descriptors: list[np.ndarray], count: int):
     blank = {2, 7}
     empty = np.empty((0, 16), np.float32)
-    found = nearest_images(lambda index: empty if index in blank else descriptors[index], 10, count)
+    found = most_similar_images(lambda index: empty if index in blank else descriptors[index], 10, count)
     assert found.shape == (10, min(count, 9))
     assert (found[sorted(blank)] == -1).all()
     others = np.delete(found, sorted(blank), axis=0)
@@ -91,30 +91,30 @@ def test_those_nearest_to_one_are_looked_up_alone(
     def descriptors_of(index: int) -> np.ndarray:
         return empty if index in blank else descriptors[index]
 
-    everything = nearest_images(descriptors_of, PHOTOGRAPHS, 5)
+    everything = most_similar_images(descriptors_of, PHOTOGRAPHS, 5)
     search, rows = retrieval._search, []
     monkeypatch.setattr(
         retrieval, "_search", lambda index, block, k: rows.append(len(block)) or search(index, block, k)
     )
     for query in (0, 8, PHOTOGRAPHS - 1):
-        assert nearest_to(query, descriptors_of, PHOTOGRAPHS, 5).tolist() == everything[query].tolist()
+        assert most_similar_to(query, descriptors_of, PHOTOGRAPHS, 5).tolist() == everything[query].tolist()
     assert rows == [1, 1, 1]
-    assert nearest_to(2, descriptors_of, PHOTOGRAPHS, 5).tolist() == []
-    assert len(nearest_to(8, descriptors_of, PHOTOGRAPHS, 50)) == PHOTOGRAPHS - 3
-    assert nearest_to(0, lambda _: empty, 3, 5).tolist() == []
-    assert nearest_to(0, descriptors.__getitem__, 1, 5).tolist() == []
+    assert most_similar_to(2, descriptors_of, PHOTOGRAPHS, 5).tolist() == []
+    assert len(most_similar_to(8, descriptors_of, PHOTOGRAPHS, 50)) == PHOTOGRAPHS - 3
+    assert most_similar_to(0, lambda _: empty, 3, 5).tolist() == []
+    assert most_similar_to(0, descriptors.__getitem__, 1, 5).tolist() == []
 
 
 @pytest.mark.parametrize("images", [0, 1, 2])
 def test_nothing_to_look_for(descriptors: list[np.ndarray], images: int):
     empty = np.empty((0, 16), np.float32)
     neighbors = max(images - 1, 0)
-    assert nearest_images(lambda _: empty, images, 5).shape == (images, neighbors)
-    assert nearest_images(descriptors.__getitem__, images, 5).shape == (images, neighbors)
+    assert most_similar_images(lambda _: empty, images, 5).shape == (images, neighbors)
+    assert most_similar_images(descriptors.__getitem__, images, 5).shape == (images, neighbors)
 
 
 def test_one_descriptor_each():
-    found = nearest_images(lambda index: np.eye(4, dtype=np.float32)[index // 2][None], 8, 1)
+    found = most_similar_images(lambda index: np.eye(4, dtype=np.float32)[index // 2][None], 8, 1)
     assert found[:, 0].tolist() == [1, 0, 3, 2, 5, 4, 7, 6]
 
 
@@ -125,7 +125,7 @@ def test_descriptors_are_read_three_times_at_most(descriptors: list[np.ndarray])
         read.append(index)
         return descriptors[index]
 
-    nearest_images(descriptors_of, PHOTOGRAPHS, 3)
+    most_similar_images(descriptors_of, PHOTOGRAPHS, 3)
     assert max(map(read.count, range(PHOTOGRAPHS))) <= 3
 
 
@@ -152,7 +152,7 @@ def test_pairs_go_by_names(descriptors: list[np.ndarray]):
         ImageRecord(name=f"{index}", path=Path("a.jpg"), digest="0" * 16, image_size=(8, 6))
         for index in range(6)
     ]
-    found = choose_pairs(PairChoice("retrieval", "1"), photographs, features_of=features_of(descriptors))
+    found = select_pairs(PairSelection("retrieval", "1"), photographs, features_of=features_of(descriptors))
     assert list(found) == [("0", "3"), ("2", "4")]
     assert [line.partition(":")[0] for line in found.problems] == ["1", "5"]
 
@@ -176,4 +176,4 @@ def features_of(descriptors: list[np.ndarray]) -> Callable[[str], Features]:
 def test_without_faiss(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingDependency, match="pip install faiss-cpu"):
-        nearest_images(descriptors.__getitem__, 2, 1)
+        most_similar_images(descriptors.__getitem__, 2, 1)

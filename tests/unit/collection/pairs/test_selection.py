@@ -9,10 +9,10 @@ import pytest
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import (
     METHODS,
-    ChosenPairs,
-    PairChoice,
-    choose_pairs,
-    read_pair_choice,
+    SelectedPairs,
+    PairSelection,
+    select_pairs,
+    parse_pair_selection,
 )
 from tiepoint.errors import InvalidInput
 from tiepoint.image.exif import GPSPosition
@@ -28,15 +28,15 @@ def collection(*names: str) -> list[ImageRecord]:
 LETTERS = collection(*"abcde")
 
 
-def chosen(text: str, photographs: list[ImageRecord] = LETTERS) -> ChosenPairs:
-    return choose_pairs(read_pair_choice(text), photographs)
+def chosen(text: str, photographs: list[ImageRecord] = LETTERS) -> SelectedPairs:
+    return select_pairs(parse_pair_selection(text), photographs)
 
 
 @pytest.mark.parametrize(
     "text", ["exhaustive", "sequential:3", "retrieval:20", "spatial:5", "list:a.txt", "list:C:/a b:c.txt"]
 )
 def test_choices_are_read_and_written(text: str):
-    assert str(read_pair_choice(text)) == text
+    assert str(parse_pair_selection(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def test_choices_are_read_and_written(text: str):
 )
 def test_what_is_no_choice(text: str):
     with pytest.raises(InvalidInput, match=r"sequential:K, retrieval:K, spatial:K, list:FILE; .* is none"):
-        read_pair_choice(text)
+        parse_pair_selection(text)
 
 
 @pytest.mark.parametrize("count", ["", "0", "-1", "1.5", "three", "²"])
 @pytest.mark.parametrize("method", ["sequential", "retrieval", "spatial"])
 def test_how_many_must_be_a_number_above_0(method: str, count: str):
     with pytest.raises(InvalidInput, match=f"such as {method}:10"):
-        read_pair_choice(f"{method}:{count}")
+        parse_pair_selection(f"{method}:{count}")
 
 
 def test_a_list_needs_a_file():
     with pytest.raises(InvalidInput, match=r"such as list:pairs\.txt"):
-        read_pair_choice("list:")
+        parse_pair_selection("list:")
 
 
 def test_exhaustive():
@@ -96,10 +96,10 @@ def test_pairs_can_be_streamed_again():
 def listed(tmp_path: Path):
     names = ["1.jpg", "2.jpg", "a b/ö.jpg", "#1.jpg", "# 2 b.jpg", "l'eau.jpg", 'say "hi".jpg']
 
-    def choose(*lines: str, end: str = "\n") -> ChosenPairs:
+    def choose(*lines: str, end: str = "\n") -> SelectedPairs:
         path = tmp_path / "pairs.txt"
         path.write_text(end.join(lines), encoding="utf-8", newline="")
-        return choose_pairs(PairChoice("list", str(path)), collection(*names))
+        return select_pairs(PairSelection("list", str(path)), collection(*names))
 
     return choose
 
@@ -210,26 +210,26 @@ def test_a_long_comment_is_a_comment(listed):
 
 def test_a_list_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert str(read_pair_choice("list:a b.txt").absolute()) == f"list:{tmp_path / 'a b.txt'}"
-    assert str(read_pair_choice("list:~/a.txt").absolute()) == f"list:{Path.home() / 'a.txt'}"
-    assert str(read_pair_choice("sequential:3").absolute()) == "sequential:3"
+    assert str(parse_pair_selection("list:a b.txt").absolute()) == f"list:{tmp_path / 'a b.txt'}"
+    assert str(parse_pair_selection("list:~/a.txt").absolute()) == f"list:{Path.home() / 'a.txt'}"
+    assert str(parse_pair_selection("sequential:3").absolute()) == "sequential:3"
 
 
 def test_the_content_of_a_list_has_a_digest(tmp_path: Path):
     (tmp_path / "a.txt").write_text("1.jpg 2.jpg\n")
     (tmp_path / "b.txt").write_text("1.jpg 3.jpg\n")
-    digests = {PairChoice("list", str(tmp_path / name)).list_digest() for name in ("a.txt", "b.txt")}
+    digests = {PairSelection("list", str(tmp_path / name)).list_digest() for name in ("a.txt", "b.txt")}
     assert len(digests) == 2
     assert {len(digest) for digest in digests} == {16}
-    assert PairChoice("exhaustive").list_digest() == ""
+    assert PairSelection("exhaustive").list_digest() == ""
     with pytest.raises(InvalidInput, match=r"can't read the list of pairs .*gone\.txt"):
-        PairChoice("list", str(tmp_path / "gone.txt")).list_digest()
+        PairSelection("list", str(tmp_path / "gone.txt")).list_digest()
 
 
 @pytest.mark.parametrize("place", ["missing.txt", "."])
 def test_a_list_that_cannot_be_read(tmp_path: Path, place: str):
     with pytest.raises(InvalidInput, match="can't read the list of pairs"):
-        choose_pairs(PairChoice("list", str(tmp_path / place)), LETTERS)
+        select_pairs(PairSelection("list", str(tmp_path / place)), LETTERS)
 
 
 def placed(*longitudes: float | None) -> list[ImageRecord]:

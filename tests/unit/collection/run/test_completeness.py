@@ -14,7 +14,7 @@ from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.report.statistics import count_photographs
-from tiepoint.collection.run.completeness import find_gaps
+from tiepoint.collection.run.completeness import describe_missing
 from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.collection.state import write_state
 from tiepoint.collection.stores import Stores
@@ -114,7 +114,7 @@ def test_the_log_is_told_where_nobody_else_wants_to_be(
     export_as(opened, "npz")
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == find_gaps(opened)
+    assert record.getMessage() == describe_missing(opened)
 
 
 def test_the_page_says_what_it_lacks(collection: Collection):
@@ -150,9 +150,11 @@ def test_verification_that_nobody_wanted_is_no_gap_and_no_remedy(tmp_path: Path)
     collection, _ = make_collection(tmp_path, PLAIN_NAMES[:3], verify=False)
     collection.state.options["verify"] = False
     write_state(collection.folder, collection.state)
-    assert find_gaps(collection) == ""
+    assert describe_missing(collection) == ""
     damage(collection.folder, "matches")
-    assert f"`tiepoint collection match {collection.folder}`" in find_gaps(open_collection(collection.folder))
+    assert f"`tiepoint collection match {collection.folder}`" in describe_missing(
+        open_collection(collection.folder)
+    )
 
 
 def test_damage_that_shows_while_it_is_read_is_named_with_what_to_do(collection: Collection):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
+from tiepoint.collection.pairs.selection import SelectedPairs, select_pairs, parse_pair_selection
 from tiepoint.collection.run.planning import TILE, MatchUnit, plan_extraction, plan_matching
 from tiepoint.feature_store.keys import KeySet, pair_key
 
@@ -19,8 +19,8 @@ def collection(count: int, contents: str = "") -> list[ImageRecord]:
     ]
 
 
-def exhaustive(count: int) -> ChosenPairs:
-    return choose_pairs(read_pair_choice("exhaustive"), collection(count))
+def exhaustive(count: int) -> SelectedPairs:
+    return select_pairs(parse_pair_selection("exhaustive"), collection(count))
 
 
 def keys(photographs: list[ImageRecord]) -> list[str]:

@@ -162,7 +162,7 @@ def test_a_run_that_is_killed_before_it_has_its_pairs(
     if change == "another photograph":
         write_photographs(photos, 5)
     with monkeypatch.context() as patch:
-        patch.setattr("tiepoint.collection.run.stages.write_chosen_pairs", _killed)
+        patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
         with pytest.raises(KeyboardInterrupt):
             match_collection(photos, out, pairs=pairs, **QUICK)
     assert read_status(out).complete == (change == "none")
@@ -277,7 +277,7 @@ def test_a_list_that_has_changed_is_another_choice(
     listed.write_text("view 1.png\tview 2.png\nview 1.png\tview 3.png\n")
     assert read_status(out).complete  # the last run had another list
     with monkeypatch.context() as patch:
-        patch.setattr("tiepoint.collection.run.stages.write_chosen_pairs", _killed)
+        patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
         with pytest.raises(KeyboardInterrupt):
             match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
     status = read_status(out)
@@ -296,7 +296,7 @@ def test_a_run_that_fails_leaves_no_report_of_another(
 ):
     match_collection(photos, out, **QUICK)
     with monkeypatch.context() as patch:
-        patch.setattr("tiepoint.collection.run.stages.write_chosen_pairs", _killed)
+        patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
         with pytest.raises(KeyboardInterrupt):
             match_collection(photos, out, **QUICK)
     assert not (out / "report.json").exists()

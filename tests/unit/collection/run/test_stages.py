@@ -9,9 +9,9 @@ import pytest
 
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs import selection
-from tiepoint.collection.pairs.selection import ChosenPairs, choose_pairs, read_pair_choice
+from tiepoint.collection.pairs.selection import SelectedPairs, select_pairs, parse_pair_selection
 from tiepoint.collection.progress import no_progress
-from tiepoint.collection.run.stages import Diary, Stages
+from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Outcome, Task
 from tiepoint.collection.stores import KINDS, Stores
 from tiepoint.feature_store import Store
@@ -34,17 +34,17 @@ class Idle:
 
 
 @pytest.fixture
-def chosen(monkeypatch: pytest.MonkeyPatch) -> ChosenPairs:
+def chosen(monkeypatch: pytest.MonkeyPatch) -> SelectedPairs:
     monkeypatch.setattr(selection, "BLOCK", BLOCK)
     photographs = [
         ImageRecord(name=f"{n:04d}.jpg", path=Path("a.jpg"), digest=f"{n:016x}", image_size=(8, 6))
         for n in range(PHOTOGRAPHS)
     ]
-    return choose_pairs(read_pair_choice(f"sequential:{NEIGHBORS}"), photographs)
+    return select_pairs(parse_pair_selection(f"sequential:{NEIGHBORS}"), photographs)
 
 
 @pytest.fixture
-def stores(tmp_path: Path, chosen: ChosenPairs) -> Stores:
+def stores(tmp_path: Path, chosen: SelectedPairs) -> Stores:
     """Records of the first pair, and of one that isn't chosen."""
     made = Stores(*(Store(tmp_path / kind, {"of": kind}) for kind in KINDS))
     keys = [photograph.key for photograph in chosen.photographs]
@@ -63,15 +63,15 @@ def grown_bytes(work: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-def test_memory_of_planning_doesnt_grow_with_the_pairs(chosen: ChosenPairs, stores: Stores):
+def test_memory_of_planning_doesnt_grow_with_the_pairs(chosen: SelectedPairs, stores: Stores):
     workers = Idle()
-    stages = Stages(chosen.photographs, stores, workers, Diary(no_progress))
+    stages = Stages(chosen.photographs, stores, workers, RunLog(no_progress))
     assert grown_bytes(lambda: stages.match(chosen)) < 16 * len(chosen)  # a digest of every pair
     assert workers.pairs == len(chosen) - 1
 
 
-def test_memory_of_counting_doesnt_grow_with_the_pairs(chosen: ChosenPairs, stores: Stores):
-    stages = Stages(chosen.photographs, stores, Idle(), Diary(no_progress))
+def test_memory_of_counting_doesnt_grow_with_the_pairs(chosen: SelectedPairs, stores: Stores):
+    stages = Stages(chosen.photographs, stores, Idle(), RunLog(no_progress))
     stages.check()
     counts = []
     assert grown_bytes(lambda: counts.append(stages.count(chosen))) < 8 * len(chosen)
@@ -79,7 +79,7 @@ def test_memory_of_counting_doesnt_grow_with_the_pairs(chosen: ChosenPairs, stor
 
 
 def test_every_shard_is_read_once_to_count(
-    chosen: ChosenPairs, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    chosen: SelectedPairs, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ):
     keys = [photograph.key for photograph in chosen.photographs]
     for first in range(2, 40, 2):
@@ -89,6 +89,6 @@ def test_every_shard_is_read_once_to_count(
     monkeypatch.setattr(
         Store, "records", lambda self, kind, shard: asked.append(shard) or read(self, kind, shard)
     )
-    counts = Stages(chosen.photographs, stores, Idle(), Diary(no_progress)).count(chosen)
+    counts = Stages(chosen.photographs, stores, Idle(), RunLog(no_progress)).count(chosen)
     assert counts["matches"] == 7 + 3 * sum(range(2, 40, 2))
     assert len(asked) == len(set(asked)) == 20

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.helpers.small_collections import QUICK, write_photographs
 
-from tiepoint.collection.images import ImageRecord, find_photographs
+from tiepoint.collection.images import ImageRecord, scan_images
 from tiepoint.collection.run import tasks
 from tiepoint.collection.run.tasks import Extract, Job, Match, Verify, Worker
 from tiepoint.collection.stores import Stores
@@ -22,7 +22,7 @@ OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> tuple[ImageRecord, ...]:
-    found, problems = find_photographs(write_photographs(tmp_path / "photos", 3))
+    found, problems = scan_images(write_photographs(tmp_path / "photos", 3))
     assert not problems
     return found
 
@@ -108,7 +108,7 @@ def test_damaged_features_are_an_error_and_set_aside(worker: Worker, photographs
 def test_features_in_memory_are_bounded(
     worker: Worker, photographs: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(tasks, "KEPT", 2)
+    monkeypatch.setattr(tasks, "CACHE_SIZE", 2)
     outcome = worker.do(Extract(photographs))
     first, second, third = outcome.keys
     worker.do(Match(((first, second), (first, third)), dict.fromkeys(outcome.keys, outcome.shard)))

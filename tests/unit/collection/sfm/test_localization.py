@@ -24,7 +24,7 @@ from tiepoint.cli.localize import localize as command
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.sfm import localization
 from tiepoint.collection.sfm.localization import PHOTOGRAPHS, localize, localize_to_files
-from tiepoint.collection.sfm.matches_2d3d import PAIR_INLIERS, find_sightings, verified
+from tiepoint.collection.sfm.matches_2d3d import MIN_PAIR_INLIERS, match_to_model, pair_inliers
 from tiepoint.collection.sfm.reconstruction import read_model, reconstruct
 from tiepoint.errors import InvalidInput
 from tiepoint.matcher import Matcher
@@ -165,12 +165,12 @@ def pair(matches: int, *, on_a_plane: bool) -> MatchResult:
 
 @pytest.mark.parametrize("matches", [0, 6, 20, 60, 300, 1000])
 def test_what_agrees_by_chance_is_not_verified(matches: int) -> None:
-    assert not verified(pair(matches, on_a_plane=False)).any()
+    assert not pair_inliers(pair(matches, on_a_plane=False)).any()
 
 
 def test_a_plane_is_verified_by_its_homography() -> None:
-    assert verified(pair(PAIR_INLIERS, on_a_plane=True)).all()
-    assert not verified(pair(PAIR_INLIERS - 1, on_a_plane=True)).any()
+    assert pair_inliers(pair(MIN_PAIR_INLIERS, on_a_plane=True)).all()
+    assert not pair_inliers(pair(MIN_PAIR_INLIERS - 1, on_a_plane=True)).any()
 
 
 def test_so_many_registered_photographs_are_matched_by_default(
@@ -179,7 +179,7 @@ def test_so_many_registered_photographs_are_matched_by_default(
     collection, scene = made
     asked = []
     monkeypatch.setattr(
-        localization, "find_sightings", lambda *args: asked.append(args[-1]) or find_sightings(*args)
+        localization, "match_to_model", lambda *args: asked.append(args[-1]) or match_to_model(*args)
     )
     localize(query, collection, matcher=Known(scene.features(QUERY)))
     assert asked == [PHOTOGRAPHS]
@@ -266,7 +266,7 @@ def test_features_of_registered_photographs_are_read_once_to_match_all(
     collection, scene = made
     read, asked = Collection.features, []
     monkeypatch.setattr(Collection, "features", lambda self, name: asked.append(name) or read(self, name))
-    find_sightings(
+    match_to_model(
         scene.features(QUERY), collection, read_model(collection), Known(scene.features(QUERY)), None
     )
     assert sorted(asked) == sorted(name for name in PLAIN_NAMES if name != QUERY)

@@ -20,10 +20,10 @@ from tiepoint.errors import ExecutorError
 if TYPE_CHECKING:  # a worker heeds Ctrl-C until this is imported; torch would take seconds
     from tiepoint.collection.run.tasks import Job, Outcome, Task, Worker
 
-MAX_DEATHS = 3
+MAX_WORKER_DEATHS = 3
 """So many workers may die over one task, or while they start."""
 
-PATIENCE = 5.0
+SHUTDOWN_TIMEOUT_S = 5.0
 """Seconds that a worker has to end by itself."""
 
 
@@ -33,7 +33,7 @@ class _Process:
     def __init__(self, job: bytes) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads half-dead
         self.pipe, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, job), daemon=True)
+        self._process = context.Process(target=_worker_main, args=(other, job), daemon=True)
         self._process.start()
         other.close()
         self.task: Task | None = None
@@ -57,7 +57,7 @@ class _Process:
         self.pipe.close()
         if at_once:
             self._process.terminate()
-        self._process.join(PATIENCE)
+        self._process.join(SHUTDOWN_TIMEOUT_S)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -102,7 +102,7 @@ class Processes:
             for pipe in wait(list(busy)):
                 process = busy[pipe]  # type: ignore[index]
                 try:
-                    outcome = _answer(process.take())
+                    outcome = _raise_if_error(process.take())
                 except EOFError:
                     self._replace(process)
                     continue
@@ -118,8 +118,8 @@ class Processes:
     def _replace(self, dead: _Process) -> None:
         """Give the task of a process that died to a new one."""
         assert dead.task is not None, "only busy processes are waited for"
-        if dead.deaths + 1 == MAX_DEATHS:
-            raise _hopeless("over the same task")
+        if dead.deaths + 1 == MAX_WORKER_DEATHS:
+            raise _give_up_error("over the same task")
         number = self._processes.index(dead)
         self._renew(number)
         self._start(number)
@@ -127,11 +127,11 @@ class Processes:
 
     def _start(self, number: int) -> Any:
         """Wait until a process has loaded its networks; what it then says are its settings."""
-        for _ in range(MAX_DEATHS):
+        for _ in range(MAX_WORKER_DEATHS):
             with suppress(EOFError):
-                return _answer(self._processes[number].take())
+                return _raise_if_error(self._processes[number].take())
             self._renew(number)
-        raise _hopeless("while they started")
+        raise _give_up_error("while they started")
 
     def _renew(self, number: int) -> None:
         self._processes[number].end(at_once=True)
@@ -147,20 +147,20 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _hopeless(when: str) -> ExecutorError:
+def _give_up_error(when: str) -> ExecutorError:
     return ExecutorError(
-        f"{MAX_DEATHS} worker processes died {when}; where memory is short, use fewer processes, or a lower resize or "
+        f"{MAX_WORKER_DEATHS} worker processes died {when}; where memory is short, use fewer processes, or a lower resize or "
         "max_keypoints"
     )
 
 
-def _answer(message: Any) -> Any:
+def _raise_if_error(message: Any) -> Any:
     if isinstance(message, Exception):
         raise message
     return message
 
 
-def _serve(pipe: Connection, job: bytes) -> None:
+def _worker_main(pipe: Connection, job: bytes) -> None:
     """What a worker process does until its pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process says what happens
     with suppress(EOFError, OSError):
@@ -170,20 +170,20 @@ def _serve(pipe: Connection, job: bytes) -> None:
             worker = Worker(pickle.loads(job))
             pipe.send(worker.settings)
         except Exception as error:
-            pipe.send(_portable(error))
+            pipe.send(_picklable(error))
             return
         while True:
-            pipe.send(_try(worker, pipe.recv()))
+            pipe.send(_run_task(worker, pipe.recv()))
 
 
-def _try(worker: "Worker", task: "Task") -> "Outcome | Exception":
+def _run_task(worker: "Worker", task: "Task") -> "Outcome | Exception":
     try:
         return worker.do(task)
     except Exception as error:
-        return _portable(error)
+        return _picklable(error)
 
 
-def _portable(error: Exception) -> Exception:
+def _picklable(error: Exception) -> Exception:
     """An error that can be sent, with where it came from."""
     error.add_note("".join(traceback.format_exception(error)))
     try:

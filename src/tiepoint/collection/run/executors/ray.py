@@ -20,10 +20,10 @@ from tiepoint.errors import ExecutorError, MissingDependency, TiepointError
 MAX_RETRIES = 3
 """So often a task whose worker died is done again."""
 
-AHEAD = 2
+IN_FLIGHT_PER_CPU = 2
 """Tasks in flight for each that can be done at a time."""
 
-TIMEOUT = 5.0
+CONNECT_TIMEOUT_S = 5.0
 """Seconds in which a cluster must answer."""
 
 
@@ -50,9 +50,9 @@ class Ray:
             _check_same(self._ray, address)
         self._job = pickle.dumps(replace(job, threads=job.threads or 1))
         try:
-            self._limit = AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+            self._limit = IN_FLIGHT_PER_CPU * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
             options = {"num_cpus": 1, "num_gpus": self._gpus(job), "max_retries": MAX_RETRIES}
-            self._do = self._ray.remote(**options)(_do)
+            self._do = self._ray.remote(**options)(_run_task)
             self.settings: dict[str, dict[str, Any]] = self._get(
                 self._ray.remote(**options)(_settings).remote(self._job)
             )
@@ -99,16 +99,16 @@ class Ray:
         return int(device.startswith("cuda") or (device == "auto" and there))
 
 
-def _do(job: bytes, task: Task) -> Outcome:
-    return _worker(job).do(task)
+def _run_task(job: bytes, task: Task) -> Outcome:
+    return _get_worker(job).do(task)
 
 
 def _settings(job: bytes) -> dict[str, dict[str, Any]]:
-    return _worker(job).settings
+    return _get_worker(job).settings
 
 
 @functools.lru_cache(maxsize=1)
-def _worker(job: bytes) -> Worker:
+def _get_worker(job: bytes) -> Worker:
     """The worker of this process; Ray gives it many tasks."""
     return Worker(pickle.loads(job))
 
@@ -133,7 +133,7 @@ def _check_reachable(address: str) -> None:
     try:
         if parts.hostname is None or parts.port is None:
             return  # "", "auto", "local"
-        socket.create_connection((parts.hostname, parts.port), timeout=TIMEOUT).close()
+        socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_TIMEOUT_S).close()
     except (OSError, ValueError) as error:
         raise ExecutorError(
             f"can't reach the Ray cluster at {address!r}: {_first_line(error)}; start it with `ray start --head`, or "

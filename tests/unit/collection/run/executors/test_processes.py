@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.helpers.small_collections import QUICK, write_photographs
 
-from tiepoint.collection.images import find_photographs
+from tiepoint.collection.images import scan_images
 from tiepoint.collection.run.executors import processes
 from tiepoint.collection.run.executors.processes import Processes, _Process
 from tiepoint.collection.run.executors.ray import Ray, _is_same
@@ -22,7 +22,7 @@ OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Extract]:
-    photographs, _ = find_photographs(write_photographs(tmp_path_factory.mktemp("photos"), 12))
+    photographs, _ = scan_images(write_photographs(tmp_path_factory.mktemp("photos"), 12))
     return [Extract((photograph,)) for photograph in photographs]
 
 
@@ -80,7 +80,7 @@ def test_a_task_that_kills_every_worker_is_given_up(
         self.task, self.deaths = task, deaths
         self._process.kill()
 
-    monkeypatch.setattr(processes, "MAX_DEATHS", 2)
+    monkeypatch.setattr(processes, "MAX_WORKER_DEATHS", 2)
     with Processes(1, job) as workers:
         monkeypatch.setattr(_Process, "give", give)
         with pytest.raises(ExecutorError, match="fewer processes"):
