@@ -24,17 +24,17 @@ from rich.console import Console
 
 from tiepoint.bench import peak_bytes, resident_bytes
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.selection import SelectedPairs, PairSelection, select_pairs
-from tiepoint.collection.progress import no_progress
+from tiepoint.collection.pairs.selection import PairSelection, SelectedPairs, select_pairs
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Extract, Outcome, Task
-from tiepoint.collection.stores import KINDS, Stores
+from tiepoint.collection.state import KINDS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.image.exif import GPSPosition
+from tiepoint.io.progress import no_progress
 from timing import RECORDS, about
 
-PHOTOGRAPHS = 100_000
+NUM_IMAGES = 100_000
 NEIGHBORS = 100
 CHOICES = ("sequential", "list")
 NOTED = 20_000  # keys at a time, when pairs are called done
@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--photographs", type=int, default=PHOTOGRAPHS)
+    parser.add_argument("--photographs", type=int, default=NUM_IMAGES)
     parser.add_argument("--neighbors", type=int, default=NEIGHBORS, help="pairs a photograph")
     parser.add_argument("--choices", default=",".join(CHOICES), help="of sequential, list and spatial")
     parser.add_argument("--records", type=Path, default=RECORDS, help="folder for planning.json")
@@ -90,7 +90,7 @@ def measure(choice: str, photographs: int, neighbors: int) -> dict[str, Any]:
         stages = Stages(collection, stores, workers, RunLog(no_progress))
         stages.extract()
         argument = write_list(folder, collection, neighbors) if choice == "list" else str(neighbors)
-        chosen = stages.choose(f"{choice}:{argument}", folder)
+        chosen = stages.select(f"{choice}:{argument}", folder)
         call_done(islice(keys_of(chosen, collection), 0, None, 2), stores.matches)
         stages.match(chosen)
         counts = stages.count(chosen)
@@ -119,10 +119,10 @@ class Workers:
         """See `Executor`."""
         for number, task in enumerate(tasks):
             of_images = isinstance(task, Extract)
-            kind, items = ("features", task.photographs) if of_images else ("matches", task.pairs)
+            kind, items = ("features", task.images) if of_images else ("matches", task.pairs)
             self.units[kind] += 1
             self.items[kind] += len(items)
-            keys = tuple(photograph.key for photograph in task.photographs) if of_images else ()
+            keys = tuple(photograph.key for photograph in task.images) if of_images else ()
             shard = f"{number}.h5" if of_images else ""
             yield Outcome(kind=kind, shard=shard, keys=keys, size=len(items))
 

@@ -163,7 +163,7 @@ def sift_of(pairs: list[tuple[str, str]], scene: Scene, folder: Path) -> Result:
 
 def names_of(folder: Path) -> list[str]:
     """The photographs that the first contestant used."""
-    return [photograph.name for photograph in open_collection(folder.parent / "out").photographs]
+    return [photograph.name for photograph in open_collection(folder.parent / "out").images]
 
 
 def sift_keypoints(database: Path) -> float:

@@ -62,7 +62,7 @@ def main() -> None:
         Store(folder, {"preset": "aliked+lightglue", **settings}),
         arguments.data,
     )
-    truths = [*listed(arguments.data), *(work.verified(name) for name in arguments.verified.split(","))]
+    truths = [*listed(arguments.data), *(work.geometry(name) for name in arguments.verified.split(","))]
     photographs = work.extracted({name for truth in truths for pair in truth.pairs for name in pair})
     rows = [row for count in NEIGHBORS for row in evaluated(count, photographs, truths, work)]
     record = {
@@ -159,7 +159,7 @@ def evaluated(
     start = perf_counter()
     by_name = {photograph.name: photograph for photograph in photographs}
     choice = PairSelection("retrieval", str(count))
-    pairs = select_pairs(choice, photographs, features_of=lambda name: work.features(by_name[name]))
+    pairs = select_pairs(choice, photographs, read_features=lambda name: work.features(by_name[name]))
     seconds = perf_counter() - start
     chosen = {ordered(*pair) for pair in pairs}
     for truth in truths:

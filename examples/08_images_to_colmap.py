@@ -35,7 +35,7 @@ print(f"{report.images} images, {report.pairs} pairs, {report.matches} matches, 
 collection = tiepoint.open_collection("collection")
 for name0, name1 in collection.pairs():
     matches, scores = collection.matches(name0, name1)
-    estimate = collection.verified(name0, name1)
+    estimate = collection.geometry(name0, name1)
     print(
         f"{name0} {name1}: {len(matches)} matches, {estimate.num_inliers} inliers, mean score {scores.mean():.2f}"
     )

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.helpers.small_collections import QUICK, SMALL, assert_same_collections, write_photographs
+from tests.helpers.small_collections import QUICK, SMALL, assert_same_collections, write_image_folder
 from tests.helpers.synthetic_collections import make_collection
 
 from tiepoint.cli import main
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.weights
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    return write_photographs(tmp_path / "photos", 4)
+    return write_image_folder(tmp_path / "photos", 4)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_steps_are_the_same_as_one_run(photos: Path, tmp_path: Path, command):
 
 def test_what_is_left_out_makes_exit_code_1_after_all_else_is_done(photos: Path, tmp_path: Path, command):
     for number in range(3):
-        (photos / f"bad {number}.jpg").write_bytes(b"\xff\xd8\xff no photograph")
+        (photos / f"bad {number}.jpg").write_bytes(b"\xff\xd8\xff no image")
     code, said, complaints = command("run", photos, tmp_path / "out", *OPTIONS)
     assert code == 1
     assert "4 of 7" in said
@@ -88,16 +88,16 @@ def test_what_is_left_out_makes_exit_code_1_after_all_else_is_done(photos: Path,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "empty", "out"), "photographs"),
+        (("run", "empty", "out"), "images"),
         (("run", "nowhere", "out"), "nowhere"),
-        (("run", "photos", "photos"), "no collection"),
+        (("run", "photos", "photos"), "not a tiepoint collection"),
         (("run", "photos", "out", "--pairs", "list:gone.txt"), "gone.txt"),
         (("run", "photos", "out", "--executor", "ray:127.0.0.1:9"), "Ray cluster"),
         (("run", "photos", "out", "--executor", "cluster"), "cluster"),
-        (("status", "photos"), "no collection"),
-        (("match", "nowhere"), "no collection"),
+        (("status", "photos"), "not a tiepoint collection"),
+        (("match", "nowhere"), "not a tiepoint collection"),
     ],
-    ids=["empty", "missing", "strangers", "list", "ray", "executor", "status", "match"],
+    ids=["empty", "missing", "unexpected-files", "list", "ray", "executor", "status", "match"],
 )
 def test_one_line_says_what_is_wrong(
     photos: Path, tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch, arguments: tuple, message: str
@@ -112,11 +112,11 @@ def test_one_line_says_what_is_wrong(
     assert complaint.count("\n") == 1
 
 
-def test_one_photograph_is_named_and_exit_code_1(tmp_path: Path, command):
-    photos, out = write_photographs(tmp_path / "one", 1), tmp_path / "out"
+def test_one_image_is_named_and_exit_code_1(tmp_path: Path, command):
+    photos, out = write_image_folder(tmp_path / "one", 1), tmp_path / "out"
     code, _, complaint = command("run", photos, out, *OPTIONS, "-q")
-    assert (code, complaint) == (1, "tiepoint: no pairs: exhaustive finds none among 1 photographs\n")
-    assert len(open_collection(out).photographs) == 1
+    assert (code, complaint) == (1, "tiepoint: no pairs: exhaustive finds none among 1 images\n")
+    assert len(open_collection(out).images) == 1
 
 
 def test_equal_files_are_named_and_exit_code_1_after_all_is_done(photos: Path, tmp_path: Path, command):
@@ -134,8 +134,8 @@ def test_unknown_names_in_a_list_are_named_and_exit_code_1(photos: Path, tmp_pat
     code, _, complaint = command("run", photos, tmp_path / "out", *OPTIONS, "-q", "--pairs", f"list:{listed}")
     assert code == 1
     assert complaint.splitlines() == [
-        f"tiepoint: {listed}:2: 'view 9.png': not among the 4 photographs",
-        f"tiepoint: {listed}:3: expected the names of two photographs, but found 1; separate them by a tab, or put "
+        f"tiepoint: {listed}:2: 'view 9.png': not among the 4 images",
+        f"tiepoint: {listed}:3: expected the names of two images, but found 1; separate them by a tab, or put "
         "names with spaces in double quotes",
     ]
     assert list(open_collection(tmp_path / "out").pairs()) == [("view 1.png", "view 2.png")]
@@ -168,7 +168,7 @@ def test_reasons_are_printed_also_where_there_is_nothing_to_hand_over(
         True
     ] * 4
     assert lines[4].startswith("tiepoint: no pairs: ")
-    assert lines[-1].endswith("has no photograph with features; run the collection first")
+    assert lines[-1].endswith("has no image with features; run the collection first")
     assert all(line.startswith("tiepoint: ") for line in lines)
 
 
@@ -205,21 +205,19 @@ def test_damage_between_run_and_export(photos: Path, tmp_path: Path, command):
     for step in (("export", out, "--to", "npz", "-q"), ("export", out, "-q"), ("view", out, "-q")):
         code, _, complaint = command(*step)
         assert code == 1
-        assert complaint.endswith(
-            f"`tiepoint collection verify {out}` makes what is missing, or says why it can't\n"
-        )
-        assert "1 of 4 photographs without features" in complaint
+        assert complaint.endswith(f"; to compute what is missing, run: tiepoint collection verify {out}\n")
+        assert "1 of 4 images have no features" in complaint
     assert command("verify", out, "-q")[0] == 0
     assert command("export", out, "--to", "npz", "-q") == (0, "", "")
 
 
 def test_the_castle_is_one_scene(castle: Collection):
-    """Real photographs: every pair of neighbors has many inliers."""
-    names = [photograph.name for photograph in castle.photographs]
+    """Real images: every pair of neighbors has many inliers."""
+    names = [image.name for image in castle.images]
     assert len(names) == 11
     assert len(list(castle.pairs())) == 55
     for pair in pairwise(names):
-        estimate = castle.verified(*pair)
+        estimate = castle.geometry(*pair)
         assert estimate is not None
         assert estimate.num_inliers > 50
 

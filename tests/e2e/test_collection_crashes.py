@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.helpers.crash_runs import DEADLINE, started, wait_for
-from tests.helpers.small_collections import SMALL, assert_same_collections, write_photographs
+from tests.helpers.small_collections import SMALL, assert_same_collections, write_image_folder
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.report.run_report import RunReport
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.weights
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_photographs(tmp_path_factory.mktemp("crashes") / "photos", 12)
+    return write_image_folder(tmp_path_factory.mktemp("crashes") / "photos", 12)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import ray
 from ray.cluster_utils import Cluster
-from tests.helpers.small_collections import SMALL, assert_same_collections, write_photographs
+from tests.helpers.small_collections import SMALL, assert_same_collections, write_image_folder
 
 from tiepoint.collection.collection import open_collection
 from tiepoint.collection.run.runner import match_collection
@@ -33,7 +33,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def test_a_machine_is_lost_in_the_middle(cluster: Cluster, tmp_path: Path):
-    photos = write_photographs(tmp_path / "photos", 10)
+    photos = write_image_folder(tmp_path / "photos", 10)
     machine = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     outcomes: list[str] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 import pytest
 from tests.helpers.crash_runs import DEADLINE, started, wait_for
-from tests.helpers.small_collections import SMALL, assert_same_collections, write_photographs
+from tests.helpers.small_collections import SMALL, assert_same_collections, write_image_folder
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.run.runner import match_collection
@@ -61,7 +61,7 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_photographs(tmp_path_factory.mktemp("s3") / "photos", 8)
+    return write_image_folder(tmp_path_factory.mktemp("s3") / "photos", 8)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def local(photos: Path) -> Collection:
 def test_two_workers_share_a_bucket(photos: Path, local: Collection, bucket: str, tmp_path: Path):
     stores = f"s3://{bucket}/collection"
     run(photos, tmp_path / "out", stores)
-    assert len(objects(bucket)) > len(local.photographs)
+    assert len(objects(bucket)) > len(local.images)
     assert not (tmp_path / "out" / "stores").exists()
     assert_same_collections(open_collection(tmp_path / "out"), local)
 

@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.helpers.small_collections import QUICK, environment, write_photographs
+from tests.helpers.small_collections import QUICK, environment, write_image_folder
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
 from tiepoint.collection.run.runner import match_collection
 
-PHOTOGRAPHS = 16
+NUM_IMAGES = 16
 KILLS = 3  # of each format, spread over its time
 FILES = {"colmap": "export.db", "parquet": "export.parquet"}
 """Where these formats go; the others make folders."""
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.weights
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     folder = tmp_path_factory.mktemp("exports")
-    for path in write_photographs(folder / "photos", PHOTOGRAPHS).iterdir():
+    for path in write_image_folder(folder / "photos", NUM_IMAGES).iterdir():
         path.rename(path.with_name(path.name.replace(" ", "_")))  # COLMAP's text takes no spaces
     match_collection(folder / "photos", folder / "collection", threads=1, **QUICK)
     return open_collection(folder / "collection")

@@ -18,7 +18,7 @@ SMALL = {"preset": "aliked+lightglue", "resize": 128, "max_keypoints": 64, "devi
 STEP = 6  # px from one view to the next
 
 
-def write_photographs(folder: Path, count: int, *, size: tuple[int, int] = (128, 96)) -> Path:
+def write_image_folder(folder: Path, count: int, *, size: tuple[int, int] = (128, 96)) -> Path:
     """Up to 16 views of one random texture, each further to the right; named so that sorting matters."""
     folder.mkdir(parents=True, exist_ok=True)
     width, height = size
@@ -32,9 +32,9 @@ def write_photographs(folder: Path, count: int, *, size: tuple[int, int] = (128,
 
 
 def assert_same_collections(found: Collection, expected: Collection) -> None:
-    """The same photographs, pairs, matches and inliers, in the same order; scores to 1e-5 (docs/architecture.md)."""
-    names = [photograph.name for photograph in expected.photographs]
-    assert [photograph.name for photograph in found.photographs] == names
+    """The same images, pairs, matches and inliers, in the same order; scores to 1e-5 (docs/architecture.md)."""
+    names = [image.name for image in expected.images]
+    assert [image.name for image in found.images] == names
     for name in names:
         np.testing.assert_array_equal(found.features(name).keypoints, expected.features(name).keypoints)
         np.testing.assert_array_equal(found.features(name).descriptors, expected.features(name).descriptors)
@@ -49,7 +49,7 @@ def assert_same_pair(found: Collection, expected: Collection, pair: tuple[str, s
     (matches, scores), (true_matches, true_scores) = found.matches(*pair), expected.matches(*pair)
     np.testing.assert_array_equal(matches, true_matches)
     np.testing.assert_allclose(scores, true_scores, atol=1e-5)
-    estimate, true_estimate = found.verified(*pair), expected.verified(*pair)
+    estimate, true_estimate = found.geometry(*pair), expected.geometry(*pair)
     assert (estimate is None) == (true_estimate is None)
     if estimate is not None and true_estimate is not None:
         assert estimate.reason == true_estimate.reason

@@ -1,4 +1,4 @@
-"""A collection of photographs of known points by known cameras, as a run would have left it; no network runs."""
+"""A collection of images of known points by known cameras, as a run would have left it; no network runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import torch
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.images import ImageRecord, scan_images
-from tiepoint.collection.state import State, pairs_provenance, write_selected_pairs, write_state
-from tiepoint.collection.stores import Stores, estimate_to_record
+from tiepoint.collection.pairs.pairs_file import pairs_provenance, write_selected_pairs
+from tiepoint.collection.state import State, Stores, estimate_to_record, write_state
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_to_record, matches_to_record
 from tiepoint.geometry.estimate import estimate_fundamental
@@ -43,7 +43,7 @@ class Scene:
         return -R.T @ t
 
     def features(self, name: str, *, seed: int = 0) -> Features:
-        """The points in this photograph, in an order of its own, a tenth of a pixel off."""
+        """The points in this image, in an order of its own, a tenth of a pixel off."""
         chosen = order(name)
         generator = np.random.default_rng([seed, *name.encode()])
         X = self.points[chosen] @ self.cam_from_world[name][:, :3].T + self.cam_from_world[name][:, 3]
@@ -58,7 +58,7 @@ class Scene:
 
 
 def order(name: str) -> np.ndarray:
-    """Which point each keypoint of a photograph is; every photograph misses some."""
+    """Which point each keypoint of a image is; every image misses some."""
     return np.random.default_rng(list(name.encode())).permutation(POINTS)[: POINTS - 30]
 
 
@@ -80,36 +80,36 @@ def make_scene(names: Sequence[str]) -> Scene:
 def make_collection(
     folder: Path, names: Sequence[str] = PLAIN_NAMES, *, leave_out: str = "", verify: bool = True
 ) -> tuple[Collection, Scene]:
-    """Write photographs to `folder/photos`, and to `folder/out` what a run over them leaves."""
+    """Write images to `folder/photos`, and to `folder/out` what a run over them leaves."""
     scene = make_scene(names)
-    _write_photographs(folder / "photos", [name for name in names if name != leave_out])
-    photographs, _ = scan_images(folder / "photos")
+    _write_image_folder(folder / "photos", [name for name in names if name != leave_out])
+    images, _ = scan_images(folder / "photos")
     settings = {
         "features": {"of": "a test"},
         "matches": {"by": "a test"},
         "verified": {"by": "a test", "seed": 0},
     }
     stores = Stores.open(str(folder / "out" / "stores"), settings)
-    features = {photograph: scene.features(photograph.name) for photograph in photographs}
-    stores.features.write("features", {p.key: features_to_record(features[p]) for p in photographs})
-    for pair in combinations(photographs, 2):
+    features = {image: scene.features(image.name) for image in images}
+    stores.features.write("features", {p.key: features_to_record(features[p]) for p in images})
+    for pair in combinations(images, 2):
         _write_pair(stores, pair, features, verify=verify)
     state = State(
-        photos=folder / "photos",
-        photographs=photographs,
+        image_folder=folder / "photos",
+        images=images,
         options={"preset": "aliked+nearest", "pairs": "exhaustive", "load": {}},
         stores=str(folder / "out" / "stores"),
         settings=settings,
     )
     write_state(folder / "out", state)
-    pairs = [(p.name, q.name) for p, q in combinations(photographs, 2)]
-    source = pairs_provenance("exhaustive", photographs, settings["features"])
+    pairs = [(p.name, q.name) for p, q in combinations(images, 2)]
+    source = pairs_provenance("exhaustive", images, settings["features"])
     write_selected_pairs(folder / "out", pairs, source)
     return open_collection(folder / "out"), scene
 
 
 def true_matches(name0: str, name1: str) -> np.ndarray:
-    """(k, 2) of all points that both photographs see."""
+    """(k, 2) of all points that both images see."""
     places = {point: place for place, point in enumerate(order(name1).tolist())}
     return np.array([(i, places[p]) for i, p in enumerate(order(name0).tolist()) if p in places])
 
@@ -121,7 +121,7 @@ def with_wrong_ones(matches: np.ndarray) -> np.ndarray:
     return wrong
 
 
-def write_photograph(path: Path, *, orientation: int = 1, size: tuple[int, int] = SIZE) -> None:
+def write_image(path: Path, *, orientation: int = 1, size: tuple[int, int] = SIZE) -> None:
     """A small JPEG whose content follows from its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     exif = PIL.Image.Exif()
@@ -130,9 +130,9 @@ def write_photograph(path: Path, *, orientation: int = 1, size: tuple[int, int] 
     PIL.Image.new("RGB", size, color).save(path, exif=exif)
 
 
-def _write_photographs(folder: Path, names: Sequence[str]) -> None:
+def _write_image_folder(folder: Path, names: Sequence[str]) -> None:
     for name in names:
-        write_photograph(folder / name)
+        write_image(folder / name)
 
 
 def _write_pair(

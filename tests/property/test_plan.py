@@ -41,10 +41,10 @@ choices = st.sampled_from(["exhaustive", "sequential:1", "sequential:4", "spatia
 )
 
 
-@given(photographs=collections(), choice=choices)
-def test_every_pair_once_and_in_order(photographs: list[ImageRecord], choice: PairSelection):
-    pairs = select_pairs(choice, photographs)
-    order = {photograph.name: index for index, photograph in enumerate(photographs)}
+@given(images=collections(), choice=choices)
+def test_every_pair_once_and_in_order(images: list[ImageRecord], choice: PairSelection):
+    pairs = select_pairs(choice, images)
+    order = {image.name: index for index, image in enumerate(images)}
     found = list(pairs)
     assert len(found) == len(pairs) == len(set(found))
     assert all(order[name0] < order[name1] for name0, name1 in found)
@@ -53,23 +53,21 @@ def test_every_pair_once_and_in_order(photographs: list[ImageRecord], choice: Pa
         assert found == list(combinations(order, 2))
 
 
-@given(photographs=collections(), size=st.integers(1, 9), data=st.data())
-def test_extraction_is_what_is_missing(photographs: list[ImageRecord], size: int, data: st.DataObject):
-    done = data.draw(st.sets(st.sampled_from(photographs))) if photographs else set()
-    planned = list(plan_extraction(photographs, KeySet(photograph.key for photograph in done), size=size))
-    found = [photograph.key for unit in planned for photograph in unit.photographs]
-    assert sorted(found) == sorted({photograph.key for photograph in photographs} - {p.key for p in done})
-    for digest in {photograph.digest for photograph in photographs}:
-        assert sum(any(p.digest == digest for p in unit.photographs) for unit in planned) <= 1
+@given(images=collections(), size=st.integers(1, 9), data=st.data())
+def test_extraction_is_what_is_missing(images: list[ImageRecord], size: int, data: st.DataObject):
+    done = data.draw(st.sets(st.sampled_from(images))) if images else set()
+    planned = list(plan_extraction(images, KeySet(image.key for image in done), size=size))
+    found = [image.key for unit in planned for image in unit.images]
+    assert sorted(found) == sorted({image.key for image in images} - {p.key for p in done})
+    for digest in {image.digest for image in images}:
+        assert sum(any(p.digest == digest for p in unit.images) for unit in planned) <= 1
 
 
-@given(photographs=collections(), choice=choices, size=st.integers(1, 40), seed=st.integers(0, 99))
-def test_matching_is_what_is_missing(
-    photographs: list[ImageRecord], choice: PairSelection, size: int, seed: int
-):
-    pairs = select_pairs(choice, photographs)
+@given(images=collections(), choice=choices, size=st.integers(1, 40), seed=st.integers(0, 99))
+def test_matching_is_what_is_missing(images: list[ImageRecord], choice: PairSelection, size: int, seed: int):
+    pairs = select_pairs(choice, images)
     everything = [pair_key(pair) for unit in plan_matching(pairs, size=size) for pair in unit.pairs]
-    by_name = {photograph.name: photograph.key for photograph in photographs}
+    by_name = {image.name: image.key for image in images}
     assert sorted(everything) == sorted(pair_key((by_name[name0], by_name[name1])) for name0, name1 in pairs)
     done = [key for key, is_done in zip(everything, halves(len(everything), seed), strict=True) if is_done]
     missing = [
@@ -89,16 +87,16 @@ def test_key_sets_are_sets(keys: list[str], others: list[str]):
 
 
 def test_memory_grows_by_bytes_a_pair():
-    """A tenth of what benchmarks/planning.py measures: 100,000 photographs and 10 million pairs, in under 1 GiB."""
-    small, large = (simulated(photographs=2_000, neighbors=count) for count in (10, 510))
+    """A tenth of what benchmarks/planning.py measures: 100,000 images and 10 million pairs, in under 1 GiB."""
+    small, large = (simulated(images=2_000, neighbors=count) for count in (10, 510))
     assert large["pairs"] > 850_000
     assert large["planned"] == large["pairs"] - large["done"] == large["pairs"] // 2
     grown = (large["peak_mib"] - small["peak_mib"]) * 2**20
     assert grown < 64 * (large["pairs"] - small["pairs"])
 
 
-def simulated(*, photographs: int, neighbors: int) -> dict[str, float]:
+def simulated(*, images: int, neighbors: int) -> dict[str, float]:
     """Of a fresh process, whose memory is its own."""
-    sizes = ("--photographs", str(photographs), "--neighbors", str(neighbors))
+    sizes = ("--photographs", str(images), "--neighbors", str(neighbors))
     command = [sys.executable, str(BENCHMARK), "--measure", "list", *sizes]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)

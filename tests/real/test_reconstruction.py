@@ -14,15 +14,16 @@ from typer.testing import CliRunner
 from tiepoint.cli import app
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import export_as
+from tiepoint.collection.pairs.pairs_file import pairs_provenance, write_selected_pairs
 from tiepoint.collection.run.runner import match_collection
 from tiepoint.collection.sfm.reconstruction import Reconstruction, read_model, reconstruct
-from tiepoint.collection.state import pairs_provenance, stores_location, write_selected_pairs, write_state
+from tiepoint.collection.state import stores_location, write_state
 from tiepoint.geometry.colmap import colmap_keypoints
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 
 FOCAL_PX = 2905.88
-"""Of K.txt, which comes with the photographs."""
+"""Of K.txt, which comes with the images."""
 
 QUERY = "100_7105.JPG"
 
@@ -30,9 +31,9 @@ QUERY = "100_7105.JPG"
 def copied(castle: Collection, out: Path, *, without: str = "") -> Collection:
     """The castle's features and matches under another output folder, which may be written to."""
     out.mkdir()
-    kept = tuple(photograph for photograph in castle.photographs if photograph.name != without)
+    kept = tuple(image for image in castle.images if image.name != without)
     stores = stores_location(castle.folder, castle.state.stores)
-    state = replace(castle.state, photographs=kept, stores=stores)
+    state = replace(castle.state, images=kept, stores=stores)
     source = pairs_provenance(state.options["pairs"], kept, state.settings["features"], state.list_digest)
     write_state(out, state)
     write_selected_pairs(out, [pair for pair in castle.pairs() if without not in pair], source)
@@ -45,7 +46,7 @@ def whole(castle: Collection, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return collection, reconstruct(collection)
 
 
-def test_all_photographs_register(whole: tuple[Collection, Reconstruction]) -> None:
+def test_all_images_register(whole: tuple[Collection, Reconstruction]) -> None:
     collection, found = whole
     assert (found.images, found.registered, found.models) == (11, 11, 1)
     assert found.points > 500
@@ -55,21 +56,21 @@ def test_all_photographs_register(whole: tuple[Collection, Reconstruction]) -> N
     assert camera.focal_length == pytest.approx(FOCAL_PX, rel=0.05)
 
 
-def test_a_photograph_that_the_model_doesnt_have_is_found(
+def test_a_image_that_the_model_doesnt_have_is_found(
     castle: Collection, whole: tuple[Collection, Reconstruction], tmp_path: Path
 ) -> None:
     collection = copied(castle, tmp_path / "less", without=QUERY)
     reconstruct(collection)
-    query = next(photograph.path for photograph in castle.photographs if photograph.name == QUERY)
+    query = next(image.path for image in castle.images if image.name == QUERY)
     picture, numbers = tmp_path / "where.jpg", tmp_path / "pose.json"
-    command = ["localize", query, collection.folder, "-o", picture, "--json", numbers, "--photographs", "5"]
+    command = ["localize", query, collection.folder, "-o", picture, "--json", numbers, "--num-images", "5"]
     result = CliRunner().invoke(app, [str(word) for word in command], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     pose = json.loads(numbers.read_text())
     assert pose["num_inliers"] > 100
     assert pose["focal_source"] == "model"
     less, full = read_model(collection), read_model(whole[0])
-    names = [photograph.name for photograph in collection.photographs]
+    names = [image.name for image in collection.images]
     both = [np.array([m.find_image_with_name(n).projection_center() for n in names]) for m in (less, full)]
     moved = pycolmap.estimate_sim3d(*both) * np.array(pose["position"])
     error = np.linalg.norm(moved - full.find_image_with_name(QUERY).projection_center())
@@ -82,15 +83,15 @@ def test_another_place_has_no_pose(whole: tuple[Collection, Reconstruction], sha
     elsewhere = shared_data / "lightglue_assets" / "DSC_0410.JPG"
     result = CliRunner().invoke(app, ["localize", str(elsewhere), str(whole[0].folder)])
     assert result.exit_code == 1
-    assert "there is no pose" in str(result.exception)
+    assert "cannot localize" in str(result.exception)
 
 
 def test_the_text_holds_the_keypoints_of_the_database(whole: tuple[Collection, Reconstruction]) -> None:
     collection, _ = whole
     folder = export_as(collection, "colmap-text")
-    for photograph in collection.photographs:
-        rows = np.loadtxt(folder / "features" / f"{photograph.name}.txt", skiprows=1, usecols=(0, 1))
-        expected = colmap_keypoints(collection.features(photograph.name))
+    for image in collection.images:
+        rows = np.loadtxt(folder / "features" / f"{image.name}.txt", skiprows=1, usecols=(0, 1))
+        expected = colmap_keypoints(collection.features(image.name))
         np.testing.assert_array_equal(rows.astype(np.float32), expected)
 
 
@@ -99,10 +100,10 @@ def test_the_text_gives_the_model_of_the_database(
 ) -> None:
     """COLMAP makes its own images and camera, takes keypoints and matches of the text, and verifies them itself."""
     collection, _ = whole
-    photos, database = collection.photographs[0].path.parent, tmp_path / "text.db"
+    photos, database = collection.images[0].path.parent, tmp_path / "text.db"
     write_database(export_as(collection, "colmap-text"), photos, database)
     theirs, ours = model_of(database, photos, tmp_path / "model"), read_model(collection)
-    names = [photograph.name for photograph in collection.photographs]
+    names = [image.name for image in collection.images]
     centers = [
         np.array([m.find_image_with_name(n).projection_center() for n in names]) for m in (theirs, ours)
     ]
@@ -111,7 +112,7 @@ def test_the_text_gives_the_model_of_the_database(
 
 
 def write_database(text: Path, photos: Path, database: Path) -> None:
-    """What COLMAP's tutorial does with the text; one camera has taken all photographs."""
+    """What COLMAP's tutorial does with the text; one camera has taken all images."""
     pycolmap.Database.open(str(database)).close()
     pycolmap.import_images(str(database), str(photos), pycolmap.CameraMode.SINGLE)
     verified = read_match_text(text / "verified.txt")
@@ -147,10 +148,10 @@ def test_a_surveyed_fountain(shared_data: Path, tmp_path: Path) -> None:
     assert errors_of(positions, surveyed).max() < 0.005
 
 
-def test_the_page_shows_all_photographs(whole: tuple[Collection, Reconstruction]) -> None:
+def test_the_page_shows_all_images(whole: tuple[Collection, Reconstruction]) -> None:
     collection, _ = whole
     result = CliRunner().invoke(app, ["collection", "view", str(collection.folder)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     page = (collection.folder / "view.html").read_text(encoding="utf-8")
-    assert "11 photographs registered" in page
+    assert "11 images registered" in page
     assert "no pose" not in page

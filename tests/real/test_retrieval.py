@@ -1,4 +1,4 @@
-"""Real photographs that look alike are of the same place."""
+"""Real images that look alike are of the same place."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ SCENES = {"door": "lund_door12/images", "castle": "sceaux_castle/images", "wall"
 
 
 def test_most_pairs_are_of_one_place(shared_data: Path):
-    photographs = {
+    images = {
         name: read_image_record(path, name)
         for scene, folder in SCENES.items()
         for path in find_images(shared_data / folder)
         for name in [f"{scene}/{path.name}"]
     }
     matcher = tiepoint.load(device="cpu", resize=320, max_keypoints=256)
-    features = {name: matcher.extract(photograph.path) for name, photograph in photographs.items()}
+    features = {name: matcher.extract(image.path) for name, image in images.items()}
     pairs = select_pairs(
-        PairSelection("retrieval", "4"), list(photographs.values()), features_of=features.__getitem__
+        PairSelection("retrieval", "4"), list(images.values()), read_features=features.__getitem__
     )
     scenes = [tuple(name.partition("/")[0] for name in pair) for pair in pairs]
-    assert len(pairs) < 0.3 * len(photographs) * (len(photographs) - 1) / 2
+    assert len(pairs) < 0.3 * len(images) * (len(images) - 1) / 2
     assert sum(scene0 == scene1 for scene0, scene1 in scenes) > 0.9 * len(scenes)

@@ -1,8 +1,8 @@
-"""`tiepoint collection run PHOTOS OUT`, the same step by step, and what to do with what it leaves."""
+"""`tiepoint collection`: match a folder of images in one command or step by step, export and reconstruct it."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +12,6 @@ from tiepoint.cli import collection_exports
 from tiepoint.cli.options import (
     DeviceOption,
     LicenseOption,
-    MaxErrorOption,
     MaxKeypointsOption,
     PresetOption,
     QuietOption,
@@ -26,54 +25,60 @@ from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from tiepoint.collection.report.run_report import RunReport
+    from tiepoint.io.progress import ProgressCallback
+    from tiepoint.types.options import NetworkOptions
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="A folder of photographs: extract each once, match pairs, verify them; then COLMAP. Killed, it goes on.",
+    help="Match a folder of images: extract each once, match pairs, verify them, run COLMAP. Resumable.",
 )
 app.command("export")(collection_exports.export)
 app.command("view")(collection_exports.view)
 
-PhotosArgument = Annotated[
-    Path, typer.Argument(help="Folder of photographs; its sub-folders count.", show_default=False)
+ImagesArgument = Annotated[
+    Path, typer.Argument(help="Folder of the images, including its subfolders.", show_default=False)
 ]
 OutArgument = Annotated[
     Path, typer.Argument(help="Output folder: new, empty, or of an earlier run.", show_default=False)
 ]
 EarlierArgument = Annotated[Path, typer.Argument(help="Output folder of an earlier run.", show_default=False)]
+PREVIOUS = "value of the previous run"
 PAIRS_HELP = (
-    "exhaustive; sequential:K: each with the next K by name; retrieval:K: with the K that look most like it; "
-    "spatial:K: with the K nearest by GPS; list:FILE: two names a line."
+    "Pair selection: exhaustive; sequential:K (each image and the next K by name); retrieval:K (the K most similar "
+    "images); spatial:K (the K nearest by GPS); list:FILE (two names per line)."
 )
-PairsOption = Annotated[str, typer.Option(metavar="CHOICE", help=PAIRS_HELP)]
-OtherPairsOption = Annotated[
-    str | None, typer.Option(metavar="CHOICE", help=f"{PAIRS_HELP} By default as before.", show_default=False)
+PairsOption = Annotated[str, typer.Option(metavar="METHOD", help=PAIRS_HELP)]
+PreviousPairsOption = Annotated[
+    str | None, typer.Option(metavar="METHOD", help=PAIRS_HELP, show_default=PREVIOUS)
 ]
-EXECUTOR_HELP = "serial; processes:N; ray, a new cluster here; ray:ADDRESS, one that runs."
-ExecutorOption = Annotated[str, typer.Option(metavar="WHO", help=EXECUTOR_HELP)]
-OtherExecutorOption = Annotated[
+EXECUTOR_HELP = "serial; processes:N; ray (a new local cluster); ray:ADDRESS (a running cluster)."
+ExecutorOption = Annotated[str, typer.Option(metavar="EXECUTOR", help=EXECUTOR_HELP)]
+PreviousExecutorOption = Annotated[
     str | None,
-    typer.Option(
-        "--executor", metavar="WHO", help=f"{EXECUTOR_HELP} By default as before.", show_default=False
-    ),
+    typer.Option("--executor", metavar="EXECUTOR", help=EXECUTOR_HELP, show_default=PREVIOUS),
 ]
-_UNCHOSEN = (
-    "the pairs that are counted here weren't chosen by the last run, of the photographs that have features now; "
-    "run it again, or: tiepoint collection pairs {out}"
-)
+MAX_ERROR_HELP = "Inlier threshold (Sampson error) in px."
+MaxErrorOption = Annotated[float, typer.Option(min=0.01, help=MAX_ERROR_HELP)]
+PreviousMaxErrorOption = Annotated[
+    float | None, typer.Option(min=0.01, help=MAX_ERROR_HELP, show_default=PREVIOUS)
+]
 StoresOption = Annotated[
     str | None,
     typer.Option(
-        metavar="PLACE",
-        help="Where features and matches go: a folder, or a URL such as s3://bucket/folder. By default into OUT.",
-        show_default=False,
+        metavar="FOLDER|URL",
+        help="Storage of features and matches: a folder, or a URL such as s3://bucket/folder.",
+        show_default="OUT/stores",
     ),
 ]
+_OUTDATED_PAIRS = (
+    "the counted pairs are not the selection of the last run among the images that have features now; "
+    "run it again, or: tiepoint collection pairs {out}"
+)
 
 
 @app.command()
 def run(
-    photos: PhotosArgument,
+    images: ImagesArgument,
     out: OutArgument,
     pairs: PairsOption = "exhaustive",
     preset: PresetOption = DEFAULT_PRESET,
@@ -81,8 +86,10 @@ def run(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Estimate the fundamental matrix of each pair.")
     ] = True,
-    max_error: MaxErrorOption = 4.0,
-    colmap: Annotated[bool, typer.Option("--colmap", help="Write OUT/colmap/database.db.")] = False,
+    max_error_px: MaxErrorOption = 4.0,
+    colmap: Annotated[
+        bool, typer.Option("--colmap", help="Write a COLMAP database, OUT/colmap/database.db.")
+    ] = False,
     reconstruct: Annotated[
         bool, typer.Option("--reconstruct", help="Run COLMAP's mapper; the model is in OUT/colmap/sparse/0.")
     ] = False,
@@ -95,9 +102,9 @@ def run(
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Extract each photograph once, match pairs, verify them. What is done already isn't done again.
+    """Extract each image once, match pairs, verify them. Finished work is not repeated.
 
-    Exits with 1 when a photograph or pair was left out, or photographs are the same, after all else is done.
+    Exits with status 1 if an image or pair was left out, or images are duplicates, after all other work is done.
 
     Example: tiepoint collection run photos/ out/ --pairs sequential:10 --reconstruct
     """
@@ -109,31 +116,27 @@ def run(
         require_pycolmap()
     with finishing() as problems, _resumable():
         report = match_collection(
-            photos,
+            images,
             out,
             pairs=pairs,
             preset=preset,
             executor=executor,
             verify=verify,
-            max_error_px=max_error,
+            max_error_px=max_error_px,
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            max_keypoints=max_keypoints,
-            resize=resize or None,
-            filter_threshold=threshold,
-            device=device,
-            accept_license=accept_license,
+            **_network_options(max_keypoints, resize, threshold, device, accept_license),
         )
         problems += report.problems
         _print_report(report, quiet)
         if colmap or reconstruct:
-            _hand_over(out, quiet, problems, reconstruct=reconstruct)
+            _export_or_reconstruct(out, quiet, problems, reconstruct=reconstruct)
 
 
 @app.command()
 def extract(
-    photos: PhotosArgument,
+    images: ImagesArgument,
     out: OutArgument,
     preset: PresetOption = DEFAULT_PRESET,
     executor: ExecutorOption = "serial",
@@ -146,7 +149,7 @@ def extract(
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """First step of `run`: keypoints and descriptors of each photograph. The other steps keep its options.
+    """Step 1 of `run`: extract keypoints and descriptors of each image. The other steps keep its options.
 
     Example: tiepoint collection extract photos/ out/
     """
@@ -155,121 +158,124 @@ def extract(
     set_up_logging(quiet=quiet)
     with _resumable():
         report = match_collection(
-            photos,
+            images,
             out,
-            until="extract",
+            stop_after="extract",
             preset=preset,
             executor=executor,
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            max_keypoints=max_keypoints,
-            resize=resize or None,
-            filter_threshold=threshold,
-            device=device,
-            accept_license=accept_license,
+            **_network_options(max_keypoints, resize, threshold, device, accept_license),
         )
     _print_report(report, quiet)
     finish(report.problems)
 
 
 @app.command("pairs")
-def choose_pairs(out: EarlierArgument, pairs: OtherPairsOption = None, quiet: QuietOption = False) -> None:
-    """Second step of `run`: choose pairs, and write them to OUT/pairs.txt.
+def select_pairs(out: EarlierArgument, pairs: PreviousPairsOption = None, quiet: QuietOption = False) -> None:
+    """Step 2 of `run`: select pairs and write them to OUT/pairs.txt.
 
     Example: tiepoint collection pairs out/ --pairs retrieval:20
     """
-    _continue(out, "pairs", quiet, pairs=pairs)
+    _resume(out, "pairs", quiet, pairs=pairs)
 
 
 @app.command("match")
 def match_pairs(
     out: EarlierArgument,
-    pairs: OtherPairsOption = None,
-    executor: OtherExecutorOption = None,
+    pairs: PreviousPairsOption = None,
+    executor: PreviousExecutorOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Third step of `run`: match the chosen pairs.
+    """Step 3 of `run`: match the selected pairs.
 
     Example: tiepoint collection match out/ --executor processes:4
     """
-    _continue(out, "match", quiet, pairs=pairs, executor=executor)
+    _resume(out, "match", quiet, pairs=pairs, executor=executor)
 
 
 @app.command()
 def verify(
     out: EarlierArgument,
-    max_error: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01, help="Largest error of an inlier, in px. By default as before.", show_default=False
-        ),
-    ] = None,
-    executor: OtherExecutorOption = None,
+    max_error_px: PreviousMaxErrorOption = None,
+    executor: PreviousExecutorOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Last step of `run`: estimate each pair's geometry. Damage in OUT is found, and what it cost is made again.
+    """Step 4 of `run`: estimate the two-view geometry of each pair. Damaged records are found and recomputed.
 
     Example: tiepoint collection verify out/
     """
-    _continue(out, "verify", quiet, max_error_px=max_error, executor=executor)
+    _resume(out, "verify", quiet, max_error_px=max_error_px, executor=executor)
 
 
 @app.command()
 def status(out: EarlierArgument) -> None:
-    """What is done, what is missing, and what is damaged; every byte is read. Exits with 1 where something is.
+    """Show finished, missing and damaged records; reads every byte. Exits with status 1 if the run is incomplete.
 
     Example: tiepoint collection status out/
     """
     from tiepoint.cli.tables import print_table
     from tiepoint.collection.run.status import read_status
 
-    found = read_status(out)
+    status = read_status(out)
     print_table(
         ("stage", "done", "missing", "damaged files"),
-        [(stage.name, stage.done, stage.missing, len(stage.damaged)) for stage in found.stages],
+        [(stage.name, stage.done, stage.missing, len(stage.damaged)) for stage in status.stages],
     )
-    for line in found.damaged:
-        print(f"tiepoint: {line}", file=sys.stderr)
-    if not found.pairs_chosen:
-        print(f"tiepoint: {_UNCHOSEN.format(out=out)}", file=sys.stderr)
-    if not found.complete:
+    for message in status.damaged:
+        print(f"tiepoint: {message}", file=sys.stderr)
+    if not status.pairs_are_current:
+        print(f"tiepoint: {_OUTDATED_PAIRS.format(out=out)}", file=sys.stderr)
+    if not status.is_complete:
         raise typer.Exit(1)
 
 
-def _continue(out: Path, until: Literal["pairs", "match", "verify"], quiet: bool, **changes: Any) -> None:
+def _network_options(
+    max_keypoints: int, resize: int, threshold: float, device: str, accept_license: bool
+) -> "NetworkOptions":
+    return {
+        "max_keypoints": max_keypoints,
+        "resize": resize or None,
+        "filter_threshold": threshold,
+        "device": device,
+        "accept_license": accept_license,
+    }
+
+
+def _resume(out: Path, stop_after: Literal["pairs", "match", "verify"], quiet: bool, **changes: Any) -> None:
     from tiepoint.collection.run.runner import resume_collection
 
     set_up_logging(quiet=quiet)
     with _resumable():
-        report = resume_collection(out, until=until, progress=_progress(quiet), **changes)
+        report = resume_collection(out, stop_after=stop_after, progress=_progress(quiet), **changes)
     _print_report(report, quiet)
     finish(report.problems)
 
 
-def _hand_over(out: Path, quiet: bool, problems: list[str], *, reconstruct: bool) -> None:
-    """Write COLMAP's database, and the model where that is wanted too; what went wrong is added to the problems."""
+def _export_or_reconstruct(out: Path, quiet: bool, problems: list[str], *, reconstruct: bool) -> None:
+    """Write COLMAP's database, or reconstruct, which writes it as well; problems are appended to the list."""
     from tiepoint.collection.collection import open_collection
     from tiepoint.collection.export.formats import export_as
-    from tiepoint.collection.sfm.reconstruction import reconstruct as find_model
+    from tiepoint.collection.sfm.reconstruction import reconstruct as run_mapper
 
-    collection = open_collection(out, tell=problems.append)
+    collection = open_collection(out, on_warning=problems.append)
     if not reconstruct:
-        _say(f"database: {export_as(collection, 'colmap')}", quiet)
+        _echo(f"database: {export_as(collection, 'colmap')}", quiet)
         return
-    found = find_model(collection)
-    if not found.success:
-        problems.append(f"no model: {found.reason}")
+    model = run_mapper(collection)
+    if not model.success:
+        problems.append(f"no model: {model.reason}")
         return
-    _say(
-        f"model: {found.folder}, {found.registered} of {found.images} photographs, {found.points:,} points, "
-        f"{found.mean_track_length:.1f} photographs a point, {found.mean_reprojection_error_px:.2f} px mean error",
+    _echo(
+        f"model: {model.folder}, {model.registered} of {model.images} images, {model.points:,} points, "
+        f"mean track length {model.mean_track_length:.1f}, mean reprojection error {model.mean_reprojection_error_px:.2f} px",
         quiet,
     )
-    problems += [f"{name} isn't in the model" for name in found.unregistered]
+    problems += [f"{name} is not registered in the model" for name in model.unregistered]
 
 
-def _say(text: str, quiet: bool) -> None:
+def _echo(text: str, quiet: bool) -> None:
     if not quiet:
         typer.echo(text)
 
@@ -285,39 +291,15 @@ def _print_report(report: "RunReport", quiet: bool) -> None:
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Ctrl-C ends a run, and costs little."""
+    """Exit with status 130 on Ctrl-C; finished records are kept."""
     try:
         yield
     except KeyboardInterrupt:
-        print("tiepoint: interrupted; the same command goes on from here", file=sys.stderr)
+        print("tiepoint: interrupted; run the same command to resume", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
-def _progress(quiet: bool) -> Callable[[str, int], AbstractContextManager[Callable[[int], None]]]:
-    from tiepoint.collection.progress import no_progress
+def _progress(quiet: bool) -> "ProgressCallback":
+    from tiepoint.io.progress import no_progress, progress_bar
 
-    return no_progress if quiet else _bar
-
-
-@contextmanager
-def _bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr, with rate and time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not total) as bars:
-        bar = bars.add_task(text, total=total, rate="")
-
-        def advance(count: int) -> None:
-            bars.advance(bar, count)
-            speed = bars.tasks[bar].finished_speed or bars.tasks[bar].speed
-            bars.update(bar, rate=f"{speed:.2f}/s" if speed else "")
-
-        yield advance
+    return no_progress if quiet else progress_bar

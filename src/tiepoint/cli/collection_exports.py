@@ -12,8 +12,8 @@ from tiepoint.cli.problems import finishing
 OutArgument = Annotated[Path, typer.Argument(help="Output folder of a collection.", show_default=False)]
 
 
-class Form(StrEnum):
-    """What matches can be written as; the rows of `tiepoint.collection.export.formats.EXPORTS`."""
+class Format(StrEnum):
+    """Export formats; the rows of `tiepoint.collection.export.formats.EXPORTS`."""
 
     COLMAP = "colmap"
     COLMAP_TEXT = "colmap-text"
@@ -23,7 +23,7 @@ class Form(StrEnum):
 
 
 class Cameras(StrEnum):
-    """Who shares a camera."""
+    """Camera sharing."""
 
     SHARED = "shared"
     EACH = "each"
@@ -32,24 +32,24 @@ class Cameras(StrEnum):
 CamerasOption = Annotated[
     Cameras,
     typer.Option(
-        help="colmap: photographs of a folder with the same size and EXIF focal length share a camera, or each has its own."
+        help="colmap only: one camera per folder, image size and EXIF focal length (shared), or per image (each)."
     ),
 ]
 
 
 def export(
     out: OutArgument,
-    to: Annotated[list[Form], typer.Option(help="Format; may be given several times.")] = [Form.COLMAP],  # noqa: B006
+    to: Annotated[list[Format], typer.Option(help="Format; may be repeated.")] = [Format.COLMAP],  # noqa: B006
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File or folder; by default in OUT.", show_default=False),
+        typer.Option("-o", "--output", help="Output file or folder.", show_default="in OUT"),
     ] = None,
     cameras: CamerasOption = Cameras.SHARED,
     quiet: QuietOption = False,
 ) -> None:
-    """Write features and matches for other programs: COLMAP, hloc, NumPy, Parquet.
+    """Export features and matches to COLMAP, hloc, NumPy or Parquet.
 
-    Exits with 1 when OUT lacks something that its last run was asked for, after all that is there is written.
+    Exits with status 1 if the collection is incomplete, after everything else is written.
 
     Example: tiepoint collection export out/ --to colmap --to parquet
     """
@@ -59,29 +59,28 @@ def export(
 
     set_up_logging(quiet=quiet)
     if output is not None and len(to) > 1:
-        raise InvalidInput(
-            f"-o names one file or folder, but {len(to)} formats were asked for; ask one by one"
-        )
+        raise InvalidInput(f"--output takes one format, got {len(to)}; export the formats one by one")
     with finishing() as problems:
-        collection = open_collection(out, tell=problems.append)
-        for form in to:
-            options = {"cameras": cameras.value} if form is Form.COLMAP else {}
-            path = export_as(collection, form.value, output, **options)
+        collection = open_collection(out, on_warning=problems.append)
+        for name in to:
+            path = export_as(
+                collection, name.value, output, cameras=cameras.value if name is Format.COLMAP else None
+            )
             if not quiet:
-                typer.echo(f"{form.value}: {path}")
+                typer.echo(f"{name.value}: {path}")
 
 
 def view(
     out: OutArgument,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The page; by default OUT/view.html.", show_default=False),
+        typer.Option("-o", "--output", help="Output HTML file.", show_default="OUT/view.html"),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Write one HTML page with everything in it: the model in 3-D, the match graph, a table of photographs.
+    """Write a self-contained HTML page: the model in 3D, the match graph, a table of the images.
 
-    Exits with 1 as `export` does.
+    Exits with status 1 if the collection is incomplete.
 
     Example: tiepoint collection view out/
     """
@@ -90,6 +89,6 @@ def view(
 
     set_up_logging(quiet=quiet)
     with finishing() as problems:
-        path = write_html_view(open_collection(out, tell=problems.append), output)
+        path = write_html_view(open_collection(out, on_warning=problems.append), output)
         if not quiet:
             typer.echo(f"page: {path}")

@@ -19,16 +19,15 @@ from tiepoint.errors import InvalidInput
 if TYPE_CHECKING:
     from tiepoint.collection.sfm.localization import Localization
 
-PhotographsOption = Annotated[
-    int,
-    typer.Option(min=1, help="Registered photographs to match with, the most alike where there are more."),
+NumImagesOption = Annotated[
+    int, typer.Option(min=1, help="Number of most similar registered images to match with.")
 ]
 FocalOption = Annotated[
     float | None,
     typer.Option(
         min=1,
-        help="Focal length in px. Without: a camera of the model, EXIF data, or a guess.",
-        show_default=False,
+        help="Focal length in px.",
+        show_default="from the model, EXIF data, or a default prior",
     ),
 ]
 
@@ -40,49 +39,49 @@ def localize(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Picture of the points that fit.", show_default=False),
+        typer.Option("-o", "--output", help="Output image with the inliers.", show_default=False),
     ] = None,
     json_file: JsonOption = None,
-    photographs: PhotographsOption = 50,
+    num_images: NumImagesOption = 50,
     focal: FocalOption = None,
     max_error_px: Annotated[
-        float, typer.Option(min=0.01, help="Largest error of a point that fits, in px of the photograph.")
+        float, typer.Option(min=0.01, help="Inlier threshold (reprojection error) in px.")
     ] = 12.0,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Find where a photograph was taken, in the model of a collection that has been reconstructed.
+    """Estimate the camera pose of an image in the model of a reconstructed collection.
 
-    Example: tiepoint localize new.jpg out/ -o where.png --json pose.json
+    Example: tiepoint localize new.jpg out/ -o inliers.png --json pose.json
     """
     from tiepoint.collection.sfm.localization import localize_to_files
 
     set_up_logging(quiet=quiet)
     use_threads(threads)
     to_stdout = json_file == "-"
-    found = localize_to_files(
+    localization = localize_to_files(
         query,
         out,
-        picture=output,
-        json=None if to_stdout else json_file,
-        photographs=photographs,
+        image_path=output,
+        json_path=None if to_stdout else json_file,
+        num_images=num_images,
         focal_px=focal,
         max_error_px=max_error_px,
     )
     if to_stdout:
-        typer.echo(json.dumps(found.to_dict()))
-    if not found.success:
-        raise InvalidInput(f"there is no pose: {found.reason}")
+        typer.echo(json.dumps(localization.to_dict()))
+    if not localization.success:
+        raise InvalidInput(f"cannot localize {query!r}: {localization.reason}")
     if not quiet:
-        _print_summary(found, to_stderr=to_stdout)
+        _print_summary(localization, to_stderr=to_stdout)
 
 
-def _print_summary(found: "Localization", *, to_stderr: bool) -> None:
-    assert found.position is not None, "it succeeded"
-    x, y, z = found.position
+def _print_summary(localization: "Localization", *, to_stderr: bool) -> None:
+    assert localization.position is not None, "it succeeded"
+    x, y, z = localization.position
     typer.echo(f"position: ({x:.3f}, {y:.3f}, {z:.3f}) in the model's frame and scale", err=to_stderr)
     typer.echo(
-        f"{found.num_inliers} of {len(found.points)} points fit; most are shared with {found.neighbor}; "
-        f"focal length: {found.camera_params[0]:.0f} px ({found.focal_source})",
+        f"inliers: {localization.num_inliers} of {len(localization.points)}; most are shared with "
+        f"{localization.neighbor}; focal length: {localization.camera_params[0]:.0f} px ({localization.focal_source})",
         err=to_stderr,
     )

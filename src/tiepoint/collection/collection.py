@@ -1,9 +1,9 @@
-"""Collection: what is known of a folder of photographs, as a run left it in its output folder.
+"""Collection: read access to the output folder of a run.
 
-OUT/collection.json   the photographs of the last run, and its options
-OUT/pairs.txt         the pairs that it chose
-OUT/stores/           features, matches and geometry, each in a store of its settings
-OUT/report.json       what it did, and how long it took; report.html shows the same; neither is there before it ends
+OUT/collection.json   images and options of the last run
+OUT/pairs.txt         selected pairs
+OUT/stores/           features, matches and two-view geometry, one store per set of settings
+OUT/report.json       report of the last run, also as report.html; both exist only after the run has finished
 """
 
 import logging
@@ -18,8 +18,15 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.state import State, read_selected_pairs, read_state, resume_hint, stores_location
-from tiepoint.collection.stores import Stores, estimate_from_record
+from tiepoint.collection.pairs.pairs_file import read_selected_pairs
+from tiepoint.collection.state import (
+    State,
+    Stores,
+    estimate_from_record,
+    read_state,
+    resume_hint,
+    stores_location,
+)
 from tiepoint.errors import InvalidInput
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record
@@ -28,12 +35,12 @@ from tiepoint.types import Features, TwoViewEstimate
 logger = logging.getLogger(__name__)
 
 WarningCallback: TypeAlias = Callable[[str], object]
-"""Is told, in a line, what is left out."""
+"""Called with a one-line message about data that is missing and therefore left out."""
 
 
-def log_warning(line: str) -> None:
-    """Tell the log."""
-    logger.warning("%s", line)
+def log_warning(message: str) -> None:
+    """Log a message as a warning; the default `WarningCallback`."""
+    logger.warning("%s", message)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,46 +48,51 @@ class Collection:
     """An output folder of `match_collection`, opened for reading.
 
     Attributes:
-        folder: the output folder.
-        state: what the last run wrote down of itself.
-        tell: is told what is missing, when something is written of the collection: see `tiepoint.collection.run.completeness`.
+        folder: Output folder.
+        state: Images and options of the last run.
+        on_warning: Called when something is written from an incomplete collection, see
+            `tiepoint.collection.run.completeness`.
     """
 
     folder: Path
     state: State
-    tell: WarningCallback = log_warning
+    on_warning: WarningCallback = log_warning
+
+    def __repr__(self) -> str:
+        preset, pairs = self.state.options.get("preset"), self.state.options.get("pairs")
+        return f"Collection({str(self.folder)!r}: {len(self.state.images)} images, preset={preset!r}, pairs={pairs!r})"
 
     @property
-    def photographs(self) -> tuple[ImageRecord, ...]:
-        """Those that have features, in the order in which people count: "2.jpg" before "10.jpg"."""
-        return tuple(photograph for photograph in self.state.photographs if self._has_features(photograph))
+    def images(self) -> tuple[ImageRecord, ...]:
+        """Images with features, in natural sort order of their names ("2.jpg" before "10.jpg")."""
+        return tuple(image for image in self.state.images if self._has_features(image))
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The options of the last run, and under "features", "matches" and "verified" what decides those records."""
+        """Options of the last run, and the settings of the records under "features", "matches" and "verified"."""
         return {**self.state.options, **self.state.settings}
 
     def features(self, name: str) -> Features:
-        """The features of a photograph, on the CPU.
+        """Return the features of an image, on the CPU.
 
         Args:
-            name: of the photograph, as in `photographs`.
+            name: Name of the image, as in `images`.
 
         Raises:
-            InvalidInput: there is no such photograph.
-            StoreError: it has no features yet, or they are damaged.
+            InvalidInput: If there is no such image.
+            StoreError: If it has no features yet, or they are damaged.
         """
-        photograph = self._named(name)
-        record = self._stores.features.read("features", photograph.key)
-        return features_from_record({**record, "source": str(photograph.path)})
+        image = self._find(name)
+        record = self._stores.features.read("features", image.key)
+        return features_from_record({**record, "source": str(image.path)})
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Names of the two photographs of each pair that the last run chose, that have features and are matched.
+        """Yield the image names of each selected pair that is matched and whose images have features.
 
         Raises:
-            StoreError: the list of the chosen pairs is damaged.
+            StoreError: If the file of the selected pairs is damaged.
         """
-        usable = {photograph.name for photograph in self.photographs}
+        usable = {image.name for image in self.images}
         for name0, name1 in read_selected_pairs(self.folder):
             if (
                 name0 in usable
@@ -90,72 +102,83 @@ class Collection:
                 yield name0, name1
 
     def matches(self, name0: str, name1: str) -> tuple[Int32[np.ndarray, "k 2"], Float32[np.ndarray, "k"]]:
-        """The matches of a pair: indices into the keypoints of both photographs, and scores.
+        """Return the matches of a pair: keypoint indices in both images, and scores.
 
         Args:
-            name0: of the first photograph, in the order of `pairs`.
-            name1: of the second.
+            name0: Name of image 0, in the order of `pairs`.
+            name1: Name of image 1.
 
         Raises:
-            InvalidInput: there is no such photograph.
-            StoreError: the pair isn't matched, or its matches are damaged.
+            InvalidInput: If there is no such image.
+            StoreError: If the pair is not matched, or its matches are damaged.
         """
         record = self._stores.matches.read("matches", self._pair(name0, name1))
         return record["matches"], record["scores"]
 
-    def verified(self, name0: str, name1: str) -> TwoViewEstimate | None:
-        """The geometry of a pair with its inliers, or the reason why there is none; None: it wasn't verified.
+    def geometry(self, name0: str, name1: str) -> TwoViewEstimate | None:
+        """Return the two-view geometry of a pair with its inliers; a failed estimate states the reason.
 
         Args:
-            name0: as for `matches`.
-            name1: likewise.
+            name0: Name of image 0, in the order of `pairs`.
+            name1: Name of image 1.
+
+        Returns:
+            The estimate; None if the pair was not verified.
 
         Raises:
-            InvalidInput: as for `matches`.
-            StoreError: it is damaged.
+            InvalidInput: If there is no such image.
+            StoreError: If the record is damaged.
         """
         if not self.is_verified(name0, name1):
             return None
         return estimate_from_record(self._stores.verified.read("verified", self._pair(name0, name1)))
 
     def is_verified(self, name0: str, name1: str) -> bool:
-        """Whether `verified` has an answer for a pair; takes and raises the same, and reads less."""
+        """Return whether `geometry` has an estimate for a pair, without reading it.
+
+        Args:
+            name0: Name of image 0, in the order of `pairs`.
+            name1: Name of image 1.
+
+        Raises:
+            InvalidInput: If there is no such image.
+        """
         return self._stores.verified.has("verified", self._pair(name0, name1))
 
     @cached_property
     def _stores(self) -> Stores:
         location = stores_location(self.folder, self.state.stores)
-        return Stores.open(location, self.state.settings, remedy=resume_hint(self.folder, self.state))
+        return Stores.open(location, self.state.settings, hint=resume_hint(self.folder, self.state))
 
     @cached_property
     def _by_name(self) -> dict[str, ImageRecord]:
-        return {photograph.name: photograph for photograph in self.state.photographs}
+        return {image.name: image for image in self.state.images}
 
-    def _has_features(self, photograph: ImageRecord) -> bool:
-        return self._stores.features.has("features", photograph.key)
+    def _has_features(self, image: ImageRecord) -> bool:
+        return self._stores.features.has("features", image.key)
 
-    def _named(self, name: str) -> ImageRecord:
+    def _find(self, name: str) -> ImageRecord:
         if name not in self._by_name:
             raise InvalidInput(
-                f"{self.folder} has no photograph {name!r}; those it has are in its `photographs`"
+                f"unknown image {name!r} in {self.folder}; its property `images` lists all images"
             )
         return self._by_name[name]
 
     def _pair(self, name0: str, name1: str) -> str:
-        return pair_key((self._named(name0).key, self._named(name1).key))
+        return pair_key((self._find(name0).key, self._find(name1).key))
 
 
-def open_collection(out: str | os.PathLike[str], *, tell: WarningCallback = log_warning) -> Collection:
-    """Open what `match_collection` left.
+def open_collection(out: str | os.PathLike[str], *, on_warning: WarningCallback = log_warning) -> Collection:
+    """Open the output folder of `match_collection` for reading.
 
     Args:
-        out: its output folder.
-        tell: is told, in a line, what is missing of what the last run asked for, when something is written of the
-            collection, which then leaves it out. Without, the log is.
+        out: Output folder.
+        on_warning: Called with a one-line message when something is written from an incomplete collection; the missing
+            data is left out. By default the message is logged.
 
     Raises:
-        InvalidInput: no run has written there.
-        StoreError: it is of another version of tiepoint, or damaged.
+        InvalidInput: If the folder is not a collection.
+        StoreError: If another format version of tiepoint wrote it, or it is damaged.
 
     Example:
         >>> collection = tiepoint.open_collection("out/")
@@ -163,4 +186,9 @@ def open_collection(out: str | os.PathLike[str], *, tell: WarningCallback = log_
         ...     matches, scores = collection.matches(name0, name1)
     """
     folder = Path(out)
-    return Collection(folder=folder, state=read_state(folder), tell=tell)
+    return Collection(folder=folder, state=read_state(folder), on_warning=on_warning)
+
+
+def as_collection(collection: Collection | str | os.PathLike[str]) -> Collection:
+    """Return a collection that may be given as its output folder."""
+    return open_collection(collection) if isinstance(collection, str | os.PathLike) else collection

@@ -1,7 +1,5 @@
-"""Photographs of a folder: names, contents, and what their headers say; no pixels."""
+"""Records of the images of a folder: name, content digest and header fields; no pixels are decoded."""
 
-import hashlib
-import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,33 +11,26 @@ from PIL.ExifTags import Base as ExifTag
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import raster_size
-from tiepoint.image.exif import (
-    GPSPosition,
-    read_focal_length_px,
-    read_orientation,
-    read_position,
-    swap_sides,
-)
+from tiepoint.image.exif import GPSPosition, read_focal_length_px, read_orientation, read_position, swap_sides
 from tiepoint.image.listing import find_images
 from tiepoint.image.opening import open_pillow
+from tiepoint.io.hashing import SHORT_DIGEST_LENGTH, file_digest
 from tiepoint.types import Features
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """One photograph of a collection.
+    """One image of a collection.
 
     Attributes:
-        name: its path relative to the folder, with "/" between folders; unique in the collection.
-        path: where the file is.
-        digest: 16 hexadecimal digits of the SHA-256 of its content.
-        image_size: (width, height) in px of the upright image, as the header gives it.
-        exif_orientation: 1 to 8.
-        position: where it was taken, where EXIF says so.
-        size_bytes: of the file.
-        modified_ns: when the file was last changed; with `size_bytes`, how an unchanged file is told.
+        name: Path relative to the image folder, with "/" as separator; unique in the collection.
+        path: Path of the file.
+        digest: First 16 hexadecimal digits of the SHA-256 of the file's content.
+        image_size: Size (width, height) of the upright image in px, from the header.
+        exif_orientation: EXIF orientation, 1 to 8.
+        position: GPS position from the EXIF data; None if there is none.
+        size_bytes: File size in bytes.
+        modified_ns: Modification time in ns; unchanged files are recognized by it and `size_bytes`.
     """
 
     name: str
@@ -53,7 +44,7 @@ class ImageRecord:
 
     @property
     def key(self) -> str:
-        """The key of its records: another content under the same name is another key."""
+        """Key of the image's records in the stores; it changes with the content of the file."""
         return f"{self.name}@{self.digest}"
 
 
@@ -73,48 +64,50 @@ def camera_key(image: ImageRecord, features: Features) -> CameraKey:
 
 
 def scan_images(
-    folder: str | os.PathLike[str], remembered: Iterable[ImageRecord] = ()
+    folder: str | os.PathLike[str], previous: Iterable[ImageRecord] = ()
 ) -> tuple[tuple[ImageRecord, ...], tuple[str, ...]]:
-    """Read contents and headers of all photographs of a folder and its sub-folders.
+    """Read content digests and headers of all images of a folder and its subfolders.
 
     Args:
-        folder: with photographs, and anything else.
-        remembered: of an earlier call; files whose size and time of change are the same aren't read again.
+        folder: Image folder; files that are not images are ignored.
+        previous: Records of an earlier scan; files with the same size and modification time are not read again.
 
     Returns:
-        Photographs in natural order of their names ("2.jpg" before "10.jpg"); and a line for every file that can't
-        be used.
+        Image records in natural sort order of their names ("2.jpg" before "10.jpg"), and one message per unusable file.
 
     Raises:
-        InvalidInput: there is no such folder, or it can't be read.
+        InvalidInput: If the folder does not exist or cannot be read.
     """
-    known = {photograph.name: photograph for photograph in remembered}
-    photographs, problems = [], []
+    known = {image.name: image for image in previous}
+    images, problems = [], []
     for path in find_images(folder):
         name = path.relative_to(folder).as_posix()
         try:
             _check_name(name)
-            photographs.append(_unchanged(known.get(name), path) or read_image_record(path, name))
+            images.append(_unchanged(known.get(name), path) or read_image_record(path, name))
         except (InvalidInput, OSError) as error:
             problems.append(_problem(path, error))
-    return tuple(photographs), tuple(problems)
+    return tuple(images), tuple(problems)
 
 
 def read_image_record(path: Path, name: str) -> ImageRecord:
-    """Read content and header of one file.
+    """Read the content digest and the header of one image file.
+
+    Args:
+        path: Path of the file.
+        name: Name of the image in the collection.
 
     Raises:
-        InvalidInput: it is no image, or its header is damaged.
-        OSError: it can't be read.
+        InvalidInput: If the file is not an image or its header is damaged.
+        OSError: If the file cannot be read.
     """
     with path.open("rb") as stream:
         status = os.fstat(stream.fileno())
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
         image_size, orientation = _read_header(stream, path)
     return ImageRecord(
         name=name,
         path=path,
-        digest=digest,
+        digest=file_digest(path)[:SHORT_DIGEST_LENGTH],
         image_size=image_size,
         exif_orientation=orientation,
         position=read_position(path),
@@ -123,35 +116,40 @@ def read_image_record(path: Path, name: str) -> ImageRecord:
     )
 
 
-def group_by_content(photographs: Iterable[ImageRecord]) -> tuple[tuple[ImageRecord, ...], ...]:
-    """Groups of photographs of the same content, in the order of their first ones; most are groups of one."""
+def group_by_content(images: Iterable[ImageRecord]) -> tuple[tuple[ImageRecord, ...], ...]:
+    """Group images with identical content (exact duplicates), in the order of the first image of each group."""
     groups: dict[str, list[ImageRecord]] = {}
-    for photograph in photographs:
-        groups.setdefault(photograph.digest, []).append(photograph)
+    for image in images:
+        groups.setdefault(image.digest, []).append(image)
     return tuple(map(tuple, groups.values()))
 
 
 def name_from_key(key: str) -> str:
-    """The name of a photograph, from its key."""
+    """Return the image name that a record key contains."""
     return key.rpartition("@")[0]
 
 
-def image_to_dict(photograph: ImageRecord) -> dict[str, Any]:
-    """What JSON can hold; the folder isn't part of it, so that photographs may move."""
-    values = asdict(photograph)
+def image_to_dict(image: ImageRecord) -> dict[str, Any]:
+    """Return a JSON-compatible dict without the path, so that the image folder can be moved."""
+    values = asdict(image)
     del values["path"]
     return values
 
 
-def image_from_dict(record: Mapping[str, Any], folder: str | os.PathLike[str]) -> ImageRecord:
-    """The inverse of `image_to_dict`, for photographs that now are in `folder`."""
-    position = record["position"]
+def image_from_dict(values: Mapping[str, Any], folder: str | os.PathLike[str]) -> ImageRecord:
+    """Return the image record of a dict from `image_to_dict`.
+
+    Args:
+        values: Dict from `image_to_dict`.
+        folder: Current image folder.
+    """
+    position = values["position"]
     typed = {
-        "path": Path(folder) / record["name"],
-        "image_size": tuple(record["image_size"]),
+        "path": Path(folder) / values["name"],
+        "image_size": tuple(values["image_size"]),
         "position": None if position is None else GPSPosition(*position),
     }
-    return ImageRecord(**{**record, **typed})
+    return ImageRecord(**{**values, **typed})
 
 
 def _check_name(name: str) -> None:
@@ -159,11 +157,11 @@ def _check_name(name: str) -> None:
         name.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"{name!r}: the name isn't UTF-8, and most programs that a collection is for can't read it; rename it"
+            f"{name!r}: the file name is not valid UTF-8, which most SfM programs cannot read; rename the file"
         ) from error
     if "\n" in name or "\r" in name:
         raise InvalidInput(
-            f"{name!r}: the name holds a line break, and lists of pairs have a line a pair; rename it"
+            f"{name!r}: the file name contains a line break, which pair lists cannot hold; rename the file"
         )
 
 
@@ -171,24 +169,24 @@ def _unchanged(known: ImageRecord | None, path: Path) -> ImageRecord | None:
     if known is None or known.path != path:
         return None
     status = path.stat()
-    same = (status.st_size, status.st_mtime_ns) == (known.size_bytes, known.modified_ns)
-    return known if same else None
+    is_same = (status.st_size, status.st_mtime_ns) == (known.size_bytes, known.modified_ns)
+    return known if is_same else None
 
 
 def _read_header(stream: BinaryIO, path: Path) -> tuple[tuple[int, int], int]:
-    stream.seek(0)
+    """Return the upright size (width, height) in px and the EXIF orientation."""
     image = open_pillow(stream, repr(str(path)))  # type: ignore[arg-type]
     orientation = read_orientation(image, repr(str(path)))
-    return swap_sides(_raster_size(image), orientation), orientation
+    return swap_sides(_stored_size(image), orientation), orientation
 
 
-def _raster_size(image: PIL.Image.Image) -> tuple[int, int]:
-    """As the pixels lie in the file; Pillow says of a TIFF, depending on its version, what it will be upright."""
+def _stored_size(image: PIL.Image.Image) -> tuple[int, int]:
+    """Return (width, height) of the stored raster; for a TIFF, some versions of Pillow report the upright size."""
     tags = getattr(image, "tag_v2", None)
     return image.size if tags is None else (tags[ExifTag.ImageWidth], tags[ExifTag.ImageLength])
 
 
 def _problem(path: Path, error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"{str(path)!r} can't be read: {error.strerror or error}"
+        return f"cannot read {str(path)!r}: {error.strerror or error}"
     return str(error)

@@ -1,247 +1,262 @@
-"""What a run writes down of itself in its output folder: photographs, options, chosen pairs."""
+"""State of a collection's output folder: `collection.json` (images and options of the last run) and the record stores.
 
-import csv
+There is one store each for features, matches and verified pairs. The name of a store contains the digest of its settings,
+so different settings use different stores and no record is ever stale because of an option. The settings of matches
+include those of features, and the settings of verification include those of matches: other matching options keep the
+features.
+"""
+
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tiepoint.collection.images import ImageRecord, image_from_dict, image_to_dict
-from tiepoint.collection.pairs.selection import parse_pair_selection
 from tiepoint.errors import InvalidInput, StoreError
-from tiepoint.io.atomic import atomic_write, check_writable
+from tiepoint.feature_store import Store
+from tiepoint.feature_store.store import Check
+from tiepoint.io.atomic import check_writable
 from tiepoint.io.hashing import json_digest
+from tiepoint.io.serialization import write_json
+from tiepoint.types import TwoViewEstimate
 
 FORMAT = 1
 COLLECTION = "collection.json"
 PAIRS = "pairs.txt"
-COMMENT = "# "
 
-OURS = (COLLECTION, PAIRS, "stores", "report.json", "report.html", "colmap", "exports", "view.html")
-"""What an output folder holds; without `COLLECTION`, what is left after that was removed."""
+OUTPUT_NAMES = (COLLECTION, PAIRS, "stores", "report.json", "report.html", "colmap", "exports", "view.html")
+"""Files and folders of an output folder; all but `COLLECTION` may remain after that was deleted."""
 
 TEMPORARY = ".tiepoint-*"
 HOUR = 3600
-OLD_SHARD, OLD_MODEL = 6 * HOUR, 7 * 24 * HOUR
-"""Seconds after which what bears a temporary name is a leftover of a process that was killed: shards take seconds to be
-written, but a database hours, and the folder of a mapper that is still at work may be days old."""
+MAX_FILE_AGE_S, MAX_MODEL_AGE_S = 6 * HOUR, 7 * 24 * HOUR
+"""Age in seconds after which a temporary file, or a temporary folder of COLMAP models, counts as left over from a killed
+process. Shards are written in seconds, but databases may take hours and a running mapper days."""
+
+KINDS = ("features", "matches", "verified")
+"""Kinds of records, one store each."""
+
+Settings = Mapping[str, Mapping[str, Any]]
+"""Kind of record -> all settings that determine these records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What the last run was asked, and what it found.
+    """Images and options of the last run.
 
     Attributes:
-        photos: the folder of photographs.
-        photographs: all whose header can be read, in natural order of their names.
-        options: of the run: "preset", "pairs", "verify" …, and those of `tiepoint.load` under "load".
-        stores: where the stores are, a folder or a URL; "": in the output folder, wherever that moves.
-        settings: "features", "matches" and "verified" -> what decides those records; the keys of the stores.
-        list_digest: of the list of pairs, as it was when the run began; "" where pairs come from no list.
+        image_folder: Folder of the images.
+        images: Records of all images with a readable header, in natural sort order of their names.
+        options: Options of the run ("preset", "pairs", "verify", …); those of `tiepoint.load` are under "load".
+        stores: Folder or URL of the stores; "" for the subfolder `stores` of the output folder, wherever that is moved.
+        settings: Settings of the records of each kind: "features", "matches", "verified".
+        list_digest: Digest of the pair list when the run started; "" if the pairs do not come from a list.
     """
 
-    photos: Path
-    photographs: tuple[ImageRecord, ...]
+    image_folder: Path
+    images: tuple[ImageRecord, ...]
     options: dict[str, Any]
     stores: str
     settings: dict[str, dict[str, Any]]
     list_digest: str = ""
 
+    def __repr__(self) -> str:
+        return f"State({len(self.images)} images of {str(self.image_folder)!r}, pairs={self.options.get('pairs')!r})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stores:
+    """The stores of features, matches and verified pairs of one set of settings."""
+
+    features: Store
+    matches: Store
+    verified: Store
+
+    @classmethod
+    def open(cls, location: str, settings: Settings, *, check: Check = "headers", hint: str = "") -> "Stores":
+        """Open the stores of these settings; missing ones are created.
+
+        Args:
+            location: Folder or URL that contains the stores.
+            settings: Settings of the records of each kind.
+            check: Integrity check of shards, see `Store`.
+            hint: Advice that is added to messages about damaged shards, see `Store`.
+
+        Raises:
+            StoreError: If a store path holds something else.
+            InvalidInput: If the location cannot be used.
+            MissingDependency: If h5py is not installed, or fsspec for a URL.
+        """
+        if missing := [kind for kind in KINDS if kind not in settings]:
+            raise StoreError(f"the collection has no settings of {missing[0]}; run it again")
+        folders = [f"{location.rstrip('/')}/{kind}-{json_digest(settings[kind])}" for kind in KINDS]
+        return cls(
+            *(
+                Store(folder, settings[kind], check=check, hint=hint)
+                for folder, kind in zip(folders, KINDS, strict=True)
+            )
+        )
+
+    def of(self, kind: str) -> Store:
+        """Return the store of a kind of records."""
+        return {"features": self.features, "matches": self.matches, "verified": self.verified}[kind]
+
 
 def stores_location(folder: Path, stores: str | None) -> str:
-    """Where the stores of an output folder are, when `State.stores` is this."""
+    """Return the folder or URL of the stores of an output folder with this value of `State.stores`."""
     return stores or str(folder.absolute() / "stores")
 
 
 def resume_hint(folder: Path, state: State) -> str:
-    """What a message says is to be done where something of an output folder is missing or damaged."""
+    """Return the advice for messages about missing or damaged records: the command that recomputes them."""
     last = "match" if state.options.get("verify") is False else "verify"
-    return f"`tiepoint collection {last} {folder}` makes what is missing, or says why it can't"
+    return f"to compute what is missing, run: tiepoint collection {last} {folder}"
 
 
 def prepare_folder(folder: Path) -> State | None:
-    """Make an output folder, or look at the one that is there.
+    """Create an output folder, or check an existing one.
 
     Returns:
-        What an earlier run wrote down; None where there was none.
+        The state of an earlier run; None if there was none.
 
     Raises:
-        InvalidInput: it can't be made or written to, or holds something else.
-        StoreError: another version of tiepoint made it, or it is damaged.
+        InvalidInput: If the folder cannot be created or written to, or is not a collection.
+        StoreError: If another format version of tiepoint wrote it, or its state file is damaged.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".tiepoint-"))
+        names = sorted(path.name for path in folder.iterdir() if not path.match(TEMPORARY))
     except OSError as error:
         reason = error.strerror or error
-        raise InvalidInput(f"can't use {folder} for results: {reason}; choose another folder") from error
+        raise InvalidInput(
+            f"cannot use {folder} as output folder: {reason}; choose another folder"
+        ) from error
     check_writable(folder / COLLECTION)
-    strangers = [name for name in found if name not in OURS]
-    if COLLECTION not in found and strangers:
-        raise InvalidInput(f"{folder} holds {strangers[0]!r}, but no collection; name a new or empty folder")
-    return read_state(folder) if COLLECTION in found else None
+    unexpected = [name for name in names if name not in OUTPUT_NAMES]
+    if COLLECTION not in names and unexpected:
+        raise InvalidInput(
+            f"{folder} is not a tiepoint collection, it contains {unexpected[0]!r}; use a new or empty folder"
+        )
+    return read_state(folder) if COLLECTION in names else None
 
 
 def clear_leftovers(folder: Path, stores: str) -> None:
-    """Remove what processes that were killed have half written; what may be that of a living one stays.
+    """Remove old temporary files of killed processes; recent ones may belong to a running process and stay.
 
     Args:
-        folder: the output folder.
-        stores: from `stores_location`; object storage has no halves.
+        folder: Output folder.
+        stores: Folder or URL from `stores_location`; object storage has no partial files.
     """
-    _clear(folder.glob(TEMPORARY), OLD_SHARD)
-    _clear((folder / "exports").rglob(TEMPORARY), OLD_SHARD)
-    _clear((folder / "colmap").glob(TEMPORARY), OLD_MODEL)
+    _remove_old(folder.glob(TEMPORARY), MAX_FILE_AGE_S)
+    _remove_old((folder / "exports").rglob(TEMPORARY), MAX_FILE_AGE_S)
+    _remove_old((folder / "colmap").glob(TEMPORARY), MAX_MODEL_AGE_S)
     if "://" not in stores:
-        _clear(Path(stores).glob(f"*/{TEMPORARY}"), OLD_SHARD)
-        _clear(Path(stores).glob(f"*/*/{TEMPORARY}"), OLD_SHARD)
+        _remove_old(Path(stores).glob(f"*/{TEMPORARY}"), MAX_FILE_AGE_S)
+        _remove_old(Path(stores).glob(f"*/*/{TEMPORARY}"), MAX_FILE_AGE_S)
 
 
 def read_state(folder: Path) -> State:
-    """What the last run wrote down.
+    """Read the state of the last run.
 
     Raises:
-        InvalidInput: no run has written there.
-        StoreError: another version of tiepoint made it, or it is damaged.
+        InvalidInput: If the folder is not a collection.
+        StoreError: If another format version of tiepoint wrote it, or the file is damaged.
     """
     path = folder / COLLECTION
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        form, maker = found["format"], found["tiepoint"]
-        return _state(found) if form == FORMAT else _refuse(folder, form, maker)
+        contents = json.loads(path.read_text(encoding="utf-8"))
+        format_version, creator = contents["format"], contents["tiepoint"]
+        if format_version != FORMAT:
+            raise _incompatible(folder, format_version, creator)
+        return _parse_state(contents)
     except OSError as error:
         raise InvalidInput(
-            f"{folder} holds no collection; run `tiepoint collection run PHOTOS {folder}` first"
+            f"{folder} is not a tiepoint collection; run `tiepoint collection run IMAGES {folder}` first"
         ) from error
     except (ValueError, LookupError, TypeError) as error:
         raise StoreError(
-            f"{path} is damaged; remove it and run again: features and matches stay in {folder / 'stores'}"
+            f"{path} is damaged; delete it and run again: features and matches stay in {folder / 'stores'}"
         ) from error
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Write it down, whole or not at all. Raises InvalidInput where it can't be written."""
+    """Write the state atomically.
+
+    Raises:
+        InvalidInput: If the file cannot be written.
+    """
     contents = {
         "format": FORMAT,
         "tiepoint": version("tiepoint"),
-        "photos": str(state.photos),
+        "photos": str(state.image_folder),
         "stores": state.stores,
         "options": state.options,
         "settings": state.settings,
         "list_digest": state.list_digest,
-        "photographs": [image_to_dict(photograph) for photograph in state.photographs],
+        "photographs": [image_to_dict(image) for image in state.images],
     }
-    with atomic_write(folder / COLLECTION) as temporary:
-        temporary.write_text(json.dumps(contents, indent=1, default=str) + "\n", encoding="utf-8")
+    write_json(contents, folder / COLLECTION)
 
 
-def pairs_provenance(
-    choice: str,
-    photographs: Iterable[ImageRecord],
-    features: Mapping[str, Any],
-    list_digest: str | None = None,
-) -> str:
-    """What a choice of pairs follows from, in one line: how they are chosen, of which photographs, by which features.
-
-    Args:
-        choice: as `match_collection` takes it.
-        photographs: that have features.
-        features: the settings of these.
-        list_digest: as of `State`; None: of the list as it is now.
-
-    Raises:
-        InvalidInput: the list is asked for now, and can't be read.
-    """
-    if list_digest is None:
-        list_digest = parse_pair_selection(choice).list_digest()
-    made_of = [
-        [photograph.key for photograph in photographs],
-        features,
-        *([list_digest] if list_digest else []),
-    ]
-    return f"{json.dumps(choice)} {json_digest(made_of)}"
+def estimate_to_record(estimate: TwoViewEstimate) -> dict[str, Any]:
+    """Return the store record of a two-view geometry: its matrix and the indices of the inlier matches."""
+    matrix = {} if estimate.matrix is None else {"matrix": estimate.matrix.astype(np.float64)}
+    return {
+        **matrix,
+        "inliers": np.flatnonzero(estimate.inliers).astype(np.int32),
+        "success": estimate.success,
+        "num_inliers": estimate.num_inliers,
+        "num_matches": len(estimate.inliers),
+        "kind": estimate.kind,
+        "method": estimate.method,
+        "max_error_px": estimate.max_error_px,
+        "reason": estimate.reason,
+    }
 
 
-def write_selected_pairs(folder: Path, pairs: Iterable[tuple[str, str]], source: str) -> None:
-    """Write names of two photographs a line, as `list:FILE` reads them, below a comment that says of what they are.
-
-    Args:
-        folder: the output folder.
-        pairs: names.
-        source: from `pairs_provenance`; it tells `status` whether these pairs are those that the last run asked for.
-
-    Raises:
-        InvalidInput: they can't be written.
-    """
-    with (
-        atomic_write(folder / PAIRS) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        file.write(f"{COMMENT}{source}\n")
-        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(pairs)
-
-
-def read_selected_pairs(folder: Path) -> Iterator[tuple[str, str]]:
-    """The pairs that the last run chose; none where it didn't come so far.
-
-    Raises:
-        StoreError: the file is damaged.
-    """
-    path = folder / PAIRS
-    if path.is_file():
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = csv.reader(file, delimiter="\t")
-            try:
-                yield from ((row[0], row[1]) for row in rows if len(row) == 2)  # the comment has no tab
-            except csv.Error as error:
-                raise StoreError(
-                    f"{path} is damaged ({error}); choose them again: tiepoint collection pairs {folder}"
-                ) from error
-
-
-def read_pairs_provenance(folder: Path) -> str:
-    """The `source` with which the chosen pairs were written; "" where there is none."""
-    path = folder / PAIRS
-    if not path.is_file():
-        return ""
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
-        first = file.readline().rstrip("\n")
-    return first.removeprefix(COMMENT) if first.startswith(COMMENT) else ""
-
-
-def pairs_are_current(folder: Path, state: State, photographs: Iterable[ImageRecord]) -> bool:
-    """Whether the pairs that are written down are the choice of the last run among these photographs."""
-    options, features = state.options, state.settings["features"]
-    asked = pairs_provenance(options["pairs"], photographs, features, state.list_digest)
-    return read_pairs_provenance(folder) == asked
-
-
-def _clear(paths: Iterable[Path], age: float) -> None:
-    now = time.time()
-    for path in paths:
-        with suppress(OSError):  # another run may be removing it too
-            if now - path.stat().st_mtime > age:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _state(found: dict[str, Any]) -> State:
-    photos = Path(found["photos"])
-    return State(
-        photos=photos,
-        photographs=tuple(image_from_dict(record, photos) for record in found["photographs"]),
-        options=found["options"],
-        stores=found["stores"],
-        settings=found["settings"],
-        list_digest=found.get("list_digest", ""),
+def estimate_from_record(record: Mapping[str, Any]) -> TwoViewEstimate:
+    """Return the two-view geometry of a record from `estimate_to_record`."""
+    inliers = np.zeros(record["num_matches"], bool)
+    inliers[record["inliers"]] = True
+    return TwoViewEstimate(
+        kind=record["kind"],
+        matrix=record.get("matrix"),
+        inliers=inliers,
+        method=record["method"],
+        max_error_px=record["max_error_px"],
+        reason=record["reason"],
     )
 
 
-def _refuse(folder: Path, form: object, maker: object) -> State:
-    raise StoreError(
-        f"{folder} was made by tiepoint {maker} (format {form}, not {FORMAT}); name a new folder, or use that version"
+def _remove_old(paths: Iterable[Path], max_age_s: float) -> None:
+    now = time.time()
+    for path in paths:
+        with suppress(OSError):  # another run may remove it at the same time
+            if now - path.stat().st_mtime > max_age_s:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _parse_state(contents: dict[str, Any]) -> State:
+    image_folder = Path(contents["photos"])
+    return State(
+        image_folder=image_folder,
+        images=tuple(image_from_dict(values, image_folder) for values in contents["photographs"]),
+        options=contents["options"],
+        stores=contents["stores"],
+        settings=contents["settings"],
+        list_digest=contents.get("list_digest", ""),
+    )
+
+
+def _incompatible(folder: Path, format_version: object, creator: object) -> StoreError:
+    return StoreError(
+        f"{folder} was created by tiepoint {creator} with format version {format_version}, expected {FORMAT}; "
+        "use a new folder, or that version of tiepoint"
     )

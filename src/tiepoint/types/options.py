@@ -21,8 +21,10 @@ Rotations: TypeAlias = Literal["auto"]
 """In-plane rotation search: "auto" tries 90-degree rotations where upright matching fails."""
 
 
-class LoadOptions(TypedDict, total=False):
-    """Keyword options of `tiepoint.load`; every function with `**options: Unpack[LoadOptions]` passes them on.
+class NetworkOptions(TypedDict, total=False):
+    """Keyword options of `tiepoint.load` that determine the networks and their results.
+
+    Functions with an argument `progress` of their own take `**options: Unpack[NetworkOptions]` and pass them on.
 
     Attributes:
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps". Default: "auto".
@@ -46,7 +48,6 @@ class LoadOptions(TypedDict, total=False):
         extractor_weights: Weights file (or name) that replaces the preset's extractor weights. Default: None.
         matcher_weights: Weights file (or name) that replaces the preset's matcher weights. Default: None.
         accept_license: Accept weights whose license does not allow commercial use. Default: False.
-        progress: Show the progress of weight downloads on stderr. Default: False.
     """
 
     device: str | torch.device
@@ -64,4 +65,13 @@ class LoadOptions(TypedDict, total=False):
     extractor_weights: str | Path | None
     matcher_weights: str | Path | None
     accept_license: bool
+
+
+class LoadOptions(NetworkOptions, total=False):
+    """Keyword options of `tiepoint.load`; every function with `**options: Unpack[LoadOptions]` passes them on.
+
+    Attributes:
+        progress: Show the progress of weight downloads on stderr. Default: False.
+    """
+
     progress: bool

@@ -1,4 +1,4 @@
-"""Photographs of a folder: which ones, what of them is known, what is wrong with the others."""
+"""Images of a folder: which ones, what of them is known, what is wrong with the others."""
 
 import json
 import os
@@ -10,10 +10,10 @@ import pytest
 from tiepoint.collection.images import (
     ImageRecord,
     group_by_content,
-    scan_images,
-    name_from_key,
     image_from_dict,
     image_to_dict,
+    name_from_key,
+    scan_images,
 )
 from tiepoint.errors import InvalidInput
 from tiepoint.image import read_image
@@ -33,25 +33,25 @@ def photo(
     return path
 
 
-def names(photographs: tuple[ImageRecord, ...]) -> list[str]:
-    return [photograph.name for photograph in photographs]
+def names(images: tuple[ImageRecord, ...]) -> list[str]:
+    return [image.name for image in images]
 
 
 def test_names_are_relative_and_in_natural_order(tmp_path: Path):
     wanted = ["2.png", "10.png", "a b/ö – 1.png", "a-b.png", "a/b.png"]
     for shade, name in enumerate(wanted):
         photo(tmp_path / name, shade)
-    photographs, problems = scan_images(tmp_path)
-    assert names(photographs) == wanted
+    images, problems = scan_images(tmp_path)
+    assert names(images) == wanted
     assert problems == ()
-    assert [photograph.path for photograph in photographs] == [tmp_path / name for name in wanted]
-    assert len({photograph.key for photograph in photographs}) == len(wanted)
+    assert [image.path for image in images] == [tmp_path / name for name in wanted]
+    assert len({image.key for image in images}) == len(wanted)
 
 
 def test_the_folder_may_be_given_as_text(tmp_path: Path):
     photo(tmp_path / "sub" / "a.png")
-    photographs, _ = scan_images(f"{tmp_path}/")
-    assert names(photographs) == ["sub/a.png"]
+    images, _ = scan_images(f"{tmp_path}/")
+    assert names(images) == ["sub/a.png"]
 
 
 @pytest.mark.parametrize("raw", [b"caf\xe9.jpg", b"d\xe9j\xe0/vu.jpg"], ids=["file", "folder"])
@@ -62,10 +62,10 @@ def test_a_name_that_is_no_text_is_left_out_and_named(tmp_path: Path, raw: bytes
         photo(tmp_path / name)
     except OSError:
         pytest.skip("this file system takes only UTF-8")
-    photographs, (problem,) = scan_images(tmp_path)
-    assert names(photographs) == ["a.jpg"]
+    images, (problem,) = scan_images(tmp_path)
+    assert names(images) == ["a.jpg"]
     assert problem.startswith(f"{name!r}: ")
-    assert problem.endswith("; rename it")
+    assert problem.endswith("; rename the file")
     assert problem.isascii()  # any terminal, any file
 
 
@@ -80,8 +80,8 @@ def test_another_content_is_another_key(tmp_path: Path):
 
 def test_a_name_with_the_sign_before_the_digest(tmp_path: Path):
     photo(tmp_path / "me@home.png")
-    ((photograph,), _) = scan_images(tmp_path)
-    assert name_from_key(photograph.key) == "me@home.png"
+    ((image,), _) = scan_images(tmp_path)
+    assert name_from_key(image.key) == "me@home.png"
 
 
 def test_three_damaged_files_among_many_are_problems(tmp_path: Path):
@@ -90,16 +90,16 @@ def test_three_damaged_files_among_many_are_problems(tmp_path: Path):
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "page.jpg").write_text("<html></html>")
-    photographs, problems = scan_images(tmp_path)
-    assert names(photographs) == [f"{index}.jpg" for index in range(5)]
+    images, problems = scan_images(tmp_path)
+    assert names(images) == [f"{index}.jpg" for index in range(5)]
     assert [line.count("\n") for line in problems] == [0, 0, 0]
     assert ["empty.jpg" in problems[0], "page.jpg" in problems[1], "text.png" in problems[2]] == [True] * 3
 
 
 def test_a_link_to_nowhere_is_a_problem(tmp_path: Path):
     (tmp_path / "lost.jpg").symlink_to(tmp_path / "gone.jpg")
-    photographs, (problem,) = scan_images(tmp_path)
-    assert photographs == ()
+    images, (problem,) = scan_images(tmp_path)
+    assert images == ()
     assert "lost.jpg" in problem
     assert "No such file" in problem
 
@@ -108,19 +108,19 @@ def test_a_link_to_nowhere_is_a_problem(tmp_path: Path):
 def test_a_name_with_a_line_break_is_refused(tmp_path: Path, end: str):
     photo(tmp_path / "a.png")
     photo(tmp_path / f"b{end}c.png")
-    photographs, (problem,) = scan_images(tmp_path)
-    assert names(photographs) == ["a.png"]
+    images, (problem,) = scan_images(tmp_path)
+    assert names(images) == ["a.png"]
     assert problem.startswith(repr(f"b{end}c.png"))
-    assert problem.endswith("; rename it")
+    assert problem.endswith("; rename the file")
     assert len(problem.splitlines()) == 1
 
 
-def test_no_photographs(tmp_path: Path):
+def test_no_images(tmp_path: Path):
     assert scan_images(tmp_path) == ((), ())
 
 
 def test_no_folder(tmp_path: Path):
-    with pytest.raises(InvalidInput, match="isn't a folder"):
+    with pytest.raises(InvalidInput, match="folder"):
         scan_images(tmp_path / "missing")
 
 
@@ -128,16 +128,16 @@ def test_no_folder(tmp_path: Path):
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_sizes_are_those_of_the_upright_image(tmp_path: Path, orientation: int, suffix: str):
     path = photo(tmp_path / f"a.{suffix}", orientation=orientation)
-    ((photograph,), _) = scan_images(tmp_path)
+    ((image,), _) = scan_images(tmp_path)
     image = read_image(path)
-    assert photograph.image_size == image.image_size
-    assert photograph.exif_orientation == image.exif_orientation == orientation
+    assert image.image_size == image.image_size
+    assert image.exif_orientation == image.exif_orientation == orientation
 
 
 def test_an_orientation_that_does_not_exist(tmp_path: Path):
     photo(tmp_path / "a.jpg", orientation=77)
-    ((photograph,), _) = scan_images(tmp_path)
-    assert photograph.exif_orientation == 1
+    ((image,), _) = scan_images(tmp_path)
+    assert image.exif_orientation == 1
 
 
 def test_where_it_was_taken(tmp_path: Path):
@@ -155,7 +155,7 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.
     photo(tmp_path / "b.png", shade=3)
     read: list[Path] = []
     monkeypatch.setattr("tiepoint.collection.images.read_position", read.append)
-    second, _ = scan_images(tmp_path, remembered=first)
+    second, _ = scan_images(tmp_path, previous=first)
     assert read == [tmp_path / "b.png"]
     assert second[0] is first[0]
     assert second[1].digest != first[1].digest
@@ -165,7 +165,7 @@ def test_a_folder_that_has_moved_keeps_its_keys(tmp_path: Path):
     photo(tmp_path / "here" / "a.png")
     before, _ = scan_images(tmp_path / "here")
     (tmp_path / "here").rename(tmp_path / "there")
-    after, _ = scan_images(tmp_path / "there", remembered=before)
+    after, _ = scan_images(tmp_path / "there", previous=before)
     assert after[0].path == tmp_path / "there" / "a.png"
     assert after[0].key == before[0].key
 
@@ -173,15 +173,15 @@ def test_a_folder_that_has_moved_keeps_its_keys(tmp_path: Path):
 def test_round_trip_through_json(tmp_path: Path):
     photo(tmp_path / "a" / "here.jpg", gps=True)
     photo(tmp_path / "b.png")
-    photographs, _ = scan_images(tmp_path)
-    records = json.loads(json.dumps([image_to_dict(photograph) for photograph in photographs]))
-    assert tuple(image_from_dict(record, tmp_path) for record in records) == photographs
+    images, _ = scan_images(tmp_path)
+    records = json.loads(json.dumps([image_to_dict(image) for image in images]))
+    assert tuple(image_from_dict(record, tmp_path) for record in records) == images
     assert image_from_dict(records[1], "moved").path == Path("moved/b.png")
 
 
 def test_equal_contents_are_both_kept(tmp_path: Path):
     for name, shade in (("a.png", 1), ("b.png", 2), ("copy/a.png", 1)):
         photo(tmp_path / name, shade)
-    photographs, _ = scan_images(tmp_path)
-    assert names(photographs) == ["a.png", "b.png", "copy/a.png"]
-    assert [names(group) for group in group_by_content(photographs)] == [["a.png", "copy/a.png"], ["b.png"]]
+    images, _ = scan_images(tmp_path)
+    assert names(images) == ["a.png", "b.png", "copy/a.png"]
+    assert [names(group) for group in group_by_content(images)] == [["a.png", "copy/a.png"], ["b.png"]]

@@ -1,1 +1,1 @@
-"""Export of collections: COLMAP, hloc, NPZ, Parquet."""
+"""Export of a collection: COLMAP database and text files, hloc, NumPy, Parquet."""

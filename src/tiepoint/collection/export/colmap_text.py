@@ -1,12 +1,12 @@
-"""COLMAP's text files: features for its `feature_importer`, matches for its `matches_importer --match_type raw`.
+"""COLMAP's text files: features for `feature_importer`, matches for `matches_importer --match_type raw`.
 
-    FOLDER/features/<name>.txt   "n 128", then a line a keypoint: x y scale orientation and 128 bytes of a descriptor
-    FOLDER/matches.txt           "name0 name1", a line "i j" a match, an empty line; all matches
-    FOLDER/verified.txt          likewise, only those that fit the geometry of their pair
+    FOLDER/features/<name>.txt   "n 128", then one line per keypoint: x y scale orientation and a descriptor of 128 bytes
+    FOLDER/matches.txt           "name0 name1", one line "i j" per match, an empty line; all matches
+    FOLDER/verified.txt          the same with only the inlier matches
 
-These descriptors are zeros: the format knows SIFT's bytes only, and matches that are imported don't need them. The
-database that `export_colmap` writes says the same and more, in a fraction of the time; the text is for tools that
-have no database.
+The descriptors are zeros: the format holds only SIFT bytes, and imported matches do not need them. The database of
+`export_colmap` has the same content and more, and is written much faster; the text files are for tools without database
+support.
 
 Source: COLMAP's tutorial, "Feature Detection and Extraction" and "Feature Matching and Geometric Verification".
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.export.targets import inlier_matches, make_output_folder
+from tiepoint.collection.export.output_paths import inlier_matches, make_output_folder
 from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints
@@ -33,23 +33,22 @@ def export_colmap_text(collection: Collection, folder: str | os.PathLike[str] | 
     """Write features and matches as the text files that COLMAP imports.
 
     Args:
-        collection: from `open_collection`; what it lacks is told and left out.
-        folder: where to; made where it doesn't exist. None: `exports/colmap-text` in the collection's folder.
+        collection: Collection from `open_collection`; missing data is left out with a warning.
+        folder: Output folder, created if needed. None: `exports/colmap-text` in the collection's folder.
 
     Returns:
-        The folder.
+        The output folder.
 
     Raises:
-        InvalidInput: a name holds a space, which the format can't tell from its separators; or a file can't be
-            written.
+        InvalidInput: If an image name contains a space, which the format cannot hold, or a file cannot be written.
     """
-    _check_names([photograph.name for photograph in collection.photographs])
+    _check_names([image.name for image in collection.images])
     warn_incomplete(collection)
     target = make_output_folder(folder, collection.folder / "exports" / "colmap-text")
-    for photograph in collection.photographs:
-        path = target / FEATURES / f"{photograph.name}.txt"
+    for image in collection.images:
+        path = target / FEATURES / f"{image.name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_features(path, collection.features(photograph.name))
+        _write_features(path, collection.features(image.name))
     _write_matches(target / MATCHES, collection, lambda name0, name1: collection.matches(name0, name1)[0])
     _write_matches(
         target / VERIFIED, collection, lambda name0, name1: inlier_matches(collection, name0, name1)
@@ -58,26 +57,29 @@ def export_colmap_text(collection: Collection, folder: str | os.PathLike[str] | 
 
 
 def _check_names(names: list[str]) -> None:
-    spaced = [name for name in names if len(name.split()) != 1]
-    if spaced:
+    with_space = [name for name in names if len(name.split()) != 1]
+    if with_space:
         raise InvalidInput(
-            f"COLMAP's text files can't hold names with spaces, but {len(spaced)} have some, such as {spaced[0]!r}; "
-            "rename them, or write the database (colmap)"
+            f"COLMAP's text files cannot hold names with spaces, got {len(with_space)} of them, for example "
+            f"{with_space[0]!r}; rename the images, or export the database (colmap)"
         )
 
 
 def _write_features(path: Path, features: Features) -> None:
-    scales = np.ones(len(features)) if features.scales is None else features.scales.cpu().numpy()
-    turns = np.zeros(len(features)) if features.orientations is None else features.orientations.cpu().numpy()
+    count = len(features)
+    scales = np.ones(count) if features.scales is None else features.scales.cpu().numpy()
+    angles = np.zeros(count) if features.orientations is None else features.orientations.cpu().numpy()
     descriptor = " 0" * SIFT_BYTES
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(f"{len(features)} {SIFT_BYTES}\n")
-        for (x, y), scale, turn in zip(colmap_keypoints(features), scales, turns, strict=True):
-            file.write(f"{x:.9g} {y:.9g} {scale:.9g} {turn:.9g}{descriptor}\n")  # 9 digits bring float32 back
+        file.write(f"{count} {SIFT_BYTES}\n")
+        for (x, y), scale, angle in zip(colmap_keypoints(features), scales, angles, strict=True):
+            file.write(
+                f"{x:.9g} {y:.9g} {scale:.9g} {angle:.9g}{descriptor}\n"
+            )  # 9 digits round-trip float32
 
 
-def _write_matches(path: Path, collection: Collection, chosen: Callable[[str, str], np.ndarray]) -> None:
+def _write_matches(path: Path, collection: Collection, select: Callable[[str, str], np.ndarray]) -> None:
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for name0, name1 in collection.pairs():
-            lines = "".join(f"{i} {j}\n" for i, j in chosen(name0, name1).tolist())
+            lines = "".join(f"{i} {j}\n" for i, j in select(name0, name1).tolist())
             file.write(f"{name0} {name1}\n{lines}\n")

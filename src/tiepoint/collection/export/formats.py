@@ -1,13 +1,12 @@
-"""EXPORTS: everything that a collection can be written as; and the two plain forms, an NPZ a pair and a Parquet table.
+"""EXPORTS: table of all export formats; and the two plain formats: one NPZ file per pair, one Parquet table.
 
-Both keep tiepoint's own convention: (x, y) in px of the upright photograph, the center of its top-left pixel at (0, 0).
+Both plain formats keep tiepoint's convention: (x, y) in px of the upright image, center of the top-left pixel at (0, 0).
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -15,48 +14,51 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.export.colmap_database import export_colmap
+from tiepoint.collection.export.colmap_database import CameraSharing, export_colmap
 from tiepoint.collection.export.colmap_text import export_colmap_text
 from tiepoint.collection.export.hloc import export_hloc
-from tiepoint.collection.export.targets import make_output_folder, output_file
+from tiepoint.collection.export.output_paths import make_output_folder, output_file
 from tiepoint.collection.run.completeness import warn_incomplete
-from tiepoint.errors import InvalidInput, MissingDependency
+from tiepoint.errors import InvalidInput
 from tiepoint.io.atomic import atomic_write
+from tiepoint.io.batching import batched
+from tiepoint.io.messages import unknown_name
+from tiepoint.io.optional import import_optional
 from tiepoint.io.serialization import write_arrays
 
-Exporter: TypeAlias = Callable[..., Path]
-"""(collection, destination or None) -> what was written."""
+Exporter: TypeAlias = Callable[[Collection, str | os.PathLike[str] | None], Path]
+"""Function of a collection and an output path (None for the default) that returns the output path."""
 
 INDEX = "pairs.jsonl"
 PAIRS_PER_ROW_GROUP = 256
-"""Pairs in a row group of a Parquet file: what is held in memory at a time."""
+"""Pairs per row group of a Parquet file, which are in memory together."""
 
 CACHE_SIZE = 64
-"""Whose keypoints are kept in memory while pairs are written; pairs of one block of photographs follow each other."""
+"""Images whose keypoints are kept in memory while pairs are written; consecutive pairs share images."""
 
 
 def export_npz(collection: Collection, folder: str | os.PathLike[str] | None = None) -> Path:
-    """Write one NumPy file a pair, and `pairs.jsonl`, a line a pair: the file and the names of its photographs.
+    """Write one NumPy file per pair, and `pairs.jsonl` with the file and the image names, one line per pair.
 
-    A file `3/17.npz` is of the third and the 17th photograph. It holds image0, image1 (names), image_size0, …1,
-    exif_orientation0, …1, matches (k, 2), scores (k,), points0 and points1 (k, 2) px; and where the pair was verified,
-    inliers (k,) bool, and the fundamental matrix where there is one.
+    The file `3/17.npz` belongs to the third and the 17th image. It contains image0, image1 (names), image_size0, …1,
+    exif_orientation0, …1, matches (k, 2), scores (k,), points0 and points1 (k, 2) in px; for verified pairs also inliers
+    (k,) bool, and the fundamental matrix if there is one.
 
     Args:
-        collection: from `open_collection`; what it lacks is told and left out.
-        folder: where to; made where it doesn't exist. None: `exports/npz` in the collection's folder.
+        collection: Collection from `open_collection`; missing data is left out with a warning.
+        folder: Output folder, created if needed. None: `exports/npz` in the collection's folder.
 
     Returns:
-        The folder.
+        The output folder.
 
     Raises:
-        InvalidInput: a file can't be written.
+        InvalidInput: If a file cannot be written.
     """
     warn_incomplete(collection)
     target = make_output_folder(folder, collection.folder / "exports" / "npz")
-    numbers = {photograph.name: place for place, photograph in enumerate(collection.photographs, start=1)}
+    numbers = {image.name: number for number, image in enumerate(collection.images, start=1)}
     with atomic_write(target / INDEX) as temporary, temporary.open("w", encoding="utf-8") as index:
-        for contents in _pairs(collection):
+        for contents in _read_pairs(collection):
             name0, name1 = contents["image0"], contents["image1"]
             file = f"{numbers[name0]}/{numbers[name1]}.npz"
             make_output_folder(None, (target / file).parent)
@@ -67,18 +69,18 @@ def export_npz(collection: Collection, folder: str | os.PathLike[str] | None = N
 
 
 def export_parquet(collection: Collection, file: str | os.PathLike[str] | None = None) -> Path:
-    """Write a table with a row a match, in Parquet: image0, image1, index0, index1, x0, y0, x1, y1, score, inlier.
+    """Write a Parquet table, one row per match: image0, image1, index0, index1, x0, y0, x1, y1, score, inlier.
 
     Args:
-        collection: from `open_collection`; what it lacks is told and left out.
-        file: where to. None: `exports/matches.parquet` in the collection's folder.
+        collection: Collection from `open_collection`; missing data is left out with a warning.
+        file: Output file. None: `exports/matches.parquet` in the collection's folder.
 
     Returns:
-        The path. `inlier` is null in pairs that weren't verified.
+        The output file. The column `inlier` is null for pairs that are not verified.
 
     Raises:
-        InvalidInput: it can't be written.
-        MissingDependency: pyarrow isn't installed.
+        InvalidInput: If the file cannot be written.
+        MissingDependency: If pyarrow is not installed.
     """
     pa = _pyarrow()
     warn_incomplete(collection)
@@ -86,11 +88,10 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
     schema = _schema(pa)
     with (
         atomic_write(path) as temporary,
-        temporary.open("wb") as stream,  # pyarrow takes only names that are UTF-8
+        temporary.open("wb") as stream,  # pyarrow accepts only file names in UTF-8
         pa.parquet.ParquetWriter(stream, schema) as writer,
     ):
-        pairs = _pairs(collection)
-        while group := list(islice(pairs, PAIRS_PER_ROW_GROUP)):
+        for group in batched(_read_pairs(collection), PAIRS_PER_ROW_GROUP):
             batches = [pa.record_batch(_columns(contents), schema=schema) for contents in group]
             writer.write_table(pa.Table.from_batches(batches, schema).combine_chunks())
     return path
@@ -103,61 +104,64 @@ EXPORTS: dict[str, Exporter] = {
     "npz": export_npz,
     "parquet": export_parquet,
 }
-"""Name of a format -> what writes it."""
+"""Name of a format -> function that writes it."""
 
 
 def export_as(
     collection: Collection,
-    form: str,
-    destination: str | os.PathLike[str] | None = None,
-    **options: Any,
+    format_name: str,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    cameras: CameraSharing | None = None,
 ) -> Path:
-    """Write a collection in one of the formats of `EXPORTS`.
+    """Export a collection in one of the formats of `EXPORTS`.
 
     Args:
-        collection: from `open_collection`; what it lacks is told and left out.
-        form: "colmap", "colmap-text", "hloc", "npz" or "parquet".
-        destination: a file (colmap, parquet) or a folder; None: in the collection's folder.
-        **options: `cameras` for colmap.
+        collection: Collection from `open_collection`; missing data is left out with a warning.
+        format_name: "colmap", "colmap-text", "hloc", "npz" or "parquet".
+        output: Output file (colmap, parquet) or folder; None for the default in the collection's folder.
+        cameras: Camera sharing of the format "colmap", see `export_colmap`; None for its default.
 
     Returns:
-        What was written.
+        The output path.
 
     Raises:
-        InvalidInput: an unknown format, an option that it doesn't have, or as its own function says.
-        MissingDependency: a library that the format needs isn't installed.
+        InvalidInput: If the format is unknown or does not have the option, or a file cannot be written.
+        MissingDependency: If a library that the format needs is not installed.
     """
-    if form not in EXPORTS:
-        raise InvalidInput(f"form must be one of {', '.join(EXPORTS)}, but is {form!r}")
-    if options and form != "colmap":
-        raise InvalidInput(f"{', '.join(options)} is an option of colmap only; leave it out for {form}")
-    return EXPORTS[form](collection, destination, **options)
+    if format_name not in EXPORTS:
+        raise InvalidInput(unknown_name("export format", format_name, EXPORTS))
+    if cameras is None:
+        return EXPORTS[format_name](collection, output)
+    if format_name != "colmap":
+        raise InvalidInput(f"cameras is an option of colmap only, got it with {format_name!r}; omit it")
+    return export_colmap(collection, output, cameras=cameras)
 
 
-def _pairs(collection: Collection) -> Iterator[dict[str, Any]]:
-    """What is known of every pair, by name."""
-    image = lru_cache(CACHE_SIZE)(lambda name: _image(collection, name))
+def _read_pairs(collection: Collection) -> Iterator[dict[str, Any]]:
+    """Yield the exported fields of each pair by name."""
+    image_fields = lru_cache(CACHE_SIZE)(lambda name: _image_fields(collection, name))
     for name0, name1 in collection.pairs():
         matches, scores = collection.matches(name0, name1)
-        estimate = collection.verified(name0, name1)
-        sides = [image(name) for name in (name0, name1)]
+        estimate = collection.geometry(name0, name1)
+        images = [image_fields(name) for name in (name0, name1)]
         yield {
             "image0": name0,
             "image1": name1,
             **{
-                f"{what}{side}": sides[side][what]
+                f"{field}{side}": images[side][field]
                 for side in (0, 1)
-                for what in ("image_size", "exif_orientation")
+                for field in ("image_size", "exif_orientation")
             },
             "matches": matches,
             "scores": scores,
-            **{f"points{side}": sides[side]["keypoints"][matches[:, side]] for side in (0, 1)},
+            **{f"points{side}": images[side]["keypoints"][matches[:, side]] for side in (0, 1)},
             "inliers": None if estimate is None else estimate.inliers,
             "fundamental": None if estimate is None else estimate.fundamental,
         }
 
 
-def _image(collection: Collection, name: str) -> dict[str, Any]:
+def _image_fields(collection: Collection, name: str) -> dict[str, Any]:
     features = collection.features(name)
     return {
         "keypoints": features.keypoints.float().cpu().numpy(),
@@ -167,18 +171,18 @@ def _image(collection: Collection, name: str) -> dict[str, Any]:
 
 
 def _schema(pa: ModuleType) -> Any:
-    name = pa.dictionary(pa.int32(), pa.string())  # a name stands in the file once a group
+    name = pa.dictionary(pa.int32(), pa.string())  # each name is stored once per row group
     types = {"image0": name, "image1": name, "index0": pa.int32(), "index1": pa.int32()}
     types |= dict.fromkeys(("x0", "y0", "x1", "y1", "score"), pa.float32())
     return pa.schema(types | {"inlier": pa.bool_()})
 
 
 def _columns(contents: dict[str, Any]) -> list[Any]:
-    """The columns of one pair, in the order of the schema."""
+    """Return the columns of one pair in the order of the schema."""
     pa = _pyarrow()
     count = len(contents["matches"])
-    first = pa.array(np.zeros(count, np.int32))
-    names = [pa.DictionaryArray.from_arrays(first, [contents[name]]) for name in ("image0", "image1")]
+    indices = pa.array(np.zeros(count, np.int32))
+    names = [pa.DictionaryArray.from_arrays(indices, [contents[name]]) for name in ("image0", "image1")]
     inliers = [None] * count if contents["inliers"] is None else contents["inliers"]
     return [
         *names,
@@ -191,11 +195,5 @@ def _columns(contents: dict[str, Any]) -> list[Any]:
 
 
 def _pyarrow() -> ModuleType:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingDependency(
-            "Parquet tables need pyarrow, which isn't installed; run: python -m pip install 'tiepoint[collection]'"
-        ) from error
-    return pa
+    import_optional("pyarrow.parquet", purpose="export to Parquet", install="tiepoint[collection]")
+    return import_optional("pyarrow", purpose="export to Parquet", install="tiepoint[collection]")

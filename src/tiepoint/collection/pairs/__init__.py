@@ -1,1 +1,1 @@
-"""Selection of candidate image pairs: exhaustive, sequential, spatial, retrieval, lists."""
+"""Selection of the image pairs to match: exhaustive, sequential, retrieval, spatial, lists."""

@@ -1,10 +1,10 @@
-"""Photographs that look alike, by the descriptors that matching needs anyway: no network of its own.
+"""Image retrieval: global descriptors (VLAD) aggregated from the local descriptors, without another network.
 
-The descriptors of a photograph are pooled to one vector, its VLAD: every descriptor goes to the nearest of some
-centroids, the differences are summed up by centroid, and every sum is scaled to length 1. The vectors are centerd and
-projected to where they differ most. Photographs that look alike have a large product.
+Each local descriptor is assigned to the nearest of some centroids, the residuals are summed per centroid, and each sum is
+L2-normalized. The vectors are centered and projected to their principal components. The similarity of two images is the
+dot product of their vectors.
 
-Sources: Jégou et al., Aggregating Local Descriptors into a Compact Image Representation, CVPR 2010; the scaling by
+Sources: Jégou et al., Aggregating Local Descriptors into a Compact Image Representation, CVPR 2010; the normalization per
 centroid is from Arandjelović and Zisserman, All about VLAD, CVPR 2013.
 """
 
@@ -14,85 +14,93 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
-from tiepoint.errors import MissingDependency
+from tiepoint.io.optional import import_optional
 
 DescriptorReader: TypeAlias = Callable[[int], Float32[np.ndarray, "m d"]]
-"""Index of a photograph -> its descriptors, unit vectors; read again when they are needed again, so that none are kept."""
+"""Returns the local descriptors (unit vectors) of an image by index; called again instead of keeping them in memory."""
 
 CENTROIDS = 64
 MIN_DESCRIPTORS_PER_CENTROID = 40
-"""A centroid, in the mean; where there are not so many, there are fewer centroids."""
+"""Minimum mean number of descriptors per centroid; with fewer descriptors there are fewer centroids."""
 
 DIMENSIONS = 512
-"""Of the projected vectors: 2 kB a photograph."""
+"""Dimension of the projected global descriptors (2 kB per image)."""
 
 SAMPLED_IMAGES = 1000
 SAMPLED_DESCRIPTORS = 400
-"""A photograph: what the centroids are learned from. The projection is learned from the same photographs."""
+"""Local descriptors per sampled image from which the centroids are learned; the projection is learned from the same images."""
 
-BLOCK = 1024  # photographs that are added, or looked up, together
+BLOCK = 1024  # images that are added or searched together
 
 
 def most_similar_images(
-    descriptors_of: DescriptorReader, images: int, count: int, *, seed: int = 0
+    read_descriptors: DescriptorReader, num_images: int, count: int, *, seed: int = 0
 ) -> Int32[np.ndarray, "n k"]:
-    """For every photograph the indices of those `count` others that look most like it, the most alike first.
+    """Find the most similar other images of each image.
 
-    Memory grows with the number of photographs alone: 2 kB each, beside some 300 MB to learn from.
+    Memory grows by 2 kB per image, on top of about 300 MB for the training sample.
 
     Args:
-        descriptors_of: reads the descriptors of a photograph; asked for each of them three times at most.
-        images: number of photographs.
-        count: of neighbors; where there are not so many, rows end in -1. A photograph without descriptors has no
-            neighbors, and is none.
-        seed: decides which descriptors the centroids are learned from.
+        read_descriptors: Reads the local descriptors of an image; called at most three times per image.
+        num_images: Number of images.
+        count: Number of neighbors per image.
+        seed: Random seed of the training sample.
+
+    Returns:
+        Indices of the neighbors by decreasing similarity; rows are padded with -1 if there are not enough images. Images
+        without local descriptors have no neighbors and are never neighbors.
 
     Raises:
-        MissingDependency: faiss isn't installed.
+        MissingDependency: If faiss is not installed.
     """
-    index, described = _index(descriptors_of, images, seed)
-    found = np.full((images, min(count, max(images - 1, 0))), -1, np.int32)
-    if described.any():
-        neighbors = _neighbors(index, found.shape[1])
-        found[described, : neighbors.shape[1]] = np.flatnonzero(described)[neighbors]
-    return found
+    index, has_descriptors = _build_index(read_descriptors, num_images, seed)
+    neighbors = np.full((num_images, min(count, max(num_images - 1, 0))), -1, np.int32)
+    if has_descriptors.any():
+        found = _search_all(index, neighbors.shape[1])
+        neighbors[has_descriptors, : found.shape[1]] = np.flatnonzero(has_descriptors)[found]
+    return neighbors
 
 
 def most_similar_to(
-    query: int, descriptors_of: DescriptorReader, images: int, count: int, *, seed: int = 0
+    query: int, read_descriptors: DescriptorReader, num_images: int, count: int, *, seed: int = 0
 ) -> Int32[np.ndarray, "k"]:
-    """One row of `most_similar_images`, without -1: time grows with the number of photographs, not with its square.
+    """Find the most similar images of one image: a row of `most_similar_images` without the padding, in linear time.
 
     Args:
-        query: index of the photograph whose neighbors are wanted.
-        descriptors_of: as for `most_similar_images`, as all that follow.
-        images: likewise.
-        count: likewise.
-        seed: likewise.
+        query: Index of the query image.
+        read_descriptors: Reads the local descriptors of an image; called at most three times per image.
+        num_images: Number of images.
+        count: Number of neighbors.
+        seed: Random seed of the training sample.
 
     Raises:
-        MissingDependency: faiss isn't installed.
+        MissingDependency: If faiss is not installed.
     """
-    index, described = _index(descriptors_of, images, seed)
-    if not described[query]:
+    index, has_descriptors = _build_index(read_descriptors, num_images, seed)
+    if not has_descriptors[query]:
         return np.empty(0, np.int32)
-    place = int(described[:query].sum())
-    (neighbors,) = _search(index, range(place, place + 1), min(count, index.ntotal - 1))
-    return np.flatnonzero(described)[neighbors].astype(np.int32)
+    row = int(has_descriptors[:query].sum())
+    (neighbors,) = _search(index, range(row, row + 1), min(count, index.ntotal - 1))
+    return np.flatnonzero(has_descriptors)[neighbors].astype(np.int32)
 
 
 def train_centroids(
     descriptors: Float32[np.ndarray, "n d"], centroids: int = CENTROIDS, *, seed: int = 0
 ) -> Float32[np.ndarray, "c d"]:
-    """K-means; fewer centroids where there are few descriptors.
+    """Cluster local descriptors by k-means.
+
+    Args:
+        descriptors: Local descriptors of the training sample.
+        centroids: Maximum number of centroids; fewer with few descriptors.
+        seed: Random seed of the initialization.
 
     Raises:
-        MissingDependency: faiss isn't installed.
+        MissingDependency: If faiss is not installed.
     """
     count, dimensions = descriptors.shape
     centroids = max(1, min(centroids, count // MIN_DESCRIPTORS_PER_CENTROID))
-    any_number = {"min_points_per_centroid": 1, "max_points_per_centroid": count}
-    kmeans = require_faiss().Kmeans(dimensions, centroids, niter=25, seed=seed, **any_number)
+    no_limits = {"min_points_per_centroid": 1, "max_points_per_centroid": count}
+    kmeans = require_faiss().Kmeans(dimensions, centroids, niter=25, seed=seed, **no_limits)
     kmeans.train(np.ascontiguousarray(descriptors))
     return kmeans.centroids
 
@@ -100,75 +108,80 @@ def train_centroids(
 def vlad(
     descriptors: Float32[np.ndarray, "n d"], centroids: Float32[np.ndarray, "c d"]
 ) -> Float32[np.ndarray, "cd"]:
-    """One vector of length 1 for all descriptors of a photograph; zeros where there are none."""
+    """Aggregate the local descriptors of an image to one unit vector; zeros if there are none.
+
+    Args:
+        descriptors: Local descriptors of the image.
+        centroids: Centroids from `train_centroids`.
+    """
     nearest = np.argmax(descriptors @ centroids.T - 0.5 * (centroids**2).sum(axis=1), axis=1)
-    sums = np.zeros_like(centroids)
-    np.add.at(sums, nearest, descriptors - centroids[nearest])
-    return _unit(_unit(sums).reshape(1, -1))[0]
+    residuals = np.zeros_like(centroids)
+    np.add.at(residuals, nearest, descriptors - centroids[nearest])
+    return _normalize(_normalize(residuals).reshape(1, -1))[0]
 
 
-def _index(descriptors_of: DescriptorReader, images: int, seed: int) -> tuple[Any, Bool[np.ndarray, "n"]]:
-    """The projected vectors of all photographs that have descriptors, in order; and which have."""
-    described = np.zeros(images, bool)
-    sampled = np.linspace(0, images - 1, min(images, SAMPLED_IMAGES)).astype(int).tolist()
-    descriptors = _sample(map(descriptors_of, sampled), seed)
+def _build_index(
+    read_descriptors: DescriptorReader, num_images: int, seed: int
+) -> tuple[Any, Bool[np.ndarray, "n"]]:
+    """Return the faiss index of the global descriptors, and the mask of images that have local descriptors."""
+    has_descriptors = np.zeros(num_images, bool)
+    sampled = np.linspace(0, num_images - 1, min(num_images, SAMPLED_IMAGES)).astype(int).tolist()
+    descriptors = _sample(map(read_descriptors, sampled), seed)
     if len(descriptors) == 0:
-        return None, described
+        return None, has_descriptors
     centroids = train_centroids(descriptors, seed=seed)
-    mean, basis = _projection(np.stack([vlad(descriptors_of(image), centroids) for image in sampled]))
+    mean, basis = _principal_components(
+        np.stack([vlad(read_descriptors(image), centroids) for image in sampled])
+    )
     index = require_faiss().IndexFlatIP(basis.shape[1])
-    for block in _blocks(images):
-        pooled = np.stack([vlad(descriptors_of(image), centroids) for image in block])
-        described[block.start : block.stop] = pooled.any(axis=1)
-        index.add(_unit((pooled - mean) @ basis)[pooled.any(axis=1)])
-    return index, described
+    for block in _blocks(num_images):
+        vectors = np.stack([vlad(read_descriptors(image), centroids) for image in block])
+        has_descriptors[block.start : block.stop] = vectors.any(axis=1)
+        index.add(_normalize((vectors - mean) @ basis)[vectors.any(axis=1)])
+    return index, has_descriptors
 
 
-def _sample(photographs: Iterable[Float32[np.ndarray, "_ d"]], seed: int) -> Float32[np.ndarray, "n d"]:
-    random = np.random.default_rng(seed)
-    some = [
-        descriptors[random.permutation(len(descriptors))[:SAMPLED_DESCRIPTORS]] for descriptors in photographs
-    ]
-    return np.concatenate([part for part in some if len(part)] or [np.empty((0, 1), np.float32)])
+def _sample(descriptors: Iterable[Float32[np.ndarray, "_ d"]], seed: int) -> Float32[np.ndarray, "n d"]:
+    """Draw up to `SAMPLED_DESCRIPTORS` local descriptors of each image."""
+    generator = np.random.default_rng(seed)
+    samples = [each[generator.permutation(len(each))[:SAMPLED_DESCRIPTORS]] for each in descriptors]
+    return np.concatenate([sample for sample in samples if len(sample)] or [np.empty((0, 1), np.float32)])
 
 
-def _projection(
+def _principal_components(
     vectors: Float32[np.ndarray, "n d"],
 ) -> tuple[Float32[np.ndarray, "d"], Float32[np.ndarray, "d p"]]:
-    """Mean and principal axes, the longest first; few vectors have few, and lose nothing."""
+    """Return the mean and the principal axes; few vectors span only few axes."""
     mean = vectors.mean(axis=0)
     _, _, axes = np.linalg.svd(vectors - mean, full_matrices=False)
     return mean, np.ascontiguousarray(axes[: min(DIMENSIONS, max(1, len(vectors) - 1))].T)
 
 
-def _neighbors(index: Any, count: int) -> Int32[np.ndarray, "n k"]:
-    """For all vectors of an index the places of the others with the largest products."""
+def _search_all(index: Any, count: int) -> Int32[np.ndarray, "n k"]:
+    """Return the positions in the index of the most similar other vectors of each vector."""
     found = [_search(index, block, min(count, index.ntotal - 1)) for block in _blocks(index.ntotal)]
     return np.concatenate(found)
 
 
 def _search(index: Any, block: range, count: int) -> Int32[np.ndarray, "n k"]:
     _, found = index.search(index.reconstruct_n(block.start, len(block)), count + 1)
-    own = found == np.arange(block.start, block.stop)[:, None]
-    own[~own.any(axis=1), -1] = True  # where so many others are equal to it, the last one makes room
-    return found[~own].reshape(len(block), count).astype(np.int32)
+    is_self = found == np.arange(block.start, block.stop)[:, None]
+    is_self[~is_self.any(axis=1), -1] = True  # more than `count` duplicates: drop the last one
+    return found[~is_self].reshape(len(block), count).astype(np.int32)
 
 
-def _blocks(images: int) -> list[range]:
-    return [range(start, min(start + BLOCK, images)) for start in range(0, images, BLOCK)]
+def _blocks(num_images: int) -> list[range]:
+    return [range(start, min(start + BLOCK, num_images)) for start in range(0, num_images, BLOCK)]
 
 
-def _unit(rows: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
+def _normalize(rows: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def require_faiss() -> Any:
-    """Faiss, or MissingDependency with the pip command."""
-    try:
-        import faiss
-    except ImportError as error:
-        raise MissingDependency(
-            "retrieval looks for nearest neighbors with faiss, which isn't installed; "
-            "run: python -m pip install faiss-cpu"
-        ) from error
-    return faiss
+    """Return `faiss`.
+
+    Raises:
+        MissingDependency: If faiss is not installed.
+    """
+    return import_optional("faiss", purpose="image retrieval", install="faiss-cpu")

@@ -1,4 +1,4 @@
-"""Which photographs are matched with which: one table of methods, one stream of pairs."""
+"""Pair selection: a table of methods that each return a stream of image pairs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from tiepoint.feature_store.keys import sort_distinct
 from tiepoint.types import Features
 
 FeatureReader: TypeAlias = Callable[[str], Features]
-"""Name of a photograph -> its features."""
+"""Reads the features of an image by name."""
 
 Blocks: TypeAlias = Iterator[Int32[np.ndarray, "k 2"]]
-"""Indices of photographs, by rising first index, some at a time."""
+"""Blocks of image index pairs, by increasing first index."""
 
-BLOCK = 65_536  # pairs that are handed on together, more or less
+BLOCK = 65_536  # approximate number of pairs per block
 
 
 @dataclass(frozen=True, slots=True)
 class PairSelection:
-    """How pairs are chosen.
+    """A selection method and its argument.
 
     Attributes:
-        method: a name of `METHODS`.
-        argument: K, or the file; "" for "exhaustive".
+        method: Name of a method in `METHODS`.
+        argument: Number of neighbors K, or list file; "" for "exhaustive".
     """
 
     method: str
@@ -46,32 +46,32 @@ class PairSelection:
         return int(self.argument)
 
     def absolute(self) -> "PairSelection":
-        """The same choice from any working directory: "list:FILE" with the whole path of the file."""
+        """Return the same selection with an absolute list path, independent of the working directory."""
         if self.method != "list":
             return self
         return PairSelection(self.method, str(Path(self.argument).expanduser().absolute()))
 
     def list_digest(self) -> str:
-        """16 hexadecimal digits of what stands in the list now; "" for the other methods.
+        """Return the digest of the current content of the list; "" for the other methods.
 
         Raises:
-            InvalidInput: the list can't be read.
+            InvalidInput: If the list cannot be read.
         """
         return pair_list_digest(self.argument) if self.method == "list" else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SelectedPairs:
-    """Pairs of photographs, each once; iterating gives (name0, name1), as often as it is done.
+    """Selected image pairs, each once; can be iterated repeatedly and yields (name0, name1).
 
     Attributes:
-        photographs: in natural order; the first of a pair comes before the second.
-        blocks: makes a new stream of (k, 2) indices into `photographs`, by rising index of the first.
-        count: number of pairs.
-        problems: a line for everything that could not be used.
+        images: Images in natural sort order; image 0 of a pair precedes image 1.
+        blocks: Starts a new stream of index pairs into `images`, shape (k, 2), by increasing first index.
+        count: Number of pairs.
+        problems: One message per image or line that could not be used.
     """
 
-    photographs: tuple[ImageRecord, ...]
+    images: tuple[ImageRecord, ...]
     blocks: Callable[[], Blocks]
     count: int
     problems: tuple[str, ...] = ()
@@ -80,130 +80,132 @@ class SelectedPairs:
         return self.count
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        names = [photograph.name for photograph in self.photographs]
+        names = [image.name for image in self.images]
         for block in self.blocks():
             for first, second in block.tolist():
                 yield names[first], names[second]
 
+    def __repr__(self) -> str:
+        return f"SelectedPairs({self.count:,} pairs of {len(self.images):,} images)"
+
 
 def parse_pair_selection(text: str) -> PairSelection:
-    """Read "exhaustive", "sequential:K", "retrieval:K", "spatial:K" or "list:FILE".
+    """Parse "exhaustive", "sequential:K", "retrieval:K", "spatial:K" or "list:FILE".
+
+    Args:
+        text: Pair selection.
 
     Raises:
-        InvalidInput: anything else.
+        InvalidInput: If the text has another form.
     """
     method, colon, argument = text.partition(":")
     if method not in METHODS or bool(colon) != (method != "exhaustive"):
-        raise InvalidInput(f"pairs are chosen by {', '.join(FORMS)}; {text!r} is none of them")
+        raise InvalidInput(f"unknown pair selection {text!r}; expected {', '.join(FORMS)}")
     if method in COUNTED and not (argument.isascii() and argument.isdigit() and int(argument) > 0):
-        raise InvalidInput(
-            f"{text!r}: behind {method!r} stands how many others a photograph is paired with, such as {method}:10"
-        )
+        raise InvalidInput(f"expected {method}:K with a positive number of neighbors K, got {text!r}")
     if not argument and colon:
-        raise InvalidInput(
-            f"{text!r}: behind {method!r} stands the file with the pairs, such as list:pairs.txt"
-        )
+        raise InvalidInput(f"expected {method}:FILE with a pair list, got {text!r}")
     return PairSelection(method, argument)
 
 
 def select_pairs(
-    choice: PairSelection, photographs: Sequence[ImageRecord], *, features_of: FeatureReader | None = None
+    selection: PairSelection, images: Sequence[ImageRecord], *, read_features: FeatureReader | None = None
 ) -> SelectedPairs:
-    """Choose pairs of photographs.
+    """Select pairs of images.
 
     Args:
-        choice: how.
-        photographs: in natural order, as `find_photographs` gives them, without those that can't be used.
-        features_of: for "retrieval": reads the features of a photograph; asked for each a few times.
+        selection: Selection method.
+        images: Usable images in natural sort order, as from `scan_images`.
+        read_features: Reads the features of an image, a few times per image; required by "retrieval".
 
     Raises:
-        InvalidInput: "retrieval" without `features_of`; a list that can't be read.
-        MissingDependency: "retrieval" without faiss.
+        InvalidInput: If "retrieval" has no `read_features`, or a list cannot be read.
+        MissingDependency: If "retrieval" needs faiss, or "spatial" SciPy, and it is not installed.
     """
-    return METHODS[choice.method](choice, tuple(photographs), features_of)
+    return METHODS[selection.method](selection, tuple(images), read_features)
 
 
 def _exhaustive(
-    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+    selection: PairSelection, images: tuple[ImageRecord, ...], _: FeatureReader | None
 ) -> SelectedPairs:
-    return _within(photographs, len(photographs))
+    return _within(images, len(images))
 
 
 def _sequential(
-    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+    selection: PairSelection, images: tuple[ImageRecord, ...], _: FeatureReader | None
 ) -> SelectedPairs:
-    return _within(photographs, choice.count)
+    return _within(images, selection.count)
 
 
-def _within(photographs: tuple[ImageRecord, ...], reach: int) -> SelectedPairs:
-    """Every photograph with those up to `reach` places behind it; never more than a block in memory."""
-    total = len(photographs)
-    reach = min(reach, max(total - 1, 0))
-    count = reach * total - reach * (reach + 1) // 2
-    rows = max(1, BLOCK // max(1, reach))
+def _within(images: tuple[ImageRecord, ...], overlap: int) -> SelectedPairs:
+    """Pair each image with the next `overlap` ones; at most one block is in memory."""
+    total = len(images)
+    overlap = min(overlap, max(total - 1, 0))
+    count = overlap * total - overlap * (overlap + 1) // 2
+    rows = max(1, BLOCK // max(1, overlap))
 
     def blocks() -> Blocks:
-        steps = np.arange(1, reach + 1, dtype=np.int32)
+        steps = np.arange(1, overlap + 1, dtype=np.int32)
         for start in range(0, total, rows):
-            first = np.arange(start, min(start + rows, total), dtype=np.int32)
-            pairs = np.stack(np.broadcast_arrays(first[:, None], first[:, None] + steps), axis=-1).reshape(
-                -1, 2
-            )
+            first = np.arange(start, min(start + rows, total), dtype=np.int32)[:, None]
+            pairs = np.stack(np.broadcast_arrays(first, first + steps), axis=-1).reshape(-1, 2)
             yield pairs[pairs[:, 1] < total]
 
-    return SelectedPairs(photographs=photographs, blocks=blocks, count=count)
+    return SelectedPairs(images=images, blocks=blocks, count=count)
 
 
 def _listed(
-    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+    selection: PairSelection, images: tuple[ImageRecord, ...], _: FeatureReader | None
 ) -> SelectedPairs:
-    pairs, problems = read_pair_list(choice.argument, [photograph.name for photograph in photographs])
-    return _kept(photographs, pairs, problems)
+    pairs, problems = read_pair_list(selection.argument, [image.name for image in images])
+    return _distinct(images, pairs, problems)
 
 
 def _spatial(
-    choice: PairSelection, photographs: tuple[ImageRecord, ...], _: FeatureReader | None
+    selection: PairSelection, images: tuple[ImageRecord, ...], _: FeatureReader | None
 ) -> SelectedPairs:
-    placed = np.array([i for i, photograph in enumerate(photographs) if photograph.position], np.int32)
-    positions = [photograph.position for photograph in photographs if photograph.position]
-    neighbors = nearest_positions(positions, choice.count)
+    with_position = np.array([i for i, image in enumerate(images) if image.position], np.int32)
+    positions = [image.position for image in images if image.position]
+    neighbors = nearest_positions(positions, selection.count)
     problems = [
-        f"{photograph.name}: no GPS position in its EXIF data, so it has no neighbors; use retrieval or a list"
-        for photograph in photographs
-        if not photograph.position
+        f"{image.name}: no GPS position in the EXIF data, so it is in no pair; use retrieval or a list"
+        for image in images
+        if not image.position
     ]
-    return _kept(photographs, placed[_with_neighbors(neighbors)], problems)
+    return _distinct(images, with_position[_neighbor_pairs(neighbors)], problems)
 
 
 def _retrieved(
-    choice: PairSelection, photographs: tuple[ImageRecord, ...], features_of: FeatureReader | None
+    selection: PairSelection, images: tuple[ImageRecord, ...], read_features: FeatureReader | None
 ) -> SelectedPairs:
-    if features_of is None:
-        raise InvalidInput("retrieval compares features: extract them first, and pass features_of")
+    if read_features is None:
+        raise InvalidInput(
+            "pair selection by retrieval compares features; extract them and pass read_features"
+        )
 
-    def descriptors_of(index: int) -> np.ndarray:
-        return features_of(photographs[index].name).descriptors.numpy()
+    def read_descriptors(index: int) -> np.ndarray:
+        return read_features(images[index].name).descriptors.numpy()
 
-    neighbors = most_similar_images(descriptors_of, len(photographs), choice.count)
+    neighbors = most_similar_images(read_descriptors, len(images), selection.count)
     problems = [
-        f"{photographs[index].name}: no keypoints, so nothing looks like it"
+        f"{images[index].name}: no keypoints, so retrieval finds no similar image"
         for index in np.flatnonzero((neighbors < 0).all(axis=1)).tolist()
-        if len(photographs) > 1
+        if len(images) > 1
     ]
-    return _kept(photographs, _with_neighbors(neighbors), problems)
+    return _distinct(images, _neighbor_pairs(neighbors), problems)
 
 
-def _with_neighbors(neighbors: Int32[np.ndarray, "n k"]) -> Int32[np.ndarray, "p 2"]:
-    """(n, k) neighbors of each, or -1 -> pairs; one of which each is the other's neighbor comes twice."""
+def _neighbor_pairs(neighbors: Int32[np.ndarray, "n k"]) -> Int32[np.ndarray, "p 2"]:
+    """Return (image, neighbor) pairs without the padding -1; mutual neighbors occur in both orders."""
     first = np.broadcast_to(np.arange(len(neighbors), dtype=np.int32)[:, None], neighbors.shape)
     return np.stack([first, neighbors], axis=-1)[neighbors >= 0]
 
 
-def _kept(
-    photographs: tuple[ImageRecord, ...], pairs: Int32[np.ndarray, "p 2"], problems: Sequence[str]
+def _distinct(
+    images: tuple[ImageRecord, ...], pairs: Int32[np.ndarray, "p 2"], problems: Sequence[str]
 ) -> SelectedPairs:
-    """Pairs in either order and any number of times -> each once, kept in 8 bytes."""
-    total = len(photographs)
+    """Remove repeated and reversed pairs; each pair takes 8 bytes."""
+    total = len(images)
     codes = pairs.min(axis=1).astype(np.int64)
     codes *= total  # in place: there may be ten million
     codes += pairs.max(axis=1)
@@ -211,12 +213,12 @@ def _kept(
 
     def blocks() -> Blocks:
         for start in range(0, len(codes), BLOCK):
-            yield _decoded(codes[start : start + BLOCK], total)
+            yield _decode(codes[start : start + BLOCK], total)
 
-    return SelectedPairs(photographs=photographs, blocks=blocks, count=len(codes), problems=tuple(problems))
+    return SelectedPairs(images=images, blocks=blocks, count=len(codes), problems=tuple(problems))
 
 
-def _decoded(codes: Int64[np.ndarray, "k"], total: int) -> Int32[np.ndarray, "k 2"]:
+def _decode(codes: Int64[np.ndarray, "k"], total: int) -> Int32[np.ndarray, "k 2"]:
     return np.stack(np.divmod(codes, total), axis=1).astype(np.int32)
 
 
@@ -229,10 +231,10 @@ METHODS: dict[
     "spatial": _spatial,
     "list": _listed,
 }
-"""Name of a method -> what chooses the pairs."""
+"""Name of a method -> function that selects the pairs."""
 
 COUNTED = ("sequential", "retrieval", "spatial")
-"""Methods whose argument is a number."""
+"""Methods whose argument is a number of neighbors."""
 
 FORMS = ("exhaustive", *(f"{method}:K" for method in COUNTED), "list:FILE")
-"""What `parse_pair_selection` reads."""
+"""Forms of a pair selection."""

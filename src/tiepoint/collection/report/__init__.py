@@ -1,1 +1,1 @@
-"""Reports, statistics and plots of a collection."""
+"""Reports of a collection: run report, statistics, interactive plots, HTML view."""

@@ -1,1 +1,1 @@
-"""Running a collection: planning, tasks, stages, executors, provenance."""
+"""match_collection: stages, tasks and executors of a run, and the status of its output folder."""

@@ -1,66 +1,67 @@
-"""What a collection lacks of what its last run asked for: whoever writes something of it leaves that out, and says so."""
+"""Completeness of a collection: exports and reports leave out missing data and warn about it."""
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.state import read_selected_pairs, resume_hint, pairs_are_current
+from tiepoint.collection.pairs.pairs_file import pairs_are_current, read_selected_pairs
+from tiepoint.collection.state import resume_hint
 
 
 def warn_incomplete(collection: Collection) -> str:
-    """Tell `collection.tell` what is missing, if anything is.
+    """Call `collection.on_warning` if data that the last run should have computed is missing.
 
     Returns:
-        The line that was told; "" where nothing is missing.
+        The message; "" if nothing is missing.
 
     Raises:
-        StoreError: as for `Collection.pairs`.
+        StoreError: If the file of the selected pairs is damaged.
     """
-    line = describe_missing(collection)
-    if line:
-        collection.tell(line)
-    return line
+    message = describe_missing(collection)
+    if message:
+        collection.on_warning(message)
+    return message
 
 
 def describe_missing(collection: Collection) -> str:
-    """What is missing of what the last run asked for, and what to do, in one line; "" where nothing is.
+    """Return a one-line message about missing data and how to compute it; "" if nothing is missing.
 
     Raises:
-        StoreError: as for `Collection.pairs`.
+        StoreError: If the file of the selected pairs is damaged.
     """
-    found = [*_photographs(collection), *_choice(collection), *_pairs(collection)]
-    if not found:
+    missing = [*_missing_features(collection), *_missing_selection(collection), *_missing_pairs(collection)]
+    if not missing:
         return ""
-    remedy = resume_hint(collection.folder, collection.state)
-    return f"{collection.folder} isn't complete: {', '.join(found)}; {remedy}"
+    hint = resume_hint(collection.folder, collection.state)
+    return f"{collection.folder} is incomplete: {', '.join(missing)}; {hint}"
 
 
-def _photographs(collection: Collection) -> list[str]:
-    usable = {photograph.name for photograph in collection.photographs}
-    names = [photograph.name for photograph in collection.state.photographs]
-    lost = [name for name in names if name not in usable]
-    return (
-        [f"{len(lost):,} of {len(names):,} photographs without features, such as {lost[0]!r}"] if lost else []
-    )
-
-
-def _choice(collection: Collection) -> list[str]:
-    """Photographs may have lost their features since the pairs were chosen; that is another gap."""
-    state = collection.state
-    of_these = (collection.photographs, state.photographs)
-    if any(pairs_are_current(collection.folder, state, photographs) for photographs in of_these):
+def _missing_features(collection: Collection) -> list[str]:
+    usable = {image.name for image in collection.images}
+    names = [image.name for image in collection.state.images]
+    missing = [name for name in names if name not in usable]
+    if not missing:
         return []
-    return ["the last run ended before it chose its pairs among these photographs"]
+    return [f"{len(missing):,} of {len(names):,} images have no features, for example {missing[0]!r}"]
 
 
-def _pairs(collection: Collection) -> list[str]:
-    chosen = sum(1 for _ in read_selected_pairs(collection.folder))
+def _missing_selection(collection: Collection) -> list[str]:
+    """Check the pair selection; images that lost their features since are reported by `_missing_features`."""
+    state = collection.state
+    candidates = (collection.images, state.images)
+    if any(pairs_are_current(collection.folder, state, images) for images in candidates):
+        return []
+    return ["the last run ended before it selected pairs among these images"]
+
+
+def _missing_pairs(collection: Collection) -> list[str]:
+    selected = sum(1 for _ in read_selected_pairs(collection.folder))
     matched = verified = 0
     for pair in collection.pairs():
         matched += 1
         verified += collection.is_verified(*pair)
-    found = []
-    if matched < chosen:
-        found.append(f"{chosen - matched:,} of {chosen:,} chosen pairs without matches or features")
+    missing = []
+    if matched < selected:
+        missing.append(f"{selected - matched:,} of {selected:,} selected pairs have no matches or features")
     if collection.state.options.get("verify") and verified < matched:
-        found.append(
-            f"{matched - verified:,} of {matched:,} matched pairs not verified, so that all matches count"
+        missing.append(
+            f"{matched - verified:,} of {matched:,} matched pairs are not verified, so all their matches are used"
         )
-    return found
+    return missing

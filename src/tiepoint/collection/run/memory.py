@@ -1,4 +1,4 @@
-"""What a long-lived process gives back to the system."""
+"""malloc_trim: return free memory of a long-lived worker to the operating system."""
 
 import ctypes
 import sys
@@ -7,10 +7,10 @@ from functools import cache
 
 
 def release_free_memory() -> None:
-    """Give free pages back, where the C library is glibc; elsewhere do nothing.
+    """Return free heap pages to the operating system on Linux with glibc; do nothing elsewhere.
 
-    glibc keeps what is freed for what is asked for next. Between memory of changing sizes small things stay behind, until
-    what is asked for fits into none of the holes, and a process grows from task to task.
+    glibc keeps freed memory for later allocations. With allocations of varying size the heap fragments, and a worker
+    would grow from task to task.
     """
     trim = _malloc_trim()
     if trim is not None:
@@ -19,7 +19,7 @@ def release_free_memory() -> None:
 
 @cache
 def _malloc_trim() -> "Callable[[int], int] | None":
-    """Glibc's `malloc_trim`; None where there is none."""
+    """Return glibc's `malloc_trim`; None if the C library does not have it."""
     if not sys.platform.startswith("linux"):
         return None
     return getattr(ctypes.CDLL(None), "malloc_trim", None)

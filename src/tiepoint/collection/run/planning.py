@@ -1,7 +1,7 @@
-"""What is still to be done, cut into units of work: a pure function of photographs, pairs and what is done.
+"""Planning: units of missing work, as a pure function of the images, the selected pairs and the finished records.
 
-Units are cut from all there is, and what is done is left out afterwards; so they stay the same from run to run, and a
-damaged shard is redone by the unit that made it.
+Units are cut from the complete work, and finished items are removed afterwards. So the units are the same in every run,
+and a damaged shard is recomputed by the unit that wrote it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,38 +17,38 @@ from tiepoint.feature_store.keys import KeySet, pair_key
 IMAGES_PER_UNIT = 16
 PAIRS_PER_UNIT = 128
 
-TILE = 64
-"""Pairs of so many photographs with so many follow each other, so that few features are needed at once."""
+IMAGES_PER_TILE = 64
+"""Side of the square tiles of the pair matrix that are processed one after another, so that few features are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractUnit:
-    """Photographs whose features become one shard; those of equal content stand together, to be extracted once."""
+    """Images whose features become one shard; duplicates are in the same unit, so that they are extracted once."""
 
-    photographs: tuple[ImageRecord, ...]
+    images: tuple[ImageRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MatchUnit:
-    """Pairs whose matches become one shard: the keys of the two photographs of each; `pair_key` makes the pair's."""
+    """Pairs whose matches become one shard, as keys of the two images."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
 def plan_extraction(
-    photographs: Sequence[ImageRecord], done: KeySet | None = None, *, size: int = IMAGES_PER_UNIT
+    images: Sequence[ImageRecord], done: KeySet | None = None, *, size: int = IMAGES_PER_UNIT
 ) -> Iterator[ExtractUnit]:
-    """Units of all photographs whose key isn't done.
+    """Yield units of all images without features.
 
     Args:
-        photographs: of the collection.
-        done: keys of photographs that have features.
-        size: photographs a unit; more only where more have the same content.
+        images: Images of the collection.
+        done: Keys of images with features.
+        size: Number of images per unit; larger only for more duplicates of one image.
     """
     done = done or KeySet()
-    for unit in _filled(group_by_content(photographs), size):
-        known = done.holds([photograph.key for photograph in unit])
-        missing = tuple(photograph for photograph, is_known in zip(unit, known, strict=True) if not is_known)
+    for unit in _fill_units(group_by_content(images), size):
+        is_done = done.contains([image.key for image in unit])
+        missing = tuple(image for image, known in zip(unit, is_done, strict=True) if not known)
         if missing:
             yield ExtractUnit(missing)
 
@@ -56,27 +56,27 @@ def plan_extraction(
 def plan_matching(
     pairs: SelectedPairs, done: KeySet | None = None, *, size: int = PAIRS_PER_UNIT
 ) -> Iterator[MatchUnit]:
-    """Units of all pairs whose `pair_key` isn't done; for verification too, with the pairs that are verified.
+    """Yield units of all pairs that are not done; also used for verification, with the verified pairs.
 
-    Memory grows with the number of photographs, and with the keys of what is done: 16 bytes each.
+    Memory grows with the number of images, and by 16 bytes per finished pair.
 
     Args:
-        pairs: of the collection.
-        done: keys of pairs that have matches.
-        size: pairs a unit at most.
+        pairs: Selected pairs of the collection.
+        done: Keys (`pair_key`) of finished pairs.
+        size: Maximum number of pairs per unit.
     """
     done = done or KeySet()
-    keys = [photograph.key for photograph in pairs.photographs]
-    for block in _cut(_tiled(pairs.blocks()), size):
+    keys = [image.key for image in pairs.images]
+    for block in _rebatch(_order_by_tiles(pairs.blocks()), size):
         unit = [(keys[first], keys[second]) for first, second in block.tolist()]
-        known = done.holds(map(pair_key, unit)) if done else np.zeros(len(unit), bool)
-        missing = tuple(pair for pair, is_known in zip(unit, known, strict=True) if not is_known)
+        is_done = done.contains(map(pair_key, unit)) if done else np.zeros(len(unit), bool)
+        missing = tuple(pair for pair, known in zip(unit, is_done, strict=True) if not known)
         if missing:
             yield MatchUnit(missing)
 
 
-def _filled(groups: Sequence[Sequence[ImageRecord]], size: int) -> Iterator[list[ImageRecord]]:
-    """Join groups until they hold `size` photographs."""
+def _fill_units(groups: Sequence[Sequence[ImageRecord]], size: int) -> Iterator[list[ImageRecord]]:
+    """Join consecutive groups up to `size` images."""
     unit: list[ImageRecord] = []
     for group in groups:
         if unit and len(unit) + len(group) > size:
@@ -87,32 +87,37 @@ def _filled(groups: Sequence[Sequence[ImageRecord]], size: int) -> Iterator[list
         yield unit
 
 
-def _tiled(blocks: Blocks) -> Blocks:
-    """Pairs of `TILE` first photographs at a time, ordered by tiles of the second."""
+def _order_by_tiles(blocks: Blocks) -> Blocks:
+    """Yield the pairs of one row of tiles at a time, ordered by the tiles of the second image."""
     waiting: list[np.ndarray] = []
     for block in blocks:
-        rows = block[:, 0] // TILE
+        rows = block[:, 0] // IMAGES_PER_TILE
         for piece in np.split(block, np.flatnonzero(np.diff(rows)) + 1):
-            if waiting and len(piece) and waiting[0][0, 0] // TILE != piece[0, 0] // TILE:
-                yield _by_tiles(np.concatenate(waiting))
+            is_new_row = (
+                waiting
+                and len(piece)
+                and waiting[0][0, 0] // IMAGES_PER_TILE != piece[0, 0] // IMAGES_PER_TILE
+            )
+            if is_new_row:
+                yield _sort_by_tiles(np.concatenate(waiting))
                 waiting = []
             waiting += [piece] if len(piece) else []
     if waiting:
-        yield _by_tiles(np.concatenate(waiting))
+        yield _sort_by_tiles(np.concatenate(waiting))
 
 
-def _by_tiles(pairs: Int32[np.ndarray, "k 2"]) -> Int32[np.ndarray, "k 2"]:
+def _sort_by_tiles(pairs: Int32[np.ndarray, "k 2"]) -> Int32[np.ndarray, "k 2"]:
     first, second = pairs.T
-    return pairs[np.lexsort((second, first, second // TILE))]
+    return pairs[np.lexsort((second, first, second // IMAGES_PER_TILE))]
 
 
-def _cut(blocks: Blocks, size: int) -> Blocks:
-    """The same pairs, `size` at a time."""
+def _rebatch(blocks: Blocks, size: int) -> Blocks:
+    """Yield the same pairs in blocks of `size`."""
     rest = np.empty((0, 2), np.int32)
     for block in blocks:
         rest = np.concatenate([rest, block])
-        whole = len(rest) // size * size
-        yield from np.split(rest[:whole], range(size, whole, size)) if whole else ()
-        rest = rest[whole:]
+        end = len(rest) // size * size
+        yield from np.split(rest[:end], range(size, end, size)) if end else ()
+        rest = rest[end:]
     if len(rest):
         yield rest

@@ -1,11 +1,11 @@
-"""What records were made of, so that what was made of others than there are now is found, and made again.
+"""Provenance of records: digests of the inputs that matches and verified pairs were computed from.
 
-Features that are made again, because their shard was damaged, may come out in another order on another device or with
-another torch; matches are indices into the former ones then, and a pair's inliers are indices into its matches. So every
-record has a digest, and those that were made of others say of which ("made_of"). Records of versions that said
-nothing are believed.
+Features that are computed again, for example because their shard was damaged, may have another keypoint order on another
+device or with another version of torch. Matches are indices into the keypoints, and inliers are indices into the matches,
+so both would be invalid. Each record therefore has a digest, and the digest of its inputs (field "made_of"); records
+whose inputs have changed are found here and computed again. Records of old versions without digests count as valid.
 
-Looking through all records takes time, so it is for runs after which there may be something to find: see `Stages`.
+Checking all records takes time, so `Stages` does it only after features or matches may have changed.
 """
 
 import hashlib
@@ -15,46 +15,61 @@ from typing import Any
 
 import numpy as np
 
-from tiepoint.collection.stores import Stores
+from tiepoint.collection.state import Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import KeySet
 
-DIGITS = 16
-"""Hexadecimal ones, of a digest."""
+DIGEST_BYTES = 8
+"""Size of a digest in bytes (16 hexadecimal digits)."""
 
-SHARDS_KEPT = 8
-"""Shards of matches whose digests are in memory together; a shard of geometry mostly has the pairs of one of them."""
+CACHE_SIZE = 8
+"""Match shards whose digests are kept in memory; a shard of verified pairs mostly refers to one of them."""
 
 
 def keypoints_digest(key: str, keypoints: np.ndarray) -> str:
-    """Of a photograph's features: its key, and (n, 2) keypoints, by which matches count."""
+    """Return the digest of an image's features.
+
+    Args:
+        key: Key of the image.
+        keypoints: Keypoint coordinates (x, y) in px, shape (n, 2); matches are indices into them.
+    """
     return _digest(key.encode("utf-8", "surrogatepass"), keypoints)
 
 
-def matches_digest(made_of: str, matches: np.ndarray) -> str:
-    """Of a pair's matches: the digests of its features, and (k, 2) matches, by which inliers count."""
-    return _digest(made_of.encode(), matches)
+def matches_digest(inputs_digest: str, matches: np.ndarray) -> str:
+    """Return the digest of a pair's matches.
+
+    Args:
+        inputs_digest: Digests of the pair's features, from `pair_inputs_digest`.
+        matches: Index pairs, shape (k, 2); inliers are indices into them.
+    """
+    return _digest(inputs_digest.encode(), matches)
 
 
 def pair_inputs_digest(pair: tuple[str, str], digests: Mapping[str, str]) -> str:
-    """What the matches of a pair are made of: the digests of both photographs' features."""
+    """Return the feature digests of both images of a pair, the inputs of its matches.
+
+    Args:
+        pair: Keys of the two images.
+        digests: Feature digest of each image key.
+    """
     return " ".join(digests[key] for key in pair)
 
 
 def stale_matches(stores: Stores) -> Iterator[str]:
-    """Shards of matches of other features than there are now; memory grows with the number of photographs."""
+    """Yield match shards whose features have changed; memory grows with the number of images."""
     current = KeySet(_features_digests(stores.features))
     for shard in stores.matches.shards("matches"):
         records = stores.matches.records("matches", shard).values()
-        named = [digest for record in records for digest in (record.get("made_of") or "").split()]
-        if not current.contains(named).all():
+        inputs = [digest for record in records for digest in (record.get("made_of") or "").split()]
+        if not current.contains(inputs).all():
             yield shard
 
 
 def stale_geometry(stores: Stores) -> Iterator[str]:
-    """Shards of geometry of other matches than there are now; pairs that aren't matched now don't count."""
+    """Yield shards of verified pairs whose matches have changed; pairs without matches are ignored."""
 
-    @lru_cache(SHARDS_KEPT)
+    @lru_cache(CACHE_SIZE)
     def digests(shard: str) -> dict[str, Any]:
         records = stores.matches.records("matches", shard)
         return {key: record.get("digest") for key, record in records.items()}
@@ -70,18 +85,18 @@ def stale_geometry(stores: Stores) -> Iterator[str]:
 
 
 STALE: dict[str, Callable[[Stores], Iterator[str]]] = {"matches": stale_matches, "verified": stale_geometry}
-"""Kind of record -> what finds those shards that were made of what isn't there any more."""
+"""Kind of records -> function that yields the shards whose inputs have changed."""
 
 
 def _features_digests(features: Store) -> Iterator[str]:
     for key, record in features.scan("features"):
         if "digest" in record:
             yield record["digest"]
-        else:  # of a version that wrote none
+        else:  # written by an old version
             yield keypoints_digest(key, features.read("features", key, "keypoints")["keypoints"])
 
 
 def _digest(name: bytes, array: np.ndarray) -> str:
-    content = hashlib.blake2b(name + b"\0", digest_size=DIGITS // 2)
+    content = hashlib.blake2b(name + b"\0", digest_size=DIGEST_BYTES)
     content.update(array.tobytes())
     return content.hexdigest()

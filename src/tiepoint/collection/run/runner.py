@@ -1,47 +1,45 @@
-"""match_collection: a folder of photographs becomes features, matches and geometry, on a laptop or a cluster.
+"""match_collection: extract, match and verify a folder of images, on one machine or on a cluster.
 
-Stages follow each other: find, extract, pairs, match, verify. Each does what the stores lack, and no more; so a run that
-was killed, at any moment, is ended by the same call, and a run with more photographs does those and their pairs only.
+The stages are: scan, extract, pairs, match, verify. Each computes only the records that the stores lack. So an interrupted
+run resumes with the same call, and a run with additional images processes only these and their pairs.
 """
 
-import math
 import os
-from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Unpack, get_args
 
 from tiepoint.collection.images import ImageRecord, group_by_content, scan_images
-from tiepoint.collection.pairs.pair_list import check_pair_list
-from tiepoint.collection.pairs.retrieval import require_faiss
-from tiepoint.collection.pairs.selection import parse_pair_selection
-from tiepoint.collection.progress import Progress, no_progress
 from tiepoint.collection.report.run_report import RunReport
-from tiepoint.collection.run.executors.registry import check_executor, open_executor
+from tiepoint.collection.run.executors.registry import open_executor
+from tiepoint.collection.run.options import CollectionOptions
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Job
 from tiepoint.collection.state import (
     State,
+    Stores,
     clear_leftovers,
     prepare_folder,
     read_state,
     stores_location,
     write_state,
 )
-from tiepoint.collection.stores import Stores
 from tiepoint.errors import InvalidInput
-from tiepoint.presets import DEFAULT_PRESET, find_preset
+from tiepoint.io.messages import unknown_name
+from tiepoint.io.progress import ProgressCallback, no_progress
+from tiepoint.presets import DEFAULT_PRESET
+from tiepoint.types.options import NetworkOptions
 
 Stage = Literal["extract", "pairs", "match", "verify"]
-"""The last stage of a run."""
+"""Stages at which a run can stop."""
 
-LATER = ("pairs", "verify", "max_error_px")
-"""Options of the stages behind "extract": a run that ends there keeps those of an earlier one."""
+LATER_OPTIONS = ("pairs", "verify", "max_error_px")
+"""Options of the stages after "extract"; a run that stops there keeps the values of the previous run."""
 
 
 def match_collection(
-    photos: str | os.PathLike[str],
+    image_folder: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
     pairs: str = "exhaustive",
@@ -49,146 +47,177 @@ def match_collection(
     executor: str = "serial",
     verify: bool = True,
     max_error_px: float = 4.0,
-    until: Stage = "verify",
+    stop_after: Stage = "verify",
     stores: str | None = None,
     threads: int | None = None,
-    progress: Progress = no_progress,
-    **options: Any,
+    progress: ProgressCallback = no_progress,
+    **options: Unpack[NetworkOptions],
 ) -> RunReport:
-    """Extract each photograph of a folder once, match chosen pairs, and verify them; what is done isn't done again.
+    """Extract each image of a folder once, match the selected pairs and verify them; finished work is not repeated.
 
     Args:
-        photos: the folder; photographs in its sub-folders count too.
-        out: the output folder; new, empty, or of an earlier run. `tiepoint.open_collection` reads it.
-        pairs: "exhaustive" (all), "sequential:K" (each with the next K by name), "retrieval:K" (each with the K that look
-            most like it), "spatial:K" (each with the K nearest by GPS) or "list:FILE" (two names a line).
-        preset: see `tiepoint presets`.
+        image_folder: Folder of the images, including its subfolders.
+        out: Output folder: new, empty, or of an earlier run. `tiepoint.open_collection` reads it.
+        pairs: Pair selection: "exhaustive" (all pairs), "sequential:K" (each image and the next K by name),
+            "retrieval:K" (the K most similar images), "spatial:K" (the K nearest images by GPS) or "list:FILE" (two
+            names per line).
+        preset: Name of the preset, see `tiepoint presets`.
         executor: "serial", "processes:N" (scripts need `if __name__ == "__main__":`) or "ray[:ADDRESS]".
-        verify: whether to estimate each pair's fundamental matrix.
-        max_error_px: largest Sampson error of an inlier; the default is COLMAP's own.
-        until: the last stage: "extract", "pairs", "match" or "verify". A run until "extract" leaves it at the pairs,
-            verify and max_error_px of an earlier run, where there was one.
-        stores: where features and matches go: a folder, or a URL such as "s3://bucket/folder"; None: into `out`.
-        threads: of torch in each worker; None: with "processes" a share of the cores, with "ray" one, else as it is.
-        progress: shows how far it is.
-        **options: as for `tiepoint.load`.
+        verify: Whether to estimate the fundamental matrix of each pair.
+        max_error_px: Inlier threshold (Sampson error) of the verification in px; the default is COLMAP's.
+        stop_after: Last stage: "extract", "pairs", "match" or "verify". A run that stops after "extract" keeps pairs,
+            verify and max_error_px of the previous run, if there is one.
+        stores: Folder or URL ("s3://bucket/folder") of features and matches; None for a subfolder of `out`.
+        threads: Number of torch threads per worker; None is an equal share of the CPU cores with "processes", 1 with
+            "ray", and unchanged with "serial".
+        progress: Callback that shows the progress.
+        **options: Options of `tiepoint.load`.
 
     Returns:
-        What was found, done and left out; `out` has the same as report.json and report.html, or neither where the last
-        run didn't end.
+        Report of the run. It is also written to `out` as report.json and report.html, which exist only after the last
+        run has finished.
 
     Raises:
-        InvalidInput: an option that can't be, no photographs, or `out` can't be written to or holds something else.
-        StoreError: another version of tiepoint made `out`; or a shard was damaged while it was needed: run it again.
-        ExecutorError: workers can't be reached, or died again and again.
-        MissingDependency: a library that an option needs isn't installed.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If an option is invalid, there are no images, or `out` cannot be written to or is not a collection.
+        StoreError: If another format version of tiepoint wrote `out`, or a shard was found damaged when it was needed;
+            run the same command again.
+        ExecutorError: If workers cannot be reached, or died repeatedly.
+        MissingDependency: If a library that an option needs is not installed.
+        WeightsError: If weights cannot be found, downloaded or loaded.
 
     Example:
         >>> report = tiepoint.match_collection("photos/", "out/", pairs="sequential:10")
         >>> report.images, report.pairs, report.inliers, report.problems
     """
-    _check_options(pairs, preset, executor, max_error_px, until, options)
-    choice = parse_pair_selection(pairs).absolute()
-    asked = {
-        "pairs": str(choice),
-        "preset": preset,
-        "executor": executor,
-        "verify": verify,
-        "max_error_px": float(max_error_px),
-        "threads": threads,
-        "load": options,
-    }
-    photos, folder, diary = Path(photos).absolute(), Path(out), RunLog(progress)
-    list_digest = choice.list_digest()
-    last: Stage = "match" if until == "verify" and not verify else until
-    with diary.timed("total"):
-        before = prepare_folder(folder)
-        RunReport.remove(folder)
-        if before and last == "extract":
-            asked |= {name: value for name, value in before.options.items() if name in LATER}
-            list_digest = before.list_digest
-        photographs = _find(photos, before, diary)
-        plan = State(
-            photos=photos,
-            photographs=photographs,
-            options=asked,
-            stores=str(Path(stores).absolute()) if stores and "://" not in stores else stores or "",
-            settings={},
-            list_digest=list_digest,
-        )
-        counts = _work(plan, folder, last, diary)
-    report = RunReport(
-        out=str(out),
-        photos=str(photos),
-        options=asked,
-        photographs=len(photographs) + diary.unreadable,
-        **counts,
-        **diary.contents(),
+    checked = CollectionOptions(
+        pairs=pairs,
+        preset=preset,
+        executor=executor,
+        verify=verify,
+        max_error_px=max_error_px,
+        threads=threads,
+        load=options,
     )
-    report.save(folder)
-    return report
+    request = _Request(
+        Path(image_folder).absolute(), Path(out), checked, stores, _last_stage(stop_after, verify)
+    )
+    return _run(request, RunLog(progress))
 
 
 def resume_collection(
     out: str | os.PathLike[str],
     *,
-    until: Stage,
+    stop_after: Stage,
     pairs: str | None = None,
     executor: str | None = None,
     max_error_px: float | None = None,
-    progress: Progress = no_progress,
+    progress: ProgressCallback = no_progress,
 ) -> RunReport:
-    """Go on with a run up to a stage, with the options that it had.
+    """Resume a run up to a stage, with the options of the previous run.
 
     Args:
-        out: the output folder.
-        until: as for `match_collection`.
-        pairs: as for `match_collection`; None: as before, as for all that follow.
-        executor: likewise.
-        max_error_px: likewise.
-        progress: as for `match_collection`.
+        out: Output folder.
+        stop_after: Last stage, as for `match_collection`.
+        pairs: Pair selection; None keeps that of the previous run.
+        executor: Executor; None keeps that of the previous run.
+        max_error_px: Inlier threshold in px; None keeps that of the previous run.
+        progress: Callback that shows the progress.
 
     Raises:
-        TiepointError: as for `match_collection`, and where there is no run to go on with.
+        TiepointError: As for `match_collection`, and if there is no previous run.
     """
-    before = read_state(Path(out))
-    given = {"pairs": pairs, "executor": executor, "max_error_px": max_error_px}
-    options = before.options | {name: value for name, value in given.items() if value is not None}
-    loading = options.pop("load")
+    previous = read_state(Path(out))
+    changes = {"pairs": pairs, "executor": executor, "max_error_px": max_error_px}
+    options = previous.options | {name: value for name, value in changes.items() if value is not None}
+    load_options = options.pop("load")
+    options["verify"] = options["verify"] or stop_after == "verify"
     return match_collection(
-        before.photos,
+        previous.image_folder,
         out,
-        until=until,
-        stores=before.stores or None,
+        stop_after=stop_after,
+        stores=previous.stores or None,
         progress=progress,
-        **{**options, "verify": options["verify"] or until == "verify"},
-        **loading,
+        **options,
+        **load_options,
     )
 
 
-def _find(photos: str | os.PathLike[str], before: State | None, diary: RunLog) -> tuple[ImageRecord, ...]:
-    with diary.timed("find"):
-        photographs, problems = scan_images(photos, before.photographs if before else ())
-    if not photographs:
-        why = f"none of {len(problems)} can be used: {problems[0]}" if problems else "it has none"
-        raise InvalidInput(f"expected photographs in {photos}, but {why}")
-    diary.problems += [*problems, *_twins(photographs)]
-    diary.unreadable = len(problems)
-    return photographs
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Validated arguments of a run."""
+
+    image_folder: Path
+    out: Path
+    options: CollectionOptions
+    stores: str | None
+    last: Stage
 
 
-def _twins(photographs: tuple[ImageRecord, ...]) -> list[str]:
-    groups = (group for group in group_by_content(photographs) if len(group) > 1)
+def _last_stage(stop_after: Stage, verify: bool) -> Stage:
+    if stop_after not in get_args(Stage):
+        raise InvalidInput(unknown_name("stage of stop_after", stop_after, get_args(Stage)))
+    return "match" if stop_after == "verify" and not verify else stop_after
+
+
+def _run(request: _Request, log: RunLog) -> RunReport:
+    options: dict[str, Any] = request.options.to_dict()
+    list_digest = request.options.selection.list_digest()
+    with log.timed("total"):
+        previous = prepare_folder(request.out)
+        RunReport.remove(request.out)
+        if previous and request.last == "extract":
+            options |= {name: value for name, value in previous.options.items() if name in LATER_OPTIONS}
+            list_digest = previous.list_digest
+        images = _scan(request.image_folder, previous, log)
+        plan = State(
+            image_folder=request.image_folder,
+            images=images,
+            options=options,
+            stores=_absolute_location(request.stores),
+            settings={},
+            list_digest=list_digest,
+        )
+        counts = _execute(plan, request.out, request.last, log)
+    report = RunReport(
+        out=str(request.out),
+        image_folder=str(request.image_folder),
+        options=options,
+        files=len(images) + log.unreadable,
+        **counts,
+        **log.contents(),
+    )
+    report.save(request.out)
+    return report
+
+
+def _absolute_location(stores: str | None) -> str:
+    return str(Path(stores).absolute()) if stores and "://" not in stores else stores or ""
+
+
+def _scan(image_folder: Path, previous: State | None, log: RunLog) -> tuple[ImageRecord, ...]:
+    with log.timed("scan"):
+        images, problems = scan_images(image_folder, previous.images if previous else ())
+    if not images:
+        reason = (
+            f"none of {len(problems)} image files can be read: {problems[0]}" if problems else "it has none"
+        )
+        raise InvalidInput(f"expected images in {image_folder}, but {reason}")
+    log.problems += [*problems, *_find_duplicates(images)]
+    log.unreadable = len(problems)
+    return images
+
+
+def _find_duplicates(images: tuple[ImageRecord, ...]) -> list[str]:
+    groups = (group for group in group_by_content(images) if len(group) > 1)
     return [
-        f"{' and '.join(photograph.name for photograph in group)} have the same content: a pair of them shows nothing "
-        "of the place; remove all but one"
+        f"{' and '.join(image.name for image in group)} are duplicates (same content), and their pairs have no baseline; "
+        "remove all but one"
         for group in groups
     ]
 
 
-def _work(plan: State, folder: Path, until: Stage, diary: RunLog) -> dict[str, int]:
-    """Start workers, write down what they are to do, and go through the stages; what there is then, in numbers."""
+def _execute(plan: State, folder: Path, last: Stage, log: RunLog) -> dict[str, int]:
+    """Start the workers, write the state, and run all stages; return the counts of the report."""
     options, location = plan.options, stores_location(folder, plan.stores)
     clear_leftovers(folder, location)
     job = Job(
@@ -199,43 +228,24 @@ def _work(plan: State, folder: Path, until: Stage, diary: RunLog) -> dict[str, i
         threads=options["threads"],
     )
     with ExitStack() as stack:
-        with diary.timed("load"):
-            workers = stack.enter_context(open_executor(options["executor"], job))
-        write_state(folder, replace(plan, settings=workers.settings))
-        # what is far away is read when it is needed, and found damaged then
-        stores = Stores.open(location, workers.settings, check="headers" if "://" in location else "bytes")
-        return _go_through(Stages(plan.photographs, stores, workers, diary), folder, options["pairs"], until)
+        with log.timed("load"):
+            executor = stack.enter_context(open_executor(options["executor"], job))
+        write_state(folder, replace(plan, settings=executor.settings))
+        # remote shards are read only when they are needed; damage is found then
+        stores = Stores.open(location, executor.settings, check="headers" if "://" in location else "bytes")
+        return _run_stages(Stages(plan.images, stores, executor, log), folder, options["pairs"], last)
 
 
-def _go_through(stages: Stages, folder: Path, pairs: str, until: Stage) -> dict[str, int]:
-    wanted = get_args(Stage)[: get_args(Stage).index(until) + 1]
+def _run_stages(stages: Stages, folder: Path, pairs: str, last: Stage) -> dict[str, int]:
+    wanted = get_args(Stage)[: get_args(Stage).index(last) + 1]
     stages.check()
     stages.extract()
     counts = {"images": len(stages.usable()), "keypoints": stages.count_keypoints()}
     if "pairs" not in wanted:
         return counts
-    chosen = stages.choose(pairs, folder)
+    selected = stages.select(pairs, folder)
     if "match" in wanted:
-        stages.match(chosen)
+        stages.match(selected)
     if "verify" in wanted:
-        stages.verify(chosen)
-    return {**counts, "chosen": len(chosen), **stages.count(chosen)}
-
-
-def _check_options(
-    pairs: str, preset: str, executor: str, max_error_px: float, until: str, load: Mapping[str, Any]
-) -> None:
-    """Find out before the work what can't be."""
-    choice = parse_pair_selection(pairs)
-    if choice.method == "list":
-        check_pair_list(choice.argument)
-    if choice.method == "retrieval":
-        require_faiss()
-    find_preset(preset)
-    check_executor(executor)
-    if not (math.isfinite(max_error_px) and max_error_px > 0):
-        raise InvalidInput(f"max_error_px must be a number of px above 0, but is {max_error_px!r}")
-    if load.get("rotations") is not None:
-        raise InvalidInput("a collection extracts each photograph once, so rotations can't be used with it")
-    if until not in get_args(Stage):
-        raise InvalidInput(f"until must be one of {', '.join(get_args(Stage))}, but is {until!r}")
+        stages.verify(selected)
+    return {**counts, "selected": len(selected), **stages.count(selected)}

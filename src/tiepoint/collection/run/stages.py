@@ -1,4 +1,4 @@
-"""The stages of a run: extract, choose pairs, match, verify. Each does what the stores lack, and no more."""
+"""Stages of a run: extract, select pairs, match, verify. Each computes only the records that the stores lack."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.selection import SelectedPairs, select_pairs, parse_pair_selection
-from tiepoint.collection.progress import Progress
+from tiepoint.collection.pairs.pairs_file import pairs_provenance, write_selected_pairs
+from tiepoint.collection.pairs.selection import SelectedPairs, parse_pair_selection, select_pairs
 from tiepoint.collection.run.executors.registry import Executor
 from tiepoint.collection.run.planning import (
     IMAGES_PER_UNIT,
@@ -22,39 +22,39 @@ from tiepoint.collection.run.planning import (
 )
 from tiepoint.collection.run.provenance import STALE
 from tiepoint.collection.run.tasks import Extract, Match, Task, Verify
-from tiepoint.collection.state import pairs_provenance, write_selected_pairs
-from tiepoint.collection.stores import KINDS, Stores
+from tiepoint.collection.state import KINDS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record
+from tiepoint.io.progress import ProgressCallback
 from tiepoint.types import Features
 
 TARGET_UNITS = 64
-"""A small collection is cut into so many shards, that several workers have something to do."""
+"""Minimum number of shards into which small collections are cut, so that several workers are busy."""
 
 MIN_PAIRS_PER_UNIT = 8
-"""Pairs that a shard has at least: LightGlue takes several at a time."""
+"""Minimum number of pairs per shard: LightGlue processes pairs in batches."""
 
-BATCH = 10_000
-"""Pairs that are looked up at a time."""
+PAIRS_PER_LOOKUP = 10_000
+"""Number of pairs whose keys are looked up together."""
 
 
 class RunLog:
-    """What a run notes as it goes on.
+    """Durations, counts and messages of a run, for its report.
 
     Args:
-        progress: shows how far it is.
+        progress: Callback that shows the progress.
 
     Attributes:
-        seconds: duration of each stage.
-        work_seconds: the same of all workers together.
-        new: kind of record -> how many were made.
-        unreadable: number of files that are no photographs.
-        problems: what was left out and why.
-        notes: what is worth knowing.
+        seconds: Duration of each stage in s.
+        work_seconds: Duration of each step in s, summed over all workers.
+        new: Number of new records of each kind.
+        unreadable: Number of image files that cannot be read.
+        problems: Messages about data that was left out, and why.
+        notes: Messages for information.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: ProgressCallback) -> None:
         self.progress = progress
         self.seconds: dict[str, float] = {}
         self.work_seconds: Counter[str] = Counter()
@@ -65,15 +65,15 @@ class RunLog:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Count what passes as this stage."""
-        begin = perf_counter()
+        """Add the duration of the block to a stage."""
+        start = perf_counter()
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - begin
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
 
     def contents(self) -> dict[str, Any]:
-        """What belongs into the report."""
+        """Return the fields of the report."""
         return {
             "new": dict(self.new),
             "seconds": self.seconds,
@@ -84,181 +84,182 @@ class RunLog:
 
 
 class Stages:
-    """A run over one set of photographs.
+    """The stages of a run over a fixed set of images.
 
     Args:
-        photographs: those whose header can be read, in natural order.
-        stores: where records are.
-        workers: who makes them.
-        diary: takes notes.
+        images: Images with a readable header, in natural sort order.
+        stores: Stores of the records.
+        executor: Executor that computes them.
+        log: Log of the run.
     """
 
     def __init__(
-        self, photographs: tuple[ImageRecord, ...], stores: Stores, workers: Executor, diary: RunLog
+        self, images: tuple[ImageRecord, ...], stores: Stores, executor: Executor, log: RunLog
     ) -> None:
-        self.photographs = photographs
+        self.images = images
         self._stores = stores
-        self._workers = workers
-        self._diary = diary
+        self._executor = executor
+        self._log = log
 
     def check(self) -> None:
-        """Look through all stores; damaged shards are set aside."""
+        """Check all stores; damaged shards are quarantined."""
         for kind in KINDS:
-            with self._diary.timed("check"):
+            with self._log.timed("check"):
                 self._stores.of(kind).done(kind)
-            self._diary.notes += self._stores.of(kind).warnings
+            self._log.notes += self._stores.of(kind).warnings
 
     def extract(self) -> None:
-        """Make the features that are missing; photographs that can't be read stay without."""
+        """Compute missing features; images that cannot be read remain without."""
         done = self._stores.features.done("features")
-        size = max(1, min(IMAGES_PER_UNIT, len(self.photographs) // TARGET_UNITS))
-        units = list(plan_extraction(self.photographs, done, size=size))
-        total = sum(len(unit.photographs) for unit in units)
-        self._do("features", "extract", total, (Extract(unit.photographs) for unit in units))
-        self._set_stale_aside("matches", "features")
+        size = max(1, min(IMAGES_PER_UNIT, len(self.images) // TARGET_UNITS))
+        units = list(plan_extraction(self.images, done, size=size))
+        total = sum(len(unit.images) for unit in units)
+        self._run("features", "extract", total, (Extract(unit.images) for unit in units))
+        self._quarantine_stale("matches", "features")
 
     def usable(self) -> tuple[ImageRecord, ...]:
-        """Photographs that have features."""
+        """Return the images with features."""
         done = self._stores.features.done("features")
-        there = done.contains([photograph.key for photograph in self.photographs])
-        return tuple(photograph for photograph, found in zip(self.photographs, there, strict=True) if found)
+        has_features = done.contains([image.key for image in self.images])
+        return tuple(image for image, known in zip(self.images, has_features, strict=True) if known)
 
-    def choose(self, pairs: str, folder: Path) -> SelectedPairs:
-        """Choose pairs of usable photographs, and write them down."""
+    def select(self, pairs: str, folder: Path) -> SelectedPairs:
+        """Select pairs of usable images and write them to the output folder.
+
+        Args:
+            pairs: Pair selection, as for `match_collection`.
+            folder: Output folder.
+        """
         usable = self.usable()
-        keys = {photograph.name: photograph.key for photograph in usable}
+        keys = {image.name: image.key for image in usable}
 
-        def features_of(name: str) -> Features:
+        def read_features(name: str) -> Features:
             return features_from_record(self._stores.features.read("features", keys[name]))
 
-        with self._diary.timed("pairs"), self._diary.progress("pairs", 0):
-            chosen = select_pairs(parse_pair_selection(pairs), usable, features_of=features_of)
-        self._diary.problems += chosen.problems
-        if not len(chosen):
-            self._diary.problems.append(f"no pairs: {pairs} finds none among {len(usable)} photographs")
-        source = pairs_provenance(pairs, usable, self._stores.features.settings)
-        write_selected_pairs(folder, chosen, source)
-        return chosen
+        with self._log.timed("pairs"), self._log.progress("pairs", 0):
+            selected = select_pairs(parse_pair_selection(pairs), usable, read_features=read_features)
+        self._log.problems += selected.problems
+        if not len(selected):
+            self._log.problems.append(f"no pairs: {pairs} selects none among {len(usable)} images")
+        provenance = pairs_provenance(pairs, usable, self._stores.features.settings)
+        write_selected_pairs(folder, selected, provenance)
+        return selected
 
-    def match(self, chosen: SelectedPairs) -> None:
-        """Make the matches that are missing."""
-        self._do_pairs("matches", "match", chosen, self._match_task)
-        self._set_stale_aside("verified", "matches")
+    def match(self, selected: SelectedPairs) -> None:
+        """Compute missing matches."""
+        self._run_pairs("matches", "match", selected, self._match_task)
+        self._quarantine_stale("verified", "matches")
 
-    def verify(self, chosen: SelectedPairs) -> None:
-        """Make the geometry that is missing."""
-        self._do_pairs("verified", "verify", chosen, self._verify_task)
+    def verify(self, selected: SelectedPairs) -> None:
+        """Compute missing two-view geometries."""
+        self._run_pairs("verified", "verify", selected, self._verify_task)
 
-    def count(self, chosen: SelectedPairs) -> dict[str, int]:
-        """How many pairs are matched and verified, with how many matches and inliers, together with former runs.
+    def count(self, selected: SelectedPairs) -> dict[str, int]:
+        """Count matched and verified pairs, matches and inliers, including those of earlier runs.
 
-        Memory doesn't grow with the pairs.
+        Memory does not grow with the number of pairs.
         """
         stores = self._stores
-        pairs, matches = _sums(stores.matches, "matches", _pair_keys(chosen), "num_matches")
-        _, inliers, verified = _sums(
-            stores.verified, "verified", _pair_keys(chosen), "num_inliers", "success"
+        pairs, matches = _sum_fields(stores.matches, "matches", _pair_keys(selected), "num_matches")
+        _, inliers, verified = _sum_fields(
+            stores.verified, "verified", _pair_keys(selected), "num_inliers", "success"
         )
         return {"pairs": pairs, "matches": matches, "verified": verified, "inliers": inliers}
 
     def count_keypoints(self) -> int:
-        """Of all usable photographs together."""
-        keys = [photograph.key for photograph in self.photographs]
-        return _sums(self._stores.features, "features", [keys], "num_keypoints")[1]
+        """Return the total number of keypoints of all usable images."""
+        keys = [image.key for image in self.images]
+        return _sum_fields(self._stores.features, "features", [keys], "num_keypoints")[1]
 
-    def _do_pairs(
-        self, kind: str, stage: str, chosen: SelectedPairs, task: Callable[[MatchUnit], Task]
+    def _run_pairs(
+        self, kind: str, stage: str, selected: SelectedPairs, make_task: Callable[[MatchUnit], Task]
     ) -> None:
         done = self._stores.of(kind).done(kind)
-        size = max(MIN_PAIRS_PER_UNIT, min(PAIRS_PER_UNIT, len(chosen) // TARGET_UNITS))
-        units = plan_matching(chosen, done, size=size)
-        known = sum(int(done.contains(keys).sum()) for keys in _pair_keys(chosen)) if len(done) else 0
-        total = len(chosen) - known
-        self._do(kind, stage, total, map(task, units))
+        size = max(MIN_PAIRS_PER_UNIT, min(PAIRS_PER_UNIT, len(selected) // TARGET_UNITS))
+        units = plan_matching(selected, done, size=size)
+        num_done = sum(int(done.contains(keys).sum()) for keys in _pair_keys(selected)) if len(done) else 0
+        self._run(kind, stage, len(selected) - num_done, map(make_task, units))
 
-    def _set_stale_aside(self, kind: str, source: str) -> None:
-        """Where records of the source may have been made again, have what was made of the former ones count no more.
+    def _quarantine_stale(self, kind: str, source: str) -> None:
+        """Quarantine records whose inputs may have been recomputed.
 
-        They may have been in this run; or in one that was killed before it came here, or one with another store of
-        this kind, but then a file was set aside.
+        The inputs were recomputed in this run; or in a run that was killed before this point, or one with another store
+        of this kind. In the latter cases a shard was quarantined.
         """
         sources, store = self._stores.of(source), self._stores.of(kind)
-        perhaps = self._diary.new[source] or sources.has_quarantined(source) or store.has_quarantined(kind)
-        if not (perhaps and len(store.done(kind))):
+        may_be_stale = self._log.new[source] or sources.has_quarantined(source) or store.has_quarantined(kind)
+        if not (may_be_stale and len(store.done(kind))):
             return
-        with self._diary.timed("check"):
+        with self._log.timed("check"):
             stale = list(STALE[kind](self._stores))
             for shard in stale:
                 store.quarantine(kind, shard)
         if stale:
-            self._diary.notes.append(
-                f"{len(stale)} files of {kind} were made of {source} that have been made again since; "
-                "they were set aside, and what they held is made again"
+            self._log.notes.append(
+                f"{len(stale)} files of {kind} were computed from {source} that have been recomputed since; they were "
+                "quarantined and will be recomputed"
             )
 
-    def _do(self, kind: str, stage: str, total: int, tasks: Iterable[Task]) -> None:
-        """Have tasks done, and take notes of what came of them."""
-        store, diary = self._stores.of(kind), self._diary
-        with diary.timed(stage), diary.progress(stage, total) as advance:
-            for outcome in self._workers.run(tasks):
+    def _run(self, kind: str, stage: str, total: int, tasks: Iterable[Task]) -> None:
+        """Run tasks and log their outcomes."""
+        store, log = self._stores.of(kind), self._log
+        with log.timed(stage), log.progress(stage, total) as advance:
+            for outcome in self._executor.run(tasks):
                 if outcome.shard:
                     store.register_shard(kind, outcome.shard, outcome.keys)
-                diary.new[kind] += len(outcome.keys)
-                diary.problems += outcome.problems
-                diary.work_seconds.update(outcome.seconds)
+                log.new[kind] += len(outcome.keys)
+                log.problems += outcome.problems
+                log.work_seconds.update(outcome.seconds)
                 advance(outcome.size)
 
     def _match_task(self, unit: MatchUnit) -> Match:
         return Match(unit.pairs, self._features_shards(unit))
 
     def _verify_task(self, unit: MatchUnit) -> Verify:
-        keys = map(pair_key, unit.pairs)
-        return Verify(
-            unit.pairs, self._features_shards(unit) | _shards(self._stores.matches, "matches", keys)
-        )
+        matches_shards = _find_shards(self._stores.matches, "matches", map(pair_key, unit.pairs))
+        return Verify(unit.pairs, self._features_shards(unit) | matches_shards)
 
     def _features_shards(self, unit: MatchUnit) -> dict[str, str]:
-        return _shards(
-            self._stores.features, "features", dict.fromkeys(key for pair in unit.pairs for key in pair)
-        )
+        keys = dict.fromkeys(key for pair in unit.pairs for key in pair)
+        return _find_shards(self._stores.features, "features", keys)
 
 
-def _shards(store: Store, kind: str, keys: Iterable[str]) -> dict[str, str]:
-    found = {key: store.shard(kind, key) for key in keys}
-    return {key: shard for key, shard in found.items() if shard is not None}
+def _find_shards(store: Store, kind: str, keys: Iterable[str]) -> dict[str, str]:
+    shards = {key: store.shard(kind, key) for key in keys}
+    return {key: shard for key, shard in shards.items() if shard is not None}
 
 
-def _pair_keys(chosen: SelectedPairs) -> Iterator[list[str]]:
-    """The keys of all pairs, some at a time."""
-    keys = [photograph.key for photograph in chosen.photographs]
-    for block in chosen.blocks():
-        for start in range(0, len(block), BATCH):
-            some = block[start : start + BATCH].tolist()
-            yield [pair_key((keys[first], keys[second])) for first, second in some]
+def _pair_keys(selected: SelectedPairs) -> Iterator[list[str]]:
+    """Yield the keys of all pairs in batches."""
+    keys = [image.key for image in selected.images]
+    for block in selected.blocks():
+        for start in range(0, len(block), PAIRS_PER_LOOKUP):
+            batch = block[start : start + PAIRS_PER_LOOKUP].tolist()
+            yield [pair_key((keys[first], keys[second])) for first, second in batch]
 
 
-def _sums(store: Store, kind: str, blocks: Iterable[list[str]], *values: str) -> list[int]:
-    """How many of the wanted records there are, and the sum of each of these plain values.
+def _sum_fields(store: Store, kind: str, batches: Iterable[list[str]], *fields: str) -> list[int]:
+    """Return the number of existing records, and the sum of each of these fields.
 
     Args:
-        store: of the records.
-        kind: of them.
-        blocks: the keys of those that are wanted, each once. Pairs that follow each other are in the same few shards,
-            so that each shard is read once, or a few times.
-        values: names.
+        store: Store of the records.
+        kind: Kind of the records.
+        batches: Keys of the records, each once. Consecutive pairs are in the same few shards, so that each shard is read
+            only once or a few times.
+        fields: Names of the fields.
     """
-    sums = np.zeros(1 + len(values), np.int64)
-    for keys in blocks:
-        for shard, wanted in _by_shard(store, kind, keys).items():
+    sums = np.zeros(1 + len(fields), np.int64)
+    for keys in batches:
+        for shard, wanted in _group_by_shard(store, kind, keys).items():
             records = store.records(kind, shard)
-            found = [[1, *(records[key][value] for value in values)] for key in wanted]
-            sums += np.sum(found, axis=0, dtype=np.int64)
+            rows = [[1, *(records[key][name] for name in fields)] for key in wanted]
+            sums += np.sum(rows, axis=0, dtype=np.int64)
     return sums.tolist()
 
 
-def _by_shard(store: Store, kind: str, keys: Iterable[str]) -> dict[str, list[str]]:
-    """The keys of those records that there are, by the shard that holds them."""
-    found: dict[str, list[str]] = {}
-    for key, shard in _shards(store, kind, keys).items():
-        found.setdefault(shard, []).append(key)
-    return found
+def _group_by_shard(store: Store, kind: str, keys: Iterable[str]) -> dict[str, list[str]]:
+    """Return the keys of existing records, grouped by their shard."""
+    groups: dict[str, list[str]] = {}
+    for key, shard in _find_shards(store, kind, keys).items():
+        groups.setdefault(shard, []).append(key)
+    return groups

@@ -1,7 +1,7 @@
-"""What a worker does: it loads the networks once, takes tasks one after the other, and leaves shards in the stores.
+"""Tasks of a run, and the worker that executes them: it loads the networks once and writes one shard per task.
 
-Workers share nothing but the stores. A task carries all that must be known, also in which shards its features are; it is
-done whole or not at all, so that it may be given to another worker at any time.
+Workers share only the stores. A task contains everything that it needs, including the names of the shards of its inputs,
+and its result is written completely or not at all; so any other worker can repeat it.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from tiepoint.api import load
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.run.memory import release_free_memory
 from tiepoint.collection.run.provenance import keypoints_digest, matches_digest, pair_inputs_digest
-from tiepoint.collection.stores import Stores, estimate_to_record
+from tiepoint.collection.state import Stores, estimate_to_record
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, features_to_record, matches_to_record
@@ -26,28 +26,29 @@ from tiepoint.geometry.estimate import estimate_fundamental
 from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 from tiepoint.types import Correspondences, Features
+from tiepoint.types.options import NetworkOptions
 
 CACHE_SIZE = 128
-"""Photographs whose features a worker keeps in memory: two tiles of the plan."""
+"""Images whose features a worker keeps in memory: both sides of a tile of the plan."""
 
 Pair: TypeAlias = tuple[str, str]
-"""The keys of two photographs."""
+"""Keys of the two images of a pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What all workers are told.
+    """Options that all workers of a run share.
 
     Attributes:
-        preset: see `tiepoint presets`.
-        load: options of `tiepoint.load`.
-        max_error_px: an inlier's largest error, when matches are verified.
-        stores: where the stores are, a folder or a URL.
-        threads: of torch, in the worker's own process; None: as they are.
+        preset: Name of the preset.
+        load: Options of `tiepoint.load`.
+        max_error_px: Inlier threshold (Sampson error) of the verification in px.
+        stores: Folder or URL of the stores.
+        threads: Number of torch threads in the worker's process; None leaves it unchanged.
     """
 
     preset: str
-    load: dict[str, Any]
+    load: NetworkOptions
     max_error_px: float
     stores: str
     threads: int | None = None
@@ -55,14 +56,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """Photographs whose features become one shard."""
+    """Images whose features become one shard."""
 
-    photographs: tuple[ImageRecord, ...]
+    images: tuple[ImageRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Pairs whose matches become one shard; `shards` says where the features of each photograph are."""
+    """Pairs whose matches become one shard; `shards` maps image keys to the shards of their features."""
 
     pairs: tuple[Pair, ...]
     shards: dict[str, str]
@@ -70,7 +71,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Pairs whose geometry becomes one shard; `shards` says where features, and matches by their `pair_key`, are."""
+    """Pairs whose two-view geometry becomes one shard; `shards` also maps pair keys to the shards of their matches."""
 
     pairs: tuple[Pair, ...]
     shards: dict[str, str]
@@ -81,15 +82,15 @@ Task: TypeAlias = Extract | Match | Verify
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a task.
+    """Result of a task.
 
     Attributes:
-        kind: of the records.
-        shard: the name of the shard that was written; "" where there was nothing to write.
-        keys: of its records.
-        size: how many photographs or pairs the task had.
-        problems: photographs that can't be used, a line each.
-        seconds: duration of "read", "extract", "match", "verify", "write".
+        kind: Kind of the records.
+        shard: Name of the shard that was written; "" if there was nothing to write.
+        keys: Keys of its records.
+        size: Number of images or pairs of the task.
+        problems: One message per image that cannot be used.
+        seconds: Duration in s of the steps "read", "extract", "match", "verify", "write".
     """
 
     kind: str
@@ -101,14 +102,14 @@ class Outcome:
 
 
 class Worker:
-    """One process's share of the work.
+    """Executes tasks in one process.
 
     Args:
-        job: what all workers are told.
+        job: Options of the run.
 
     Raises:
-        InvalidInput: an option that can't be.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If an option is invalid.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
 
     def __init__(self, job: Job) -> None:
@@ -122,63 +123,63 @@ class Worker:
 
     @cached_property
     def settings(self) -> dict[str, dict[str, Any]]:
-        """What decides the records of each kind; the same for all workers of a run."""
+        """Settings of the records of each kind; the same for all workers of a run."""
         return record_settings(self._matcher, self.job.max_error_px)
 
-    def do(self, task: Task) -> Outcome:
-        """Do a task, and write its shard.
+    def run(self, task: Task) -> Outcome:
+        """Execute a task and write its shard.
 
         Raises:
-            InvalidInput: the shard can't be written.
-            StoreError: features or matches that it needs are damaged.
+            InvalidInput: If the shard cannot be written.
+            StoreError: If input features or matches are damaged.
         """
         outcome = TASKS[type(task)](self, task)
         release_free_memory()
         return outcome
 
     def _extract(self, task: Extract) -> Outcome:
-        watch = Timer()
+        timer = Timer()
         records: dict[str, Any] = {}
         problems = []
         by_content: dict[str, Features] = {}
-        for photograph in task.photographs:
+        for image in task.images:
             try:
-                if photograph.digest not in by_content:
-                    by_content[photograph.digest] = self._features_of(photograph)
-                records[photograph.key] = _features_record(photograph.key, by_content[photograph.digest])
+                if image.digest not in by_content:
+                    by_content[image.digest] = self._extract_image(image)
+                records[image.key] = _features_record(image.key, by_content[image.digest])
             except (InvalidInput, OSError) as error:
-                problems.append(f"{photograph.name}: {error}")
-        watch.lap("extract")
-        return self._written("features", records, task.photographs, watch, tuple(problems))
+                problems.append(f"{image.name}: {error}")
+        timer.lap("extract")
+        return self._write("features", records, len(task.images), timer, tuple(problems))
 
-    def _features_of(self, photograph: ImageRecord) -> Features:
-        check_unchanged(photograph)
-        features = self._matcher.extract(photograph.path)
-        check_unchanged(photograph)
+    def _extract_image(self, image: ImageRecord) -> Features:
+        check_unchanged(image)
+        features = self._matcher.extract(image.path)
+        check_unchanged(image)
         return features
 
     def _match(self, task: Match) -> Outcome:
-        watch = Timer()
+        timer = Timer()
         features = {key: self._read_features(key, task.shards[key]) for pair in task.pairs for key in pair}
-        watch.lap("read")
+        timer.lap("read")
         results = self._matcher.match_features(
             [(features[key0], features[key1]) for key0, key1 in task.pairs]
         )
-        watch.lap("match")
+        timer.lap("match")
         digests = {key: keypoints_digest(key, features[key].keypoints.numpy()) for key in features}
         records = {
             pair_key(pair): _matches_record(result, pair_inputs_digest(pair, digests))
             for pair, result in zip(task.pairs, results, strict=True)
         }
-        return self._written("matches", records, task.pairs, watch)
+        return self._write("matches", records, len(task.pairs), timer)
 
     def _verify(self, task: Verify) -> Outcome:
-        watch = Timer()
+        timer = Timer()
         keypoints = {
             key: self._stores.features.read("features", key, "keypoints", shard=task.shards[key])["keypoints"]
             for key in dict.fromkeys(key for pair in task.pairs for key in pair)
         }
-        watch.lap("read")
+        timer.lap("read")
         digests = {key: keypoints_digest(key, keypoints[key]) for key in keypoints}
         records = {
             pair_key(pair): self._estimate(
@@ -186,18 +187,18 @@ class Worker:
             )
             for pair in task.pairs
         }
-        watch.lap("verify")
-        return self._written("verified", records, task.pairs, watch)
+        timer.lap("verify")
+        return self._write("verified", records, len(task.pairs), timer)
 
     def _estimate(
-        self, pair: Pair, keypoints: dict[str, np.ndarray], origin: str, shard: str
+        self, pair: Pair, keypoints: dict[str, np.ndarray], inputs_digest: str, shard: str
     ) -> dict[str, Any]:
         key = pair_key(pair)
         found = self._stores.matches.read("matches", key, shard=shard)
-        if found.get("made_of") not in (None, origin):
+        if found.get("made_of") not in (None, inputs_digest):
             self._stores.matches.quarantine("matches", shard)
             raise StoreError(
-                f"the matches of {key!r} were made of other features than there are now, and were set aside; "
+                f"the matches of {key!r} were computed from other features than the current ones and were quarantined; "
                 "run the same command again"
             )
         points0, points1 = (keypoints[image][found["matches"][:, side]] for side, image in enumerate(pair))
@@ -206,7 +207,7 @@ class Worker:
         return estimate_to_record(estimate) | {"made_of": found.get("digest")}
 
     def _read_features(self, key: str, shard: str) -> Features:
-        """Features as the store has them, the least recently asked for making room for new ones."""
+        """Return the features of an image from an LRU cache or the store."""
         if key not in self._features:
             self._features[key] = features_from_record(
                 self._stores.features.read("features", key, shard=shard)
@@ -216,23 +217,18 @@ class Worker:
         self._features.move_to_end(key)
         return self._features[key]
 
-    def _written(
-        self,
-        kind: str,
-        records: dict[str, Any],
-        items: tuple[Any, ...],
-        watch: "_Watch",
-        problems: tuple[str, ...] = (),
+    def _write(
+        self, kind: str, records: dict[str, Any], size: int, timer: "Timer", problems: tuple[str, ...] = ()
     ) -> Outcome:
         shard = self._stores.of(kind).write(kind, records).name if records else ""
-        watch.lap("write")
+        timer.lap("write")
         return Outcome(
             kind=kind,
             shard=shard,
             keys=tuple(records),
-            size=len(items),
+            size=size,
             problems=problems,
-            seconds=watch.seconds,
+            seconds=timer.seconds,
         )
 
     @cached_property
@@ -245,11 +241,16 @@ TASKS: dict[type, Callable[[Worker, Any], Outcome]] = {
     Match: Worker._match,
     Verify: Worker._verify,
 }
-"""Kind of task -> what does it."""
+"""Type of task -> method that executes it."""
 
 
 def record_settings(matcher: Matcher, max_error_px: float) -> dict[str, dict[str, Any]]:
-    """What decides the records of each kind; the settings of their stores."""
+    """Return all settings that determine the records of each kind.
+
+    Args:
+        matcher: Matcher of the run.
+        max_error_px: Inlier threshold of the verification in px.
+    """
     features = {"tiepoint": version("tiepoint"), "features": matcher.extractor.fingerprint}
     matches = {**features, "matches": matcher.matcher.fingerprint}
     geometry = {"geometry": "fundamental by poselib, seed 0", "max_error_px": max_error_px}
@@ -262,32 +263,36 @@ def _features_record(key: str, features: Features) -> dict[str, Any]:
     return record | {"source": None, "num_keypoints": len(features), "digest": digest}
 
 
-def _matches_record(result: MatchResult, made_of: str) -> dict[str, Any]:
+def _matches_record(result: MatchResult, inputs_digest: str) -> dict[str, Any]:
     record = matches_to_record(result.matches, result.scores)
     return record | {
         "num_matches": len(result),
         "layers_run": result.layers_run,
-        "made_of": made_of,
-        "digest": matches_digest(made_of, record["matches"]),
+        "made_of": inputs_digest,
+        "digest": matches_digest(inputs_digest, record["matches"]),
     }
 
 
-def check_unchanged(photograph: ImageRecord) -> None:
-    """Raise InvalidInput where a file isn't any more what it was when the run began: its key would be wrong."""
-    status = photograph.path.stat()
-    if (status.st_size, status.st_mtime_ns) != (photograph.size_bytes, photograph.modified_ns):
-        raise InvalidInput("it changed while the run was going on; run it again")
+def check_unchanged(image: ImageRecord) -> None:
+    """Check that a file has not changed since it was scanned; otherwise its key would be wrong.
+
+    Raises:
+        InvalidInput: If size or modification time have changed.
+    """
+    status = image.path.stat()
+    if (status.st_size, status.st_mtime_ns) != (image.size_bytes, image.modified_ns):
+        raise InvalidInput("the file changed during the run; run the same command again")
 
 
 class Timer:
-    """Seconds of one stage after the other."""
+    """Durations of consecutive steps."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self._begin = perf_counter()
+        self._start = perf_counter()
 
-    def lap(self, stage: str) -> None:
-        """What passed since the last stage ended was this one."""
+    def lap(self, step: str) -> None:
+        """Record the time since the last lap as the duration of a step."""
         now = perf_counter()
-        self.seconds[stage] = now - self._begin
-        self._begin = now
+        self.seconds[step] = now - self._start
+        self._start = now

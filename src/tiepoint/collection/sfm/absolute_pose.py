@@ -1,4 +1,4 @@
-"""The camera of a new photograph, and its pose from keypoints that match 3-D points: COLMAP's absolute pose."""
+"""Absolute pose of a query image from 2D-3D correspondences, and its camera: COLMAP's estimator and refinement."""
 
 from copy import copy
 from typing import Any, Literal
@@ -20,31 +20,41 @@ from tiepoint.image.exif import read_focal_length_px
 from tiepoint.types import Features
 
 FocalSource = Literal["given", "model", "exif", "guess"]
-"""Where the focal length is from: the user, a camera of the model, EXIF data, or nowhere; the last two are refined
+"""Source of the focal length: the user, a camera of the model, EXIF data, or a default prior. The last two are refined
 together with the pose."""
 
-FEWEST_INLIERS, LEAST_SHARE = 30, 0.25
-"""What a pose must explain, in matched points and as a share of them, to be believed: what COLMAP's mapper asks of an
-image that it registers, whose matches are verified pair by pair, as these are. Photographs of another place reach a dozen
-when the focal length is free as well."""
+MIN_INLIERS, MIN_INLIER_RATIO = 30, 0.25
+"""Minimum number and ratio of inliers of a valid pose, as for the images that COLMAP's mapper registers; their matches are
+verified pair by pair as well. With an unknown focal length, images of other scenes reach about a dozen random inliers."""
 
 
 def choose_camera(
-    features: Features,
+    query: Features,
     collection: Collection,
     model: Any,
-    sightings: Correspondences2D3D,
+    correspondences: Correspondences2D3D,
     focal_px: float | None,
 ) -> tuple[Any, FocalSource]:
-    """COLMAP's camera of the photograph, and where its focal length is from."""
-    size = raster_size(features.image_size, features.exif_orientation)
+    """Choose the camera of the query image.
+
+    Args:
+        query: Features of the query image.
+        collection: Reconstructed collection.
+        model: `pycolmap.Reconstruction` of the collection.
+        correspondences: 2D-3D correspondences of the query image.
+        focal_px: Focal length in px; None to take it from the model, from EXIF data or from a default prior.
+
+    Returns:
+        A `pycolmap.Camera`, and the source of its focal length.
+    """
+    size = raster_size(query.image_size, query.exif_orientation)
     if focal_px is not None:
         return colmap_camera(size, focal_px), "given"
-    exif = None if features.source is None else read_focal_length_px(features.source, features.image_size)
-    known = _camera_of_model(size, exif, collection, model, sightings)
-    if known is not None:
-        return known, "model"
-    return colmap_camera(size, exif), "guess" if exif is None else "exif"
+    exif_px = None if query.source is None else read_focal_length_px(query.source, query.image_size)
+    camera = _camera_of_model(size, exif_px, collection, model, correspondences)
+    if camera is not None:
+        return camera, "model"
+    return colmap_camera(size, exif_px), "guess" if exif_px is None else "exif"
 
 
 def _camera_of_model(
@@ -52,46 +62,62 @@ def _camera_of_model(
     focal_px: float | None,
     collection: Collection,
     model: Any,
-    sightings: Correspondences2D3D,
+    correspondences: Correspondences2D3D,
 ) -> Any | None:
-    """The refined camera of the most alike photograph that has the same size and EXIF focal length, if there is one."""
-    by_name = {photograph.name: photograph for photograph in collection.photographs}
-    for name in sightings.matched:
-        of = camera_key(by_name[name], collection.features(name))
-        if (of.raster_size, of.focal_px) == (size, focal_px):
+    """Return the refined camera of the best-matching registered image with the same size and EXIF focal length, if any."""
+    by_name = {image.name: image for image in collection.images}
+    for name in correspondences.num_matches:
+        key = camera_key(by_name[name], collection.features(name))
+        if (key.raster_size, key.focal_px) == (size, focal_px):
             return copy(model.camera(model.find_image_with_name(name).camera_id))
     return None
 
 
 def estimate_pose(
-    features: Features,
+    query: Features,
     model: Any,
-    sightings: Correspondences2D3D,
+    correspondences: Correspondences2D3D,
     camera: Any,
     source: FocalSource,
     max_error_px: float,
     seed: int,
 ) -> dict[str, Any] | None:
-    """COLMAP's answer; `camera` is refined in place."""
+    """Estimate and refine the absolute pose of the query image.
+
+    Args:
+        query: Features of the query image.
+        model: `pycolmap.Reconstruction` of the collection.
+        correspondences: 2D-3D correspondences of the query image.
+        camera: `pycolmap.Camera`; it is refined in place.
+        source: Source of its focal length.
+        max_error_px: Inlier threshold (reprojection error) in px.
+        seed: Random seed of RANSAC.
+
+    Returns:
+        The result of pycolmap; None if there are too few correspondences or no pose was found.
+    """
     pycolmap = require_pycolmap()
-    estimation, refinement = (
-        pycolmap.AbsolutePoseEstimationOptions(),
-        pycolmap.AbsolutePoseRefinementOptions(),
-    )
+    if len(correspondences) < MIN_INLIERS:
+        return None
+    estimation = pycolmap.AbsolutePoseEstimationOptions()
     estimation.ransac.max_error = max_error_px
     estimation.ransac.random_seed = seed
     estimation.estimate_focal_length = source == "guess"
+    refinement = pycolmap.AbsolutePoseRefinementOptions()
     refinement.refine_focal_length = source in ("exif", "guess")
-    points = colmap_keypoints(features)[sightings.keypoints].astype(np.float64)
-    if len(sightings) < FEWEST_INLIERS:
-        return None
+    points = colmap_keypoints(query)[correspondences.keypoints].astype(np.float64)
     with quiet_pycolmap():
         return pycolmap.estimate_and_refine_absolute_pose(
-            points, world_points(model, sightings), camera, estimation, refinement
+            points, world_points(model, correspondences), camera, estimation, refinement
         )
 
 
-def world_points(model: Any, sightings: Correspondences2D3D) -> Float[np.ndarray, "k 3"]:
-    """Where the 3-D points are, in the frame of the model."""
-    xyz = [model.point3D(number).xyz for number in sightings.points.tolist()]
+def world_points(model: Any, correspondences: Correspondences2D3D) -> Float[np.ndarray, "k 3"]:
+    """Return the 3D points of the correspondences in the frame of the model.
+
+    Args:
+        model: `pycolmap.Reconstruction` of the collection.
+        correspondences: 2D-3D correspondences.
+    """
+    xyz = [model.point3D(point3D_id).xyz for point3D_id in correspondences.point3D_ids.tolist()]
     return np.array(xyz, np.float64).reshape(-1, 3)

@@ -1,18 +1,18 @@
-"""localize: where a new photograph of a reconstructed place was taken."""
+"""localize: pose of a new image in the model of a reconstructed collection."""
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import PIL.Image
 from jaxtyping import Bool, Float
 
 from tiepoint.api import load
-from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.collection import Collection, as_collection
 from tiepoint.collection.sfm.absolute_pose import (
-    FEWEST_INLIERS,
-    LEAST_SHARE,
+    MIN_INLIER_RATIO,
+    MIN_INLIERS,
     FocalSource,
     choose_camera,
     estimate_pose,
@@ -28,29 +28,29 @@ from tiepoint.visualization import check_image_path, draw_inliers, save_image
 
 SEED = 0
 
-PHOTOGRAPHS = 50
-"""Registered photographs that are matched where nobody says how many: more than show a place to one photograph, and in a
-small model all; time doesn't grow with the model then."""
+NUM_IMAGES = 50
+"""Default number of registered images to match with: more than show one place, so the time does not grow with the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Localization:
-    """The pose of a photograph in a model; a failure is one too, with the reason.
+    """Pose of a query image in a model; if the estimation failed, the reason.
 
     Attributes:
-        query: features of the photograph.
-        cam_from_world: [R | t] as COLMAP would have it: X_cam = R X_world + t in the scale of the model, x to the right
-            and y down in the file as it lies on the disk, without its EXIF orientation. None: not found.
-        camera_model: name of COLMAP's model.
-        camera_params: in COLMAP's order and convention, as refined.
-        focal_source: where the focal length is from.
-        points: (k, 2) px of the upright photograph: keypoints that match a 3-D point, and agree with the geometry of
-            the photograph and the registered one where they do.
-        world_points: (k, 3) those points.
-        inliers: (k,) which of them agree with the pose; none where it failed.
-        neighbor: the registered photograph that shares the most of these points; "" where nothing matches.
-        neighbor_points: (k, 2) px of the upright neighbor: where it sees the same 3-D points; NaN where it doesn't.
-        reason: why it failed, in words; "" where it did not.
+        query: Features of the query image.
+        cam_from_world: Pose [R | t] in COLMAP's convention: X_cam = R X_world + t in the scale of the model, x to the
+            right and y down in the stored raster, without EXIF orientation. None if the estimation failed.
+        camera_model: Name of the COLMAP camera model.
+        camera_params: Refined camera parameters in COLMAP's order and convention.
+        focal_source: Source of the focal length.
+        points: Keypoints (x, y) with a 3D point, in px of the upright query image, shape (k, 2). They are inliers of the
+            two-view geometry with a registered image.
+        world_points: Corresponding 3D points, shape (k, 3).
+        inliers: Inlier mask of the pose, shape (k,); all False if the estimation failed.
+        neighbor: Registered image with the most correspondences; "" if there are none.
+        neighbor_points: Observations (x, y) of the same 3D points in px of the upright neighbor, shape (k, 2); NaN where
+            it does not observe the point.
+        reason: Reason of the failure; "" on success.
     """
 
     query: Features
@@ -65,6 +65,12 @@ class Localization:
     neighbor_points: Float[np.ndarray, "k 2"]
     reason: str = ""
 
+    def __repr__(self) -> str:
+        if self.position is None:
+            return f"Localization(failed: {self.reason})"
+        x, y, z = self.position
+        return f"Localization(position=({x:.3f}, {y:.3f}, {z:.3f}), {self.num_inliers} of {len(self.points)} inliers)"
+
     @property
     def success(self) -> bool:
         """Whether there is a pose."""
@@ -72,18 +78,18 @@ class Localization:
 
     @property
     def num_inliers(self) -> int:
-        """How many matches agree with the pose."""
+        """Number of inliers of the pose."""
         return int(self.inliers.sum())
 
     @property
     def position(self) -> Float[np.ndarray, "3"] | None:
-        """Where the camera is, in the frame and scale of the model."""
+        """Camera center in the frame and scale of the model."""
         if self.cam_from_world is None:
             return None
         return -self.cam_from_world[:, :3].T @ self.cam_from_world[:, 3]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the features, in plain lists and numbers."""
+        """Return everything but the features as plain lists and numbers."""
         position = self.position
         return {
             "query": self.query.source,
@@ -108,15 +114,15 @@ class Localization:
         neighbor: ImageSource | Image,
         max_lines: int | None = 500,
     ) -> PIL.Image.Image:
-        """Draw the photograph beside its neighbor, with a line a shared 3-D point: green where it fits the pose.
+        """Draw the query image next to its neighbor, with a line per shared 3D point: green for inliers of the pose.
 
         Args:
-            query: the photograph; None: read it again from where it came.
-            neighbor: the photograph `neighbor` of the collection.
-            max_lines: so many points are drawn; None: all.
+            query: Query image; None reads it again from its source.
+            neighbor: The image `neighbor` of the collection.
+            max_lines: Maximum number of lines; None for all.
 
         Raises:
-            InvalidInput: an image was given as pixels when localizing, and isn't given here; or can't be read.
+            InvalidInput: If the query image was localized from pixels and is not given, or an image cannot be read.
         """
         shared = np.isfinite(self.neighbor_points).all(axis=1)
         return draw_inliers(
@@ -126,125 +132,139 @@ class Localization:
             self.neighbor_points[shared],
             self.inliers[shared],
             max_lines=max_lines,
-            caption=f"{self.num_inliers} of {len(self.points)} points fit the pose; shared with {self.neighbor}",
+            caption=f"{self.num_inliers} of {len(self.points)} points are inliers; shared with {self.neighbor}",
         )
+
+
+class LocalizeOptions(TypedDict, total=False):
+    """Keyword options of `localize`, which documents them."""
+
+    num_images: int | None
+    focal_px: float | None
+    max_error_px: float
+    matcher: Matcher | None
+    seed: int
 
 
 def localize(
     query: ImageSource | Image,
     collection: Collection | str | os.PathLike[str],
     *,
-    photographs: int | None = PHOTOGRAPHS,
+    num_images: int | None = NUM_IMAGES,
     focal_px: float | None = None,
     max_error_px: float = 12.0,
     matcher: Matcher | None = None,
     seed: int = SEED,
 ) -> Localization:
-    """Find where a photograph was taken, in a collection that has been reconstructed.
+    """Estimate the pose of an image in the model of a reconstructed collection.
 
     Args:
-        query: the photograph, as for `Matcher.extract`.
-        collection: its output folder, or from `open_collection`.
-        photographs: how many registered photographs to match with, those that look most alike; None: all.
-        focal_px: of the photograph, in px; None: that of a photograph of the model with the same size and EXIF focal
-            length, else EXIF data or a guess, both refined with the pose.
-        max_error_px: largest distance in px between a keypoint and where its 3-D point is seen.
-        matcher: to use again for several photographs, with the collection's settings; None: loaded.
-        seed: of RANSAC's samples.
+        query: Query image, as for `Matcher.extract`.
+        collection: Collection from `open_collection`, or its output folder.
+        num_images: Number of most similar registered images to match with; None for all.
+        focal_px: Focal length of the query image in px. None: that of a registered image with the same size and EXIF
+            focal length, else that of the EXIF data or a default prior, which are refined with the pose.
+        max_error_px: Inlier threshold (reprojection error) in px.
+        matcher: Matcher with the settings of the collection, to localize several images; None loads it.
+        seed: Random seed of RANSAC.
 
     Returns:
-        The pose; without one, and with a reason, where too few points match or agree.
+        The pose; without one, and with a reason, if there are too few correspondences or inliers.
 
     Raises:
-        InvalidInput: the photograph can't be read, or the collection isn't reconstructed.
-        MissingDependency: pycolmap isn't installed; or faiss, and the model has more than `photographs`.
+        InvalidInput: If the image cannot be read, or the collection is not reconstructed.
+        MissingDependency: If pycolmap is not installed; or faiss, and the model has more than `num_images` images.
 
     Example:
-        >>> found = tiepoint.localize("new.jpg", "out/")
-        >>> found.position, found.num_inliers, found.reason
+        >>> localization = tiepoint.localize("new.jpg", "out/")
+        >>> localization.position, localization.num_inliers, localization.reason
     """
-    opened = open_collection(collection) if isinstance(collection, str | os.PathLike) else collection
+    opened = as_collection(collection)
     model = read_model(opened)
     matcher = _load_matcher(opened) if matcher is None else matcher
     features = matcher.extract(query)
-    sightings = match_to_model(features, opened, model, matcher, photographs)
-    camera, source = choose_camera(features, opened, model, sightings, focal_px)
-    answer = estimate_pose(features, model, sightings, camera, source, max_error_px, seed)
-    return _localization(features, opened, model, sightings, camera, source, answer)
+    correspondences = match_to_model(features, opened, model, matcher, num_images)
+    camera, source = choose_camera(features, opened, model, correspondences, focal_px)
+    pose = estimate_pose(features, model, correspondences, camera, source, max_error_px, seed)
+    return _localization(features, opened, model, correspondences, camera, source, pose)
 
 
 def _load_matcher(collection: Collection) -> Matcher:
-    """The matcher of the last run."""
+    """Load the matcher of the last run."""
     return load(collection.settings["preset"], **collection.settings["load"])
 
 
 def _localization(
-    features: Features,
+    query: Features,
     collection: Collection,
     model: Any,
-    sightings: Correspondences2D3D,
+    correspondences: Correspondences2D3D,
     camera: Any,
     source: FocalSource,
-    answer: dict[str, Any] | None,
+    pose: dict[str, Any] | None,
 ) -> Localization:
-    inliers = np.zeros(len(sightings), bool) if answer is None else np.asarray(answer["inlier_mask"], bool)
-    enough = int(inliers.sum()) >= max(FEWEST_INLIERS, LEAST_SHARE * len(sightings))
-    neighbor = next(iter(sightings.matched), "")
-    seen = np.empty((0, 2))
+    count = len(correspondences)
+    inliers = np.zeros(count, bool) if pose is None else np.asarray(pose["inlier_mask"], bool)
+    success = pose is not None and int(inliers.sum()) >= max(MIN_INLIERS, MIN_INLIER_RATIO * count)
+    neighbor = next(iter(correspondences.num_matches), "")
+    neighbor_points = np.empty((0, 2))
     if neighbor:
         image = model.find_image_with_name(neighbor)
-        seen = observed_points(image, collection.features(neighbor), sightings.points)
+        neighbor_points = observed_points(image, collection.features(neighbor), correspondences.point3D_ids)
     return Localization(
-        query=features,
-        cam_from_world=answer["cam_from_world"].matrix() if answer is not None and enough else None,
+        query=query,
+        cam_from_world=pose["cam_from_world"].matrix() if pose is not None and success else None,
         camera_model=camera.model_name,
         camera_params=tuple(camera.params.tolist()),
         focal_source=source,
-        points=features.keypoints.float().cpu().numpy()[sightings.keypoints],
-        world_points=world_points(model, sightings),
-        inliers=inliers & enough,
+        points=query.keypoints.float().cpu().numpy()[correspondences.keypoints],
+        world_points=world_points(model, correspondences),
+        inliers=inliers & success,
         neighbor=neighbor,
-        neighbor_points=seen,
-        reason="" if enough else _reason(len(sightings), int(inliers.sum())),
+        neighbor_points=neighbor_points,
+        reason="" if success else _failure_reason(count, int(inliers.sum())),
     )
 
 
-def _reason(sightings: int, agreeing: int) -> str:
-    if sightings < FEWEST_INLIERS:
-        return f"only {sightings} keypoints match a 3-D point, of the {FEWEST_INLIERS} that a pose needs here"
-    return f"of {sightings} matched points only {agreeing} agree with one pose, of the {FEWEST_INLIERS} and {LEAST_SHARE:.0%} needed"
+def _failure_reason(count: int, num_inliers: int) -> str:
+    if count < MIN_INLIERS:
+        return f"got {count} 2D-3D correspondences; at least {MIN_INLIERS} are needed"
+    return (
+        f"no consensus: {num_inliers} of {count} 2D-3D correspondences are inliers; at least {MIN_INLIERS} and "
+        f"{MIN_INLIER_RATIO:.0%} are needed"
+    )
 
 
 def localize_to_files(
     query: ImageSource,
     collection: Collection | str | os.PathLike[str],
     *,
-    picture: str | os.PathLike[str] | None = None,
-    json: str | os.PathLike[str] | None = None,
-    **options: Any,
+    image_path: str | os.PathLike[str] | None = None,
+    json_path: str | os.PathLike[str] | None = None,
+    **options: Unpack[LocalizeOptions],
 ) -> Localization:
-    """`localize`, and write what came out; paths that can't be written are found out before the work.
+    """Localize an image and write the result; output paths are validated before starting.
 
     Args:
-        query: as for `localize`.
-        collection: likewise.
-        picture: where to write the picture of `Localization.draw`; there is none where nothing matches.
-        json: where to write `Localization.to_dict` as JSON; ends in .json.
-        **options: as for `localize`.
+        query: Query image, as for `localize`.
+        collection: Collection from `open_collection`, or its output folder.
+        image_path: Output path of the image from `Localization.draw`; not written if there are no correspondences.
+        json_path: Output path of `Localization.to_dict` as JSON; ends in .json.
+        **options: Options of `localize`.
 
     Raises:
-        InvalidInput: as for `localize`; or a file can't be written.
-        MissingDependency: as for `localize`.
+        InvalidInput: As for `localize`, or if a file cannot be written.
+        MissingDependency: As for `localize`.
     """
-    if picture is not None:
-        check_image_path(picture)
-    if json is not None:
-        check_output_path(json, ".json")
-    opened = open_collection(collection) if isinstance(collection, str | os.PathLike) else collection
-    found = localize(query, opened, **options)
-    if json is not None:
-        write_arrays(found.to_dict(), json)
-    if picture is not None and found.neighbor:
-        path = next(each.path for each in opened.photographs if each.name == found.neighbor)
-        save_image(found.draw(query, neighbor=path), picture)
-    return found
+    if image_path is not None:
+        check_image_path(image_path)
+    if json_path is not None:
+        check_output_path(json_path, ".json")
+    opened = as_collection(collection)
+    localization = localize(query, opened, **options)
+    if json_path is not None:
+        write_arrays(localization.to_dict(), json_path)
+    if image_path is not None and localization.neighbor:
+        path = next(image.path for image in opened.images if image.name == localization.neighbor)
+        save_image(localization.draw(query, neighbor=path), image_path)
+    return localization

@@ -1,8 +1,7 @@
-"""Which 3-D points of a model a new photograph sees, by matching it to registered photographs."""
+"""2D-3D correspondences of a query image, from its matches with the registered images of a model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,144 +12,170 @@ from tiepoint.collection.pairs.retrieval import most_similar_to
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints, upright_points
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
+from tiepoint.io.batching import batched
 from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
 
 MIN_PAIR_INLIERS, MIN_PAIR_INLIER_RATIO, MAX_PAIR_ERROR_PX = 15, 0.25, 4.0
-"""What the geometry of a pair must explain, in matches and as a share of them, and how closely, for its matches to count:
-COLMAP's own limits. Photographs of different places have matches too, of which a dozen agree by chance."""
+"""Minimum number and ratio of inliers of a verified pair, and the inlier threshold in px: COLMAP's defaults. Pairs of
+different scenes have matches too, and about a dozen random inliers."""
 
-PAIRS_AT_A_TIME = 16
-"""Photographs whose features are in memory together."""
+PAIRS_PER_BATCH = 16
+"""Registered images whose features are in memory together."""
 
 MAX_KEYPOINT_SHIFT_PX = 0.01
-"""How far a keypoint of a model may be from the collection's: what a model loses that went through text files."""
+"""Maximum difference in px between keypoints of the model and the collection; models lose precision in text files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Correspondences2D3D:
-    """Keypoints of a photograph that match 3-D points; each pair of a keypoint and a point once.
+    """2D-3D correspondences of a query image, each combination of keypoint and 3D point once.
 
-    The matches are those that agree with the geometry of the photograph and a registered one.
+    They come from the inlier matches of the query image with registered images.
 
     Attributes:
-        keypoints: (k,) indices into the photograph's keypoints.
-        points: (k,) numbers of 3-D points of the model.
-        matched: registered photograph -> how many of its points match; the most first.
+        keypoints: Indices of keypoints of the query image, shape (k,).
+        point3D_ids: Ids of the 3D points in the model, shape (k,).
+        num_matches: Number of correspondences per registered image, in decreasing order.
     """
 
     keypoints: Int[np.ndarray, "k"]
-    points: Int[np.ndarray, "k"]
-    matched: dict[str, int]
+    point3D_ids: Int[np.ndarray, "k"]  # noqa: N815 (COLMAP's name)
+    num_matches: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.keypoints)
 
 
 def match_to_model(
-    query: Features, collection: Collection, model: Any, matcher: Matcher, photographs: int | None
+    query: Features, collection: Collection, model: Any, matcher: Matcher, num_images: int | None
 ) -> Correspondences2D3D:
-    """Match a photograph to registered ones, and keep verified matches whose other end is a 3-D point.
+    """Match the query image with registered images; keep inlier matches with keypoints that observe a 3D point.
 
     Args:
-        query: features of the photograph, of the collection's kind.
-        collection: where the features of the others are.
+        query: Features of the query image.
+        collection: Reconstructed collection.
         model: `pycolmap.Reconstruction` of the collection.
-        matcher: that of the collection.
-        photographs: how many to match with, those that look most alike; None: all.
+        matcher: Matcher with the settings of the collection.
+        num_images: Number of most similar registered images to match with; None for all.
 
     Raises:
-        InvalidInput: the model was made of other features than the collection has now.
-        MissingDependency: faiss isn't installed, and the model has more than `photographs`.
+        InvalidInput: If the model was made from other features than those of the collection.
+        MissingDependency: If faiss is not installed, and the model has more than `num_images` images.
     """
     images = {image.name: image for image in map(model.image, model.reg_image_ids())}
-    names = _chosen(query, collection, list(images), photographs)
-    found, matched = [np.empty((0, 2), np.int64)], {}
-    for name, result in _results(query, collection, names, matcher):
-        points, matches = point3D_ids(images[name], result.features1), result.matches[pair_inliers(result)]
-        seen = np.column_stack([matches[:, 0], points[matches[:, 1]]])
-        found.append(seen[seen[:, 1] >= 0])
-        matched[name] = len(found[-1])
-    keypoints, points = np.unique(np.concatenate(found), axis=0).T
-    ordered = sorted((name for name in matched if matched[name]), key=lambda name: -matched[name])
+    names = _retrieve(query, collection, list(images), num_images)
+    found, num_matches = [np.empty((0, 2), np.int64)], {}
+    for name, pair in _match_pairs(query, collection, names, matcher):
+        ids, matches = point3D_ids(images[name], pair.features1), pair.matches[pair_inliers(pair)]
+        observed = np.column_stack([matches[:, 0], ids[matches[:, 1]]])
+        found.append(observed[observed[:, 1] >= 0])
+        num_matches[name] = len(found[-1])
+    keypoints, ids = np.unique(np.concatenate(found), axis=0).T
+    order = sorted((name for name in num_matches if num_matches[name]), key=lambda name: -num_matches[name])
     return Correspondences2D3D(
-        keypoints=keypoints, points=points, matched={name: matched[name] for name in ordered}
+        keypoints=keypoints, point3D_ids=ids, num_matches={name: num_matches[name] for name in order}
     )
 
 
 def pair_inliers(pair: MatchResult) -> Bool[np.ndarray, "k"]:
-    """Which matches of a pair agree with its geometry; none where so few do that this may be chance.
+    """Return the inlier mask of a pair; all False if there are so few inliers that they may be random.
 
-    Where all that agrees lies on a plane, or the camera only turned, the geometry is a homography.
+    For a planar scene or pure rotation the model is a homography.
+
+    Args:
+        pair: Matches of the query image with a registered image.
     """
     inliers = estimate_fundamental(pair, max_error_px=MAX_PAIR_ERROR_PX).inliers
     if not inliers.any():
         inliers = estimate_homography(pair, max_error_px=MAX_PAIR_ERROR_PX).inliers
-    enough = inliers.sum() >= max(MIN_PAIR_INLIERS, MIN_PAIR_INLIER_RATIO * len(inliers))
-    return inliers if enough else np.zeros_like(inliers)
+    is_verified = inliers.sum() >= max(MIN_PAIR_INLIERS, MIN_PAIR_INLIER_RATIO * len(inliers))
+    return inliers if is_verified else np.zeros_like(inliers)
 
 
 def check_keypoints(image: Any, features: Features) -> None:
-    """Find out whether a registered image has the keypoints that the collection has now, in the same order.
+    """Check that a registered image has the keypoints of the collection, in the same order.
+
+    Args:
+        image: `pycolmap.Image` of the model.
+        features: Features of this image in the collection.
 
     Raises:
-        InvalidInput: it has others.
+        InvalidInput: If the keypoints differ.
     """
-    theirs, ours = model_keypoints(image), colmap_keypoints(features)
-    if len(theirs) != len(ours):
-        difference = f"{len(theirs)} keypoints of {image.name!r}, the collection {len(ours)}"
-    elif moved := int((np.abs(theirs - ours) > MAX_KEYPOINT_SHIFT_PX).any(axis=1).sum()):
-        difference = f"{moved} of {len(ours)} keypoints of {image.name!r} elsewhere than the collection"
+    in_model, in_collection = model_keypoints(image), colmap_keypoints(features)
+    if len(in_model) != len(in_collection):
+        difference = f"{len(in_model)} keypoints in the model, {len(in_collection)} in the collection"
+    elif moved := int((np.abs(in_model - in_collection) > MAX_KEYPOINT_SHIFT_PX).any(axis=1).sum()):
+        difference = f"{moved} of {len(in_collection)} keypoints at other positions in the model"
     else:
         return
-    raise InvalidInput(f"the model has {difference}: it was made of other features; reconstruct again")
+    raise InvalidInput(
+        f"the model does not fit the features of the collection: {image.name!r} has {difference}; reconstruct again"
+    )
 
 
 def model_keypoints(image: Any) -> Float64[np.ndarray, "n 2"]:
-    """Keypoints of a registered image in COLMAP's convention, as `colmap_keypoints` gives them."""
+    """Return the keypoints of a registered image in COLMAP's convention, like `colmap_keypoints`.
+
+    Args:
+        image: `pycolmap.Image` of the model.
+    """
     return np.array([point.xy for point in image.points2D], np.float64).reshape(-1, 2)
 
 
-def point3D_ids(image: Any, features: Features) -> Int[np.ndarray, "n"]:
-    """The number of the 3-D point that each keypoint of a registered image sees; -1: none.
+def point3D_ids(image: Any, features: Features) -> Int[np.ndarray, "n"]:  # noqa: N802 (COLMAP's name)
+    """Return the id of the 3D point that each keypoint of a registered image observes; -1 for none.
+
+    Args:
+        image: `pycolmap.Image` of the model.
+        features: Features of this image in the collection.
 
     Raises:
-        InvalidInput: the image of the model has other keypoints.
+        InvalidInput: If the keypoints differ.
     """
     check_keypoints(image, features)
-    numbers = np.full(len(features), -1, np.int64)
-    for place in image.get_observation_point2D_idxs():
-        numbers[place] = image.points2D[place].point3D_id
-    return numbers
+    ids = np.full(len(features), -1, np.int64)
+    for index in image.get_observation_point2D_idxs():
+        ids[index] = image.points2D[index].point3D_id
+    return ids
 
 
-def observed_points(image: Any, features: Features, points: Int[np.ndarray, "k"]) -> Float[np.ndarray, "k 2"]:
-    """Where a registered image sees these 3-D points: (x, y) px of the upright image; NaN where it doesn't."""
-    numbers = point3D_ids(image, features).tolist()
-    places = {number: place for place, number in enumerate(numbers) if number >= 0}
-    xy = [image.points2D[places[p]].xy if p in places else (np.nan, np.nan) for p in points.tolist()]
+def observed_points(image: Any, features: Features, ids: Int[np.ndarray, "k"]) -> Float[np.ndarray, "k 2"]:
+    """Return the observations of 3D points in a registered image.
+
+    Args:
+        image: `pycolmap.Image` of the model.
+        features: Features of this image in the collection.
+        ids: Ids of the 3D points.
+
+    Returns:
+        Points (x, y) in px of the upright image; NaN where the image does not observe the 3D point.
+    """
+    observed = point3D_ids(image, features).tolist()
+    indices = {point3D_id: index for index, point3D_id in enumerate(observed) if point3D_id >= 0}
+    xy = [image.points2D[indices[i]].xy if i in indices else (np.nan, np.nan) for i in ids.tolist()]
     return upright_points(np.array(xy, np.float64).reshape(-1, 2), features)
 
 
-def _chosen(query: Features, collection: Collection, names: list[str], count: int | None) -> list[str]:
-    """The registered photographs that look most like this one."""
+def _retrieve(query: Features, collection: Collection, names: list[str], count: int | None) -> list[str]:
+    """Return the registered images that are most similar to the query image."""
     if count is None or count >= len(names):
         return names
 
-    def descriptors_of(index: int) -> np.ndarray:
+    def read_descriptors(index: int) -> np.ndarray:
         features = query if index == len(names) else collection.features(names[index])
         return features.descriptors.float().cpu().numpy()
 
-    nearest = most_similar_to(len(names), descriptors_of, len(names) + 1, count)
+    nearest = most_similar_to(len(names), read_descriptors, len(names) + 1, count)
     return [names[index] for index in nearest.tolist()]
 
 
-def _results(
+def _match_pairs(
     query: Features, collection: Collection, names: list[str], matcher: Matcher
 ) -> Iterator[tuple[str, MatchResult]]:
-    """Names, and what matching the query with them gives, so many at a time that memory doesn't grow."""
-    rest = iter(names)
-    while batch := list(islice(rest, PAIRS_AT_A_TIME)):
+    """Match the query image with registered images, in batches of bounded memory."""
+    for batch in batched(names, PAIRS_PER_BATCH):
         pairs = [(query, collection.features(name)) for name in batch]
         yield from zip(batch, matcher.match_features(pairs), strict=True)

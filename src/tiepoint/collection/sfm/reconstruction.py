@@ -1,6 +1,5 @@
-"""reconstruct: COLMAP's incremental mapper over a collection, and what came out of it in a few numbers."""
+"""reconstruct: COLMAP's incremental mapper on a collection, and a summary of the model."""
 
-import json
 import os
 import secrets
 import shutil
@@ -11,36 +10,36 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tiepoint.collection.collection import Collection, open_collection
+from tiepoint.collection.collection import Collection, as_collection
 from tiepoint.collection.export.colmap_database import FOLDER, CameraSharing, export_colmap
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.colmap import quiet_pycolmap, require_pycolmap
-from tiepoint.io.atomic import atomic_write
+from tiepoint.geometry.colmap import quiet_pycolmap, read_reconstruction, require_pycolmap
+from tiepoint.io.serialization import write_json
 
 SPARSE, SUMMARY = "sparse", "reconstruction.json"
-"""In COLMAP's folder: models, the largest one in `sparse/0`; and what is known of that."""
+"""In COLMAP's folder: the models, the largest one in `sparse/0`; and the summary of the largest model."""
 
 FORMER = "-former"
-"""What is added to the name of a folder of models while a new one takes its place."""
+"""Suffix of the previous folder of models while a new one replaces it."""
 
 SEED = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconstruction:
-    """What the mapper made of a collection, in a few numbers; a failure is one too, with the reason.
+    """Summary of a reconstruction; if it failed, the reason.
 
     Attributes:
-        folder: of the model in COLMAP's binary format; None: there is none.
-        images: photographs that were given.
-        registered: photographs whose pose was found.
-        unregistered: the names of the others.
-        points: 3-D points.
-        mean_track_length: photographs in which a point is seen, on average.
-        mean_reprojection_error_px: between keypoints and points, on average.
-        models: how many models there are; where there are several, the largest one is described.
-        seconds: of the mapper alone.
-        reason: why there is no model, in words; "" where there is one.
+        folder: Folder of the model in COLMAP's binary format; None if there is no model.
+        images: Number of input images.
+        registered: Number of registered images.
+        unregistered: Names of the other images.
+        points: Number of 3D points.
+        mean_track_length: Mean number of observations per 3D point.
+        mean_reprojection_error_px: Mean reprojection error in px.
+        models: Number of models; if there are several, the largest one is described.
+        seconds: Duration of the mapper in s.
+        reason: Reason of the failure; "" on success.
     """
 
     folder: Path | None
@@ -53,6 +52,14 @@ class Reconstruction:
     models: int = 0
     seconds: float = 0.0
     reason: str = ""
+
+    def __repr__(self) -> str:
+        if not self.success:
+            return f"Reconstruction(failed: {self.reason})"
+        return (
+            f"Reconstruction({self.registered} of {self.images} images, {self.points:,} points, "
+            f"{self.mean_reprojection_error_px:.2f} px)"
+        )
 
     @property
     def success(self) -> bool:
@@ -67,110 +74,114 @@ def reconstruct(
     threads: int | None = 1,
     seed: int = SEED,
 ) -> Reconstruction:
-    """Find where every photograph of a collection was taken, and the points that they see, with COLMAP's mapper.
+    """Estimate the poses of all images of a collection and the 3D points with COLMAP's incremental mapper.
 
-    Writes `colmap/database.db` anew, the models into `colmap/sparse/0`, `1` …, the largest first, and the numbers into
-    `colmap/reconstruction.json`; a model that was there is replaced when the new one stands.
+    Writes `colmap/database.db`, the models in `colmap/sparse/0`, `1` …, largest first, and the summary in
+    `colmap/reconstruction.json`; an existing model is replaced only after the new one is complete.
 
     Args:
-        collection: its output folder, or from `open_collection`; its pairs have been matched and verified. What it
-            lacks is told and left out.
-        cameras: as for `export_colmap`.
-        threads: of the mapper; None: all cores. Sums of several threads have no order, so only 1 gives the same
-            bits every time.
-        seed: of RANSAC's samples.
+        collection: Matched and verified collection from `open_collection`, or its output folder; missing data is left out
+            with a warning.
+        cameras: Camera sharing, as for `export_colmap`.
+        threads: Number of threads of the mapper; None for all cores. Only one thread gives bit-identical results, because
+            several threads sum in varying order.
+        seed: Random seed of RANSAC.
 
     Returns:
-        The numbers; without a folder, and with a reason, where no two photographs could be a beginning.
+        The summary; without a folder, and with a reason, if there is no suitable initial pair.
 
     Raises:
-        InvalidInput: no such collection, no photograph with features, or a file can't be written.
-        MissingDependency: pycolmap isn't installed.
+        InvalidInput: If the folder is not a collection, no image has features, or a file cannot be written.
+        MissingDependency: If pycolmap is not installed.
 
     Example:
-        >>> found = tiepoint.reconstruct("out/")
-        >>> found.registered, found.points, found.mean_reprojection_error_px
+        >>> reconstruction = tiepoint.reconstruct("out/")
+        >>> reconstruction.registered, reconstruction.points, reconstruction.mean_reprojection_error_px
     """
-    opened = open_collection(collection) if isinstance(collection, str | os.PathLike) else collection
+    opened = as_collection(collection)
     database = export_colmap(opened, cameras=cameras)
     start = perf_counter()
-    with _new_folder(database.parent / SPARSE) as sparse:
-        models = _map(database, _photo_folder(opened), sparse, threads, seed)
+    with _replace_folder(database.parent / SPARSE) as sparse:
+        models = _run_mapper(database, _image_folder(opened), sparse, threads, seed)
         _sort_models(sparse, models)
-    found = _summary(opened, database.parent, models, perf_counter() - start)
-    write_summary(found, database.parent / SUMMARY)
-    return found
+    summary = _summarize(opened, database.parent, models, perf_counter() - start)
+    write_summary(summary, database.parent / SUMMARY)
+    return summary
 
 
 def read_model(collection: Collection) -> Any:
-    """The largest model of a reconstructed collection, a `pycolmap.Reconstruction`.
+    """Return the largest model of a reconstructed collection as a `pycolmap.Reconstruction`.
+
+    Args:
+        collection: Collection from `open_collection`.
 
     Raises:
-        InvalidInput: there is none, or it is damaged.
-        MissingDependency: pycolmap isn't installed.
+        InvalidInput: If there is no model, or it is damaged.
+        MissingDependency: If pycolmap is not installed.
     """
-    pycolmap = require_pycolmap()
+    require_pycolmap()
     folder = collection.folder / FOLDER / SPARSE / "0"
     if not folder.is_dir():
         raise InvalidInput(
-            f"{collection.folder} has no reconstruction; make one: tiepoint collection run … --reconstruct"
+            f"{collection.folder} has no reconstruction; run: tiepoint collection run … --reconstruct"
         )
-    try:
-        with quiet_pycolmap():
-            return pycolmap.Reconstruction(str(folder))
-    except (RuntimeError, ValueError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InvalidInput(
-            f"{folder} is no model that COLMAP can read ({reason}); reconstruct again"
-        ) from error
+    return read_reconstruction(folder)
 
 
-def write_summary(found: Reconstruction, path: Path) -> None:
-    """As JSON, whole or not at all."""
-    values = asdict(found) | {"folder": None if found.folder is None else str(found.folder)}
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+def write_summary(summary: Reconstruction, path: Path) -> None:
+    """Write a summary as JSON, atomically.
+
+    Args:
+        summary: Summary of the reconstruction.
+        path: Output file.
+    """
+    folder = None if summary.folder is None else str(summary.folder)
+    write_json(asdict(summary) | {"folder": folder}, path, allow_nan=True)
 
 
-def _map(database: Path, photographs: Path, sparse: Path, threads: int | None, seed: int) -> dict[int, Any]:
+def _run_mapper(
+    database: Path, image_folder: Path, sparse: Path, threads: int | None, seed: int
+) -> dict[int, Any]:
     pycolmap = require_pycolmap()
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = -1 if threads is None else threads
     options.random_seed = seed
     with quiet_pycolmap():
-        return pycolmap.incremental_mapping(str(database), str(photographs), str(sparse), options)
+        return pycolmap.incremental_mapping(str(database), str(image_folder), str(sparse), options)
 
 
-def _photo_folder(collection: Collection) -> Path:
-    """What the names of the photographs are relative to."""
-    first = collection.photographs[0]
+def _image_folder(collection: Collection) -> Path:
+    """Return the folder that image names are relative to."""
+    first = collection.images[0]
     return first.path.parents[first.name.count("/")]
 
 
 def _sort_models(sparse: Path, models: dict[int, Any]) -> None:
-    """Number the folders of the models by their size, the largest 0; COLMAP numbers them as they come."""
+    """Renumber the folders of the models by decreasing size; COLMAP numbers them in order of creation."""
     for number in models:
-        (sparse / str(number)).rename(sparse / f"found-{number}")
-    for place, number in enumerate(_by_size(models)):
-        (sparse / f"found-{number}").rename(sparse / str(place))
+        (sparse / str(number)).rename(sparse / f"unsorted-{number}")
+    for rank, number in enumerate(_by_size(models)):
+        (sparse / f"unsorted-{number}").rename(sparse / str(rank))
 
 
 def _by_size(models: dict[int, Any]) -> list[int]:
     return sorted(models, key=lambda n: (models[n].num_reg_images(), models[n].num_points3D()), reverse=True)
 
 
-def _summary(collection: Collection, folder: Path, models: dict[int, Any], seconds: float) -> Reconstruction:
-    names = [photograph.name for photograph in collection.photographs]
+def _summarize(
+    collection: Collection, folder: Path, models: dict[int, Any], seconds: float
+) -> Reconstruction:
+    names = [image.name for image in collection.images]
     if not models:
         return Reconstruction(
             folder=None,
             images=len(names),
             unregistered=tuple(names),
             seconds=seconds,
-            reason="no two photographs have enough verified matches at a wide enough angle to begin with",
+            reason="no suitable initial pair: no two images have enough inlier matches and a sufficient triangulation angle",
         )
     model = models[_by_size(models)[0]]
-    registered = {model.image(number).name for number in model.reg_image_ids()}
+    registered = {model.image(image_id).name for image_id in model.reg_image_ids()}
     return Reconstruction(
         folder=folder / SPARSE / "0",
         images=len(names),
@@ -185,11 +196,11 @@ def _summary(collection: Collection, folder: Path, models: dict[int, Any], secon
 
 
 @contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """Hand out an empty folder beside `path`; when the block ends well, it takes the place of what stood there.
+def _replace_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder in the same parent; if the block succeeds, it replaces `path`.
 
-    What stood there bears another name until then: whoever is killed in between leaves both, and the next one puts the
-    former folder back before it begins.
+    During the replacement the previous folder has another name; after a crash at that moment, the next call restores it
+    first.
     """
     temporary = path.with_name(f".tiepoint-{secrets.token_hex(8)}")
     former = path.with_name(f"{path.name}{FORMER}")

@@ -93,7 +93,7 @@ def test_the_database_holds_what_the_collection_holds(odd_names: Collection) -> 
     path = export_colmap(odd_names)
     with pycolmap.Database.open(str(path)) as database:
         images = {image.name: image for image in database.read_all_images()}
-        assert list(images) == [photograph.name for photograph in odd_names.photographs]
+        assert list(images) == [image.name for image in odd_names.images]
         for name, image in images.items():
             stored = database.read_keypoints(image.image_id)[:, :2]
             np.testing.assert_array_equal(stored, colmap_keypoints(odd_names.features(name)))
@@ -113,7 +113,7 @@ def test_keypoints_are_half_a_pixel_from_ours(collection: Collection) -> None:
 
 
 @pytest.mark.parametrize(("cameras", "expected"), [("shared", 2), ("each", 6)])
-def test_photographs_of_one_folder_share_a_camera_or_not(
+def test_images_of_one_folder_share_a_camera_or_not(
     collection: Collection, cameras: str, expected: int, tmp_path: Path
 ) -> None:
     path = export_colmap(collection, tmp_path / "d.db", cameras=cameras)
@@ -193,12 +193,12 @@ def test_colmaps_log_is_as_loud_afterwards_as_before(collection: Collection, tmp
 
 
 def test_unknown_sharing_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="cameras must be 'shared' or 'each', but is 'some'"):
+    with pytest.raises(InvalidInput, match="cameras .*'some'"):
         check_sharing("some")
 
 
 def test_a_folder_that_isnt_there_is_named(collection: Collection, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"the folder .*missing does not exist"):
+    with pytest.raises(InvalidInput, match="missing"):
         export_colmap(collection, tmp_path / "missing" / "d.db")
 
 
@@ -220,15 +220,15 @@ def read_match_text(path: Path) -> dict[tuple[str, str], list[list[int]]]:
 
 def test_text_files_hold_what_the_collection_holds(collection: Collection) -> None:
     folder = export_colmap_text(collection)
-    for photograph in collection.photographs:
-        keypoints, columns = read_text(folder, photograph.name)
+    for image in collection.images:
+        keypoints, columns = read_text(folder, image.name)
         assert columns == 128
-        np.testing.assert_array_equal(keypoints, colmap_keypoints(collection.features(photograph.name)))
+        np.testing.assert_array_equal(keypoints, colmap_keypoints(collection.features(image.name)))
     matches, verified = (read_match_text(folder / name) for name in ("matches.txt", "verified.txt"))
     assert list(matches) == list(verified) == list(collection.pairs())
     for pair in collection.pairs():
         assert matches[pair] == collection.matches(*pair)[0].tolist()
-        assert verified[pair] == collection.matches(*pair)[0][collection.verified(*pair).inliers].tolist()
+        assert verified[pair] == collection.matches(*pair)[0][collection.geometry(*pair).inliers].tolist()
 
 
 def test_the_text_gives_the_same_model_as_the_database(collection: Collection, tmp_path: Path) -> None:
@@ -264,9 +264,7 @@ def model_of(database: Path, photos: Path, folder: Path) -> pycolmap.Reconstruct
 
 
 def test_names_with_spaces_are_refused_in_text(odd_names: Collection) -> None:
-    with pytest.raises(
-        InvalidInput, match=r"can't hold names with spaces, but 1 have some, such as 'b b.jpg'"
-    ):
+    with pytest.raises(InvalidInput, match=r"spaces.*'b b.jpg'"):
         export_colmap_text(odd_names)
 
 

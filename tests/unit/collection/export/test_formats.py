@@ -36,8 +36,8 @@ def points_of(collection: Collection, pair: tuple[str, str], side: int) -> np.nd
 
 def test_hloc_reads_features(collection: Collection) -> None:
     with h5py.File(export_hloc(collection) / "features.h5") as file:
-        for photograph in collection.photographs:
-            features, group = collection.features(photograph.name), file[photograph.name]
+        for image in collection.images:
+            features, group = collection.features(image.name), file[image.name]
             np.testing.assert_array_equal(group["keypoints"], features.keypoints)
             np.testing.assert_array_equal(group["descriptors"], features.descriptors.T)
             np.testing.assert_array_equal(group["scores"], features.scores)
@@ -69,9 +69,7 @@ def test_hloc_reads_matches(collection: Collection, reverse: bool) -> None:
 
 def test_names_that_hloc_cant_tell_apart_are_named(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, NAMES)
-    with pytest.raises(
-        InvalidInput, match=r"can't tell 'sub-d.jpg' from 'sub/d.jpg'|can't tell 'sub/d.jpg' from 'sub-d.jpg'"
-    ):
+    with pytest.raises(InvalidInput, match=r"'sub-d.jpg' from 'sub/d.jpg'|'sub/d.jpg' from 'sub-d.jpg'"):
         export_hloc(collection)
     assert not (collection.folder / "exports").exists()
 
@@ -90,7 +88,7 @@ def test_numpy_files_hold_every_pair(collection: Collection) -> None:
             assert (str(found["image0"]), str(found["image1"])) == pair
             np.testing.assert_array_equal(found["matches"], collection.matches(*pair)[0])
             np.testing.assert_array_equal(found["points1"], points_of(collection, pair, 1))
-            estimate = collection.verified(*pair)
+            estimate = collection.geometry(*pair)
             np.testing.assert_array_equal(found["inliers"], estimate.inliers)
             np.testing.assert_array_equal(found["fundamental"], estimate.matrix)
             assert found["scores"].dtype == np.float32
@@ -107,7 +105,7 @@ def test_the_table_has_a_row_a_match(collection: Collection, monkeypatch: pytest
     table = pyarrow.parquet.read_table(export_as(collection, "parquet")).to_pydict()
     expected: dict[str, list] = {name: [] for name in table}
     for pair in collection.pairs():
-        (matches, scores), inliers = collection.matches(*pair), collection.verified(*pair).inliers
+        (matches, scores), inliers = collection.matches(*pair), collection.geometry(*pair).inliers
         for side in (0, 1):
             expected[f"image{side}"] += [pair[side]] * len(matches)
             expected[f"index{side}"] += matches[:, side].tolist()
@@ -149,17 +147,17 @@ def test_a_collection_without_matches_can_be_written(form: str, tmp_path: Path) 
 
 
 def test_unknown_formats_and_options_are_refused(collection: Collection) -> None:
-    with pytest.raises(InvalidInput, match=r"form must be one of colmap, .*, but is 'csv'"):
+    with pytest.raises(InvalidInput, match="unknown export format 'csv'"):
         export_as(collection, "csv")
-    with pytest.raises(InvalidInput, match="cameras is an option of colmap only"):
+    with pytest.raises(InvalidInput, match="cameras"):
         export_as(collection, "npz", cameras="each")
 
 
 def test_a_place_that_cant_be_is_refused(collection: Collection, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InvalidInput, match=r"can't make .*; name another place"):
+    with pytest.raises(InvalidInput, match="cannot create"):
         export_as(collection, "hloc", tmp_path / "file" / "folder")
-    with pytest.raises(InvalidInput, match="it is a folder"):
+    with pytest.raises(InvalidInput, match="folder"):
         export_as(collection, "parquet", tmp_path)
 
 
@@ -169,7 +167,7 @@ def test_a_place_that_cant_be_is_refused(collection: Collection, tmp_path: Path)
 def test_a_missing_library_is_named(
     form: str, library: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collection.photographs  # noqa: B018 (the store needs h5py itself)
+    collection.images  # noqa: B018 (the store needs h5py itself)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingDependency, match="pip install"):
         export_as(collection, form)

@@ -1,4 +1,4 @@
-"""Photographs that look alike, by descriptors that are made up: every scene has its own."""
+"""Images that look alike, by descriptors that are made up: every scene has its own."""
 
 import sys
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from tiepoint.collection.pairs.selection import PairSelection, select_pairs
 from tiepoint.errors import MissingDependency
 from tiepoint.types import Features
 
-SCENES, PHOTOGRAPHS = 6, 24
-"""Photograph i is of scene i modulo 6, so four are of each."""
+SCENES, NUM_IMAGES = 6, 24
+"""Image i is of scene i modulo 6, so four are of each."""
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def descriptors() -> list[np.ndarray]:
-    """Of 24 photographs: 60 of 80 points of the scene, with noise, and 40 that are everywhere."""
+    """Of 24 images: 60 of 80 points of the scene, with noise, and 40 that are everywhere."""
     random = np.random.default_rng(0)
     scenes = [unit(random.standard_normal((80, 16))) for _ in range(SCENES)]
     everywhere = unit(random.standard_normal((40, 16)))
@@ -34,33 +34,33 @@ def descriptors() -> list[np.ndarray]:
             np.concatenate([random.permutation(scenes[index % SCENES])[:60], everywhere])
             + 0.1 * random.standard_normal((100, 16))
         )
-        for index in range(PHOTOGRAPHS)
+        for index in range(NUM_IMAGES)
     ]
 
 
 def test_the_nearest_are_of_the_same_scene(descriptors: list[np.ndarray]):
-    found = most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
+    found = most_similar_images(descriptors.__getitem__, NUM_IMAGES, 3)
     expected = [
-        [j for j in range(PHOTOGRAPHS) if j != i and j % SCENES == i % SCENES] for i in range(PHOTOGRAPHS)
+        [j for j in range(NUM_IMAGES) if j != i and j % SCENES == i % SCENES] for i in range(NUM_IMAGES)
     ]
     assert np.sort(found).tolist() == expected
 
 
 def test_twice_the_same(descriptors: list[np.ndarray]):
-    first, second = (most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 9) for _ in range(2))
+    first, second = (most_similar_images(descriptors.__getitem__, NUM_IMAGES, 9) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 def test_blocks_change_nothing(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
-    whole = most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 9)
+    whole = most_similar_images(descriptors.__getitem__, NUM_IMAGES, 9)
     monkeypatch.setattr("tiepoint.collection.pairs.retrieval.BLOCK", 5)
-    assert np.array_equal(most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 9), whole)
+    assert np.array_equal(most_similar_images(descriptors.__getitem__, NUM_IMAGES, 9), whole)
 
 
-def test_learned_from_some_photographs_only(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+def test_learned_from_some_images_only(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tiepoint.collection.pairs.retrieval.SAMPLED_IMAGES", 18)
-    found = most_similar_images(descriptors.__getitem__, PHOTOGRAPHS, 3)
-    assert (found % SCENES == np.arange(PHOTOGRAPHS)[:, None] % SCENES).mean() > 0.9
+    found = most_similar_images(descriptors.__getitem__, NUM_IMAGES, 3)
+    assert (found % SCENES == np.arange(NUM_IMAGES)[:, None] % SCENES).mean() > 0.9
 
 
 def test_nobody_is_its_own_neighbor_even_among_equals(descriptors: list[np.ndarray]):
@@ -85,22 +85,22 @@ def test_without_descriptors_there_are_no_neighbors(descriptors: list[np.ndarray
 def test_those_nearest_to_one_are_looked_up_alone(
     descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ):
-    """Also where some have no descriptors: places in the index aren't numbers of photographs."""
+    """Also where some have no descriptors: places in the index aren't numbers of images."""
     blank, empty = {2, 7}, np.empty((0, 16), np.float32)
 
-    def descriptors_of(index: int) -> np.ndarray:
+    def read_descriptors(index: int) -> np.ndarray:
         return empty if index in blank else descriptors[index]
 
-    everything = most_similar_images(descriptors_of, PHOTOGRAPHS, 5)
+    everything = most_similar_images(read_descriptors, NUM_IMAGES, 5)
     search, rows = retrieval._search, []
     monkeypatch.setattr(
         retrieval, "_search", lambda index, block, k: rows.append(len(block)) or search(index, block, k)
     )
-    for query in (0, 8, PHOTOGRAPHS - 1):
-        assert most_similar_to(query, descriptors_of, PHOTOGRAPHS, 5).tolist() == everything[query].tolist()
+    for query in (0, 8, NUM_IMAGES - 1):
+        assert most_similar_to(query, read_descriptors, NUM_IMAGES, 5).tolist() == everything[query].tolist()
     assert rows == [1, 1, 1]
-    assert most_similar_to(2, descriptors_of, PHOTOGRAPHS, 5).tolist() == []
-    assert len(most_similar_to(8, descriptors_of, PHOTOGRAPHS, 50)) == PHOTOGRAPHS - 3
+    assert most_similar_to(2, read_descriptors, NUM_IMAGES, 5).tolist() == []
+    assert len(most_similar_to(8, read_descriptors, NUM_IMAGES, 50)) == NUM_IMAGES - 3
     assert most_similar_to(0, lambda _: empty, 3, 5).tolist() == []
     assert most_similar_to(0, descriptors.__getitem__, 1, 5).tolist() == []
 
@@ -121,12 +121,12 @@ def test_one_descriptor_each():
 def test_descriptors_are_read_three_times_at_most(descriptors: list[np.ndarray]):
     read: list[int] = []
 
-    def descriptors_of(index: int) -> np.ndarray:
+    def read_descriptors(index: int) -> np.ndarray:
         read.append(index)
         return descriptors[index]
 
-    most_similar_images(descriptors_of, PHOTOGRAPHS, 3)
-    assert max(map(read.count, range(PHOTOGRAPHS))) <= 3
+    most_similar_images(read_descriptors, NUM_IMAGES, 3)
+    assert max(map(read.count, range(NUM_IMAGES))) <= 3
 
 
 def test_a_vlad_worked_out_by_hand():
@@ -148,11 +148,11 @@ def test_few_descriptors_make_few_centroids(count: int, centroids: int):
 
 
 def test_pairs_go_by_names(descriptors: list[np.ndarray]):
-    photographs = [
+    images = [
         ImageRecord(name=f"{index}", path=Path("a.jpg"), digest="0" * 16, image_size=(8, 6))
         for index in range(6)
     ]
-    found = select_pairs(PairSelection("retrieval", "1"), photographs, features_of=features_of(descriptors))
+    found = select_pairs(PairSelection("retrieval", "1"), images, read_features=features_of(descriptors))
     assert list(found) == [("0", "3"), ("2", "4")]
     assert [line.partition(":")[0] for line in found.problems] == ["1", "5"]
 
@@ -175,5 +175,5 @@ def features_of(descriptors: list[np.ndarray]) -> Callable[[str], Features]:
 
 def test_without_faiss(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(MissingDependency, match="pip install faiss-cpu"):
+    with pytest.raises(MissingDependency, match="faiss-cpu"):
         most_similar_images(descriptors.__getitem__, 2, 1)

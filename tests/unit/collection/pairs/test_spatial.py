@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tiepoint.collection.pairs import spatial
 from tiepoint.collection.pairs.spatial import distance_m, nearest_positions
 from tiepoint.image.exif import GPSPosition
 
@@ -52,11 +53,11 @@ def test_across_the_date_line_and_the_pole():
     assert found == [1, 0, 0, 4, 3]
 
 
-@pytest.mark.parametrize("entries", [1, 300, 4_000_000])
-def test_the_order_is_that_of_the_distances(entries: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tiepoint.collection.pairs.spatial.ENTRIES", entries)
+@pytest.mark.parametrize("block", [1, 7, 1024])
+def test_neighbors_are_in_the_order_of_the_distances(block: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(spatial, "POSITIONS_PER_BLOCK", block)
     random = np.random.default_rng(1)
-    positions = [GPSPosition(*place) for place in random.uniform((-90, -180), (90, 180), (60, 2))]
+    positions = [GPSPosition(*degrees) for degrees in random.uniform((-90, -180), (90, 180), (60, 2))]
     expected = [
         sorted((j for j in range(60) if j != i), key=lambda j, i=i: distance_m(positions[i], positions[j]))[
             :7
@@ -64,6 +65,25 @@ def test_the_order_is_that_of_the_distances(entries: int, monkeypatch: pytest.Mo
         for i in range(60)
     ]
     assert nearest_positions(positions, 7).tolist() == expected
+
+
+def exhaustive_search(positions: list[GPSPosition], count: int) -> np.ndarray:
+    """All squared distances, sorted with the lower index first among equal ones."""
+    latitude, longitude = np.radians(np.array(positions, float)).T
+    radius = np.cos(latitude)
+    x, y, z = radius * np.cos(longitude), radius * np.sin(longitude), np.sin(latitude)
+    squared = sum((axis[:, None] - axis[None]) ** 2 for axis in (x, y, z))
+    np.fill_diagonal(squared, np.inf)
+    return np.argsort(squared, axis=1, kind="stable")[:, :count]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 8, 40, 399])
+@pytest.mark.parametrize("spacing", [0.0, 1e-9, 1e-4, 0.5])
+def test_ties_are_those_of_an_exhaustive_search(count: int, spacing: float):
+    """A grid around the origin with repeated positions: many distances are equal, or differ by rounding only."""
+    random = np.random.default_rng(0)
+    positions = [GPSPosition(*(spacing * random.integers(-6, 7, 2)).tolist()) for _ in range(400)]
+    np.testing.assert_array_equal(nearest_positions(positions, count), exhaustive_search(positions, count))
 
 
 def test_equal_places_go_to_the_lower_index():

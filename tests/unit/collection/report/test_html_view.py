@@ -13,7 +13,7 @@ from tiepoint.collection.collection import Collection
 from tiepoint.collection.report import statistics
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.report.plots import frustum_line, graph_figure, scene_extent, scene_figure
-from tiepoint.collection.report.statistics import Edge, count_photographs
+from tiepoint.collection.report.statistics import Edge, compute_statistics
 from tiepoint.collection.sfm.reconstruction import read_model, reconstruct
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.types import Features
@@ -28,11 +28,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
 
 def test_the_page_has_everything_and_loads_nothing(made: tuple[Collection, Scene]) -> None:
     page = write_html_view(made[0].folder).read_text(encoding="utf-8")
-    for heading in ("Reconstruction", "Match graph", "Photographs"):
+    for heading in ("Reconstruction", "Match graph", "Images"):
         assert f"<h2>{heading}</h2>" in page
     for name in NAMES:
         assert f"<td>{name}</td>" in page
-    assert "6 photographs registered" in page
+    assert "6 images registered" in page
     assert page.count("Plotly.newPlot(") >= 2
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", page)
 
@@ -40,13 +40,13 @@ def test_the_page_has_everything_and_loads_nothing(made: tuple[Collection, Scene
 def test_statistics_are_those_of_pairs_and_model(made: tuple[Collection, Scene]) -> None:
     collection, _ = made
     model = read_model(collection)
-    rows, edges = count_photographs(collection, model)
-    assert list(rows) == [photograph.name for photograph in collection.photographs]
+    rows, edges = compute_statistics(collection, model)
+    assert list(rows) == [image.name for image in collection.images]
     assert sum(row.matches for row in rows.values()) == 2 * sum(
         len(collection.matches(*pair)[0]) for pair in collection.pairs()
     )
     assert {(edge.name0, edge.name1): edge.verified for edge in edges} == {
-        pair: collection.verified(*pair).num_inliers for pair in collection.pairs()
+        pair: collection.geometry(*pair).num_inliers for pair in collection.pairs()
     }
     for row in rows.values():
         assert (row.pairs, row.keypoints, row.registered) == (5, 270, True)
@@ -57,9 +57,9 @@ def test_statistics_are_those_of_pairs_and_model(made: tuple[Collection, Scene])
 def test_only_the_strongest_edges_are_kept(
     made: tuple[Collection, Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = count_photographs(made[0], None)[1]
+    everything = compute_statistics(made[0], None)[1]
     monkeypatch.setattr(statistics, "MAX_EDGES", 4)
-    assert count_photographs(made[0], None)[1] == everything[:4]
+    assert compute_statistics(made[0], None)[1] == everything[:4]
 
 
 def test_a_frustum_projects_onto_the_borders_of_its_image(made: tuple[Collection, Scene]) -> None:
@@ -106,7 +106,7 @@ def test_without_a_model_the_page_shows_the_rest(tmp_path: Path) -> None:
 def test_a_model_of_other_features_is_refused(
     made: tuple[Collection, Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many keypoints of each photograph as the model has, but not in its order."""
+    """As many keypoints of each image as the model has, but not in its order."""
     read = Collection.features
 
     def turned(collection: Collection, name: str) -> Features:
@@ -114,19 +114,19 @@ def test_a_model_of_other_features_is_refused(
         return replace(features, keypoints=features.keypoints.flip(0))
 
     monkeypatch.setattr(Collection, "features", turned)
-    with pytest.raises(InvalidInput, match="it was made of other features; reconstruct again"):
+    with pytest.raises(InvalidInput, match="reconstruct again"):
         write_html_view(made[0])
 
 
-def test_a_registered_photograph_that_has_gone_since_is_left_out(tmp_path: Path) -> None:
+def test_a_registered_image_that_has_gone_since_is_left_out(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES)
     reconstruct(collection)
-    kept = replace(collection.state, photographs=collection.state.photographs[1:])
+    kept = replace(collection.state, images=collection.state.images[1:])
     page = write_html_view(replace(collection, state=kept)).read_text(encoding="utf-8")
     assert page.count("<td>640 × 480</td>") == len(PLAIN_NAMES) - 1
 
 
-def test_one_photograph_and_no_pair_is_a_page_too(tmp_path: Path) -> None:
+def test_one_image_and_no_pair_is_a_page_too(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, ["<b>&.jpg"])
     page = write_html_view(collection).read_text(encoding="utf-8")
     assert "<td>&lt;b&gt;&amp;.jpg</td>" in page
@@ -134,7 +134,7 @@ def test_one_photograph_and_no_pair_is_a_page_too(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cant_be_written_is_refused(made: tuple[Collection, Scene], tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="it is a folder"):
+    with pytest.raises(InvalidInput, match="folder"):
         write_html_view(made[0], tmp_path)
 
 

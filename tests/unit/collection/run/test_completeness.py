@@ -13,11 +13,10 @@ from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
 from tiepoint.collection.report.html_view import write_html_view
-from tiepoint.collection.report.statistics import count_photographs
+from tiepoint.collection.report.statistics import compute_statistics
 from tiepoint.collection.run.completeness import describe_missing
 from tiepoint.collection.sfm.reconstruction import reconstruct
-from tiepoint.collection.state import write_state
-from tiepoint.collection.stores import Stores
+from tiepoint.collection.state import Stores, write_state
 from tiepoint.errors import StoreError
 
 WRITERS: dict[str, Callable[[Collection], object]] = {
@@ -29,12 +28,12 @@ WRITERS: dict[str, Callable[[Collection], object]] = {
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Collection:
-    """Of a run that verified; a shard a photograph."""
+    """Of a run that verified; a shard a image."""
     made, _ = make_collection(tmp_path)
     made.state.options["verify"] = True
     write_state(made.folder, made.state)
     store = Stores.open(made.state.stores, made.state.settings).features
-    records = {photo.key: store.read("features", photo.key) for photo in made.photographs}
+    records = {photo.key: store.read("features", photo.key) for photo in made.images}
     for path in made.folder.glob("stores/features-*/features/*.h5"):
         path.unlink()
     for key, record in records.items():
@@ -51,7 +50,7 @@ def damage(folder: Path, kind: str) -> Path:
 def told(folder: Path, write: Callable[[Collection], object]) -> list[str]:
     """What is told when something is written."""
     lines: list[str] = []
-    write(open_collection(folder, tell=lines.append))
+    write(open_collection(folder, on_warning=lines.append))
     return lines
 
 
@@ -65,23 +64,23 @@ def test_nothing_is_said_where_nothing_is_missing(
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_damaged_features_leave_out_a_photograph_and_its_pairs(collection: Collection, writer: str):
+def test_damaged_features_leave_out_a_image_and_its_pairs(collection: Collection, writer: str):
     damage(collection.folder, "features")
     (line,) = told(collection.folder, WRITERS[writer])
-    assert "1 of 6 photographs without features, such as '" in line
+    assert "1 of 6 images have no features, for example '" in line
     assert "5 of 15 chosen pairs without matches or features" in line
     assert f"`tiepoint collection verify {collection.folder}` makes what is missing" in line
 
 
-def test_pairs_have_the_features_of_both_photographs(collection: Collection):
+def test_pairs_have_the_features_of_both_images(collection: Collection):
     damage(collection.folder, "features")
     opened = open_collection(collection.folder)
-    names = {photograph.name for photograph in opened.photographs}
+    names = {image.name for image in opened.images}
     assert len(names) == 5
     pairs = list(opened.pairs())
     assert len(pairs) == 10
     assert {name for pair in pairs for name in pair} == names
-    assert set(count_photographs(opened, None)[0]) == names
+    assert set(compute_statistics(opened, None)[0]) == names
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -89,7 +88,7 @@ def test_damaged_matches_leave_out_a_pair(collection: Collection, writer: str):
     damage(collection.folder, "matches")
     (line,) = told(collection.folder, WRITERS[writer])
     assert (
-        "isn't complete: 1 of 15 chosen pairs without matches or features; `tiepoint collection ver" in line
+        "1 of 15 selected pairs have no matches or features" in line and "tiepoint collection verify" in line
     )
 
 
@@ -121,29 +120,29 @@ def test_the_page_says_what_it_lacks(collection: Collection):
     damage(collection.folder, "matches")
     page = write_html_view(collection).read_text(encoding="utf-8")
     assert '<p class="missing">' in page
-    assert "1 of 15 chosen pairs without matches or features" in page
+    assert "1 of 15 selected pairs have no matches or features" in page
 
 
 def test_matches_that_nobody_verified_though_it_was_asked_for(collection: Collection):
     damage(collection.folder, "verified")
     (line,) = told(collection.folder, WRITERS["npz"])
-    assert "1 of 15 matched pairs not verified, so that all matches count" in line
+    assert "1 of 15 matched pairs are not verified" in line
 
 
 def test_a_run_that_was_killed_before_it_chose_its_pairs(collection: Collection):
     (collection.folder / "pairs.txt").unlink()
     (line,) = told(collection.folder, WRITERS["npz"])
-    assert "the last run ended before it chose its pairs among these photographs" in line
+    assert "the last run ended before it selected pairs" in line
 
 
 def test_a_run_that_was_killed_while_it_extracted(collection: Collection):
-    new = replace(collection.state.photographs[0], name="new.jpg", digest="f" * 16)
+    new = replace(collection.state.images[0], name="new.jpg", digest="f" * 16)
     write_state(
         collection.folder,
-        replace(collection.state, photographs=(*collection.state.photographs, new)),
+        replace(collection.state, images=(*collection.state.images, new)),
     )
     (line,) = told(collection.folder, WRITERS["npz"])
-    assert "1 of 7 photographs without features, such as 'new.jpg'" in line
+    assert "1 of 7 images have no features, for example 'new.jpg'" in line
 
 
 def test_verification_that_nobody_wanted_is_no_gap_and_no_remedy(tmp_path: Path):
@@ -152,15 +151,15 @@ def test_verification_that_nobody_wanted_is_no_gap_and_no_remedy(tmp_path: Path)
     write_state(collection.folder, collection.state)
     assert describe_missing(collection) == ""
     damage(collection.folder, "matches")
-    assert f"`tiepoint collection match {collection.folder}`" in describe_missing(
+    assert f"tiepoint collection match {collection.folder}" in describe_missing(
         open_collection(collection.folder)
     )
 
 
 def test_damage_that_shows_while_it_is_read_is_named_with_what_to_do(collection: Collection):
-    names = [photograph.name for photograph in collection.photographs]  # looks through the store
+    names = [image.name for image in collection.images]  # looks through the store
     path = damage(collection.folder, "features")
-    with pytest.raises(StoreError, match=rf"{path.name} is damaged.*`tiepoint collection verify ") as caught:
+    with pytest.raises(StoreError, match=rf"{path.name} is damaged.*tiepoint collection verify ") as caught:
         list(map(collection.features, names))
     assert "same command" not in str(caught.value)
 
@@ -169,7 +168,7 @@ def test_damage_that_shows_at_once_is_logged_with_what_to_do(
     collection: Collection, caplog: pytest.LogCaptureFixture
 ):
     path = damage(collection.folder, "features")
-    assert len(open_collection(collection.folder).photographs) == 5
+    assert len(open_collection(collection.folder).images) == 5
     assert path.name in caplog.text
-    assert "`tiepoint collection verify " in caplog.text
-    assert "made again" not in caplog.text
+    assert "tiepoint collection verify " in caplog.text
+    assert "recomputed" not in caplog.text

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.selection import SelectedPairs, select_pairs, parse_pair_selection
-from tiepoint.collection.run.planning import TILE, MatchUnit, plan_extraction, plan_matching
+from tiepoint.collection.pairs.selection import SelectedPairs, parse_pair_selection, select_pairs
+from tiepoint.collection.run.planning import IMAGES_PER_TILE, MatchUnit, plan_extraction, plan_matching
 from tiepoint.feature_store.keys import KeySet, pair_key
 
 
 def collection(count: int, contents: str = "") -> list[ImageRecord]:
-    """Photographs of different contents, or of those that letters stand for."""
+    """Images of different contents, or of those that letters stand for."""
     digests = [f"{ord(letter):016x}" for letter in contents] or [f"{index:016x}" for index in range(count)]
     return [
         ImageRecord(name=f"{index:05d}.jpg", path=Path("a.jpg"), digest=digest, image_size=(8, 6))
@@ -23,46 +23,46 @@ def exhaustive(count: int) -> SelectedPairs:
     return select_pairs(parse_pair_selection("exhaustive"), collection(count))
 
 
-def keys(photographs: list[ImageRecord]) -> list[str]:
-    return [photograph.key for photograph in photographs]
+def keys(images: list[ImageRecord]) -> list[str]:
+    return [image.key for image in images]
 
 
 def pair_keys(units: list[MatchUnit]) -> list[str]:
     return [pair_key(pair) for unit in units for pair in unit.pairs]
 
 
-def test_photographs_in_order_and_some_at_a_time():
-    photographs = collection(10)
-    units = list(plan_extraction(photographs, size=4))
-    assert [len(unit.photographs) for unit in units] == [4, 4, 2]
-    assert [photograph for unit in units for photograph in unit.photographs] == photographs
+def test_images_in_order_and_some_at_a_time():
+    images = collection(10)
+    units = list(plan_extraction(images, size=4))
+    assert [len(unit.images) for unit in units] == [4, 4, 2]
+    assert [image for unit in units for image in unit.images] == images
 
 
 def test_what_is_done_is_left_out_and_units_stay_the_same():
-    photographs = collection(10)
-    done = KeySet(keys([photographs[i] for i in (0, 4, 5, 6, 7)]))
-    units = list(plan_extraction(photographs, done, size=4))
-    assert [unit.photographs for unit in units] == [tuple(photographs[1:4]), tuple(photographs[8:])]
+    images = collection(10)
+    done = KeySet(keys([images[i] for i in (0, 4, 5, 6, 7)]))
+    units = list(plan_extraction(images, done, size=4))
+    assert [unit.images for unit in units] == [tuple(images[1:4]), tuple(images[8:])]
 
 
 def test_equal_contents_stand_together_in_one_unit():
-    photographs = collection(7, contents="abcabda")
-    units = list(plan_extraction(photographs, size=3))
-    contents = ["".join(chr(int(photograph.digest, 16)) for photograph in unit.photographs) for unit in units]
+    images = collection(7, contents="abcabda")
+    units = list(plan_extraction(images, size=3))
+    contents = ["".join(chr(int(image.digest, 16)) for image in unit.images) for unit in units]
     assert contents == ["aaa", "bbc", "d"]
 
 
 def test_another_name_of_a_content_that_is_done_is_still_to_be_done():
-    photographs = collection(2, contents="aa")
-    (unit,) = plan_extraction(photographs, KeySet(keys(photographs[:1])))
-    assert unit.photographs == (photographs[1],)
+    images = collection(2, contents="aa")
+    (unit,) = plan_extraction(images, KeySet(keys(images[:1])))
+    assert unit.images == (images[1],)
 
 
 def test_all_done():
-    photographs = collection(5)
+    images = collection(5)
     pairs = exhaustive(5)
     done = KeySet(pair_keys(list(plan_matching(pairs))))
-    assert list(plan_extraction(photographs, KeySet(keys(photographs)))) == []
+    assert list(plan_extraction(images, KeySet(keys(images)))) == []
     assert list(plan_matching(pairs, done)) == []
 
 
@@ -88,8 +88,8 @@ def test_units_of_pairs_stay_the_same_whatever_is_done():
     assert rest == [*units[2:4], MatchUnit(units[4].pairs[7:]), *units[5:]]
 
 
-def test_few_photographs_are_needed_at_once():
-    count = 5 * TILE
+def test_few_images_are_needed_at_once():
+    count = 5 * IMAGES_PER_TILE
     needed = [
         len({key for pair in unit.pairs for key in pair})
         for unit in plan_matching(exhaustive(count), size=512)
@@ -97,7 +97,7 @@ def test_few_photographs_are_needed_at_once():
     in_order = [
         len({key for pair in chunk for key in pair}) for chunk in chunks(list(exhaustive(count)), 512)
     ]
-    assert max(needed) <= 2 * TILE + 2 * 512 // TILE
+    assert max(needed) <= 2 * IMAGES_PER_TILE + 2 * 512 // IMAGES_PER_TILE
     assert max(in_order) > 2 * max(needed)
 
 
@@ -105,7 +105,7 @@ def chunks(items: list[tuple[str, str]], size: int) -> list[list[tuple[str, str]
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def test_a_photograph_more_touches_few_of_the_units():
+def test_a_image_more_touches_few_of_the_units():
     """New pairs fill the units that they belong to, and don't make units of one pair."""
     before, after = exhaustive(200), exhaustive(201)
     done = KeySet(pair_keys(list(plan_matching(before))))

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.small_collections import QUICK, assert_same_collections, write_photographs
+from tests.helpers.small_collections import QUICK, assert_same_collections, write_image_folder
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.run import stages, tasks
 from tiepoint.collection.run.provenance import keypoints_digest
 from tiepoint.collection.run.runner import match_collection
-from tiepoint.collection.stores import Stores
+from tiepoint.collection.state import Stores
 from tiepoint.errors import StoreError
 from tiepoint.feature_store.hdf5_shard import read_header
 from tiepoint.types import Features
@@ -23,7 +23,7 @@ REDONE = "view 2.png"
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    return write_photographs(tmp_path / "photos", 4)
+    return write_image_folder(tmp_path / "photos", 4)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def out(photos: Path) -> Path:
 
 
 def features_shard(out: Path, name: str = REDONE) -> Path:
-    """The shard that holds the features of a photograph, and of no other: the collection is small."""
+    """The shard that holds the features of a image, and of no other: the collection is small."""
     (found,) = (
         path
         for path in out.glob("stores/features-*/features/*.h5")
@@ -53,17 +53,17 @@ def remove(path: Path) -> None:
 
 @pytest.fixture
 def another_order(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first run one photograph's features come out the other way round, as on another device they may."""
-    extract = tasks.Worker._features_of
+    """After the first run one image's features come out the other way round, as on another device they may."""
+    extract = tasks.Worker._extract_image
 
-    def turned(worker: tasks.Worker, photograph: ImageRecord) -> Features:
-        found = extract(worker, photograph)
-        if photograph.name != REDONE:
+    def turned(worker: tasks.Worker, image: ImageRecord) -> Features:
+        found = extract(worker, image)
+        if image.name != REDONE:
             return found
         arrays = ("keypoints", "scores", "descriptors")
         return replace(found, **{name: getattr(found, name).flip(0) for name in arrays})
 
-    monkeypatch.setattr(tasks.Worker, "_features_of", turned)
+    monkeypatch.setattr(tasks.Worker, "_extract_image", turned)
 
 
 def fresh(photos: Path, **options: float) -> Collection:
@@ -80,7 +80,7 @@ def test_matches_of_features_that_are_gone_are_made_again(
     report = match_collection(photos, out, **QUICK)
     assert report.new["features"] == 1
     assert report.new["matches"] == report.new["verified"] >= 3
-    assert any("made of features that have been made again" in note for note in report.notes)
+    assert any("computed from features that have been recomputed" in note for note in report.notes)
     assert_same_collections(open_collection(out), fresh(photos))
     assert match_collection(photos, out, **QUICK).new == {}
 
@@ -114,7 +114,7 @@ def test_the_matches_of_other_settings_are_found_out_when_these_are_asked_for(ph
 @pytest.mark.usefixtures("another_order")
 def test_after_features_alone_no_stale_matches_can_be_read(photos: Path, out: Path):
     damage(features_shard(out))
-    match_collection(photos, out, until="extract", **QUICK)
+    match_collection(photos, out, stop_after="extract", **QUICK)
     assert all(REDONE not in pair for pair in open_collection(out).pairs())
 
 
@@ -148,7 +148,7 @@ def test_records_of_an_older_version_say_nothing_and_are_believed(photos: Path, 
     forget(out, "features", "digest")
     forget(out, "matches", "digest", "made_of")
     forget(out, "verified", "made_of")
-    write_photographs(photos, 5)
+    write_image_folder(photos, 5)
     assert match_collection(photos, out, **QUICK).new == {"features": 1, "matches": 4, "verified": 4}
     damage(features_shard(out, "view 5.png"))
     assert match_collection(photos, out, **QUICK).new == {"features": 1}
@@ -163,7 +163,7 @@ def test_verification_refuses_matches_of_other_features(photos: Path, out: Path)
     turned = {name: value[::-1] for name, value in record.items() if isinstance(value, np.ndarray)}
     turned["digest"] = keypoints_digest(key, turned["keypoints"])
     store.write("features", {key: record | turned})
-    with pytest.raises(StoreError, match="made of other features"):
+    with pytest.raises(StoreError, match="other features"):
         match_collection(photos, out, max_error_px=1.0, **QUICK)
     match_collection(photos, out, max_error_px=1.0, **QUICK)
     assert_same_collections(open_collection(out), fresh(photos, max_error_px=1.0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import PIL.Image
 import pytest
-from tests.helpers.small_collections import QUICK, assert_same_collections, write_photographs
+from tests.helpers.small_collections import QUICK, assert_same_collections, write_image_folder
 
 from tiepoint.collection.collection import open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
@@ -21,7 +21,7 @@ from tiepoint.errors import InvalidInput, MissingDependency, StoreError
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    return write_photographs(tmp_path / "photos", 4)
+    return write_image_folder(tmp_path / "photos", 4)
 
 
 @pytest.fixture
@@ -32,19 +32,17 @@ def out(tmp_path: Path) -> Path:
 def test_a_whole_run(photos: Path, out: Path):
     report = match_collection(photos, out, **QUICK)
     assert report.success
-    assert (report.photographs, report.images, report.chosen, report.pairs) == (4, 4, 6, 6)
+    assert (report.files, report.images, report.selected, report.pairs) == (4, 4, 6, 6)
     assert report.new == {"features": 4, "matches": 6, "verified": 6}
     collection = open_collection(out)
-    assert [photograph.name for photograph in collection.photographs] == [
-        f"view {n}.png" for n in (1, 2, 3, 4)
-    ]
+    assert [image.name for image in collection.images] == [f"view {n}.png" for n in (1, 2, 3, 4)]
     pairs = list(collection.pairs())
     assert len(pairs) == 6
     assert report.matches == sum(len(collection.matches(*pair)[0]) for pair in pairs) > 0
-    estimates = [collection.verified(*pair) for pair in pairs]
+    estimates = [collection.geometry(*pair) for pair in pairs]
     assert report.inliers == sum(estimate.num_inliers for estimate in estimates if estimate)
     assert report.verified == sum(estimate.success for estimate in estimates if estimate)
-    assert report.keypoints == sum(len(collection.features(photo.name)) for photo in collection.photographs)
+    assert report.keypoints == sum(len(collection.features(photo.name)) for photo in collection.images)
     assert (out / "report.json").is_file()
     assert (out / "report.html").is_file()
 
@@ -60,7 +58,7 @@ def test_what_is_done_is_not_done_again(photos: Path, out: Path):
 
 def test_what_killed_runs_left_half_written_is_removed_when_it_is_old(photos: Path, out: Path):
     stores = out.with_name("stores")
-    match_collection(photos, out, stores=str(stores), until="extract", **QUICK)
+    match_collection(photos, out, stores=str(stores), stop_after="extract", **QUICK)
     (shard,) = {path.parent for path in stores.glob("*/*/*.h5")}
     (out / "colmap" / ".tiepoint-2" / "0").mkdir(parents=True)
     halves = [out / ".tiepoint-1.json", out / "colmap" / ".tiepoint-2", out / "colmap" / ".tiepoint-3.db"]
@@ -73,17 +71,17 @@ def test_what_killed_runs_left_half_written_is_removed_when_it_is_old(photos: Pa
         for path in halves:
             if path.exists():
                 os.utime(path, (time.time() - age * 3600,) * 2)
-        match_collection(photos, out, stores=str(stores), until="extract", **QUICK)
+        match_collection(photos, out, stores=str(stores), stop_after="extract", **QUICK)
         assert [path for path in halves if path.exists()] == left
 
 
-def test_a_new_photograph_is_new_work_and_nothing_else(photos: Path, out: Path):
+def test_a_new_image_is_new_work_and_nothing_else(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
-    write_photographs(photos, 5)
+    write_image_folder(photos, 5)
     assert match_collection(photos, out, **QUICK).new == {"features": 1, "matches": 4, "verified": 4}
 
 
-def test_a_changed_photograph_is_new_work(photos: Path, out: Path):
+def test_a_changed_image_is_new_work(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     PIL.Image.open(photos / "view 4.png").transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT).save(
         photos / "view 2.png"
@@ -107,7 +105,7 @@ def test_other_settings_make_new_work_and_keep_what_they_do_not_touch(photos: Pa
     assert match_collection(photos, out, **QUICK).new == {}
 
 
-def test_photographs_may_move(photos: Path, out: Path):
+def test_images_may_move(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     moved = photos.rename(photos.with_name("elsewhere"))
     assert match_collection(moved, out, **QUICK).new == {}
@@ -122,13 +120,13 @@ def test_the_output_folder_may_move(photos: Path, out: Path):
 
 
 def test_step_by_step_is_the_same(photos: Path, out: Path):
-    match_collection(photos, out, until="extract", **QUICK)
+    match_collection(photos, out, stop_after="extract", **QUICK)
     assert list(open_collection(out).pairs()) == []
-    assert resume_collection(out, until="pairs", pairs="sequential:2").chosen == 5
-    assert resume_collection(out, until="match").new == {"matches": 5}
+    assert resume_collection(out, stop_after="pairs", pairs="sequential:2").selected == 5
+    assert resume_collection(out, stop_after="match").new == {"matches": 5}
     first = next(open_collection(out).pairs())
-    assert open_collection(out).verified(*first) is None
-    assert resume_collection(out, until="verify").new == {"verified": 5}
+    assert open_collection(out).geometry(*first) is None
+    assert resume_collection(out, stop_after="verify").new == {"verified": 5}
     whole = out.with_name("whole")
     match_collection(photos, whole, pairs="sequential:2", **QUICK)
     assert_same_collections(open_collection(out), open_collection(whole))
@@ -136,38 +134,38 @@ def test_step_by_step_is_the_same(photos: Path, out: Path):
 
 def test_extracting_again_keeps_what_was_chosen_for_the_later_stages(photos: Path, out: Path):
     match_collection(photos, out, pairs="sequential:1", max_error_px=2.0, verify=False, **QUICK)
-    write_photographs(photos, 5)
-    again = match_collection(photos, out, until="extract", **QUICK)
+    write_image_folder(photos, 5)
+    again = match_collection(photos, out, stop_after="extract", **QUICK)
     kept = {"pairs": "sequential:1", "max_error_px": 2.0, "verify": False}
     assert again.options | kept == again.options
-    assert resume_collection(out, until="match").new == {"matches": 1}
-    assert read_status(out).complete
+    assert resume_collection(out, stop_after="match").new == {"matches": 1}
+    assert read_status(out).is_complete
 
 
 def test_threads_are_kept(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
     monkeypatch.setattr("torch.set_num_threads", asked.append)
-    match_collection(photos, out, until="extract", threads=3, **QUICK)
-    report = resume_collection(out, until="pairs")
+    match_collection(photos, out, stop_after="extract", threads=3, **QUICK)
+    report = resume_collection(out, stop_after="pairs")
     assert asked == [3, 3]
     assert report.options["threads"] == 3
 
 
-@pytest.mark.parametrize("change", ["another choice", "another photograph", "none"])
+@pytest.mark.parametrize("change", ["another choice", "another image", "none"])
 def test_a_run_that_is_killed_before_it_has_its_pairs(
     photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ):
     match_collection(photos, out, pairs="sequential:1", **QUICK)
     pairs = "exhaustive" if change == "another choice" else "sequential:1"
-    if change == "another photograph":
-        write_photographs(photos, 5)
+    if change == "another image":
+        write_image_folder(photos, 5)
     with monkeypatch.context() as patch:
         patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
         with pytest.raises(KeyboardInterrupt):
             match_collection(photos, out, pairs=pairs, **QUICK)
-    assert read_status(out).complete == (change == "none")
+    assert read_status(out).is_complete == (change == "none")
     match_collection(photos, out, pairs=pairs, **QUICK)
-    assert read_status(out).complete
+    assert read_status(out).is_complete
 
 
 def _killed(*_: object) -> None:
@@ -183,7 +181,7 @@ def test_a_name_that_is_no_text_is_left_out_and_all_else_goes_on(photos: Path, o
     for number in (1, 2, 3, 4):
         (photos / f"view {number}.png").rename(photos / f"{number}.png")  # COLMAP's text files take no spaces
     report = match_collection(photos, out, **QUICK)
-    assert (report.photographs, report.images, report.pairs) == (5, 4, 6)
+    assert (report.files, report.images, report.pairs) == (5, 4, 6)
     (problem,) = report.problems
     assert repr(name) in problem
     assert problem.endswith("; rename it")
@@ -191,13 +189,13 @@ def test_a_name_that_is_no_text_is_left_out_and_all_else_goes_on(photos: Path, o
     assert all(export_as(collection, form).exists() for form in EXPORTS)
     assert reconstruct(collection).images == 4
     assert write_html_view(collection).is_file()
-    assert read_status(out).complete
+    assert read_status(out).is_complete
 
 
 def test_without_verification(photos: Path, out: Path):
     report = match_collection(photos, out, verify=False, **QUICK)
     assert report.new == {"features": 4, "matches": 6}
-    assert all(open_collection(out).verified(*pair) is None for pair in open_collection(out).pairs())
+    assert all(open_collection(out).geometry(*pair) is None for pair in open_collection(out).pairs())
 
 
 @pytest.mark.parametrize(
@@ -212,7 +210,7 @@ def test_any_name(photos: Path, out: Path, name: str):
     report = match_collection(photos, out, **QUICK)
     assert report.success
     collection = open_collection(out)
-    assert {photograph.name for photograph in collection.photographs} >= {name, "a/b-c.png"}
+    assert {image.name for image in collection.images} >= {name, "a/b-c.png"}
     assert sum(name in pair for pair in collection.pairs()) == 3
 
 
@@ -222,26 +220,26 @@ def test_corrupt_files_are_named_and_the_rest_is_done(photos: Path, out: Path):
     content = (photos / "view 2.png").read_bytes()
     (photos / "view 1b.png").write_bytes(content[: len(content) // 2])  # its header is fine
     report = match_collection(photos, out, **QUICK)
-    assert (report.photographs, report.images, report.pairs) == (7, 4, 6)
+    assert (report.files, report.images, report.pairs) == (7, 4, 6)
     assert len(report.problems) == 3
     assert all(
         any(name in line for line in report.problems) for name in ("empty.png", "page.jpg", "view 1b.png")
     )
-    assert "view 1b.png" not in [photograph.name for photograph in open_collection(out).photographs]
+    assert "view 1b.png" not in [image.name for image in open_collection(out).images]
 
 
 def test_equal_contents_are_both_kept_and_named(photos: Path, out: Path):
     shutil.copy(photos / "view 1.png", photos / "twin.png")
     report = match_collection(photos, out, **QUICK)
     (problem,) = report.problems
-    assert problem.startswith("twin.png and view 1.png have the same content")
+    assert problem.startswith("twin.png and view 1.png are duplicates")
     assert problem.endswith("; remove all but one")
-    assert (report.photographs, report.images, report.pairs) == (5, 5, 10)
-    assert len(open_collection(out).photographs) == 5
+    assert (report.files, report.images, report.pairs) == (5, 5, 10)
+    assert len(open_collection(out).images) == 5
 
 
-def test_one_photograph_makes_no_pair(tmp_path: Path, out: Path):
-    report = match_collection(write_photographs(tmp_path / "one", 1), out, **QUICK)
+def test_one_image_makes_no_pair(tmp_path: Path, out: Path):
+    report = match_collection(write_image_folder(tmp_path / "one", 1), out, **QUICK)
     assert (report.images, report.pairs) == (1, 0)
     assert len(report.problems) == 1
     assert "no pairs" in report.problems[0]
@@ -261,11 +259,11 @@ def test_a_list_is_found_again_from_elsewhere(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "l.txt").write_text("view 1.png\tview 2.png\n")
     monkeypatch.chdir(tmp_path)
-    assert match_collection(photos, out, pairs="list:l.txt", until="match", **QUICK).pairs == 1
+    assert match_collection(photos, out, pairs="list:l.txt", stop_after="match", **QUICK).pairs == 1
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert resume_collection(out, until="verify").pairs == 1
+    assert resume_collection(out, stop_after="verify").pairs == 1
     assert open_collection(out).settings["pairs"] == f"list:{tmp_path / 'l.txt'}"
-    assert read_status(out).complete
+    assert read_status(out).is_complete
 
 
 def test_a_list_that_has_changed_is_another_choice(
@@ -275,20 +273,20 @@ def test_a_list_that_has_changed_is_another_choice(
     listed.write_text("view 1.png\tview 2.png\n")
     match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
     listed.write_text("view 1.png\tview 2.png\nview 1.png\tview 3.png\n")
-    assert read_status(out).complete  # the last run had another list
+    assert read_status(out).is_complete  # the last run had another list
     with monkeypatch.context() as patch:
         patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
         with pytest.raises(KeyboardInterrupt):
             match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
     status = read_status(out)
-    assert not status.pairs_chosen
-    assert not status.complete
+    assert not status.pairs_are_current
+    assert not status.is_complete
     match_collection(photos, out, pairs=f"list:{listed}", **QUICK)
     listed.unlink()
-    assert read_status(out).complete
-    again = match_collection(photos, out, until="extract", **QUICK)
+    assert read_status(out).is_complete
+    again = match_collection(photos, out, stop_after="extract", **QUICK)
     assert again.options["pairs"] == f"list:{listed}"
-    assert read_status(out).complete
+    assert read_status(out).is_complete
 
 
 def test_a_run_that_fails_leaves_no_report_of_another(
@@ -316,7 +314,7 @@ def test_retrieval_without_faiss_is_named_before_the_work(
     photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(MissingDependency, match="pip install faiss-cpu"):
+    with pytest.raises(MissingDependency, match="faiss-cpu"):
         match_collection(photos, out, pairs="retrieval:2", **QUICK)
     assert not out.exists()
 
@@ -325,17 +323,19 @@ def test_a_name_with_a_line_break_leaves_a_list_that_can_be_read(photos: Path, o
     shutil.copy(photos / "view 1.png", photos / "line\nbreak.png")
     report = match_collection(photos, out, **QUICK)
     assert (report.images, report.pairs) == (4, 6)
-    assert any(r"'line\nbreak.png': the name holds a line break" in problem for problem in report.problems)
+    assert any(
+        r"'line\nbreak.png': the file name contains a line break" in problem for problem in report.problems
+    )
     again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
-    assert (again.chosen, len(again.problems)) == (6, 1)
+    assert (again.selected, len(again.problems)) == (6, 1)
 
 
 def test_the_chosen_pairs_are_a_list(photos: Path, out: Path):
     (photos / "view 1.png").rename(photos / "#1.png")
     match_collection(photos, out, **QUICK)
     again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
-    assert (again.chosen, again.success) == (6, True)
-    assert read_status(out).complete
+    assert (again.selected, again.success) == (6, True)
+    assert read_status(out).is_complete
 
 
 def test_a_damaged_shard_is_made_again(photos: Path, out: Path):
@@ -374,7 +374,7 @@ def test_options_are_checked_before_the_work(photos: Path, out: Path, options: d
 
 
 def test_an_empty_folder(tmp_path: Path, out: Path):
-    with pytest.raises(InvalidInput, match="photographs"):
+    with pytest.raises(InvalidInput, match="images"):
         match_collection(tmp_path, out, **QUICK)
 
 
@@ -387,7 +387,7 @@ def test_nothing_but_corrupt_files(tmp_path: Path, out: Path):
 
 def test_a_folder_of_something_else_is_refused(photos: Path, tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(InvalidInput, match="no collection"):
+    with pytest.raises(InvalidInput, match="not a tiepoint collection"):
         match_collection(photos, tmp_path, **QUICK)
 
 
@@ -395,7 +395,7 @@ def test_a_folder_of_another_version_is_refused(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     path = out / "collection.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(StoreError, match="format 2"):
+    with pytest.raises(StoreError, match="version 2"):
         match_collection(photos, out, **QUICK)
 
 

@@ -9,15 +9,15 @@ import pytest
 
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs import selection
-from tiepoint.collection.pairs.selection import SelectedPairs, select_pairs, parse_pair_selection
-from tiepoint.collection.progress import no_progress
+from tiepoint.collection.pairs.selection import SelectedPairs, parse_pair_selection, select_pairs
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Outcome, Task
-from tiepoint.collection.stores import KINDS, Stores
+from tiepoint.collection.state import KINDS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
+from tiepoint.io.progress import no_progress
 
-PHOTOGRAPHS, NEIGHBORS, BLOCK = 1000, 100, 1000
+NUM_IMAGES, NEIGHBORS, BLOCK = 1000, 100, 1000
 
 
 class Idle:
@@ -36,18 +36,18 @@ class Idle:
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch) -> SelectedPairs:
     monkeypatch.setattr(selection, "BLOCK", BLOCK)
-    photographs = [
+    images = [
         ImageRecord(name=f"{n:04d}.jpg", path=Path("a.jpg"), digest=f"{n:016x}", image_size=(8, 6))
-        for n in range(PHOTOGRAPHS)
+        for n in range(NUM_IMAGES)
     ]
-    return select_pairs(parse_pair_selection(f"sequential:{NEIGHBORS}"), photographs)
+    return select_pairs(parse_pair_selection(f"sequential:{NEIGHBORS}"), images)
 
 
 @pytest.fixture
 def stores(tmp_path: Path, chosen: SelectedPairs) -> Stores:
     """Records of the first pair, and of one that isn't chosen."""
     made = Stores(*(Store(tmp_path / kind, {"of": kind}) for kind in KINDS))
-    keys = [photograph.key for photograph in chosen.photographs]
+    keys = [image.key for image in chosen.images]
     for pair in ((keys[0], keys[1]), (keys[0], keys[-1])):
         made.matches.write("matches", {pair_key(pair): {"num_matches": 7}})
     return made
@@ -65,13 +65,13 @@ def grown_bytes(work: Callable[[], Any]) -> int:
 
 def test_memory_of_planning_doesnt_grow_with_the_pairs(chosen: SelectedPairs, stores: Stores):
     workers = Idle()
-    stages = Stages(chosen.photographs, stores, workers, RunLog(no_progress))
+    stages = Stages(chosen.images, stores, workers, RunLog(no_progress))
     assert grown_bytes(lambda: stages.match(chosen)) < 16 * len(chosen)  # a digest of every pair
     assert workers.pairs == len(chosen) - 1
 
 
 def test_memory_of_counting_doesnt_grow_with_the_pairs(chosen: SelectedPairs, stores: Stores):
-    stages = Stages(chosen.photographs, stores, Idle(), RunLog(no_progress))
+    stages = Stages(chosen.images, stores, Idle(), RunLog(no_progress))
     stages.check()
     counts = []
     assert grown_bytes(lambda: counts.append(stages.count(chosen))) < 8 * len(chosen)
@@ -81,7 +81,7 @@ def test_memory_of_counting_doesnt_grow_with_the_pairs(chosen: SelectedPairs, st
 def test_every_shard_is_read_once_to_count(
     chosen: SelectedPairs, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ):
-    keys = [photograph.key for photograph in chosen.photographs]
+    keys = [image.key for image in chosen.images]
     for first in range(2, 40, 2):
         some = [pair_key((keys[first], keys[first + step])) for step in (1, 2, 3)]
         stores.matches.write("matches", {key: {"num_matches": first} for key in some})
@@ -89,6 +89,6 @@ def test_every_shard_is_read_once_to_count(
     monkeypatch.setattr(
         Store, "records", lambda self, kind, shard: asked.append(shard) or read(self, kind, shard)
     )
-    counts = Stages(chosen.photographs, stores, Idle(), RunLog(no_progress)).count(chosen)
+    counts = Stages(chosen.images, stores, Idle(), RunLog(no_progress)).count(chosen)
     assert counts["matches"] == 7 + 3 * sum(range(2, 40, 2))
     assert len(asked) == len(set(asked)) == 20

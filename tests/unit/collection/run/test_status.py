@@ -29,7 +29,7 @@ def numbers(collection: Collection) -> dict[str, tuple[int, int, int]]:
 
 def test_all_is_done(collection: Collection):
     assert numbers(collection) == {"extract": (6, 0, 0), "match": (15, 0, 0), "verify": (15, 0, 0)}
-    assert read_status(collection.folder).complete
+    assert read_status(collection.folder).is_complete
 
 
 @pytest.mark.parametrize("how", ["cut off", "one bit"])
@@ -39,7 +39,7 @@ def test_damage_is_found_and_then_missing(collection: Collection, how: str):
     content[len(content) // 2] ^= 1
     path.write_bytes(content[:-10] if how == "cut off" else content)
     status = read_status(collection.folder)
-    if how == "one bit" and status.complete:
+    if how == "one bit" and status.is_complete:
         pytest.fail("the bit lay in room that HDF5 doesn't use; choose another")
     assert path.name in status.damaged[0]
     assert numbers(collection) == {"extract": (6, 0, 0), "match": (14, 1, 0), "verify": (15, 0, 0)}
@@ -49,7 +49,7 @@ def test_what_was_never_done_is_missing(collection: Collection):
     for path in collection.folder.glob("stores/verified-*/verified/*.h5"):
         path.unlink()
     assert numbers(collection)["verify"] == (0, 15, 0)
-    assert not read_status(collection.folder).complete
+    assert not read_status(collection.folder).is_complete
 
 
 def test_verification_that_nobody_wanted_is_not_missing(collection: Collection):
@@ -64,8 +64,8 @@ def test_pairs_of_another_choice_are_not_those_that_were_asked_for(collection: C
     write_state(collection.folder, collection.state)
     status = read_status(collection.folder)
     assert numbers(collection)["match"] == (15, 0, 0)
-    assert not status.pairs_chosen
-    assert not status.complete
+    assert not status.pairs_are_current
+    assert not status.is_complete
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_pairs_of_another_choice_are_not_those_that_were_asked_for(collection: C
 def test_pairs_of_nobody_knows_what(collection: Collection, text: str | None):
     path = collection.folder / "pairs.txt"
     path.unlink() if text is None else path.write_text(text)
-    assert not read_status(collection.folder).complete
+    assert not read_status(collection.folder).is_complete
 
 
 def test_a_list_of_pairs_that_is_damaged(collection: Collection):
@@ -88,10 +88,7 @@ def test_what_to_do_about_damage_is_not_the_same_command(collection: Collection)
     path = sorted(collection.folder.glob("stores/matches-*/matches/*.h5"))[0]
     path.write_bytes(path.read_bytes()[:-10])
     (line,) = read_status(collection.folder).damaged
-    assert line.endswith(
-        f"and was quarantined; `tiepoint collection verify {collection.folder}` makes what is missing, or says why it "
-        "can't"
-    )
+    assert line.endswith(f"; to compute what is missing, run: tiepoint collection verify {collection.folder}")
 
 
 def test_keys_of_pairs_are_not_held_in_memory(collection: Collection, monkeypatch: pytest.MonkeyPatch):
@@ -108,10 +105,10 @@ def test_keys_of_pairs_are_not_held_in_memory(collection: Collection, monkeypatc
             alive -= 1
 
     monkeypatch.setattr("tiepoint.collection.run.status.pair_key", lambda images: Key(pair_key(images)))
-    assert read_status(collection.folder).complete
+    assert read_status(collection.folder).is_complete
     assert 0 < most < 5
 
 
 def test_no_collection(tmp_path: Path):
-    with pytest.raises(InvalidInput, match="no collection"):
+    with pytest.raises(InvalidInput, match="not a tiepoint collection"):
         read_status(tmp_path)

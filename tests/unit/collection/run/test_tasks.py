@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.small_collections import QUICK, write_photographs
+from tests.helpers.small_collections import QUICK, write_image_folder
 
 from tiepoint.collection.images import ImageRecord, scan_images
 from tiepoint.collection.run import tasks
 from tiepoint.collection.run.tasks import Extract, Job, Match, Verify, Worker
-from tiepoint.collection.stores import Stores
+from tiepoint.collection.state import Stores
 from tiepoint.errors import StoreError
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.geometry.estimate import estimate_fundamental
@@ -21,8 +21,8 @@ OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
 
 
 @pytest.fixture
-def photographs(tmp_path: Path) -> tuple[ImageRecord, ...]:
-    found, problems = scan_images(write_photographs(tmp_path / "photos", 3))
+def images(tmp_path: Path) -> tuple[ImageRecord, ...]:
+    found, problems = scan_images(write_image_folder(tmp_path / "photos", 3))
     assert not problems
     return found
 
@@ -38,15 +38,15 @@ def stores_of(worker: Worker) -> Stores:
     return Stores.open(worker.job.stores, worker.settings)
 
 
-def test_three_tasks_after_another(worker: Worker, photographs: tuple[ImageRecord, ...]):
-    extracted = worker.do(Extract(photographs))
-    assert extracted.keys == tuple(photograph.key for photograph in photographs)
+def test_three_tasks_after_another(worker: Worker, images: tuple[ImageRecord, ...]):
+    extracted = worker.run(Extract(images))
+    assert extracted.keys == tuple(image.key for image in images)
     assert (extracted.size, extracted.problems) == (3, ())
     shards = dict.fromkeys(extracted.keys, extracted.shard)
-    pair = (photographs[0].key, photographs[1].key)
-    matched = worker.do(Match((pair,), shards))
+    pair = (images[0].key, images[1].key)
+    matched = worker.run(Match((pair,), shards))
     assert matched.keys == (pair_key(pair),)
-    verified = worker.do(Verify((pair,), shards | {pair_key(pair): matched.shard}))
+    verified = worker.run(Verify((pair,), shards | {pair_key(pair): matched.shard}))
     stores = stores_of(worker)
     found = stores.matches.read("matches", pair_key(pair))
     assert found["num_matches"] == len(found["matches"]) == len(found["scores"]) > 8
@@ -65,53 +65,51 @@ def test_three_tasks_after_another(worker: Worker, photographs: tuple[ImageRecor
 
 
 def test_equal_contents_are_extracted_once(
-    worker: Worker, photographs: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
+    worker: Worker, images: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
 ):
-    twin = photographs[0].path.with_name("twin.png")
-    shutil.copy2(photographs[0].path, twin)
-    twins = (photographs[0], replace(photographs[0], name="twin.png", path=twin))
+    twin = images[0].path.with_name("twin.png")
+    shutil.copy2(images[0].path, twin)
+    twins = (images[0], replace(images[0], name="twin.png", path=twin))
     asked = []
     extract = worker._matcher.extract
     monkeypatch.setattr(worker._matcher, "extract", lambda path: asked.append(path) or extract(path))
-    outcome = worker.do(Extract(twins))
+    outcome = worker.run(Extract(twins))
     assert len(asked) == 1
     first, second = (stores_of(worker).features.read("features", key)["keypoints"] for key in outcome.keys)
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_photograph_that_changed_in_the_meantime_is_left_out(
-    worker: Worker, photographs: tuple[ImageRecord, ...]
-):
-    os.utime(photographs[1].path, ns=(0, 0))
-    outcome = worker.do(Extract(photographs))
-    assert outcome.keys == (photographs[0].key, photographs[2].key)
+def test_a_image_that_changed_in_the_meantime_is_left_out(worker: Worker, images: tuple[ImageRecord, ...]):
+    os.utime(images[1].path, ns=(0, 0))
+    outcome = worker.run(Extract(images))
+    assert outcome.keys == (images[0].key, images[2].key)
     assert "view 2.png" in outcome.problems[0]
     assert "changed" in outcome.problems[0]
 
 
-def test_a_photograph_that_is_gone_is_left_out(worker: Worker, photographs: tuple[ImageRecord, ...]):
-    for photograph in photographs:
-        photograph.path.unlink()
-    outcome = worker.do(Extract(photographs))
+def test_a_image_that_is_gone_is_left_out(worker: Worker, images: tuple[ImageRecord, ...]):
+    for image in images:
+        image.path.unlink()
+    outcome = worker.run(Extract(images))
     assert (outcome.shard, outcome.keys, len(outcome.problems)) == ("", (), 3)
 
 
-def test_damaged_features_are_an_error_and_set_aside(worker: Worker, photographs: tuple[ImageRecord, ...]):
-    outcome = worker.do(Extract(photographs))
+def test_damaged_features_are_an_error_and_set_aside(worker: Worker, images: tuple[ImageRecord, ...]):
+    outcome = worker.run(Extract(images))
     (path,) = Path(worker.job.stores).rglob(outcome.shard)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(StoreError, match="damaged"):
-        worker.do(Match(((outcome.keys[0], outcome.keys[1]),), dict.fromkeys(outcome.keys, outcome.shard)))
+        worker.run(Match(((outcome.keys[0], outcome.keys[1]),), dict.fromkeys(outcome.keys, outcome.shard)))
     assert not path.exists()
 
 
 def test_features_in_memory_are_bounded(
-    worker: Worker, photographs: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
+    worker: Worker, images: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(tasks, "CACHE_SIZE", 2)
-    outcome = worker.do(Extract(photographs))
+    outcome = worker.run(Extract(images))
     first, second, third = outcome.keys
-    worker.do(Match(((first, second), (first, third)), dict.fromkeys(outcome.keys, outcome.shard)))
+    worker.run(Match(((first, second), (first, third)), dict.fromkeys(outcome.keys, outcome.shard)))
     assert len(worker._features) == 2
 
 

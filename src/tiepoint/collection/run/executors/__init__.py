@@ -1,9 +1,9 @@
-"""EXECUTORS: who does the tasks of a run: this process, several processes, or the machines of a Ray cluster.
+"""Executors: run tasks in this process, in several processes, or on a Ray cluster.
 
-An executor holds a bounded number of tasks at a time and gives outcomes as they come, in any order. A worker that dies
-costs nothing but time: its task is done again by another.
+An executor keeps a bounded number of tasks in flight and yields outcomes in any order. The task of a worker that dies is
+repeated by another worker.
 
-    table      EXECUTORS, and open_executor
+    registry   EXECUTORS: table of executors; open_executor
     serial     this process
     processes  several processes of this machine
     ray        the machines of a Ray cluster

@@ -1,7 +1,7 @@
-"""The executor of a Ray cluster: many machines, of which any may fail.
+"""Executor of a Ray cluster: many machines, any of which may fail.
 
-The machines need tiepoint, the folder of photographs under the same path, and the stores: a shared folder, or object
-storage. What goes through Ray is small: names of what to do, and what came of it.
+The machines need tiepoint, the image folder under the same path, and access to the stores (a shared folder or object
+storage). Only tasks and outcomes pass through Ray; both are small.
 """
 
 import functools
@@ -15,46 +15,49 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tiepoint.collection.run.tasks import Job, Outcome, Task, Worker
-from tiepoint.errors import ExecutorError, MissingDependency, TiepointError
+from tiepoint.errors import ExecutorError, TiepointError
+from tiepoint.io.messages import first_line
+from tiepoint.io.optional import import_optional
 
 MAX_RETRIES = 3
-"""So often a task whose worker died is done again."""
+"""Retries of a task whose worker died."""
 
 IN_FLIGHT_PER_CPU = 2
-"""Tasks in flight for each that can be done at a time."""
+"""Submitted tasks per CPU of the cluster, so that no worker waits for the next one."""
 
 CONNECT_TIMEOUT_S = 5.0
-"""Seconds in which a cluster must answer."""
+"""Time in s within which a cluster must accept a connection."""
 
 
 class Ray:
-    """Tasks are done by a Ray cluster, one core and, where the device asks for it, one GPU a task.
+    """Runs tasks on a Ray cluster, with one CPU core per task and one GPU if the device is a GPU.
 
     Args:
-        address: "HOST:PORT", "ray://HOST:PORT" or "auto"; "": the cluster of this process, or a new one here. Where this
-            process has a cluster, it must be that one.
-        job: what workers are told.
+        address: "HOST:PORT", "ray://HOST:PORT" or "auto"; "" is the cluster that this process is connected to, or a new
+            local one. A process that is connected to a cluster cannot use another one.
+        job: Options of the run.
 
     Raises:
-        ExecutorError: the cluster can't be reached, or this process is connected to another one.
-        MissingDependency: Ray isn't installed.
-        TiepointError: what a worker raised while it started.
+        ExecutorError: If the cluster cannot be reached, or this process is connected to another one.
+        MissingDependency: If Ray is not installed.
+        TiepointError: If a worker raised it while starting.
     """
 
     def __init__(self, address: str, job: Job) -> None:
         self._ray = _import_ray()
-        self._mine = not self._ray.is_initialized()
-        if self._mine:
+        self._owns_connection = not self._ray.is_initialized()
+        if self._owns_connection:
             _connect(self._ray, address)
         else:
-            _check_same(self._ray, address)
+            _check_same_cluster(self._ray, address)
         self._job = pickle.dumps(replace(job, threads=job.threads or 1))
         try:
-            self._limit = IN_FLIGHT_PER_CPU * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-            options = {"num_cpus": 1, "num_gpus": self._gpus(job), "max_retries": MAX_RETRIES}
-            self._do = self._ray.remote(**options)(_run_task)
+            cpus = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+            self._max_in_flight = IN_FLIGHT_PER_CPU * cpus
+            options = {"num_cpus": 1, "num_gpus": self._num_gpus(job), "max_retries": MAX_RETRIES}
+            self._run_task = self._ray.remote(**options)(_run_task)
             self.settings: dict[str, dict[str, Any]] = self._get(
-                self._ray.remote(**options)(_settings).remote(self._job)
+                self._ray.remote(**options)(_get_settings).remote(self._job)
             )
         except BaseException:
             self.__exit__()
@@ -64,24 +67,24 @@ class Ray:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._mine:
+        if self._owns_connection:
             self._ray.shutdown()
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """See `Executor`."""
-        waiting = iter(tasks)
-        flying = [self._do.remote(self._job, task) for task in islice(waiting, self._limit)]
+        """Run tasks, see `Executor.run`."""
+        queue = iter(tasks)
+        pending = [self._run_task.remote(self._job, task) for task in islice(queue, self._max_in_flight)]
         try:
-            while flying:
-                (landed, *_), flying = self._ray.wait(flying, num_returns=1)
-                flying += [self._do.remote(self._job, task) for task in islice(waiting, 1)]
-                yield self._get(landed)
+            while pending:
+                (done, *_), pending = self._ray.wait(pending, num_returns=1)
+                pending += [self._run_task.remote(self._job, task) for task in islice(queue, 1)]
+                yield self._get(done)
         finally:
-            for reference in flying:
+            for reference in pending:
                 self._ray.cancel(reference, force=True)
 
     def _get(self, reference: Any) -> Any:
-        """What a task gave, or what it raised."""
+        """Return the result of a task, or raise its error."""
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
@@ -90,26 +93,26 @@ class Ray:
             raise
         except self._ray.exceptions.RayError as error:
             raise ExecutorError(
-                f"Ray lost a task {MAX_RETRIES + 1} times ({_first_line(error)}); is memory short?"
+                f"Ray lost a task {MAX_RETRIES + 1} times ({first_line(error)}); check whether memory is short"
             ) from error
 
-    def _gpus(self, job: Job) -> int:
+    def _num_gpus(self, job: Job) -> int:
         device = str(job.load.get("device", "auto"))
-        there = self._ray.cluster_resources().get("GPU", 0) >= 1
-        return int(device.startswith("cuda") or (device == "auto" and there))
+        has_gpu = self._ray.cluster_resources().get("GPU", 0) >= 1
+        return int(device.startswith("cuda") or (device == "auto" and has_gpu))
 
 
 def _run_task(job: bytes, task: Task) -> Outcome:
-    return _get_worker(job).do(task)
+    return _get_worker(job).run(task)
 
 
-def _settings(job: bytes) -> dict[str, dict[str, Any]]:
+def _get_settings(job: bytes) -> dict[str, dict[str, Any]]:
     return _get_worker(job).settings
 
 
 @functools.lru_cache(maxsize=1)
 def _get_worker(job: bytes) -> Worker:
-    """The worker of this process; Ray gives it many tasks."""
+    """Return the worker of this process, which Ray uses for many tasks."""
     return Worker(pickle.loads(job))
 
 
@@ -122,13 +125,13 @@ def _connect(ray: Any, address: str) -> None:
             log_to_driver=False,
             logging_level="ERROR",
         )
-    except Exception as error:  # Ray raises what its transport raises
+    except Exception as error:  # Ray passes on any error of its transport
         where = f"the Ray cluster at {address!r}" if address else "a Ray cluster on this machine"
-        raise ExecutorError(f"can't reach {where}: {_first_line(error)}; is it running?") from error
+        raise ExecutorError(f"cannot reach {where}: {first_line(error)}; check that it is running") from error
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself tries for a minute."""
+    """Fail fast: Ray itself tries for a minute."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     try:
         if parts.hostname is None or parts.port is None:
@@ -136,48 +139,44 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_TIMEOUT_S).close()
     except (OSError, ValueError) as error:
         raise ExecutorError(
-            f"can't reach the Ray cluster at {address!r}: {_first_line(error)}; start it with `ray start --head`, or "
+            f"cannot reach the Ray cluster at {address!r}: {first_line(error)}; start it with `ray start --head`, or "
             "check the address"
         ) from error
 
 
-def _check_same(ray: Any, address: str) -> None:
-    """Ray connects a process to one cluster, and would do the work there, whatever address is asked for."""
-    here = ray.get_runtime_context().gcs_address
-    if address not in ("", "auto") and not _is_same(address, here, ray.util.get_node_ip_address()):
+def _check_same_cluster(ray: Any, address: str) -> None:
+    """Check the address against the connected cluster: Ray would silently use that one, whatever the address."""
+    connected = ray.get_runtime_context().gcs_address
+    if address not in ("", "auto") and not _is_same_cluster(
+        address, connected, ray.util.get_node_ip_address()
+    ):
         raise ExecutorError(
-            f"expected the Ray cluster at {address!r}, but this process is connected to the one at {here!r}; take the "
-            "executor 'ray' for that one, or call ray.shutdown() first"
+            f"expected the Ray cluster at {address!r}, but this process is connected to {connected!r}; use the executor "
+            "'ray' for the connected one, or call ray.shutdown() first"
         )
 
 
-def _is_same(address: str, gcs: str, own_ip: str) -> bool:
-    """Whether an address is that of the cluster with this GCS; a "ray://" port is another server's of the same machine."""
-    asked, there = urlsplit(address if "://" in address else f"//{address}"), urlsplit(f"//{gcs}")
+def _is_same_cluster(address: str, gcs: str, own_ip: str) -> bool:
+    """Return whether an address belongs to the cluster with this GCS; "ray://" has another port on the same host."""
+    expected, connected = (
+        urlsplit(address if "://" in address else f"//{address}"),
+        urlsplit(f"//{gcs}"),
+    )
     try:
-        if asked.scheme != "ray" and asked.port != there.port:
+        if expected.scheme != "ray" and expected.port != connected.port:
             return False
-        return not _ips(asked.hostname, own_ip).isdisjoint(_ips(there.hostname, own_ip))
-    except (OSError, ValueError):  # no such host, no such port
+        return not _ips(expected.hostname, own_ip).isdisjoint(_ips(connected.hostname, own_ip))
+    except (OSError, ValueError):  # unknown host, invalid port
         return False
 
 
 def _ips(host: str | None, own_ip: str) -> set[str]:
-    """All that a name stands for; this machine's own is that which Ray gives it."""
-    found = {ipaddress.ip_address(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
-    return {own_ip if ip.is_loopback else str(ip) for ip in found}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """Return all IP addresses of a host; loopback addresses become the node's own address in Ray."""
+    addresses = {ipaddress.ip_address(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    return {own_ip if ip.is_loopback else str(ip) for ip in addresses}
 
 
 def _import_ray() -> Any:
-    try:
-        import ray
-        import ray.exceptions
-    except ImportError as error:
-        raise MissingDependency(
-            "the executor 'ray' needs Ray, which isn't installed; run: python -m pip install ray"
-        ) from error
+    ray = import_optional("ray", purpose="the executor 'ray'", install="tiepoint[ray]")
+    import_optional("ray.exceptions", purpose="the executor 'ray'", install="tiepoint[ray]")
     return ray

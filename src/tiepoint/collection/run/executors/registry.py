@@ -1,4 +1,4 @@
-"""One row an executor, and how its name is read."""
+"""Table of executors, and parsing of their names."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -13,45 +13,49 @@ from tiepoint.errors import InvalidInput
 
 @runtime_checkable
 class Executor(Protocol):
-    """Who does tasks, as a context: leaving it ends its workers."""
+    """Runs tasks; a context manager that stops its workers on exit."""
 
     settings: dict[str, dict[str, Any]]
-    """What decides the records that its workers make."""
+    """Settings of the records that its workers write."""
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """Do tasks, taking them as there is room; outcomes come in any order.
+        """Run tasks, taken lazily; outcomes are yielded in any order.
 
         Raises:
-            TiepointError: what a worker raised; or workers died again and again.
+            TiepointError: If a worker raised it, or workers died repeatedly.
         """
         ...
 
 
 def open_executor(name: str, job: Job) -> AbstractContextManager[Executor]:
-    """Start workers.
+    """Start the workers of an executor.
 
     Args:
         name: "serial", "processes:N" or "ray[:ADDRESS]".
-        job: what they are told.
+        job: Options of the run.
 
     Raises:
-        InvalidInput: there is no such executor.
-        ExecutorError: workers can't be started or reached.
-        MissingDependency: Ray isn't installed.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If there is no such executor.
+        ExecutorError: If workers cannot be started or reached.
+        MissingDependency: If Ray is not installed.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
     check_executor(name)
-    row, _, argument = name.partition(":")
-    return EXECUTORS[row](argument, job)
+    kind, _, argument = name.partition(":")
+    return EXECUTORS[kind](argument, job)
 
 
 def check_executor(name: str) -> None:
-    """Raise InvalidInput where there is no executor of this name."""
-    row, colon, argument = name.partition(":")
-    if row not in EXECUTORS or (row == "serial" and colon):
-        raise InvalidInput(f"an executor is serial, processes:N or ray[:ADDRESS], but {name!r} came")
-    if row == "processes" and colon and not (argument.isascii() and argument.isdigit() and int(argument)):
-        raise InvalidInput(f"behind 'processes' stands how many, such as processes:4, but {name!r} came")
+    """Check the name of an executor.
+
+    Raises:
+        InvalidInput: If there is no such executor.
+    """
+    kind, colon, argument = name.partition(":")
+    if kind not in EXECUTORS or (kind == "serial" and colon):
+        raise InvalidInput(f"unknown executor {name!r}; expected serial, processes:N or ray[:ADDRESS]")
+    if kind == "processes" and colon and not (argument.isascii() and argument.isdigit() and int(argument)):
+        raise InvalidInput(f"expected processes:N with a positive integer N, got {name!r}")
 
 
 EXECUTORS: dict[str, Callable[[str, Job], AbstractContextManager[Executor]]] = {
@@ -59,4 +63,4 @@ EXECUTORS: dict[str, Callable[[str, Job], AbstractContextManager[Executor]]] = {
     "processes": lambda argument, job: Processes(int(argument or count_cores()), job),
     "ray": lambda argument, job: Ray(argument, job),
 }
-"""Name -> what starts its workers, given what stands behind the name."""
+"""Kind of executor -> function that starts its workers, given the part of the name after the colon."""

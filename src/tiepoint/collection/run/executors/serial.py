@@ -1,4 +1,4 @@
-"""The executor of one process: this one."""
+"""Serial executor: all tasks in this process."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,14 +6,14 @@ from tiepoint.collection.run.tasks import Job, Outcome, Task, Worker
 
 
 class Serial:
-    """Tasks are done here, one after the other.
+    """Runs tasks one after another in this process.
 
     Args:
-        job: what the worker is told.
+        job: Options of the run.
 
     Raises:
-        InvalidInput: an option that can't be.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If an option is invalid.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
 
     def __init__(self, job: Job) -> None:
@@ -27,5 +27,5 @@ class Serial:
         pass
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """See `Executor`."""
-        return map(self._worker.do, tasks)
+        """Run tasks, see `Executor.run`."""
+        return map(self._worker.run, tasks)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.helpers.small_collections import QUICK, write_photographs
+from tests.helpers.small_collections import QUICK, write_image_folder
 
 from tiepoint.collection.images import scan_images
 from tiepoint.collection.run.executors import processes
 from tiepoint.collection.run.executors.processes import Processes, _Process
-from tiepoint.collection.run.executors.ray import Ray, _is_same
+from tiepoint.collection.run.executors.ray import Ray, _is_same_cluster
 from tiepoint.collection.run.executors.registry import check_executor, open_executor
 from tiepoint.collection.run.executors.serial import Serial
 from tiepoint.collection.run.tasks import Extract, Job, Match
@@ -22,8 +22,8 @@ OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Extract]:
-    photographs, _ = scan_images(write_photographs(tmp_path_factory.mktemp("photos"), 12))
-    return [Extract((photograph,)) for photograph in photographs]
+    images, _ = scan_images(write_image_folder(tmp_path_factory.mktemp("photos"), 12))
+    return [Extract((image,)) for image in images]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_what_is_no_executor(name: str):
 def test_serial_does_tasks_one_by_one(tasks: list[Extract], job: Job):
     with open_executor("serial", job) as workers:
         outcomes = workers.run(iter(tasks))
-        assert next(outcomes).keys == (tasks[0].photographs[0].key,)
+        assert next(outcomes).keys == (tasks[0].images[0].key,)
         assert len(list(outcomes)) == 11
 
 
@@ -63,29 +63,29 @@ def test_processes_do_the_same_and_survive_a_killed_worker(tasks: list[Extract],
         done += list(outcomes)
         pids = [process._process.pid for process in workers._processes]
     assert sorted(key for outcome in done for key in outcome.keys) == sorted(
-        task.photographs[0].key for task in tasks
+        task.images[0].key for task in tasks
     )
     assert all(_is_gone(pid) for pid in pids)
     with Serial(job) as serial:
         assert serial.settings == workers.settings
 
 
-def test_a_task_that_kills_every_worker_is_given_up(
+def test_a_task_that_kills_every_worker_is_sent_deaths_up(
     tasks: list[Extract], job: Job, monkeypatch: pytest.MonkeyPatch
 ):
-    given = []
+    sent_deaths = []
 
-    def give(self: _Process, task: Extract, deaths: int = 0) -> None:
-        given.append(deaths)
+    def send(self: _Process, task: Extract, deaths: int = 0) -> None:
+        sent_deaths.append(deaths)
         self.task, self.deaths = task, deaths
         self._process.kill()
 
     monkeypatch.setattr(processes, "MAX_WORKER_DEATHS", 2)
     with Processes(1, job) as workers:
-        monkeypatch.setattr(_Process, "give", give)
+        monkeypatch.setattr(_Process, "send", send)
         with pytest.raises(ExecutorError, match="fewer processes"):
             list(workers.run(iter(tasks[:1])))
-    assert given == [0, 1]
+    assert sent_deaths == [0, 1]
 
 
 def test_what_a_worker_raises_comes_back(tasks: list[Extract], job: Job):
@@ -132,7 +132,7 @@ def test_an_unreachable_cluster_is_an_error_in_one_line(job: Job, address: str):
     ],
 )
 def test_addresses_of_one_cluster(address: str, same: bool):
-    assert _is_same(address, "192.0.2.2:6379", own_ip="192.0.2.2") is same
+    assert _is_same_cluster(address, "192.0.2.2:6379", own_ip="192.0.2.2") is same
 
 
 def _is_gone(pid: int | None) -> bool:

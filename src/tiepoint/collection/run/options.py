@@ -1,0 +1,84 @@
+"""Options of a collection run, validated before any work starts."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from tiepoint.collection.pairs.pair_list import check_pair_list
+from tiepoint.collection.pairs.retrieval import require_faiss
+from tiepoint.collection.pairs.selection import PairSelection, parse_pair_selection
+from tiepoint.collection.pairs.spatial import require_scipy
+from tiepoint.collection.run.executors.registry import check_executor
+from tiepoint.errors import InvalidInput
+from tiepoint.presets import DEFAULT_PRESET, find_preset
+from tiepoint.types.options import NetworkOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionOptions:
+    """Options of a run that are stored in `collection.json`.
+
+    Attributes:
+        pairs: Pair selection, such as "sequential:10"; a list file is stored with its absolute path.
+        preset: Name of the preset.
+        executor: "serial", "processes:N" or "ray[:ADDRESS]".
+        verify: Whether to estimate the fundamental matrix of each pair.
+        max_error_px: Inlier threshold (Sampson error) of the verification in px.
+        threads: Number of torch threads per worker; None for the default of the executor.
+        load: Options of `tiepoint.load`.
+
+    Raises:
+        InvalidInput: If an option is invalid.
+        MissingDependency: If a library that an option needs is not installed.
+    """
+
+    pairs: str = "exhaustive"
+    preset: str = DEFAULT_PRESET
+    executor: str = "serial"
+    verify: bool = True
+    max_error_px: float = 4.0
+    threads: int | None = None
+    load: NetworkOptions = field(default_factory=NetworkOptions)
+
+    def __post_init__(self) -> None:
+        _check_selection(self.selection)
+        object.__setattr__(self, "pairs", str(self.selection.absolute()))
+        object.__setattr__(self, "max_error_px", _check_error_px(self.max_error_px))
+        find_preset(self.preset)
+        check_executor(self.executor)
+        if self.load.get("rotations") is not None:
+            raise InvalidInput(
+                "rotations is not supported by collections, which extract each image only once; omit the option"
+            )
+
+    @property
+    def selection(self) -> PairSelection:
+        """The parsed pair selection."""
+        return parse_pair_selection(self.pairs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as they are stored in `collection.json`."""
+        return {
+            "pairs": self.pairs,
+            "preset": self.preset,
+            "executor": self.executor,
+            "verify": self.verify,
+            "max_error_px": self.max_error_px,
+            "threads": self.threads,
+            "load": self.load,
+        }
+
+
+def _check_selection(selection: PairSelection) -> None:
+    if selection.method == "list":
+        check_pair_list(selection.argument)
+    if selection.method == "retrieval":
+        require_faiss()
+    if selection.method == "spatial":
+        require_scipy()
+
+
+def _check_error_px(value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise InvalidInput(f"max_error_px must be a positive number of px, got {value!r}")
+    return float(value)
