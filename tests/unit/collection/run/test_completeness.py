@@ -68,7 +68,7 @@ def test_damaged_features_leave_out_a_image_and_its_pairs(collection: Collection
     damage(collection.folder, "features")
     (line,) = told(collection.folder, WRITERS[writer])
     assert "1 of 6 images have no features, for example '" in line
-    assert "5 of 15 chosen pairs without matches or features" in line
+    assert "5 of 15 selected pairs have no matches or features" in line
     assert f"`tiepoint collection verify {collection.folder}` makes what is missing" in line
 
 

@@ -93,7 +93,7 @@ def test_killed_right_after_the_features(photos: Path, out: Path, monkeypatch: p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages.Stages, "_set_stale_aside", kill)
+        patch.setattr(stages.Stages, "_quarantine_stale", kill)
         with pytest.raises(KeyboardInterrupt):
             match_collection(photos, out, **QUICK)
     assert match_collection(photos, out, **QUICK).new["matches"] >= 3
