@@ -176,7 +176,7 @@ def test_blank_and_tiny_images_have_no_keypoints(models, variant):
 
 
 @torch.inference_mode()
-def test_a_batch_of_photographs_gives_what_each_gives_alone(models, shared_data):
+def test_batches_are_identical_to_single_images(models, shared_data):
     _, network = models("n16")
     photographs = [photograph(shared_data, name) for name in ("sacre_coeur1.jpg", "DSC_0410.JPG")]
     images = torch.cat([one[..., :320, :480] for one in photographs])

@@ -113,7 +113,7 @@ def test_blank_and_tiny_images_have_no_keypoints(network):
 
 
 @torch.inference_mode()
-def test_a_batch_of_photographs_gives_what_each_gives_alone(network, shared_data):
+def test_batches_are_identical_to_single_images(network, shared_data):
     photographs = [photograph(shared_data, name) for name in ("sacre_coeur1.jpg", "DSC_0410.JPG")]
     images = torch.cat([one[..., :200, :300] for one in photographs])
     for image, together in zip(images, network(images, max_keypoints=300), strict=True):

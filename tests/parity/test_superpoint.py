@@ -107,7 +107,7 @@ def test_decisions_on_the_same_maps_are_those_of_transformers(both):
     assert float((found.descriptors * both.theirs.descriptors).sum(dim=1).min()) > 0.9999
 
 
-def test_photograph_to_keypoints_is_as_in_transformers(both):
+def test_keypoints_of_an_image_are_those_of_transformers(both):
     ours, theirs = indices_of(both.ours), indices_of(both.theirs)
     assert len(theirs) > 200
     only_one = torch.cat([ours[~torch.isin(ours, theirs)], theirs[~torch.isin(theirs, ours)]])
@@ -139,7 +139,7 @@ def distance(one: tuple[int, int], other: tuple[int, int]) -> int:
 
 
 @pytest.mark.parametrize("count", [1, 150])
-def test_the_strongest_are_those_of_transformers(photo, count):
+def test_top_k_keypoints_are_those_of_transformers(photo, count):
     reference = random_reference(**TINY, max_keypoints=count)
     with torch.inference_mode():
         theirs = detection_of(reference(photo.contiguous()))
@@ -212,7 +212,7 @@ def slow_descriptor(cells: Tensor, y: int, x: int) -> Tensor:
 
 
 @torch.inference_mode()
-def test_a_batch_of_photographs_gives_what_each_gives_alone(both, photo):
+def test_batches_are_identical_to_single_images(both, photo):
     images = torch.cat([photo, photo.flip(3)])
     for together, image in zip(both.network(images, max_keypoints=500), images, strict=True):
         assert_same_ranking(together, both.network(image[None], max_keypoints=500)[0])

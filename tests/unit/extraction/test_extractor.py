@@ -51,7 +51,7 @@ def image_of(width: int, height: int) -> Image:
     return replace(read_image(pixels), source="wall.jpg", exif_orientation=6)
 
 
-def test_the_network_sees_the_resized_image_in_the_unit_range() -> None:
+def test_the_input_is_the_resized_image_in_the_unit_range() -> None:
     network = Corners()
     NeuralExtractor(network, SETTINGS).extract(image_of(80, 60))
     assert network.seen.shape == (1, 3, 30, 40)
@@ -61,13 +61,13 @@ def test_the_network_sees_the_resized_image_in_the_unit_range() -> None:
 
 
 @pytest.mark.parametrize(("resize", "seen"), [(None, (60, 80)), (160, (120, 160)), (80, (60, 80))])
-def test_images_are_enlarged_too_or_left_alone(resize: int | None, seen: tuple[int, int]) -> None:
+def test_images_are_enlarged_or_unchanged(resize: int | None, seen: tuple[int, int]) -> None:
     network = Corners()
     NeuralExtractor(network, replace(SETTINGS, resize=resize)).extract(image_of(80, 60))
     assert network.seen.shape[2:] == seen
 
 
-def test_keypoints_come_back_to_the_original_image() -> None:
+def test_keypoints_are_in_px_of_the_original_image() -> None:
     """Half as large: the center of the first small pixel is the middle of the first 2 x 2 pixels."""
     features = NeuralExtractor(Corners(), SETTINGS).extract(image_of(80, 60))
     expected = torch.tensor([[0.5, 0.5], [78.5, 0.5], [0.5, 58.5], [78.5, 58.5]])
@@ -81,7 +81,7 @@ def test_enlarged_images_keep_their_corner_keypoints() -> None:
     torch.testing.assert_close(features.keypoints[3], torch.tensor([79.375, 59.375]))
 
 
-def test_features_know_where_they_come_from() -> None:
+def test_features_record_their_origin() -> None:
     extractor = NeuralExtractor(Corners(), SETTINGS)
     features = extractor.extract(image_of(80, 60))
     assert features.image_size == (80, 60)
@@ -155,7 +155,7 @@ class TestMask:
             self.IMAGE, mask
         )
 
-    def test_keypoints_lie_inside_only_and_the_budget_is_spent_there(self) -> None:
+    def test_all_keypoints_are_inside_the_mask(self) -> None:
         mask = torch.zeros(48, 64, dtype=torch.bool)
         mask[7:40, 5:24] = True
         features = self.extract(mask, max_keypoints=8)
@@ -164,12 +164,12 @@ class TestMask:
         assert bool(mask[rows, columns].all())
         assert bool((features.scores[:-1] >= features.scores[1:]).all())
 
-    def test_everything_allowed_is_as_without_a_mask(self) -> None:
+    def test_a_full_mask_changes_nothing(self) -> None:
         masked, plain = self.extract(torch.ones(48, 64, dtype=torch.bool)), self.extract()
         assert torch.equal(masked.keypoints, plain.keypoints)
         assert torch.equal(masked.descriptors, plain.descriptors)
 
-    def test_nothing_allowed_is_no_keypoints_and_said(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_empty_mask_gives_no_keypoints_and_a_warning(self, caplog: pytest.LogCaptureFixture) -> None:
         features = self.extract(torch.zeros(48, 64, dtype=torch.bool))
         assert (features.keypoints.shape, features.descriptors.shape) == ((0, 2), (0, 2))
         assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -208,7 +208,7 @@ class TestTiles:
         return NeuralExtractor(network, settings).extract(self.IMAGE), network
 
     @pytest.mark.parametrize("resize", [None, 150, 320])
-    def test_tiles_give_what_the_whole_gives(
+    def test_tiles_are_identical_to_the_whole_image(
         self, resize: int | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(extractor_module, "split_into_tiles", partial(split_into_tiles, overlap=16))
@@ -218,12 +218,12 @@ class TestTiles:
         torch.testing.assert_close(tiled.scores, plain.scores)
 
     @pytest.mark.parametrize("tile", [200, 5000, "auto"])
-    def test_an_image_that_fits_is_seen_as_a_whole(self, tile: Any) -> None:
+    def test_small_images_are_not_tiled(self, tile: Any) -> None:
         features, network = self.extract(None, tile)
         assert network.seen == [None]
         assert torch.equal(features.keypoints, self.extract(None, None)[0].keypoints)
 
-    def test_auto_goes_by_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_auto_depends_on_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tile_grid, "MEMORY_BYTES", IdentityDetector.bytes_per_pixel * 100 * 100)
         monkeypatch.setattr(extractor_module, "split_into_tiles", partial(split_into_tiles, overlap=16))
         _, network = self.extract(None, "auto")
@@ -243,7 +243,7 @@ class TestBuildNetwork:
     def state(self) -> dict[str, Tensor]:
         return {name: tensor + 0.5 for name, tensor in ALIKED(ALIKED_VARIANTS["t16"]).state_dict().items()}
 
-    def test_it_holds_the_tensors_it_was_given(self, state: dict[str, Tensor]) -> None:
+    def test_the_network_has_the_given_tensors(self, state: dict[str, Tensor]) -> None:
         network = build_network("aliked-t16", state)
         assert not network.training
         assert set(network.state_dict()) == set(state)
@@ -268,7 +268,7 @@ class TestBuildNetwork:
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize("name", NETWORKS)
-    def test_every_network_refuses_a_stranger(self, name: str) -> None:
+    def test_every_network_rejects_unknown_tensors(self, name: str) -> None:
         with pytest.raises(WeightsError) as error:
             build_network(name, {"fc.weight": torch.zeros(2)})
         assert "\n" not in str(error.value)

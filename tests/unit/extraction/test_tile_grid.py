@@ -65,7 +65,7 @@ def test_tilings(tile):
 
 
 @pytest.mark.parametrize("tile", [0, -1, 511, True, 600.0, "512", "AUTO", [512]], ids=str)
-def test_what_is_no_tiling_is_an_error(tile):
+def test_invalid_tilings_are_rejected(tile):
     with pytest.raises(InvalidInput, match="tile must be .*512") as error:
         check_tiling(tile)
     assert "\n" not in str(error.value)

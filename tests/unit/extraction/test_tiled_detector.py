@@ -46,14 +46,14 @@ def assert_same(found: Detection, expected: Detection) -> None:
 
 
 @pytest.mark.parametrize("max_keypoints", [None, 1, 50, 100_000])
-def test_all_is_as_in_the_whole_image(max_keypoints: int | None) -> None:
+def test_tiles_are_identical_to_the_whole_image(max_keypoints: int | None) -> None:
     """8-bit noise has many ties; those go to the lower index of the whole image."""
     expected = whole(noise(), max_keypoints=max_keypoints)
     assert len(expected.keypoints) > 0
     assert_same(detect(IdentityDetector(), noise(), max_keypoints=max_keypoints), expected)
 
 
-def test_the_budget_goes_to_the_strongest_wherever_they_are() -> None:
+def test_top_k_is_over_the_whole_image() -> None:
     pixels = noise().pixels.clone()
     pixels[:, :, 40:] //= 2
     found = detect(IdentityDetector(), Image(pixels=pixels), max_keypoints=60)
@@ -61,13 +61,13 @@ def test_the_budget_goes_to_the_strongest_wherever_they_are() -> None:
     assert_same(found, whole(Image(pixels=pixels), max_keypoints=60))
 
 
-def test_a_budget_of_nothing() -> None:
+def test_max_keypoints_of_zero() -> None:
     found = detect(IdentityDetector(), noise(), max_keypoints=0)
     assert (found.keypoints.shape, found.scores.shape, found.descriptors.shape) == ((0, 2), (0,), (0, 2))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_two_views_of_a_seam_make_no_two_keypoints(seed: int) -> None:
+def test_seams_have_no_duplicate_keypoints(seed: int) -> None:
     found = detect(NoisyDetector(), noise(seed))
     distances = (found.keypoints[:, None] - found.keypoints).abs().amax(dim=2)
     assert int((distances <= NoisyDetector.nms_radius).sum()) == len(found.keypoints)
@@ -75,7 +75,7 @@ def test_two_views_of_a_seam_make_no_two_keypoints(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_of_two_across_a_seam_the_weaker_goes(seed: int) -> None:
+def test_of_two_keypoints_across_a_seam_the_lower_score_is_removed(seed: int) -> None:
     """What single tiles find alone is kept, but where a stronger one of another tile lies too close."""
     alone = [
         TiledDetector(
@@ -91,12 +91,12 @@ def test_of_two_across_a_seam_the_weaker_goes(seed: int) -> None:
     assert found == {tuple(place) for place in places[~outdone].tolist()}
 
 
-def test_order_is_that_of_falling_scores() -> None:
+def test_keypoints_are_in_descending_order_of_score() -> None:
     scores = detect(NoisyDetector(), noise()).scores
     assert bool((scores[:-1] >= scores[1:]).all())
 
 
-def test_a_mask_is_obeyed_and_tiles_without_allowed_pixels_are_not_looked_at() -> None:
+def test_masks_apply_and_fully_masked_tiles_are_skipped() -> None:
     mask = torch.zeros(SIZE[1], SIZE[0], dtype=torch.bool)
     mask[30:100, 3:20] = True
     network = IdentityDetector()
@@ -110,20 +110,20 @@ def test_a_mask_that_forbids_everything() -> None:
     assert found.keypoints.shape == (0, 2)
 
 
-def test_a_blank_image_is_not_looked_at() -> None:
+def test_blank_images_are_skipped() -> None:
     network = IdentityDetector()
     image = Image(pixels=torch.full((3, 110, 150), 77, dtype=torch.uint8))
     assert detect(network, image).keypoints.shape == (0, 2)
     assert network.seen == []
 
 
-def test_a_blank_part_of_an_image_is_looked_at_as_in_the_whole() -> None:
+def test_blank_parts_of_an_image_are_processed() -> None:
     pixels = noise().pixels.clone()
     pixels[:, 50:] = 77
     assert_same(detect(IdentityDetector(), Image(pixels=pixels)), whole(Image(pixels=pixels)))
 
 
-def test_networks_are_told_where_they_look() -> None:
+def test_networks_get_the_position_of_their_tile() -> None:
     network = IdentityDetector()
     detect(network, noise())
     assert [window[:2] for window in network.seen if window] == [tile.crop[:2] for tile in tiles()]

@@ -65,7 +65,7 @@ def inside(mask: Tensor, keypoints: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def test_each_image_of_a_batch_obeys_its_mask(network: nn.Module) -> None:
+def test_each_image_of_a_batch_has_its_own_mask(network: nn.Module) -> None:
     images = torch.cat([picture(70, 90), picture(70, 90).flip(2)])
     masks = torch.rand(2, 9, 10, generator=torch.Generator().manual_seed(2)) < 0.5
     masks = masks.repeat_interleave(8, dim=1).repeat_interleave(9, dim=2)[:, :70]
@@ -75,7 +75,7 @@ def test_each_image_of_a_batch_obeys_its_mask(network: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def test_far_from_the_edge_of_the_mask_nothing_changes(network: nn.Module) -> None:
+def test_keypoints_far_from_the_mask_edge_do_not_change(network: nn.Module) -> None:
     images, mask = picture(96, 128), torch.zeros(96, 128, dtype=torch.bool)
     mask[20:90, 10:70] = True
     plain, masked = (network(images, max_keypoints=None, masks=m)[0] for m in (None, mask[None]))
@@ -92,7 +92,7 @@ def test_far_from_the_edge_of_the_mask_nothing_changes(network: nn.Module) -> No
 
 
 @torch.inference_mode()
-def test_the_whole_budget_goes_to_the_allowed_area(network: nn.Module) -> None:
+def test_all_keypoints_are_inside_the_mask(network: nn.Module) -> None:
     images, mask = picture(96, 128), torch.zeros(1, 96, 128, dtype=torch.bool)
     mask[..., 64:] = True
     every = network(images, max_keypoints=None, masks=mask)[0]
@@ -109,7 +109,7 @@ def test_a_mask_that_forbids_everything(network: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def test_a_window_on_everything_is_no_window(network: nn.Module) -> None:
+def test_a_tile_of_the_whole_image_changes_nothing(network: nn.Module) -> None:
     images = picture(70, 90)
     plain, windowed = network.dense_maps(images), network.dense_maps(images, Tile.whole(images))
     torch.testing.assert_close(plain[0], windowed[0])
@@ -121,7 +121,7 @@ def test_a_window_on_everything_is_no_window(network: nn.Module) -> None:
 
 @pytest.mark.parametrize("size", [(330, 410), (257, 640)])
 @torch.inference_mode()
-def test_tiles_give_what_the_whole_gives(local_network: nn.Module, size: tuple[int, int]) -> None:
+def test_tiles_are_identical_to_the_whole_image(local_network: nn.Module, size: tuple[int, int]) -> None:
     network, images = local_network, picture(*size)
     (expected,) = network(images, max_keypoints=500, detection_threshold=0.0)
     grid = {"stride": network.stride, "origin": network.grid_origin(size[::-1])}
@@ -137,7 +137,7 @@ def test_tiles_give_what_the_whole_gives(local_network: nn.Module, size: tuple[i
 
 
 @torch.inference_mode()
-def test_tiles_of_disk_give_what_their_statistics_allow() -> None:
+def test_disk_tiles_are_finite() -> None:
     """Every keypoint lies in the core it belongs to; a blank tile of an image that is not blank stays finite."""
     torch.manual_seed(0)
     network, images = NETWORKS["disk"]().eval(), picture(200, 420)

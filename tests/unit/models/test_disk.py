@@ -41,7 +41,7 @@ def test_a_blank_image_has_no_keypoints(network, value, size):
 
 
 @torch.inference_mode()
-def test_a_batch_gives_what_each_image_gives_alone(network):
+def test_batches_are_identical_to_single_images(network):
     images = torch.rand(3, 3, 50, 70)
     images[1] = 0.3
     for together, alone in zip(network(images), [network(one[None])[0] for one in images], strict=True):

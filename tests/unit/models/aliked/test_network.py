@@ -2,10 +2,8 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from tiepoint.errors import InvalidInput
-from tiepoint.models.aliked.feature_map import FeatureMap, Padding, selu
 from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS, ALIKEDConfig
 
 SIZES = [(1, 1), (1, 40), (40, 1), (3, 5), (4, 50), (9, 9), (31, 33), (40, 300), (33, 65)]
@@ -49,7 +47,7 @@ def test_a_blank_image_has_no_keypoints(network, value, size):
 
 
 @torch.inference_mode()
-def test_a_batch_gives_what_each_image_gives_alone(network):
+def test_batches_are_identical_to_single_images(network):
     images = torch.rand(3, 3, 70, 90)
     images[1] = 0.3
     for together, alone in zip(network(images), [network(one[None])[0] for one in images], strict=True):
@@ -69,7 +67,7 @@ def test_max_keypoints_cuts_the_list_of_all(network):
 
 
 @torch.inference_mode()
-def test_detection_threshold_asks_the_score_of_the_pixel(network):
+def test_detection_threshold_applies_to_the_integer_pixel(network):
     images = torch.rand(1, 3, 64, 64)
     scores, features = network.dense_maps(images)
     every = network.detect(scores[0], features[0], max_keypoints=None)
@@ -86,36 +84,6 @@ def test_no_keypoint_where_the_score_map_is_masked(network):
     keypoints = network.detect(scores[0], features[0], max_keypoints=None).keypoints
     assert len(keypoints) > 0
     assert keypoints[:, 0].max() < 30
-
-
-def test_feature_map_is_the_upsampled_concatenated_normalized_map():
-    fine, weight = torch.randn(3, 64, 96), torch.randn(4, 3, 1, 1)
-    coarse = [torch.randn(4, 64 // s, 96 // s) for s in (2, 8, 32)]
-    finest = F.selu(F.conv2d(fine[None], weight))
-    others = [F.interpolate(one[None], (64, 96), mode="bilinear", align_corners=True) for one in coarse]
-    dense = F.normalize(torch.cat([finest, *others], dim=1), dim=1)[..., 5:55, 7:90]
-    padding = Padding(
-        margin=(7, 5),
-        size=(83, 50),
-        padded_size=(96, 64),
-        offset=(0, 0),
-        padded_image_size=(96, 64),
-        image_size=(83, 50),
-    )
-    features = FeatureMap(fine, weight, coarse, padding=padding)
-    every = features.at(torch.arange(50 * 83)).T.view(1, 16, 50, 83)
-    torch.testing.assert_close(every, dense, atol=1e-4, rtol=0)
-    positions = torch.rand(300, 2) * torch.tensor([100.0, 70.0]) - 10
-    grid = (2 * positions / torch.tensor([82.0, 49.0]) - 1).view(1, 1, -1, 2)
-    expected = F.grid_sample(dense, grid, align_corners=True)[0, :, 0].T
-    torch.testing.assert_close(features.sample(positions), expected, atol=1e-4, rtol=0)
-
-
-def test_selu_is_torchs():
-    values = torch.linspace(-30, 30, 10001)
-    torch.testing.assert_close(selu(values), F.selu(values), atol=1e-6, rtol=1e-6)
-    inputs = torch.randn(50, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(selu, inputs)
 
 
 def test_the_whole_network_can_be_trained():

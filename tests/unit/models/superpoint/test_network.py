@@ -8,16 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tiepoint.errors import InvalidInput, WeightsError
-from tiepoint.models.checkpoint import load_strictly
+from tiepoint.errors import InvalidInput
 from tiepoint.models.superpoint.checkpoint import (
-    DETECTOR_PREFIX,
     build,
-    detector_of,
-    family_of,
     from_original,
-    shape_of,
-    to_original,
 )
 from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape, _halve_in_row_chunks, to_gray
 
@@ -70,7 +64,7 @@ def test_a_blank_image_has_no_keypoints(network, value):
 
 
 @torch.inference_mode()
-def test_a_batch_gives_what_each_image_gives_alone(network):
+def test_batches_are_identical_to_single_images(network):
     images = torch.rand(3, 3, 70, 50)
     images[1] = 0.3
     together = network(images)
@@ -91,7 +85,7 @@ def test_max_keypoints_and_threshold_cut_the_list_of_all(network):
 
 
 @torch.inference_mode()
-def test_equal_scores_fall_to_the_lower_index():
+def test_ties_go_to_the_lower_index():
     scores = torch.zeros(48, 64)
     for row, column in [(30, 40), (10, 50), (10, 20), (30, 7)]:
         scores[row, column] = 0.5
@@ -121,7 +115,7 @@ def test_no_strict_border_adds_keypoints_at_right_and_bottom_only(network):
 
 
 @torch.inference_mode()
-def test_radius_and_border_are_obeyed(network):
+def test_radius_and_border_are_applied(network):
     images = torch.rand(1, 1, 48, 64)
     keypoints = network(images, nms_radius=7, border=0)[0].keypoints
     distances = (keypoints[:, None] - keypoints).abs().amax(dim=2).fill_diagonal_(99)
@@ -132,7 +126,7 @@ def test_radius_and_border_are_obeyed(network):
 
 
 @pytest.mark.parametrize("setting", ["max_keypoints", "nms_radius", "border"])
-def test_negative_settings_are_refused(network, setting):
+def test_negative_settings_are_rejected(network, setting):
     with pytest.raises(InvalidInput, match=f"{setting} must be .*-1"):
         network(torch.rand(1, 1, 16, 16), **{setting: -1})
 
@@ -153,7 +147,7 @@ def test_gray_is_luma_and_exact_for_equal_channels():
 
 @pytest.mark.parametrize("size", [(8, 8), (51, 20), (150, 40), (151, 41)])
 @torch.inference_mode()
-def test_strips_are_the_whole(network, size, monkeypatch):
+def test_row_chunks_are_identical_to_the_whole(network, size, monkeypatch):
     monkeypatch.setattr("tiepoint.models.superpoint.network.CHUNK_PIXELS", 400)
     images = torch.rand(1, 1, *size)
     torch.testing.assert_close(_halve_in_row_chunks(network._halve, images), network._halve(images))
@@ -161,7 +155,7 @@ def test_strips_are_the_whole(network, size, monkeypatch):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @torch.inference_mode()
-def test_half_precision_keeps_whole_pixels(dtype):
+def test_half_precision_keeps_integer_pixels(dtype):
     found = tiny(TINY).to(dtype)(torch.rand(1, 1, 16, 2400))[0]
     assert found.keypoints.dtype == found.scores.dtype == found.descriptors.dtype == torch.float32
     assert 2300 < float(found.keypoints.max()) < 2396
@@ -223,57 +217,10 @@ def test_superpoint_open_is_a_plain_chain_of_its_layers():
     )
 
 
-def test_batch_norm_learns_from_whole_images(monkeypatch):
+def test_batch_norm_uses_statistics_of_whole_images(monkeypatch):
     monkeypatch.setattr("tiepoint.models.superpoint.network.CHUNK_PIXELS", 400)
     network, images = tiny(TINY_OPEN).train(), torch.rand(2, 1, 48, 64)
     network.conv1a.bn.reset_running_stats()
     network(images)
     maps = F.relu(F.conv2d(images, network.conv1a.weight, network.conv1a.bias, padding=1))
     torch.testing.assert_close(network.conv1a.bn.running_mean, 0.1 * maps.mean(dim=(0, 2, 3)))
-
-
-@pytest.mark.parametrize("shape", [TINY, TINY_OPEN], ids=["original", "open"])
-@pytest.mark.parametrize("prefix", ["", DETECTOR_PREFIX])
-def test_names_go_both_ways(shape, prefix):
-    original = dict(tiny(shape).state_dict())
-    family = "open" if shape.batch_norm else "huggingface"
-    theirs = from_original(original, family, prefix)
-    assert family_of({name.removeprefix(prefix) for name in theirs}) == family
-    assert family_of(original) == "original"
-    for state in (original, theirs, from_original(original, "original")):
-        back = to_original(state)
-        assert back.keys() == original.keys()
-        assert all(back[name] is tensor for name, tensor in original.items())
-    assert shape_of(original) == build(theirs).shape == shape
-    load_strictly(SuperPoint(shape), original, "SuperPoint")
-
-
-def test_the_detector_is_taken_out_of_a_lightglue():
-    inside = from_original(tiny(TINY).state_dict(), "huggingface", DETECTOR_PREFIX)
-    state = {**inside, "transformer_layers.0.self_mlp.fc1.weight": torch.rand(2, 2)}
-    assert build(detector_of(state)).shape == TINY
-
-
-def test_counters_of_batch_norms_may_be_missing():
-    state = from_original(tiny(TINY_OPEN).state_dict(), "open")
-    network = build({name: tensor for name, tensor in state.items() if "num_batches" not in name})
-    assert int(network.conv1a.bn.num_batches_tracked) == 0
-    assert {tensor.device.type for tensor in network.state_dict().values()} == {"cpu"}
-
-
-@pytest.mark.parametrize("family", ["original", "huggingface", "open"])
-def test_missing_and_unexpected_tensors_are_named(family):
-    state = from_original(tiny(TINY_OPEN if family == "open" else TINY).state_dict(), family)
-    dropped = next(name for name in state if name.endswith("weight"))
-    with pytest.raises(WeightsError, match=f"missing {dropped}"):
-        build({name: tensor for name, tensor in state.items() if name != dropped})
-    with pytest.raises(WeightsError, match="unexpected extra"):
-        build({**state, "extra": torch.rand(1)})
-    with pytest.raises(WeightsError, match="must have shape"):
-        build({**state, dropped: torch.rand(3, 3)})
-
-
-@pytest.mark.parametrize(("shape", "family"), [(TINY, "open"), (TINY_OPEN, "huggingface")])
-def test_a_family_without_this_form_is_refused(shape, family):
-    with pytest.raises(WeightsError, match=f"{family} names"):
-        from_original(tiny(shape).state_dict(), family)

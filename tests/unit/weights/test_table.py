@@ -1,0 +1,45 @@
+"""The table of published weights."""
+
+import pytest
+
+from tiepoint.errors import InvalidInput
+from tiepoint.io.hashing import file_digest
+from tiepoint.weights import WEIGHTS, HubFile, UrlFile, WheelFile, resolve
+
+
+def test_every_row_is_complete():
+    assert {row.name for row in WEIGHTS.values()} == set(WEIGHTS)
+    assert len({row.filename for row in WEIGHTS.values()}) == len(WEIGHTS)
+    for row in WEIGHTS.values():
+        assert row.sha256 is not None or row.name == "superpoint-open"  # nobody here could read that file yet
+        assert len(row.sha256 or 64 * "0") == 64
+        int(row.sha256 or "0", 16)
+        assert row.sources
+        assert row.license
+        assert row.shape
+
+
+def test_only_superpoint_forbids_commercial_use():
+    assert [row.name for row in WEIGHTS.values() if not row.commercial] == ["superpoint"]
+
+
+@pytest.mark.weights
+def test_table_agrees_with_the_wheel_that_carries_the_files():
+    carried = [name for name, row in WEIGHTS.items() if any(isinstance(s, WheelFile) for s in row.sources)]
+    assert len(carried) == 8
+    for name in carried:
+        path = resolve(name)
+        assert path.parent.name == (
+            "pretrained" if name == "aliked_lightglue_small" else "pretrained_weights"
+        )
+        assert file_digest(path) == WEIGHTS[name].sha256
+
+
+def test_a_url_has_a_scheme():
+    with pytest.raises(InvalidInput, match="https://"):
+        UrlFile("example.invalid/tiny.pth")
+
+
+def test_sources_name_themselves_in_errors():
+    assert str(HubFile("owner/repository", "a.pth")) == "hub owner/repository/a.pth"
+    assert str(WheelFile("package==1.0", "package", "a.pth")) == "wheel package==1.0"
