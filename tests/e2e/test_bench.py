@@ -67,7 +67,7 @@ def test_the_demonstrations_pair_without_weights_of_a_matcher(tmp_path: Path) ->
     ("arguments", "message"),
     [
         (["one.jpg"], "expected two photographs"),
-        (["a.jpg", "b.jpg"], "'a.jpg' does not exist"),
+        (["a.jpg", "b.jpg"], "not found: 'a.jpg'"),
         (["--json", "missing/bench.json"], "folder missing does not exist"),
         (["--preset", "aliked"], "unknown preset 'aliked'"),
     ],

@@ -123,7 +123,7 @@ def test_the_command_takes_masks_border_and_tiles(
     ("arguments", "message"),
     [
         (["--tile", "100"], "tile must be "),
-        (["--mask0", "nowhere.png"], "'nowhere.png' does not exist"),
+        (["--mask0", "nowhere.png"], "not found: 'nowhere.png'"),
     ],
     ids=["tile", "mask"],
 )

@@ -146,7 +146,7 @@ def test_broken_polygon_files_are_an_error(tmp_path: Path, content: str | None) 
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    assert "does not exist" in one_line(tmp_path / "mask.png")
+    assert "not found" in one_line(tmp_path / "mask.png")
 
 
 @pytest.mark.parametrize("mask", [None, torch.ones(6, 8, dtype=torch.bool)], ids=["without", "with"])

@@ -9,7 +9,6 @@ import pytest
 from tiepoint.errors import WeightsError
 from tiepoint.weights import Weights, resolve
 
-
 CONTENTS = {"first": b"one" * 1000, "second": b"two" * 2000}
 
 
