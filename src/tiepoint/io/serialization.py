@@ -76,7 +76,7 @@ def check_output_path(path: str | os.PathLike[str], *suffixes: str) -> Path:
     target, allowed = Path(path), suffixes or FORMATS
     if target.suffix.lower() not in allowed:
         raise InvalidInput(
-            f"cannot write {target.name!r}: unsupported suffix; expected {' or '.join(allowed)}"
+            f"cannot write {target.name!r}: unsupported suffix; use a name that ends in {' or '.join(allowed)}"
         )
     check_writable(target)
     return target

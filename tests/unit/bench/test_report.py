@@ -129,7 +129,7 @@ def test_without_photographs_the_demonstrations_lie_in_files_for_a_while() -> No
 
 def test_without_scikit_image_own_photographs_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "skimage.data", None)
-    with pytest.raises(MissingDependency, match="pip install scikit-image"), photograph_files(None, None):
+    with pytest.raises(MissingDependency, match="scikit-image"), photograph_files(None, None):
         pass
 
 

@@ -133,7 +133,7 @@ def test_text_that_is_not_json_is_refused(text: str):
 
 
 def test_json_that_is_no_object_is_refused():
-    with pytest.raises(InvalidInput, match="expected a dict for .*list"):
+    with pytest.raises(InvalidInput, match=r"expected a dict for .*list"):
         from_json(Outer, "[1]")
 
 

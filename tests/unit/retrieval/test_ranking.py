@@ -220,7 +220,7 @@ def test_one_to_many_refuses_a_reference_that_cannot_be_read_at_once(
     query: Path, photos: Path, extractor: SceneExtractor
 ):
     matcher = ranking.load("any")
-    with pytest.raises(InvalidInput, match="does not exist"):
+    with pytest.raises(InvalidInput, match="not found"):
         matcher.match_one_to_many(photos / "missing.png", [query])
-    with pytest.raises(InvalidInput, match="these features were extracted already"):
+    with pytest.raises(InvalidInput, match="mask"):
         matcher.match_one_to_many(matcher.extract(query), [query], mask=torch.ones(150, 200))
