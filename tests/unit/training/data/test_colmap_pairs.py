@@ -107,7 +107,7 @@ class TestNegatives:
             cached, pairs=((a, b), (c, d)), covisible={key: frozenset({partners[key]}) for key in partners}
         )
 
-    def test_they_are_strangers_without_a_match(self, model: CachedReconstruction):
+    def test_negatives_are_non_covisible_and_unmatched(self, model: CachedReconstruction):
         dataset = ColmapPairs(model, negatives=0.4)
         sides = [{Path(name).name for name in drawn} for drawn in drawn_sources(dataset, 100)]
         covisible = [{key.split("@")[0] for key in pair} for pair in model.pairs]

@@ -107,7 +107,7 @@ def prepare(images: Path, cache: Path, val: Path | None = None) -> TrainingData:
 
 
 class TestUsable:
-    """How many photographs can be used is counted over the folder, whether they are training from or held out."""
+    """Usable images are counted over the whole folder, training and held out."""
 
     @pytest.fixture
     def images(self, tmp_path: Path) -> list[Path]:
