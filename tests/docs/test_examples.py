@@ -1,4 +1,4 @@
-"""Every example opens with an explanation and its command, and runs, with and without photographs of one's own."""
+"""Every example begins with a summary and its command, and runs, with files and with the built-in images."""
 
 import re
 import runpy
@@ -15,8 +15,8 @@ EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 
 
 @pytest.fixture
-def photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Two small files in the current folder."""
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two small image files in the current folder."""
     for name, image in zip("ab", stereo_motorcycle(), strict=False):
         PIL.Image.fromarray(image).resize((371, 250)).save(tmp_path / f"{name}.jpg")
     monkeypatch.chdir(tmp_path)
@@ -29,23 +29,23 @@ def run(example: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 @EACH
-def test_it_opens_with_what_it_shows_and_how_to_run_it(example: Path):
+def test_it_begins_with_a_summary_and_its_command(example: Path):
     text = example.read_text(encoding="utf-8")
     assert text.startswith('"""')
     assert f"    python examples/{example.name} A.jpg B.jpg" in text
     assert len(text.splitlines()) < 60
 
 
-def test_they_are_numbered_without_gaps():
+def test_numbers_are_consecutive():
     assert [path.name[:3] for path in EXAMPLES] == [f"{k:02}_" for k in range(1, len(EXAMPLES) + 1)]
     assert len(EXAMPLES) >= 4
 
 
 @pytest.mark.weights
 @EACH
-@pytest.mark.parametrize("own", [True, False], ids=["own photographs", "by default"])
-def test_it_finds_many_matches(example: Path, own: bool, photographs, monkeypatch, capsys):
-    run(example, photographs if own else [], monkeypatch)
+@pytest.mark.parametrize("with_files", [True, False], ids=["files", "built-in images"])
+def test_it_finds_many_matches(example: Path, with_files: bool, files, monkeypatch, capsys):
+    run(example, files if with_files else [], monkeypatch)
     printed = capsys.readouterr().out
     assert max(int(number) for number in re.findall(r"(\d+) matches", printed)) > 50, printed
     if "matches.png" in example.read_text(encoding="utf-8"):

@@ -1,7 +1,7 @@
-"""README and docs: programs run, commands run, links lead somewhere.
+"""README and docs: Python blocks run, commands run, links and named files exist.
 
-Programs and commands run in a folder with three photographs a.jpg, b.jpg and c.jpg. To be quick, extractors see
-these at 256 px, whatever the text asks for.
+They run in a folder with three images a.jpg, b.jpg and c.jpg. For speed, extraction is limited to 256 px and 256 keypoints,
+whatever the text says.
 """
 
 import re
@@ -26,7 +26,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def blocks(language: str) -> dict[str, list[str]]:
-    """Page -> its blocks in this language, pages without any left out."""
+    """Blocks in this language by page; pages without any are left out."""
     found = {
         name: [text for tag, text in BLOCK.findall(path.read_text(encoding="utf-8")) if tag == language]
         for name, path in PAGES.items()
@@ -35,13 +35,13 @@ def blocks(language: str) -> dict[str, list[str]]:
 
 
 def commands() -> list[list[str]]:
-    """Arguments of every line `tiepoint …` in the pages."""
+    """Arguments of every line `tiepoint …` of the bash blocks."""
     lines = [line for texts in blocks("bash").values() for text in texts for line in text.splitlines()]
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("tiepoint ")]
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub makes of a page's headings."""
+    """Anchors that GitHub derives from the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -53,8 +53,8 @@ def small_settings(*, max_keypoints: int | None, resize: int | None, **others: o
 
 
 @pytest.fixture
-def photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a stereo pair and a shifted copy, of which only a little is looked at."""
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a stereo pair and a shifted copy, extracted at low resolution."""
     monkeypatch.setattr(api, "ExtractionSettings", small_settings)
     left, right, _ = stereo_motorcycle()
     for name, image in (("a", left), ("b", right), ("c", np.roll(left, 20, axis=1))):
@@ -65,28 +65,28 @@ def photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.weights
 @pytest.mark.parametrize("page", blocks("python"))
-def test_programs_run(page: str, photographs: Path) -> None:
-    """One page is one session: a later block may use what an earlier one made."""
+def test_programs_run(page: str, images: Path) -> None:
+    """A page is one session: later blocks may use the variables of earlier ones."""
     session: dict[str, object] = {"__name__": "__main__"}
     for text in blocks("python")[page]:
         exec(compile(text, page, "exec"), session)
 
 
 @pytest.mark.weights
-def test_the_readmes_program_finds_and_saves_matches(photographs: Path) -> None:
+def test_the_first_program_of_the_readme_saves_matches(images: Path) -> None:
     session: dict = {}
     exec(blocks("python")["README.md"][0], session)
     assert len(session["result"]) > 50
-    assert {"matches.png", "matches.npz"} <= {path.name for path in photographs.iterdir()}
+    assert {"matches.png", "matches.npz"} <= {path.name for path in images.iterdir()}
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("arguments", commands(), ids=" ".join)
-def test_commands_run(arguments: list[str], photographs: Path) -> None:
+def test_commands_run(arguments: list[str], images: Path) -> None:
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     written = [word for word in arguments if word.startswith("matches.")]
-    assert {*written} <= {path.name for path in photographs.iterdir()}
+    assert {*written} <= {path.name for path in images.iterdir()}
 
 
 def test_there_are_programs_and_commands() -> None:
@@ -95,8 +95,8 @@ def test_there_are_programs_and_commands() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_options_that_the_text_names_exist(page: str) -> None:
-    """`--resize 2048` in a sentence or table is an option of some command."""
+def test_options_named_in_the_text_exist(page: str) -> None:
+    """`--resize 2048` in a sentence or a table is an option of some command."""
     text = BLOCK.sub("", PAGES[page].read_text(encoding="utf-8"))
     named = {
         option
@@ -141,7 +141,7 @@ def options_of(command: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_have_targets(page: str) -> None:
     path = PAGES[page]
     for link in LINK.findall(path.read_text(encoding="utf-8")):
         if "://" in link:
@@ -154,7 +154,16 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_files_that_the_text_names_exist(page: str) -> None:
+def test_files_named_in_the_text_exist(page: str) -> None:
     text = BLOCK.sub("", PAGES[page].read_text(encoding="utf-8"))
     paths = re.findall(r"`((?:tests|docs|benchmarks|examples|src)/[\w./-]+)`", text)
     assert [name for name in paths if not (REPOSITORY / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"])
+def test_lines_wrap_at_120(page: str) -> None:
+    """Tables, images and what benchmarks render stay on one line."""
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    text = re.sub(r"<!-- (\w+): begin -->.*?<!-- \1: end -->", "", BLOCK.sub("", text), flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "!["))]
+    assert [line for line in lines if len(line) > 120] == []

@@ -1,9 +1,9 @@
-"""The README's table of presets is the table of the package, and what `make` can do is what it says."""
+"""The README agrees with the package: presets, licenses, make targets, results."""
 
 import re
 
 import pytest
-from tests.helpers.paths import REPOSITORY
+from tests.helpers.paths import DOCS, REPOSITORY
 
 from tiepoint.presets import PRESETS
 from tiepoint.weights import WEIGHTS
@@ -29,14 +29,28 @@ def test_its_license_is_that_of_its_weights(name: str) -> None:
 
 def test_every_target_of_make_that_it_names_exists() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
-    targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
-    named = set(re.findall(r"^make (\w+)", TEXT, re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"^make ([\w-]+)", TEXT, re.MULTILINE))
     assert {"demo", "test"} <= named <= targets
 
 
-def test_only_two_commands_are_needed_to_see_it_work() -> None:
-    (set_up,) = re.findall(r"^## Set up\n\n```bash\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+def test_two_commands_set_up_a_checkout() -> None:
+    (set_up,) = re.findall(r"^## Install\n.*?```bash\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     assert [line.split("#")[0].split() for line in set_up.splitlines()] == [
         ["make", "demo"],
         ["make", "test"],
     ]
+
+
+def test_results_are_those_of_the_results_page() -> None:
+    """Times are rounded to 0.01 s; the numbers of the page are rendered from records."""
+    results = (DOCS / "results.md").read_text(encoding="utf-8")
+    numbers = set(re.findall(r"\d+(?:\.\d+)?", results))
+    numbers |= {f"{float(number):.2f}" for number in numbers}
+    table = TEXT.split("## Results")[1].split("## Cite")[0]
+    rows = [
+        line.strip("| ").split(" | ") for line in table.splitlines() if re.search(r"\| .*\d+ ?\S+ \|$", line)
+    ]
+    assert len(rows) >= 5
+    stated = [re.findall(r"[\d.]+", cell)[0] for row in rows for cell in row[1:]]
+    assert [number for number in stated if number not in numbers] == []
