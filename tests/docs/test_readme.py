@@ -35,7 +35,7 @@ def test_every_target_of_make_that_it_names_exists() -> None:
 
 
 def test_two_commands_set_up_a_checkout() -> None:
-    (set_up,) = re.findall(r"^## Install\n.*?```bash\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (set_up,) = re.findall(r"^## Set up\n.*?```bash\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     assert [line.split("#")[0].split() for line in set_up.splitlines()] == [
         ["make", "demo"],
         ["make", "test"],
@@ -47,10 +47,8 @@ def test_results_are_those_of_the_results_page() -> None:
     results = (DOCS / "results.md").read_text(encoding="utf-8")
     numbers = set(re.findall(r"\d+(?:\.\d+)?", results))
     numbers |= {f"{float(number):.2f}" for number in numbers}
-    table = TEXT.split("## Results")[1].split("## Cite")[0]
-    rows = [
-        line.strip("| ").split(" | ") for line in table.splitlines() if re.search(r"\| .*\d+ ?\S+ \|$", line)
-    ]
-    assert len(rows) >= 5
-    stated = [re.findall(r"[\d.]+", cell)[0] for row in rows for cell in row[1:]]
+    table = TEXT.split("## Results")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if re.search(r"\| \d", line)]
+    assert len(rows) >= 3
+    stated = [number for row in rows for cell in row[1:] for number in re.findall(r"^[\d.]+", cell)]
     assert [number for number in stated if number not in numbers] == []
