@@ -1,6 +1,6 @@
-"""The command `tiepoint`. A command parses, calls one library function, prints; the work is done elsewhere.
+"""The command `tiepoint`: each command parses its options, calls one library function, and prints the result.
 
-Nothing heavy is imported before a command runs, so that `--help` answers at once.
+Heavy modules are imported when a command runs, so that `--help` is fast.
 """
 
 import sys
@@ -28,7 +28,7 @@ from tiepoint.errors import TiepointError
 
 app = typer.Typer(
     name="tiepoint",
-    help="Two photographs in, tie points out.",
+    help="Two images in, tie points out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,27 +48,25 @@ app.add_typer(evaluate.app, name="eval")
 app.add_typer(weights.app, name="weights")
 
 
-def _print_version(wanted: bool) -> bool:
-    if wanted:
+def _print_version(is_given: bool) -> bool:
+    if is_given:
         typer.echo(f"tiepoint {__version__}")
         raise typer.Exit
-    return wanted
+    return is_given
 
 
 @app.callback()
 def options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
-        ),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Two photographs in, tie points out: matching pixel positions, each with a score."""
+    """Two images in, tie points out: corresponding pixel coordinates, each with a score."""
 
 
 def main() -> None:
-    """Run the command; an error that tiepoint raises on purpose is one line on stderr and exit code 1."""
+    """Run the command; a TiepointError is printed as one line on stderr, with exit status 1."""
     try:
         app()
     except TiepointError as error:

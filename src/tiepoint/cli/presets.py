@@ -8,7 +8,7 @@ import typer
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the presets: extractor, matcher, license of their weights, and what each is for."""
+    """List the presets: extractor, matcher, license of the weights, and purpose."""
     from tiepoint.presets import PRESETS
     from tiepoint.weights import WEIGHTS
 
@@ -26,6 +26,6 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     from tiepoint.cli.tables import print_table
 
     print_table(
-        ("preset", "license of the weights", "what for"),
+        ("preset", "license of the weights", "purpose"),
         [(r["name"], r["license"], r["about"]) for r in rows],
     )

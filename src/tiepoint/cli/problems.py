@@ -1,4 +1,4 @@
-"""What commands say was left out, after all else is done: a line each on stderr, and exit code 1."""
+"""Problems of a run (for example skipped images): printed at the end, one line each, with exit status 1."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ import typer
 
 
 def finish(problems: Sequence[str]) -> None:
-    """Print problems, each once, and exit with 1 where there are some."""
+    """Print distinct problems, and exit with status 1 if there are any."""
     _print(problems)
     if problems:
         raise typer.Exit(1)
@@ -16,7 +16,7 @@ def finish(problems: Sequence[str]) -> None:
 
 @contextmanager
 def finishing() -> Iterator[list[str]]:
-    """Hand out a list of problems; at the end of the block they are finished with, and printed where an error ends it."""
+    """Yield a list for problems; call `finish` at the end of the block, or print them if it raises."""
     problems: list[str] = []
     try:
         yield problems

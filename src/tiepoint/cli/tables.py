@@ -1,10 +1,16 @@
-"""Tables for people: rich where there is a terminal, the same columns as plain text where there is none."""
+"""Tables, formatted with rich on a terminal, and as plain text in pipes and files."""
 
 from collections.abc import Iterable, Sequence
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, to_stderr: bool = False) -> None:
-    """Print rows under column heads; a pipe or file gets the full width, never a cut cell."""
+    """Print a table; cells are never truncated in pipes and files.
+
+    Args:
+        columns: Column headers.
+        rows: Rows of cells.
+        to_stderr: Whether to print on stderr.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -17,5 +23,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, to_
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))  # a file may be called [bold].jpg
+        table.add_row(
+            *(Text(str(cell)) for cell in row)
+        )  # file names may contain markup, for example [bold].jpg
     console.print(table)

@@ -1,1 +1,1 @@
-"""Panoramas from matched images."""
+"""Stitching of overlapping images into panoramas, and registration of one image to another."""

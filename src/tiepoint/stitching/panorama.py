@@ -1,10 +1,10 @@
-"""Two photographs of one plane, or from one place, become one picture."""
+"""Panorama and overlay of two images of a plane, or from the same viewpoint."""
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Unpack
 
-from tiepoint.api import match_to_files
+from tiepoint.api import MatchOptions, match_to_files
 from tiepoint.geometry.verification import make_verifier
 from tiepoint.image import ImageSource
 from tiepoint.result import MatchResult
@@ -22,30 +22,36 @@ def stitch_to_files(
     max_error_px: float = 3.0,
     only_same_scene: bool = False,
     on_match: Callable[[MatchResult, TwoViewEstimate], None] | None = None,
-    **options: Any,
+    json: str | os.PathLike[str] | None = None,
+    **options: Unpack[MatchOptions],
 ) -> tuple[MatchResult, TwoViewEstimate]:
-    """Match, estimate a homography, and write pictures; paths that can't be written are found out before the work.
+    """Match two images, estimate a homography, and write a panorama; output paths are validated before starting.
 
     Args:
-        image0: the image that is warped; as for `tiepoint.match`.
-        image1: the image that stays as it is.
-        panorama: where to write both images on one canvas; its ending decides the format.
-        overlay: where to write image 0 warped onto image 1; written even where no panorama can be.
-        mode: of the overlay: "blend" or "checkerboard".
-        max_error_px: an inlier's largest error, in px of the original images.
-        only_same_scene: write no picture where the verdict is that the images show different places.
-        on_match: called with what was found before any picture is made: where none can be, there is nothing else to see.
-        **options: as for `tiepoint.api.match_to_files`.
+        image0: Image to warp, as for `tiepoint.match`.
+        image1: Image that is not warped, as for `tiepoint.match`.
+        panorama: Output path of the panorama; the suffix decides the format.
+        overlay: Output path of image 0 warped onto image 1; written even if the panorama fails.
+        mode: Overlay mode: "blend" or "checkerboard".
+        max_error_px: Inlier threshold in px of the original images.
+        only_same_scene: Whether to write no image if pair verification finds that the images show different scenes.
+        on_match: Callback with matches and homography, called before anything is drawn.
+        json: Output path of the matches as JSON, ending in .json.
+        **options: Options of `tiepoint.match`.
+
+    Returns:
+        The matches, and the homography.
 
     Raises:
-        InvalidInput: as for `match_to_files`; or there is no homography, or no flat picture holds both images.
-        WeightsError: as for `tiepoint.match`.
+        InvalidInput: If an image or mask cannot be read, an option is invalid, or a file cannot be written; if no
+            homography can be estimated, or no panorama can be drawn with it.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
     for path in (panorama, overlay):
         if path is not None:
             check_image_path(path)
     verify = make_verifier("homography", max_error_px=max_error_px)
-    result, estimate = match_to_files(image0, image1, verify=verify, **options)
+    result, estimate = match_to_files(image0, image1, verify=verify, json=json, **options)
     assert estimate is not None, "a verifier was given"
     if on_match is not None:
         on_match(result, estimate)

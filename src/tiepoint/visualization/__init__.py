@@ -1,14 +1,16 @@
-"""Pictures of a pair: its matches, and what a geometric model makes of them.
+"""Drawings of matches and two-view geometry.
 
-    matches    two images side by side, a line a match
-    inliers    likewise: which matches fit a model
-    epipolar   points of one image, and the lines of the other one on which their partners must lie
-    overlays   image 0 warped onto image 1, mixed or in a checkerboard
-    panoramas  both images on one canvas
-    warping    an image seen through a homography
-    canvas, colors, captions, arrays, saving   what these share
+    matches        two images next to each other, with one line per match
+    inliers        two images next to each other, with inliers in green and outliers in red
+    epipolar       points with their epipolar lines in the other image
+    overlays       image 0 warped onto image 1, blended or as a checkerboard
+    panorama       both images on one canvas
+    tracks         an image with the tracks of its points
+    contact_sheet  thumbnails with captions
+    warping        an image warped by a homography
+    canvas, colors, captions, validation, saving   shared by these
 
-Points are pixels (x, y) of the original images; the center of the top-left pixel is (0, 0).
+Points are (x, y) in px of the original images; the center of the top-left pixel is (0, 0).
 """
 
 from tiepoint.visualization.epipolar import draw_epipolar_lines
@@ -16,10 +18,10 @@ from tiepoint.visualization.inliers import draw_inliers
 from tiepoint.visualization.matches import draw_matches
 from tiepoint.visualization.overlays import OverlayMode, draw_overlay
 from tiepoint.visualization.panorama import draw_panorama
-from tiepoint.visualization.saving import PICTURE_FORMATS, check_image_path, save_image
+from tiepoint.visualization.saving import IMAGE_FORMATS, check_image_path, save_image
 
 __all__ = [
-    "PICTURE_FORMATS",
+    "IMAGE_FORMATS",
     "OverlayMode",
     "check_image_path",
     "draw_epipolar_lines",

@@ -1,4 +1,4 @@
-"""Two images side by side, and a pen for lines and dots in their pixels."""
+"""Canvas: two images next to each other, with lines and dots in their pixel coordinates."""
 
 import numpy as np
 import PIL.Image
@@ -8,52 +8,54 @@ import torch
 from tiepoint.image import Image, ImageTransform
 from tiepoint.visualization.colors import Color
 
-FINENESS = 3  # lines and dots are drawn this many times larger, then reduced: that smooths their edges
-FINE_PICTURE = 20e6  # px; a larger picture shows no jagged edges, and would take gigabytes
-FARTHEST = 1e6  # px from the corner; points beyond it, which no picture shows, would overflow in Pillow
+SUPERSAMPLING = 3  # factor by which lines and dots are drawn larger, for antialiasing
+MAX_SUPERSAMPLED_PIXELS = 20e6  # larger drawings show no aliasing, and would need gigabytes
+MAX_COORDINATE = 1e6  # px; Pillow overflows beyond
 
-LINE_WIDTH = 1.3  # px of the picture, as the other lengths
+LINE_WIDTH = 1.3  # px of the drawing, as all other lengths
 DOT_RADIUS = 2.0
 DOT_OUTLINE_WIDTH = 0.7
 KEYPOINT_RADIUS = 1.5
 
-OPACITIES = (80, 220)  # of 255: of very many lines, so that the photographs show through, and of few
-OPAQUE_LINES = 200  # up to here the lines count as few
-IMAGE_BRIGHTNESS = 0.85  # lets the colors of lines and dots stand out
+OPACITIES = (80, 220)  # of 255: minimum for many lines, so that the images stay visible, and maximum for few
+MAX_OPAQUE_LINES = 200  # number of lines drawn with maximum opacity
+IMAGE_BRIGHTNESS = 0.85  # factor that makes the colors of lines and dots stand out
 DOT_OUTLINE_COLOR = (0, 0, 0, 170)
 KEYPOINT_COLOR = (90, 190, 255, 190)
 
 
 class Canvas:
-    """Both images, enlarged for drawing, and the transforms from their pixels to the canvas.
+    """Both images, supersampled, and the transforms from their pixels to the canvas.
 
     Args:
-        image0: the left image.
-        image1: the right image.
-        max_side: images with a longer side than this, in px, are reduced to it; None keeps every size.
+        image0: Left image.
+        image1: Right image.
+        max_side: Maximum image side in px; larger images are downsampled. None keeps the sizes.
     """
 
     def __init__(self, image0: Image, image1: Image, max_side: int | None) -> None:
         fits = [_fit(image, max_side) for image in (image0, image1)]
         (width0, height0), (width1, height1) = (fit.resized_size for fit in fits)
         size = (width0 + width1, max(height0, height1))
-        self.fineness = FINENESS if size[0] * size[1] <= FINE_PICTURE else 1
-        self.lefts = (0, width0 * self.fineness)
-        self.transforms = [_enlarged(fit, self.fineness) for fit in fits]
-        picture = PIL.Image.new("RGB", size)
-        picture.paste(_resized(image0, fits[0]), (0, 0))
-        picture.paste(_resized(image1, fits[1]), (width0, 0))
-        self.canvas = picture.resize([side * self.fineness for side in size], PIL.Image.Resampling.NEAREST)
+        self.supersampling = SUPERSAMPLING if size[0] * size[1] <= MAX_SUPERSAMPLED_PIXELS else 1
+        self.lefts = (0, width0 * self.supersampling)
+        self.transforms = [_enlarged(fit, self.supersampling) for fit in fits]
+        drawing = PIL.Image.new("RGB", size)
+        drawing.paste(_resized(image0, fits[0]), (0, 0))
+        drawing.paste(_resized(image1, fits[1]), (width0, 0))
+        self.canvas = drawing.resize(
+            [side * self.supersampling for side in size], PIL.Image.Resampling.NEAREST
+        )
         self.pen = PIL.ImageDraw.Draw(self.canvas, "RGBA")  # this mode blends by opacity
 
     def draw_keypoints(self, side: int, keypoints: np.ndarray) -> None:
         """Draw faint dots on image 0 or 1."""
-        for point in self._place(side, keypoints):
+        for point in self._to_canvas(side, keypoints):
             self._dot(point, KEYPOINT_RADIUS, KEYPOINT_COLOR)
 
     def draw_matches(self, points0: np.ndarray, points1: np.ndarray, colors: list[Color]) -> None:
-        """Draw lines from image 0 to image 1 in their order, then a dot at each of their ends."""
-        starts, ends = self._place(0, points0), self._place(1, points1)
+        """Draw lines from image 0 to image 1 in the given order, and dots at their ends on top."""
+        starts, ends = self._to_canvas(0, points0), self._to_canvas(1, points1)
         self._lines(starts, ends, colors, LINE_WIDTH)
         for start, end, color in zip(starts, ends, colors, strict=True):
             self._outlined_dot(start, DOT_RADIUS, color)
@@ -62,17 +64,17 @@ class Canvas:
     def draw_segments(
         self, side: int, starts: np.ndarray, ends: np.ndarray, colors: list[Color], *, width: float
     ) -> None:
-        """Draw lines within image 0 or 1; `width` in px of the picture."""
-        self._lines(self._place(side, starts), self._place(side, ends), colors, width)
+        """Draw lines within image 0 or 1; `width` in px of the drawing."""
+        self._lines(self._to_canvas(side, starts), self._to_canvas(side, ends), colors, width)
 
     def draw_points(self, side: int, points: np.ndarray, colors: list[Color], *, radius: float) -> None:
-        """Draw dots with an outline on image 0 or 1; `radius` in px of the picture."""
-        for point, color in zip(self._place(side, points), colors, strict=True):
+        """Draw outlined dots on image 0 or 1; `radius` in px of the drawing."""
+        for point, color in zip(self._to_canvas(side, points), colors, strict=True):
             self._outlined_dot(point, radius, color)
 
-    def picture(self) -> PIL.Image.Image:
-        """What has been drawn, at the size of the picture."""
-        return self.canvas.reduce(self.fineness)
+    def drawing(self) -> PIL.Image.Image:
+        """Return the drawing without supersampling."""
+        return self.canvas.reduce(self.supersampling)
 
     def _lines(
         self,
@@ -81,7 +83,7 @@ class Canvas:
         colors: list[Color],
         width: float,
     ) -> None:
-        opacity, thickness = _opacity(len(colors)), round(width * self.fineness)
+        opacity, thickness = _opacity(len(colors)), round(width * self.supersampling)
         for start, end, color in zip(starts, ends, colors, strict=True):
             self.pen.line([start, end], fill=(*color, opacity), width=thickness)
 
@@ -90,19 +92,19 @@ class Canvas:
         self._dot(center, radius, color)
 
     def _dot(self, center: tuple[int, int], radius: float, color: tuple[int, ...]) -> None:
-        (x, y), r = center, round(radius * self.fineness)
+        (x, y), r = center, round(radius * self.supersampling)
         self.pen.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
-    def _place(self, side: int, points: np.ndarray) -> list[tuple[int, int]]:
-        """Pixels of the canvas; rounded here, because Pillow would cut the fractions off."""
-        placed = (
+    def _to_canvas(self, side: int, points: np.ndarray) -> list[tuple[int, int]]:
+        """Convert to integer canvas coordinates, rounded, because Pillow truncates."""
+        moved = (
             self.transforms[side]
             .to_resized(torch.from_numpy(points))
-            .clamp(-FARTHEST, FARTHEST)
+            .clamp(-MAX_COORDINATE, MAX_COORDINATE)
             .round()
             .long()
         )
-        return [(x + self.lefts[side], y) for x, y in placed.tolist()]
+        return [(x + self.lefts[side], y) for x, y in moved.tolist()]
 
 
 def _fit(image: Image, max_side: int | None) -> ImageTransform:
@@ -121,4 +123,4 @@ def _resized(image: Image, transform: ImageTransform) -> PIL.Image.Image:
 
 def _opacity(lines: int) -> int:
     faint, strong = OPACITIES
-    return round(max(faint, strong * min(1.0, OPAQUE_LINES / max(lines, 1))))
+    return round(max(faint, strong * min(1.0, MAX_OPAQUE_LINES / max(lines, 1))))

@@ -1,26 +1,26 @@
-"""Colors that say something: how sure a match is, or which line belongs to which point."""
+"""Colors for scores, and distinct colors for points and tracks."""
 
 import colorsys
 from typing import TypeAlias
 
 Color: TypeAlias = tuple[int, int, int]
 
+# Multiples of the golden ratio modulo 1 are well distributed
 GOLDEN_RATIO = 0.6180339887498949
-"""Multiples of it, modulo 1, never come close to each other."""
 
 
 def red_to_green(strength: float) -> Color:
-    """Red for 0, over yellow, to green for 1."""
+    """Return red for 0, yellow for 0.5, green for 1."""
     return _color(float(strength) / 3)
 
 
 def distinct(count: int) -> list[Color]:
-    """So many hues, evenly around the color circle."""
+    """Return evenly distributed hues."""
     return [_color(k / count) for k in range(count)]
 
 
 def color_of(number: int) -> Color:
-    """The same hue whenever the same number comes; neighboring numbers look different."""
+    """Return the hue of a number; consecutive numbers have distinct hues."""
     return _color(number * GOLDEN_RATIO % 1)
 
 

@@ -1,19 +1,19 @@
-"""Inliers and outliers: which matches fit a geometric model."""
+"""Inliers and outliers of a geometric model."""
 
 import numpy as np
 import PIL.Image
 
 from tiepoint.image import Image
 from tiepoint.visualization.canvas import Canvas
-from tiepoint.visualization.captions import captioned, counted, with_caption
+from tiepoint.visualization.captions import captioned, count_text, with_caption
 from tiepoint.visualization.colors import red_to_green
 from tiepoint.visualization.validation import (
     Values,
-    best,
     checked_mask,
     checked_pair,
     checked_points,
     checked_scores,
+    top_scores,
 )
 
 INLIER, OUTLIER = red_to_green(1.0), red_to_green(0.0)
@@ -33,42 +33,43 @@ def draw_inliers(
     caption: str | None = None,
     max_side: int | None = 1024,
 ) -> PIL.Image.Image:
-    """Draw two images side by side and a line a match: green where it fits the model, red where it doesn't.
+    """Draw two images next to each other, with one line per match: green for inliers, red for outliers.
 
-    Inliers lie on top of outliers.
+    Inliers are drawn on top of outliers.
 
     Args:
-        image0: the left image.
-        image1: the right image.
-        points0: (k, 2), (x, y) px of the original image 0; the center of the top-left pixel is (0, 0).
-        points1: (k, 2), their partners in image 1.
-        inliers: (k,) bool, True where the match fits.
-        scores: (k,), confidence of each match; decides only which are drawn.
-        keypoints0: (m, 2), further keypoints of image 0, drawn as faint dots.
-        keypoints1: (n, 2), likewise of image 1.
-        max_lines: draw only so many lines, the best by score, inliers and outliers alike; the caption says so.
-            None draws all.
-        caption: text in front of the numbers; "" leaves the whole caption out.
-        max_side: images with a longer side than this, in px, are reduced to it; None keeps every size.
+        image0: Left image.
+        image1: Right image.
+        points0: Points (x, y) in px of the original image 0, shape (k, 2).
+        points1: Corresponding points in image 1, shape (k, 2).
+        inliers: Whether each match is an inlier, bool, shape (k,).
+        scores: Confidence of each match, shape (k,), by which the drawn matches are selected.
+        keypoints0: Keypoints of image 0 to draw as faint dots, shape (m, 2).
+        keypoints1: Keypoints of image 1 to draw as faint dots, shape (n, 2).
+        max_lines: Maximum number of matches to draw, highest scores first, inliers or not; None draws all.
+        caption: Text before the numbers; "" disables the caption.
+        max_side: Maximum image side in px; larger images are downsampled. None keeps the sizes.
 
     Returns:
-        An RGB picture as wide as both images, black where there is no image.
+        RGB image as wide as both images, black where there is no image.
 
     Raises:
-        InvalidInput: points, inliers, keypoints or scores of a wrong shape or number, or not finite; a negative max_lines.
+        InvalidInput: If shapes do not agree, a value is not finite, or `max_lines` is negative.
     """
     points0, points1 = checked_pair(points0, points1)
-    fits = checked_mask("inliers", inliers, len(points0))
-    shown = best(checked_scores(scores, len(points0)), max_lines)
-    shown = shown[np.argsort(fits[shown], kind="stable")]
+    is_inlier = checked_mask("inliers", inliers, len(points0))
+    shown = top_scores(checked_scores(scores, len(points0)), max_lines)
+    shown = shown[np.argsort(is_inlier[shown], kind="stable")]
     canvas = Canvas(image0, image1, max_side)
     canvas.draw_keypoints(0, checked_points("keypoints0", keypoints0))
     canvas.draw_keypoints(1, checked_points("keypoints1", keypoints1))
-    canvas.draw_matches(points0[shown], points1[shown], [INLIER if fit else OUTLIER for fit in fits[shown]])
-    text = _count(fits, len(shown), "best" if scores is not None else "first")
-    return with_caption(canvas.picture(), captioned(caption, text))
+    canvas.draw_matches(
+        points0[shown], points1[shown], [INLIER if inlier else OUTLIER for inlier in is_inlier[shown]]
+    )
+    text = _count(is_inlier, len(shown), "best" if scores is not None else "first")
+    return with_caption(canvas.drawing(), captioned(caption, text))
 
 
-def _count(fits: np.ndarray, shown: int, which: str) -> str:
-    text = f"{int(fits.sum()):,} of {counted(len(fits))} fit"
-    return text if shown == len(fits) else f"{text}, the {which} {shown:,} shown"
+def _count(is_inlier: np.ndarray, shown: int, which: str) -> str:
+    text = f"inliers: {int(is_inlier.sum()):,} of {count_text(len(is_inlier))}"
+    return text if shown == len(is_inlier) else f"{text}, the {which} {shown:,} shown"

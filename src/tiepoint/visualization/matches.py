@@ -1,13 +1,13 @@
-"""Matches: two images side by side, and a line from each point to its partner."""
+"""Matches: two images next to each other, with one line per match."""
 
 import numpy as np
 import PIL.Image
 
 from tiepoint.image import Image
 from tiepoint.visualization.canvas import Canvas
-from tiepoint.visualization.captions import captioned, counted, with_caption
+from tiepoint.visualization.captions import captioned, count_text, with_caption
 from tiepoint.visualization.colors import Color, red_to_green
-from tiepoint.visualization.validation import Values, best, checked_pair, checked_points, checked_scores
+from tiepoint.visualization.validation import Values, checked_pair, checked_points, checked_scores, top_scores
 
 
 def draw_matches(
@@ -24,36 +24,36 @@ def draw_matches(
     caption: str | None = None,
     max_side: int | None = 1024,
 ) -> PIL.Image.Image:
-    """Draw two images side by side and a line a match, from red for low scores to green for high ones.
+    """Draw two images next to each other, with one line per match from red (low score) to green (high score).
 
     Args:
-        image0: the left image.
-        image1: the right image.
-        points0: (k, 2), (x, y) px of the original image 0; the center of the top-left pixel is (0, 0).
-        points1: (k, 2), their partners in image 1.
-        scores: (k,), confidence of each match; without it all lines are green.
-        keypoints0: (m, 2), further keypoints of image 0, drawn as faint dots.
-        keypoints1: (n, 2), likewise of image 1.
-        max_lines: draw only so many lines, the best by score; the caption says so. None draws all.
-        color_range: the scores drawn in full red and in full green; None takes the lowest and the highest.
-        caption: text in front of the number of matches; "" leaves the whole caption out.
-        max_side: images with a longer side than this, in px, are reduced to it; None keeps every size.
+        image0: Left image.
+        image1: Right image.
+        points0: Points (x, y) in px of the original image 0, shape (k, 2).
+        points1: Corresponding points in image 1, shape (k, 2).
+        scores: Confidence of each match, shape (k,); without scores, all lines are green.
+        keypoints0: Keypoints of image 0 to draw as faint dots, shape (m, 2).
+        keypoints1: Keypoints of image 1 to draw as faint dots, shape (n, 2).
+        max_lines: Maximum number of matches to draw, highest scores first; None draws all.
+        color_range: Scores drawn in red and in green; None uses the minimum and maximum score.
+        caption: Text before the number of matches; "" disables the caption.
+        max_side: Maximum image side in px; larger images are downsampled. None keeps the sizes.
 
     Returns:
-        An RGB picture as wide as both images, black where there is no image.
+        RGB image as wide as both images, black where there is no image.
 
     Raises:
-        InvalidInput: points, keypoints or scores of a wrong shape or number, or not finite; a negative max_lines.
+        InvalidInput: If shapes do not agree, a value is not finite, or `max_lines` is negative.
     """
     points0, points1 = checked_pair(points0, points1)
     strengths = checked_scores(scores, len(points0))
-    shown = best(strengths, max_lines)
+    shown = top_scores(strengths, max_lines)
     canvas = Canvas(image0, image1, max_side)
     canvas.draw_keypoints(0, checked_points("keypoints0", keypoints0))
     canvas.draw_keypoints(1, checked_points("keypoints1", keypoints1))
     canvas.draw_matches(points0[shown], points1[shown], _colors(strengths, color_range, shown))
     text = _count(len(points0), len(shown), "best" if scores is not None else "first")
-    return with_caption(canvas.picture(), captioned(caption, text))
+    return with_caption(canvas.drawing(), captioned(caption, text))
 
 
 def _colors(scores: np.ndarray, color_range: tuple[float, float] | None, shown: np.ndarray) -> list[Color]:
@@ -66,4 +66,4 @@ def _colors(scores: np.ndarray, color_range: tuple[float, float] | None, shown: 
 
 
 def _count(count: int, shown: int, which: str) -> str:
-    return counted(count) if shown == count else f"{counted(count)}, the {which} {shown:,} shown"
+    return count_text(count) if shown == count else f"{count_text(count)}, the {which} {shown:,} shown"

@@ -1,4 +1,4 @@
-"""An image warped onto another one: what fits looks sharp, what doesn't looks double."""
+"""Overlay: image 0 warped onto image 1; ghosting (double images) indicates misregistration."""
 
 from collections.abc import Callable
 from typing import Literal, TypeAlias, get_args
@@ -11,7 +11,7 @@ from torch import Tensor
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.visualization.validation import Values
-from tiepoint.visualization.warping import WarpedImage, checked_homography, strips
+from tiepoint.visualization.warping import WarpedImage, checked_homography, row_chunks
 
 OverlayMode: TypeAlias = Literal["blend", "checkerboard"]
 
@@ -28,47 +28,47 @@ def draw_overlay(
     """Warp image 0 onto image 1.
 
     Args:
-        image0: the image that is warped.
-        image1: the image that stays as it is; where image 0 doesn't reach, it is seen alone.
-        homography: (3, 3), px of image 0 to px of image 1.
-        mode: "blend" mixes both; "checkerboard" shows them in turn, in squares.
-        alpha: how much of image 0 a blend shows, 0 to 1.
-        tiles: squares of the checkerboard along the longer side.
+        image0: Image to warp.
+        image1: Image that is not warped; shown alone outside of image 0.
+        homography: Homography from px of image 0 to px of image 1, shape (3, 3).
+        mode: "blend" mixes both images; "checkerboard" alternates them.
+        alpha: Opacity of image 0 in a blend, in [0, 1].
+        tiles: Number of checkerboard tiles along the longer side.
 
     Returns:
-        An RGB picture of the size of image 1.
+        RGB image of the size of image 1.
 
     Raises:
-        InvalidInput: a homography that isn't one; an unknown mode; alpha or tiles out of range.
+        InvalidInput: If the homography is invalid, the mode is unknown, or alpha or tiles are out of range.
     """
-    share = _share_of_image0(mode, alpha, tiles, image1.image_size)
+    opacity = _opacity_of_image0(mode, alpha, tiles, image1.image_size)
     warped = WarpedImage(image0, checked_homography(homography, image0.image_size))
     width, height = image1.image_size
-    below = image1.to_pil()
-    for top, rows in strips((width, height)):
+    background = image1.to_pil()
+    for top, rows in row_chunks((width, height)):
         colors, inside = warped.rows(top, rows, width)
         box = (0, top, width, top + rows)
-        under = torch.from_numpy(np.array(below.crop(box))).permute(2, 0, 1)
-        mixed = torch.lerp(under.float(), colors * 255, share(top, rows, width) * (inside > 0))
-        below.paste(to_pil(mixed), box)
-    return below
+        behind = torch.from_numpy(np.array(background.crop(box))).permute(2, 0, 1)
+        mixed = torch.lerp(behind.float(), colors * 255, opacity(top, rows, width) * (inside > 0))
+        background.paste(to_pil(mixed), box)
+    return background
 
 
 def to_pil(values: Tensor) -> PIL.Image.Image:
-    """An RGB picture of (3, h, w) values from 0 to 255."""
+    """Convert (3, h, w) values from 0 to 255 to an RGB image."""
     return PIL.Image.fromarray(values.round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
 
 
-def _share_of_image0(
+def _opacity_of_image0(
     mode: str, alpha: float, tiles: int, size: tuple[int, int]
 ) -> Callable[[int, int, int], Tensor]:
-    """A function of (first row, rows, width) that gives the share of image 0 at each pixel."""
+    """Return a function (first row, rows, width) -> opacity of image 0 at each pixel."""
     if mode not in get_args(OverlayMode):
-        raise InvalidInput(f"mode must be {' or '.join(map(repr, get_args(OverlayMode)))}, but is {mode!r}")
+        raise InvalidInput(f"mode: expected {' or '.join(map(repr, get_args(OverlayMode)))}, got {mode!r}")
     if not 0 <= alpha <= 1:
-        raise InvalidInput(f"alpha must be a number from 0 to 1, but is {alpha!r}")
+        raise InvalidInput(f"alpha: expected a number from 0 to 1, got {alpha!r}")
     if tiles < 1:
-        raise InvalidInput(f"tiles must be 1 or more, but is {tiles!r}")
+        raise InvalidInput(f"tiles: expected an integer of at least 1, got {tiles!r}")
     if mode == "blend":
         return lambda top, rows, width: torch.full((rows, width), alpha)
     side = -(-max(size) // tiles)
@@ -76,6 +76,6 @@ def _share_of_image0(
 
 
 def _squares(top: int, rows: int, width: int, side: int) -> Tensor:
-    """1 and 0 in turn; 1 in the top left corner."""
+    """Checkerboard of ones and zeros, with one in the top left corner."""
     y, x = torch.arange(top, top + rows) // side, torch.arange(width) // side
     return 1.0 - (y[:, None] + x) % 2

@@ -1,4 +1,4 @@
-"""Trails: where points of one image have been in the frames before it."""
+"""Tracks: an image with the previous positions of its points."""
 
 from collections.abc import Mapping
 
@@ -12,8 +12,8 @@ from tiepoint.image import Image, ImageTransform
 from tiepoint.visualization.captions import with_caption
 from tiepoint.visualization.colors import color_of
 
-FINENESS = 2  # drawn this many times larger, then reduced: that smooths the edges
-LINE_WIDTH = 1.5  # px of the picture
+SUPERSAMPLING = 2  # factor by which lines are drawn larger, for antialiasing
+LINE_WIDTH = 1.5  # px of the drawing
 DOT_RADIUS = 2.2
 
 
@@ -24,32 +24,32 @@ def draw_tracks(
     caption: str = "",
     max_side: int | None = 1280,
 ) -> PIL.Image.Image:
-    """Draw a line along each trail, in a color that belongs to its number, and a dot at its end.
+    """Draw each track as a line with a dot at its end, in a color determined by its ID.
 
     Args:
-        image: the last frame.
-        trails: number of a track -> its points until now, in px of the image, the newest last.
-        caption: in the upper left corner; "" for none.
-        max_side: a longer side than this, in px, is reduced to it; None keeps every size.
+        image: Last frame.
+        trails: Track ID -> points (x, y) in px of the image, in temporal order.
+        caption: Caption in the upper left corner; "" for none.
+        max_side: Maximum image side in px; larger images are downsampled. None keeps the size.
 
     Returns:
-        An RGB picture.
+        RGB image.
     """
     longer = max(image.image_size)
     fit = ImageTransform.fit(image.image_size, None if max_side is None else min(max_side, longer))
-    picture = Image(pixels=fit.apply(image)).to_pil()
-    fine = ImageTransform(image.image_size, (FINENESS * picture.width, FINENESS * picture.height))
-    canvas = picture.resize(fine.resized_size, PIL.Image.Resampling.NEAREST)
+    drawing = Image(pixels=fit.apply(image)).to_pil()
+    fine = ImageTransform(image.image_size, (SUPERSAMPLING * drawing.width, SUPERSAMPLING * drawing.height))
+    canvas = drawing.resize(fine.resized_size, PIL.Image.Resampling.NEAREST)
     pen = PIL.ImageDraw.Draw(canvas)
     for number, points in trails.items():
         _draw_trail(pen, fine.to_resized(torch.from_numpy(points)).round().long().tolist(), color_of(number))
-    return with_caption(canvas.reduce(FINENESS), caption)
+    return with_caption(canvas.reduce(SUPERSAMPLING), caption)
 
 
 def _draw_trail(pen: PIL.ImageDraw.ImageDraw, points: list[list[int]], color: tuple[int, int, int]) -> None:
-    corners = [(x, y) for x, y in points]
-    if len(corners) > 1:
-        pen.line(corners, fill=color, width=round(LINE_WIDTH * FINENESS))
-    if corners:
-        (x, y), r = corners[-1], round(DOT_RADIUS * FINENESS)
+    vertices = [(x, y) for x, y in points]
+    if len(vertices) > 1:
+        pen.line(vertices, fill=color, width=round(LINE_WIDTH * SUPERSAMPLING))
+    if vertices:
+        (x, y), r = vertices[-1], round(DOT_RADIUS * SUPERSAMPLING)
         pen.ellipse((x - r, y - r, x + r, y + r), fill=color, outline=(0, 0, 0))

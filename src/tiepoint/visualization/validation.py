@@ -1,4 +1,4 @@
-"""What the drawing functions are given, checked and turned into float64 arrays."""
+"""Validation of the arguments of drawing functions, and their conversion to float64."""
 
 from typing import TypeAlias
 
@@ -9,100 +9,100 @@ from tiepoint.errors import InvalidInput
 from tiepoint.types import describe
 
 Values: TypeAlias = np.ndarray | Tensor
-"""Numbers as NumPy or torch has them, on any device."""
+"""NumPy array or tensor on any device."""
 
 
 def checked_pair(points0: Values, points1: Values) -> tuple[np.ndarray, np.ndarray]:
-    """Points of both images, one row a match.
+    """Return the points of both images as float64, one row per match.
 
     Raises:
-        InvalidInput: a wrong shape, values that aren't finite, or not as many rows in both.
+        InvalidInput: If shapes do not agree, or a value is not finite.
     """
     points0, points1 = checked_points("points0", points0), checked_points("points1", points1)
     if len(points0) != len(points1):
         raise InvalidInput(
-            f"points0 has {len(points0)} rows, points1 has {len(points1)}; pass one row a match in both"
+            f"expected one row per match in points0 and points1, got {len(points0)} and {len(points1)} rows"
         )
     return points0, points1
 
 
 def checked_points(name: str, points: Values | None) -> np.ndarray:
-    """(k, 2) float64; None is no points.
+    """Return points as float64 of shape (k, 2); None is no points.
 
     Raises:
-        InvalidInput: a wrong shape, or values that aren't finite.
+        InvalidInput: If the shape is wrong, or a value is not finite.
     """
     if points is None:
         return np.zeros((0, 2))
     array = as_float64(points)
     if array.ndim != 2 or array.shape[1] != 2:
-        raise InvalidInput(f"{name} must be (x, y) rows of shape (k, 2), but came as {describe(points)}")
+        raise InvalidInput(f"{name}: expected points (x, y) of shape (k, 2), got {describe(points)}")
     return checked_finite(name, array)
 
 
 def checked_scores(scores: Values | None, count: int) -> np.ndarray:
-    """(count,) float64; None is 1 for every match.
+    """Return scores as float64 of shape (count,); None is a score of 1 for all matches.
 
     Raises:
-        InvalidInput: a wrong shape, or values that aren't finite.
+        InvalidInput: If the shape is wrong, or a value is not finite.
     """
     if scores is None:
         return np.ones(count)
     array = as_float64(scores)
     if array.shape != (count,):
-        raise InvalidInput(f"scores must have shape ({count},), one a match, but came as {describe(scores)}")
+        raise InvalidInput(f"scores: expected shape ({count},), one per match, got {describe(scores)}")
     return checked_finite("scores", array)
 
 
 def checked_mask(name: str, mask: Values, count: int) -> np.ndarray:
-    """(count,) bool.
+    """Return a mask as a bool array of shape (count,).
 
     Raises:
-        InvalidInput: another shape or dtype.
+        InvalidInput: If the shape or dtype is wrong.
     """
     array = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else mask
     if array.shape != (count,) or array.dtype != np.bool_:
-        raise InvalidInput(f"{name} must be {count} booleans, one a match, but came as {describe(mask)}")
+        raise InvalidInput(f"{name}: expected {count} booleans, one per match, got {describe(mask)}")
     return array
 
 
 def checked_matrix(name: str, matrix: Values) -> np.ndarray:
-    """(3, 3) float64.
+    """Return a matrix as float64 of shape (3, 3).
 
     Raises:
-        InvalidInput: another shape, values that aren't finite, or nothing but zeros.
+        InvalidInput: If the shape is wrong, a value is not finite, or all values are zero.
     """
     array = as_float64(matrix)
     if array.shape != (3, 3):
-        raise InvalidInput(f"{name} must be a matrix of shape (3, 3), but came as {describe(matrix)}")
+        raise InvalidInput(f"{name}: expected a matrix of shape (3, 3), got {describe(matrix)}")
     if not np.isfinite(array).all() or not array.any():
-        raise InvalidInput(f"{name} holds NaN, infinite values or nothing but zeros; was it estimated?")
+        raise InvalidInput(f"{name}: found NaN, infinite values or only zeros; check the estimate")
     return array
 
 
 def checked_finite(name: str, array: np.ndarray) -> np.ndarray:
-    """The array itself.
+    """Return the array itself.
 
     Raises:
-        InvalidInput: values that aren't finite.
+        InvalidInput: If a value is not finite.
     """
     if not np.isfinite(array).all():
-        raise InvalidInput(f"{name} hold NaN or infinite values; remove those rows before drawing")
+        raise InvalidInput(f"{name}: found NaN or infinite values; remove those rows first")
     return array
 
 
 def as_float64(values: Values) -> np.ndarray:
-    """A contiguous float64 array of either kind, off any device."""
+    """Return a contiguous float64 array on the CPU."""
     array = values.detach().cpu().double().numpy() if isinstance(values, Tensor) else values
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def best(scores: np.ndarray, max_lines: int | None) -> np.ndarray:
-    """Indices of the highest scores, rising, so that the best lines are drawn last and lie on top.
+def top_scores(scores: np.ndarray, max_lines: int | None) -> np.ndarray:
+    """Return the indices of the highest scores in ascending order, so that the best matches are drawn on top.
 
     Raises:
-        InvalidInput: a negative max_lines.
+        InvalidInput: If `max_lines` is negative.
     """
     if max_lines is not None and max_lines < 0:
-        raise InvalidInput(f"max_lines must be 0 or more, or None for all, but is {max_lines}")
+        raise InvalidInput(f"max_lines: expected an integer of at least 0, or None, got {max_lines}")
     return np.argsort(-scores, kind="stable")[:max_lines][::-1]

@@ -73,7 +73,7 @@ def test_without_a_flat_picture_the_overlay_is_left_to_look_at(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finds(monkeypatch, matched(HORIZON, photos))
-    with pytest.raises(InvalidInput, match="sends part of image 0 through the horizon"):
+    with pytest.raises(InvalidInput, match="crosses the line at infinity"):
         stitch_to_files(*photos, tmp_path / "p.png", overlay=tmp_path / "o.png")
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png", "o.png"}
 

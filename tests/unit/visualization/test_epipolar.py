@@ -8,7 +8,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, read_image
 from tiepoint.visualization import draw_epipolar_lines
 from tiepoint.visualization.colors import distinct
-from tiepoint.visualization.epipolar import _spread, clip_lines
+from tiepoint.visualization.epipolar import _farthest_points, clip_lines
 
 RECTIFIED = np.array([[0.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 """F of a rectified pair: partners have the same y."""
@@ -49,18 +49,18 @@ class TestPicture:
     def test_a_point_and_the_line_of_its_partner_have_one_color(self) -> None:
         points = np.array([[10.0, 10.0], [50.0, 40.0], [90.0, 70.0]])
         seen = drawn(points, points)
-        for (x, y), color in zip(points[_spread(points, 3)].astype(int), distinct(3), strict=True):
+        for (x, y), color in zip(points[_farthest_points(points, 3)].astype(int), distinct(3), strict=True):
             assert np.abs(seen[y, x] - color).max() < 30
             line = seen[y, 100 + (x + 30) % 100]
             assert line.argmax() == np.argmax(color)
 
     def test_so_many_points_are_spread_over_the_image(self) -> None:
         points = np.random.default_rng(0).uniform(0, 80, (200, 2))
-        chosen = points[_spread(points, 9)]
+        chosen = points[_farthest_points(points, 9)]
         distances = np.linalg.norm(chosen[:, None] - chosen, axis=2) + 1e9 * np.eye(9)
         assert distances.min() > 20
-        assert len(_spread(points[:5], 9)) == 5
-        assert len(_spread(points, 0)) == len(_spread(points[:0], 9)) == 0
+        assert len(_farthest_points(points[:5], 9)) == 5
+        assert len(_farthest_points(points, 0)) == len(_farthest_points(points[:0], 9)) == 0
 
     def test_without_points_there_are_no_lines(self) -> None:
         assert drawn(np.zeros((0, 2)), np.zeros((0, 2))).max() == 0
@@ -68,9 +68,9 @@ class TestPicture:
     @pytest.mark.parametrize(
         ("fundamental", "text"),
         [
-            (np.zeros((3, 4)), r"fundamental must be a matrix of shape \(3, 3\), but came as .*\(3, 4\)"),
-            (np.zeros((3, 3)), "fundamental holds NaN, infinite values or nothing but zeros"),
-            (np.full((3, 3), np.nan), "fundamental holds NaN"),
+            (np.zeros((3, 4)), r"fundamental: expected a matrix of shape \(3, 3\), got .*\(3, 4\)"),
+            (np.zeros((3, 3)), "fundamental: found NaN, infinite values or only zeros"),
+            (np.full((3, 3), np.nan), "fundamental: found NaN"),
         ],
         ids=["shape", "zero", "nan"],
     )
@@ -79,7 +79,7 @@ class TestPicture:
             drawn(np.zeros((1, 2)), np.zeros((1, 2)), fundamental)
 
     def test_a_negative_number_of_lines_is_named(self) -> None:
-        with pytest.raises(InvalidInput, match="max_lines must be 0 or more, but is -1"):
+        with pytest.raises(InvalidInput, match="max_lines: .*got -1"):
             drawn(np.zeros((1, 2)), np.zeros((1, 2)), max_lines=-1)
 
 

@@ -56,11 +56,11 @@ def test_tensors_draw_the_same() -> None:
 @pytest.mark.parametrize(
     ("fits", "shown", "which", "expected"),
     [
-        (np.arange(437) < 412, 437, "best", "412 of 437 matches fit"),
-        (np.arange(1) < 1, 1, "best", "1 of 1 match fit"),
-        (np.arange(0) < 0, 0, "best", "0 of 0 matches fit"),
-        (np.arange(2000) < 1500, 500, "best", "1,500 of 2,000 matches fit, the best 500 shown"),
-        (np.arange(3) < 1, 2, "first", "1 of 3 matches fit, the first 2 shown"),
+        (np.arange(437) < 412, 437, "best", "inliers: 412 of 437 matches"),
+        (np.arange(1) < 1, 1, "best", "inliers: 1 of 1 match"),
+        (np.arange(0) < 0, 0, "best", "inliers: 0 of 0 matches"),
+        (np.arange(2000) < 1500, 500, "best", "inliers: 1,500 of 2,000 matches, the best 500 shown"),
+        (np.arange(3) < 1, 2, "first", "inliers: 1 of 3 matches, the first 2 shown"),
     ],
     ids=["some", "one", "none", "many", "without scores"],
 )
@@ -78,9 +78,9 @@ def test_nothing_to_draw() -> None:
 @pytest.mark.parametrize(
     ("mask", "text"),
     [
-        (np.ones(3, bool), r"inliers must be 2 booleans, one a match, but came as .*\(3,\)"),
-        (np.ones(2), "inliers must be 2 booleans"),
-        (np.array([0, 1]), "inliers must be 2 booleans"),
+        (np.ones(3, bool), r"inliers: expected 2 booleans, one per match, got .*\(3,\)"),
+        (np.ones(2), "inliers: expected 2 booleans"),
+        (np.array([0, 1]), "inliers: expected 2 booleans"),
     ],
     ids=["too many", "floating point", "indices"],
 )

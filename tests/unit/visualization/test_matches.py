@@ -168,7 +168,7 @@ def test_the_picture_of_large_images_is_limited() -> None:
 
 
 def test_a_very_large_picture_is_drawn_at_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canvas, "FINE_PICTURE", 100)
+    monkeypatch.setattr(canvas, "MAX_SUPERSAMPLED_PIXELS", 100)
     point = np.array([[20.0, 20.0]])
     picture = pixels(draw_matches(flat(60, 40), flat(60, 40), point, point, caption=""))
     assert picture.shape == (40, 120, 3)
@@ -187,13 +187,13 @@ def test_arrays_and_tensors_draw_the_same() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"points0": np.zeros((3, 3))}, r"points0 must be \(x, y\) rows of shape \(k, 2\), .* \(3, 3\)"),
-        ({"points1": np.zeros((2, 2))}, "points0 has 3 rows, points1 has 2"),
-        ({"points1": np.full((3, 2), np.nan)}, "points1 hold NaN"),
-        ({"scores": np.zeros((3, 1))}, r"scores must have shape \(3,\)"),
-        ({"scores": np.array([0, 1, np.inf])}, "scores hold NaN or infinite"),
-        ({"keypoints0": np.zeros(4)}, "keypoints0 must be"),
-        ({"max_lines": -1}, "max_lines must be 0 or more, or None for all, but is -1"),
+        ({"points0": np.zeros((3, 3))}, r"points0: expected points \(x, y\) of shape \(k, 2\), .* \(3, 3\)"),
+        ({"points1": np.zeros((2, 2))}, "got 3 and 2 rows"),
+        ({"points1": np.full((3, 2), np.nan)}, "points1: found NaN"),
+        ({"scores": np.zeros((3, 1))}, r"scores: expected shape \(3,\)"),
+        ({"scores": np.array([0, 1, np.inf])}, "scores: found NaN or infinite"),
+        ({"keypoints0": np.zeros(4)}, "keypoints0: expected"),
+        ({"max_lines": -1}, "max_lines: .*got -1"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: dict, text: str) -> None:

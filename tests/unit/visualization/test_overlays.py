@@ -57,7 +57,7 @@ def test_an_image_upon_itself_is_itself(mode: str) -> None:
 def test_squares_and_colors_run_on_from_strip_to_strip(monkeypatch: pytest.MonkeyPatch) -> None:
     images = read_image(noise()), flat(100)
     expected = {mode: pixels(*images, HALF, mode=mode) for mode in ("blend", "checkerboard")}
-    monkeypatch.setattr(warping, "PIXELS_AT_A_TIME", 7 * 80)
+    monkeypatch.setattr(warping, "MAX_CHUNK_PIXELS", 7 * 80)
     for mode, picture in expected.items():
         np.testing.assert_array_equal(pixels(*images, HALF, mode=mode), picture)
 
@@ -78,16 +78,16 @@ def test_image_1_stays_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"mode": "mix"}, "mode must be 'blend' or 'checkerboard', but is 'mix'"),
-        ({"alpha": 1.5}, "alpha must be a number from 0 to 1, but is 1.5"),
-        ({"alpha": float("nan")}, "alpha must be a number from 0 to 1, but is nan"),
-        ({"mode": "checkerboard", "tiles": 0}, "tiles must be 1 or more, but is 0"),
+        ({"mode": "mix"}, "mode: expected 'blend' or 'checkerboard', got 'mix'"),
+        ({"alpha": 1.5}, "alpha: expected a number from 0 to 1, got 1.5"),
+        ({"alpha": float("nan")}, "alpha: expected a number from 0 to 1, got nan"),
+        ({"mode": "checkerboard", "tiles": 0}, "tiles: expected .*got 0"),
     ],
     ids=str,
 )
 def test_wrong_options_are_named(options: dict, text: str) -> None:
-    from tiepoint.visualization.overlays import _share_of_image0
+    from tiepoint.visualization.overlays import _opacity_of_image0
 
     given = {"mode": "blend", "alpha": 0.5, "tiles": 8, **options}
     with pytest.raises(InvalidInput, match=text):
-        _share_of_image0(**given, size=(80, 60))
+        _opacity_of_image0(**given, size=(80, 60))

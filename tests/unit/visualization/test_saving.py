@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.visualization import PICTURE_FORMATS, check_image_path, save_image
+from tiepoint.visualization import IMAGE_FORMATS, check_image_path, save_image
 
 
 def noise(width: int = 60, height: int = 40) -> PIL.Image.Image:
@@ -15,7 +15,7 @@ def noise(width: int = 60, height: int = 40) -> PIL.Image.Image:
     return PIL.Image.fromarray(smooth).resize((width, height), PIL.Image.Resampling.BICUBIC)
 
 
-@pytest.mark.parametrize("suffix", [*PICTURE_FORMATS, ".JPG", ".PNG"])
+@pytest.mark.parametrize("suffix", [*IMAGE_FORMATS, ".JPG", ".PNG"])
 def test_every_format_comes_back(suffix: str, tmp_path: Path) -> None:
     path = save_image(noise(), tmp_path / f"p{suffix}")
     with PIL.Image.open(path) as read:
@@ -25,9 +25,9 @@ def test_every_format_comes_back(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["p.gif", "p", "p.png.txt"])
-def test_another_ending_is_an_error(name: str, tmp_path: Path) -> None:
+def test_an_unsupported_suffix_is_an_error(name: str, tmp_path: Path) -> None:
     for attempt in (check_image_path, lambda path: save_image(noise(), path)):
-        with pytest.raises(InvalidInput, match=r"use a name that ends in \.png"):
+        with pytest.raises(InvalidInput, match=r"suffixes \.png"):
             attempt(tmp_path / name)
 
 
@@ -35,7 +35,7 @@ def test_another_ending_is_an_error(name: str, tmp_path: Path) -> None:
 def test_a_side_that_the_format_cannot_hold_is_an_error(suffix: str, limit: str, tmp_path: Path) -> None:
     long = PIL.Image.new("RGB", (65_501, 1))
     with pytest.raises(
-        InvalidInput, match=f"65,501 x 1 px, and {suffix} holds at most {limit} a side; .*png"
+        InvalidInput, match=f"65,501 x 1 px, but {suffix} supports at most {limit} px per side; .*png"
     ):
         save_image(long, tmp_path / f"p{suffix}")
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, read_image
 from tiepoint.visualization import warping
-from tiepoint.visualization.warping import WarpedImage, checked_homography, strips
+from tiepoint.visualization.warping import WarpedImage, checked_homography, row_chunks
 
 WIDTH, HEIGHT = 120, 90
 IDENTITY = np.eye(3)
@@ -122,21 +122,21 @@ def test_rows_fit_together() -> None:
 
 @pytest.mark.parametrize("size", [(10, 7), (3, 1), (1000, 5), (1, 50)], ids=str)
 def test_strips_cover_every_row_once(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warping, "PIXELS_AT_A_TIME", 20)
-    rows = [row for top, count in strips(size) for row in range(top, top + count)]
+    monkeypatch.setattr(warping, "MAX_CHUNK_PIXELS", 20)
+    rows = [row for top, count in row_chunks(size) for row in range(top, top + count)]
     assert rows == list(range(size[1]))
-    assert all(count * size[0] <= 20 or count == 1 for _, count in strips(size))
+    assert all(count * size[0] <= 20 or count == 1 for _, count in row_chunks(size))
 
 
 @pytest.mark.parametrize(
     ("matrix", "text"),
     [
-        (np.zeros((2, 3)), r"homography must be a matrix of shape \(3, 3\)"),
-        (np.full((3, 3), np.inf), "homography holds NaN, infinite"),
-        (np.zeros((3, 3)), "nothing but zeros"),
-        (np.diag([1.0, 0, 1]), "can't be inverted"),
-        (np.outer([1.0, 2, 3], [1.0, 1, 1]), "can't be inverted"),
-        (np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, -59.5]]), "can't be inverted"),
+        (np.zeros((2, 3)), r"homography: expected a matrix of shape \(3, 3\)"),
+        (np.full((3, 3), np.inf), "homography: found NaN, infinite"),
+        (np.zeros((3, 3)), "only zeros"),
+        (np.diag([1.0, 0, 1]), "is singular"),
+        (np.outer([1.0, 2, 3], [1.0, 1, 1]), "is singular"),
+        (np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, -59.5]]), "is singular"),
     ],
     ids=["shape", "infinite", "zero", "flat", "rank 1", "center on the horizon"],
 )
