@@ -50,6 +50,7 @@ from .training.train import train as train
 from .types import (
     Assignment as Assignment,
     Camera as Camera,
+    Correspondences as Correspondences,
     Features as Features,
     TwoViewEstimate as TwoViewEstimate,
 )

@@ -23,11 +23,13 @@ CONTRACT = HUGGING_FACE | {
     "PRESETS",
     "Ranking",
     "Tracker",
+    "TrainConfig",
     "Tracks",
     "find",
     "track",
     "train",
     "Camera",
+    "Correspondences",
     "Collection",
     "match_collection",
     "open_collection",
@@ -78,7 +80,7 @@ def loaded_after(statement: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split()) & set(HEAVY)
 
 
-def test_a_name_comes_or_goes_only_on_purpose() -> None:
+def test_public_names_change_only_on_purpose() -> None:
     assert set(tiepoint.__all__) == CONTRACT
     assert sorted(tiepoint.__all__) == sorted(set(tiepoint.__all__))
 
@@ -89,7 +91,7 @@ def test_every_name_resolves(name: str) -> None:
     assert name in dir(tiepoint)
 
 
-def test_a_star_import_brings_all_of_them() -> None:
+def test_a_star_import_imports_all_names() -> None:
     names: dict[str, object] = {}
     exec("from tiepoint import *", names)
     assert set(names) >= CONTRACT
@@ -108,7 +110,7 @@ def test_the_errors_form_one_tree() -> None:
     assert issubclass(tiepoint.MissingDependency, ImportError)
 
 
-def test_what_users_hold_documents_itself() -> None:
+def test_public_names_have_docstrings() -> None:
     undocumented = [
         name for name in CONTRACT - {"__version__", "PRESETS"} if not getattr(tiepoint, name).__doc__
     ]
