@@ -1,17 +1,14 @@
 """`tiepoint collection export`, `collection view` and `localize`: options reach the library, errors are one line."""
 
-import json
 from pathlib import Path
 
 import pycolmap
 import pytest
-from tests.helpers.synthetic_collections import make_collection, write_image
+from tests.helpers.synthetic_collections import make_collection
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
 from tiepoint.collection.export.formats import EXPORTS
-from tiepoint.collection.sfm import localization
-from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.errors import InvalidInput
 
 
@@ -67,7 +64,7 @@ def test_a_folder_without_a_collection_is_named(tmp_path: Path) -> None:
     ],
     ids=["npz-hloc", "text", "parquet", "colmap", "view"],
 )
-def test_what_is_missing_is_one_line_and_exit_code_1_after_the_rest_is_written(
+def test_incomplete_collection_exits_with_1_after_writing(
     tmp_path: Path, arguments: tuple[str, ...], written: tuple[str, ...]
 ) -> None:
     folder = make_collection(tmp_path)[0].folder
@@ -82,7 +79,7 @@ def test_what_is_missing_is_one_line_and_exit_code_1_after_the_rest_is_written(
     assert all((folder / name).is_file() for name in written)
 
 
-def test_what_is_missing_is_said_also_where_another_format_fails(tmp_path: Path) -> None:
+def test_incomplete_collection_is_reported_if_another_format_fails(tmp_path: Path) -> None:
     folder = make_collection(tmp_path, ["a b.jpg", "c.jpg"])[0].folder
     next(folder.glob("stores/matches-*/matches/*.h5")).unlink()
     result = CliRunner().invoke(
@@ -92,24 +89,7 @@ def test_what_is_missing_is_said_also_where_another_format_fails(tmp_path: Path)
     assert "1 of 1 selected pairs have no matches" in result.stderr
 
 
-def test_view_says_where_the_page_is(out: Path, tmp_path: Path) -> None:
+def test_view_prints_the_path(out: Path, tmp_path: Path) -> None:
     assert run("collection", "view", out) == f"page: {out / 'view.html'}\n"
     run("collection", "view", out, "-o", tmp_path / "page.html", "--quiet")
     assert (tmp_path / "page.html").stat().st_size > 1_000_000
-
-
-def test_localize_hands_its_options_on_and_says_what_came_out(
-    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tests.unit.collection.sfm.test_localization import Known
-
-    collection, scene = make_collection(tmp_path, leave_out="e.jpg")
-    reconstruct(collection)
-    monkeypatch.setattr(localization, "_load_matcher", lambda _: Known(scene.features("e.jpg")))
-    write_image(tmp_path / "new.jpg")
-    arguments = ("localize", tmp_path / "new.jpg", collection.folder)
-    assert "most are shared with" in run(*arguments, "--num-images", 3)
-    found = json.loads(run(*arguments, "--json", "-", "--focal", 700, "--quiet"))
-    assert (found["success"], found["focal_source"]) == (True, "given")
-    with pytest.raises(InvalidInput, match="cannot localize .* consensus"):
-        run(*arguments, "--focal", 70, "--max-error-px", 0.1)

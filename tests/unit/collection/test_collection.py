@@ -1,6 +1,5 @@
-"""An output folder, opened for reading."""
+"""Collection: read access to an output folder."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ def collection(tmp_path: Path) -> Collection:
     return make_collection(tmp_path)[0]
 
 
-def test_what_a_run_left_is_read(collection: Collection):
+def test_reads_the_output_of_a_run(collection: Collection):
     assert [image.name for image in collection.images] == [
         "a.jpg",
         "b.jpg",
@@ -39,7 +38,7 @@ def test_what_a_run_left_is_read(collection: Collection):
     assert collection.settings["verified"] == {"by": "a test", "seed": 0}
 
 
-def test_pairs_that_are_not_verified(tmp_path: Path):
+def test_unverified_pairs(tmp_path: Path):
     collection, _ = make_collection(tmp_path, verify=False)
     assert collection.geometry("a.jpg", "b.jpg") is None
 
@@ -68,28 +67,7 @@ def test_a_pair_that_is_not_matched(collection: Collection):
         collection.matches("b.jpg", "a.jpg")
 
 
-def test_pairs_of_images_that_are_gone_are_left_out(collection: Collection):
+def test_pairs_of_removed_images_are_left_out(collection: Collection):
     with (collection.folder / "pairs.txt").open("a") as file:
         file.write("a.jpg\tgone.jpg\n")
     assert len(list(open_collection(collection.folder).pairs())) == 15
-
-
-def test_a_folder_without_a_collection(tmp_path: Path):
-    with pytest.raises(InvalidInput, match="collection run"):
-        open_collection(tmp_path)
-    with pytest.raises(InvalidInput, match="collection run"):
-        open_collection(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1, "tiepoint": "0.1.0"}'])
-def test_damage_is_named(collection: Collection, text: str):
-    (collection.folder / "collection.json").write_text(text)
-    with pytest.raises(StoreError, match=r"collection\.json is damaged"):
-        open_collection(collection.folder)
-
-
-def test_another_version_is_named(collection: Collection):
-    path = collection.folder / "collection.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 7, "tiepoint": "9.9"}))
-    with pytest.raises(StoreError, match=r"9\.9 .*version 7"):
-        open_collection(collection.folder)

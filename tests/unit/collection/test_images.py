@@ -1,4 +1,4 @@
-"""Images of a folder: which ones, what of them is known, what is wrong with the others."""
+"""Image records: names, keys, headers, unusable files."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def names(images: tuple[ImageRecord, ...]) -> list[str]:
     return [image.name for image in images]
 
 
-def test_names_are_relative_and_in_natural_order(tmp_path: Path):
+def test_names_are_relative_and_in_natural_sort_order(tmp_path: Path):
     wanted = ["2.png", "10.png", "a b/ö – 1.png", "a-b.png", "a/b.png"]
     for shade, name in enumerate(wanted):
         photo(tmp_path / name, shade)
@@ -48,14 +48,14 @@ def test_names_are_relative_and_in_natural_order(tmp_path: Path):
     assert len({image.key for image in images}) == len(wanted)
 
 
-def test_the_folder_may_be_given_as_text(tmp_path: Path):
+def test_folder_as_string(tmp_path: Path):
     photo(tmp_path / "sub" / "a.png")
     images, _ = scan_images(f"{tmp_path}/")
     assert names(images) == ["sub/a.png"]
 
 
 @pytest.mark.parametrize("raw", [b"caf\xe9.jpg", b"d\xe9j\xe0/vu.jpg"], ids=["file", "folder"])
-def test_a_name_that_is_no_text_is_left_out_and_named(tmp_path: Path, raw: bytes):
+def test_names_that_are_not_utf8_are_problems(tmp_path: Path, raw: bytes):
     name = os.fsdecode(raw)
     photo(tmp_path / "a.jpg")
     try:
@@ -69,7 +69,7 @@ def test_a_name_that_is_no_text_is_left_out_and_named(tmp_path: Path, raw: bytes
     assert problem.isascii()  # any terminal, any file
 
 
-def test_another_content_is_another_key(tmp_path: Path):
+def test_changed_content_changes_the_key(tmp_path: Path):
     photo(tmp_path / "a.png", shade=1)
     ((before,), _) = scan_images(tmp_path)
     photo(tmp_path / "a.png", shade=2)
@@ -78,13 +78,13 @@ def test_another_content_is_another_key(tmp_path: Path):
     assert before.key != after.key
 
 
-def test_a_name_with_the_sign_before_the_digest(tmp_path: Path):
+def test_name_that_contains_the_key_separator(tmp_path: Path):
     photo(tmp_path / "me@home.png")
     ((image,), _) = scan_images(tmp_path)
     assert name_from_key(image.key) == "me@home.png"
 
 
-def test_three_damaged_files_among_many_are_problems(tmp_path: Path):
+def test_damaged_files_are_problems(tmp_path: Path):
     for index in range(5):
         photo(tmp_path / f"{index}.jpg", shade=index)
     (tmp_path / "empty.jpg").touch()
@@ -96,7 +96,7 @@ def test_three_damaged_files_among_many_are_problems(tmp_path: Path):
     assert ["empty.jpg" in problems[0], "page.jpg" in problems[1], "text.png" in problems[2]] == [True] * 3
 
 
-def test_a_link_to_nowhere_is_a_problem(tmp_path: Path):
+def test_dangling_link_is_a_problem(tmp_path: Path):
     (tmp_path / "lost.jpg").symlink_to(tmp_path / "gone.jpg")
     images, (problem,) = scan_images(tmp_path)
     assert images == ()
@@ -134,13 +134,13 @@ def test_sizes_are_those_of_the_upright_image(tmp_path: Path, orientation: int, 
     assert image.exif_orientation == image.exif_orientation == orientation
 
 
-def test_an_orientation_that_does_not_exist(tmp_path: Path):
+def test_invalid_orientation(tmp_path: Path):
     photo(tmp_path / "a.jpg", orientation=77)
     ((image,), _) = scan_images(tmp_path)
     assert image.exif_orientation == 1
 
 
-def test_where_it_was_taken(tmp_path: Path):
+def test_gps_position(tmp_path: Path):
     photo(tmp_path / "here.jpg", gps=True)
     photo(tmp_path / "nowhere.jpg")
     (here, nowhere), _ = scan_images(tmp_path)
@@ -161,7 +161,7 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.
     assert second[1].digest != first[1].digest
 
 
-def test_a_folder_that_has_moved_keeps_its_keys(tmp_path: Path):
+def test_moved_folder_keeps_its_keys(tmp_path: Path):
     photo(tmp_path / "here" / "a.png")
     before, _ = scan_images(tmp_path / "here")
     (tmp_path / "here").rename(tmp_path / "there")
@@ -179,7 +179,7 @@ def test_round_trip_through_json(tmp_path: Path):
     assert image_from_dict(records[1], "moved").path == Path("moved/b.png")
 
 
-def test_equal_contents_are_both_kept(tmp_path: Path):
+def test_duplicates_are_both_kept(tmp_path: Path):
     for name, shade in (("a.png", 1), ("b.png", 2), ("copy/a.png", 1)):
         photo(tmp_path / name, shade)
     images, _ = scan_images(tmp_path)

@@ -1,4 +1,4 @@
-"""COLMAP's conventions, its database, and its text files."""
+"""COLMAP's conventions and its database."""
 
 import sqlite3
 import subprocess
@@ -24,7 +24,6 @@ from tests.helpers.synthetic_collections import (
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.colmap_database import check_sharing, export_colmap
-from tiepoint.collection.export.colmap_text import export_colmap_text
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import (
     colmap_camera,
@@ -51,8 +50,8 @@ def odd_names(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 
 
 @ORIENTATIONS
-def test_every_pixel_goes_to_where_colmap_reads_it(orientation: int, tmp_path: Path) -> None:
-    """The color under each upright pixel is the color that COLMAP has under the mapped one."""
+def test_upright_pixels_map_to_the_raster_that_colmap_reads(orientation: int, tmp_path: Path) -> None:
+    """Each upright pixel has the color that COLMAP reads at the mapped position."""
     raster = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
     exif = PIL.Image.Exif()
     exif[EXIF_ORIENTATION] = orientation
@@ -76,7 +75,7 @@ def test_every_pixel_goes_to_where_colmap_reads_it(orientation: int, tmp_path: P
 
 
 @ORIENTATIONS
-def test_points_come_back_from_the_raster(orientation: int) -> None:
+def test_from_raster_inverts_to_raster(orientation: int) -> None:
     points = np.random.default_rng(1).uniform(0, 100, (20, 2))
     there = to_raster(points, (300, 200), orientation)
     np.testing.assert_allclose(from_raster(there, (300, 200), orientation), points)
@@ -89,7 +88,7 @@ def test_cameras_have_colmaps_priors() -> None:
     assert (guessed.has_prior_focal_length, known.has_prior_focal_length) == (False, True)
 
 
-def test_the_database_holds_what_the_collection_holds(odd_names: Collection) -> None:
+def test_database_content(odd_names: Collection) -> None:
     path = export_colmap(odd_names)
     with pycolmap.Database.open(str(path)) as database:
         images = {image.name: image for image in database.read_all_images()}
@@ -107,15 +106,13 @@ def test_the_database_holds_what_the_collection_holds(odd_names: Collection) -> 
     assert [file.name for file in path.parent.iterdir()] == ["database.db"]
 
 
-def test_keypoints_are_half_a_pixel_from_ours(collection: Collection) -> None:
+def test_keypoints_are_shifted_by_half_a_pixel(collection: Collection) -> None:
     features = collection.features("a.jpg")
     np.testing.assert_array_equal(colmap_keypoints(features), features.keypoints.numpy() + np.float32(0.5))
 
 
 @pytest.mark.parametrize(("cameras", "expected"), [("shared", 2), ("each", 6)])
-def test_images_of_one_folder_share_a_camera_or_not(
-    collection: Collection, cameras: str, expected: int, tmp_path: Path
-) -> None:
+def test_camera_sharing(collection: Collection, cameras: str, expected: int, tmp_path: Path) -> None:
     path = export_colmap(collection, tmp_path / "d.db", cameras=cameras)
     with pycolmap.Database.open(str(path)) as database:
         assert database.num_cameras() == expected
@@ -125,7 +122,7 @@ def test_images_of_one_folder_share_a_camera_or_not(
     assert len(set(by_folder.values())) == 2
 
 
-def test_pairs_that_werent_verified_are_estimated_from_all_matches(tmp_path: Path) -> None:
+def test_unverified_pairs_are_estimated_from_all_matches(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES[:2], verify=False)
     with pycolmap.Database.open(str(export_colmap(collection))) as database:
         (geometry,) = database.read_two_view_geometries()[1]
@@ -133,7 +130,7 @@ def test_pairs_that_werent_verified_are_estimated_from_all_matches(tmp_path: Pat
     assert 200 < len(geometry.inlier_matches) < everything
 
 
-def test_a_database_that_is_there_is_replaced(collection: Collection, tmp_path: Path) -> None:
+def test_existing_database_is_replaced(collection: Collection, tmp_path: Path) -> None:
     (tmp_path / "d.db").write_text("no database")
     with pycolmap.Database.open(str(export_colmap(collection, tmp_path / "d.db"))) as database:
         assert database.num_images() == 6
@@ -142,10 +139,8 @@ def test_a_database_that_is_there_is_replaced(collection: Collection, tmp_path: 
 COMPANIONS = ("-wal", "-shm", "-journal")
 
 
-def test_what_a_killed_program_left_beside_a_database_is_removed(
-    collection: Collection, tmp_path: Path
-) -> None:
-    """SQLite reads a write-ahead log before the database, whosever it is."""
+def test_auxiliary_files_of_a_killed_program_are_removed(collection: Collection, tmp_path: Path) -> None:
+    """SQLite applies any write-ahead log with a matching name, also of another database."""
     left = kill_within_a_change(tmp_path)
     path = export_colmap(collection, tmp_path / "d.db")
     (tmp_path / "d.db-journal").touch()
@@ -159,7 +154,7 @@ def test_what_a_killed_program_left_beside_a_database_is_removed(
 
 
 def kill_within_a_change(folder: Path) -> list[Path]:
-    """A database whose last changes are in its log alone; the files of the log."""
+    """Leave a database whose last changes are only in its write-ahead log; return the files of the log."""
     path = folder / "d.db"
     open_one = "database = sqlite3.connect(sys.argv[1]); database.execute('PRAGMA journal_mode=WAL')"
     change = "database.execute('CREATE TABLE images (id)'); database.commit()"
@@ -168,7 +163,7 @@ def kill_within_a_change(folder: Path) -> list[Path]:
     return [found for ending in COMPANIONS if (found := path.with_name(path.name + ending)).exists()]
 
 
-def test_an_export_that_fails_leaves_nothing(
+def test_failed_export_leaves_no_file(
     collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "d.db").write_text("the former one")
@@ -186,88 +181,22 @@ def test_an_export_that_fails_leaves_nothing(
     assert (tmp_path / "d.db").read_text() == "the former one"
 
 
-def test_colmaps_log_is_as_loud_afterwards_as_before(collection: Collection, tmp_path: Path) -> None:
+def test_colmaps_log_level_is_restored(collection: Collection, tmp_path: Path) -> None:
     before = pycolmap.logging.minloglevel
     export_colmap(collection, tmp_path / "d.db")
     assert pycolmap.logging.minloglevel == before
 
 
 def test_unknown_sharing_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="cameras .*'some'"):
+    with pytest.raises(InvalidInput, match="'some'"):
         check_sharing("some")
 
 
-def test_a_folder_that_isnt_there_is_named(collection: Collection, tmp_path: Path) -> None:
+def test_missing_output_folder(collection: Collection, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="missing"):
         export_colmap(collection, tmp_path / "missing" / "d.db")
 
 
-def read_text(folder: Path, name: str) -> tuple[np.ndarray, int]:
-    """Keypoints of a feature file, and the number of its descriptors' columns, as COLMAP's tutorial says."""
-    head, *lines = (folder / "features" / f"{name}.txt").read_text().splitlines()
-    rows = np.array([line.split() for line in lines], np.float64)
-    assert head == f"{len(rows)} 128"
-    return rows[:, :2].astype(np.float32), rows.shape[1] - 4
-
-
-def read_match_text(path: Path) -> dict[tuple[str, str], list[list[int]]]:
-    found = {}
-    for block in path.read_text(encoding="utf-8").split("\n\n")[:-1]:
-        names, *lines = block.splitlines()
-        found[tuple(names.split())] = [[int(word) for word in line.split()] for line in lines]
-    return found
-
-
-def test_text_files_hold_what_the_collection_holds(collection: Collection) -> None:
-    folder = export_colmap_text(collection)
-    for image in collection.images:
-        keypoints, columns = read_text(folder, image.name)
-        assert columns == 128
-        np.testing.assert_array_equal(keypoints, colmap_keypoints(collection.features(image.name)))
-    matches, verified = (read_match_text(folder / name) for name in ("matches.txt", "verified.txt"))
-    assert list(matches) == list(verified) == list(collection.pairs())
-    for pair in collection.pairs():
-        assert matches[pair] == collection.matches(*pair)[0].tolist()
-        assert verified[pair] == collection.matches(*pair)[0][collection.geometry(*pair).inliers].tolist()
-
-
-def test_the_text_gives_the_same_model_as_the_database(collection: Collection, tmp_path: Path) -> None:
-    """COLMAP makes its own images and cameras, takes keypoints and matches of the text, and verifies them itself."""
-    ours = export_colmap(collection, cameras="each")
-    folder, theirs = export_colmap_text(collection), tmp_path / "text.db"
-    photos = collection.folder.parent / "photos"
-    pycolmap.Database.open(str(theirs)).close()
-    pycolmap.import_images(str(theirs), str(photos), pycolmap.CameraMode.PER_IMAGE)
-    with pycolmap.Database.open(str(theirs)) as database:
-        ids = {image.name: image.image_id for image in database.read_all_images()}
-        for name, number in ids.items():
-            database.write_keypoints(number, read_text(folder, name)[0])
-        for (name0, name1), matches in read_match_text(folder / "verified.txt").items():
-            database.write_matches(ids[name0], ids[name1], np.array(matches, np.uint32))
-    (tmp_path / "pairs.txt").write_text("".join(f"{name0} {name1}\n" for name0, name1 in collection.pairs()))
-    pycolmap.verify_matches(str(theirs), str(tmp_path / "pairs.txt"))
-    models = [model_of(database, photos, tmp_path / database.stem) for database in (ours, theirs)]
-    for name in ids:
-        assert all(model.find_image_with_name(name).has_pose for model in models)
-    centers = [np.array([m.find_image_with_name(n).projection_center() for n in ids]) for m in models]
-    similarity = pycolmap.estimate_sim3d(*centers)
-    moved = np.array([similarity * center for center in centers[0]])
-    extent = np.linalg.norm(np.ptp(centers[1], axis=0))
-    assert np.linalg.norm(moved - centers[1], axis=1).max() < 0.005 * extent
-    assert models[0].num_points3D() == pytest.approx(models[1].num_points3D(), abs=5)
-
-
-def model_of(database: Path, photos: Path, folder: Path) -> pycolmap.Reconstruction:
-    folder.mkdir()
-    options = pycolmap.IncrementalPipelineOptions(random_seed=0, num_threads=1)
-    return pycolmap.incremental_mapping(str(database), str(photos), str(folder), options)[0]
-
-
-def test_names_with_spaces_are_refused_in_text(odd_names: Collection) -> None:
-    with pytest.raises(InvalidInput, match=r"spaces.*'b b.jpg'"):
-        export_colmap_text(odd_names)
-
-
-def test_the_scene_is_what_the_tests_think(collection: Collection) -> None:
+def test_assumptions_about_the_synthetic_scene(collection: Collection) -> None:
     assert collection.features("a.jpg").image_size == SIZE
     assert max(SIZE) < FOCAL

@@ -1,11 +1,10 @@
-"""hloc's HDF5 files, NumPy files and Parquet tables: each read back by somebody else's reader."""
+"""NumPy files and Parquet tables, read back by NumPy and pyarrow; the table of all formats."""
 
 import json
 import os
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pyarrow.parquet
 import pytest
@@ -13,7 +12,6 @@ from tests.helpers.synthetic_collections import NAMES, PLAIN_NAMES, make_collect
 
 from tiepoint.collection.collection import Collection, open_collection
 from tiepoint.collection.export.formats import EXPORTS, export_as
-from tiepoint.collection.export.hloc import export_hloc, pair_group
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.errors import InvalidInput, MissingDependency
@@ -21,7 +19,7 @@ from tiepoint.errors import InvalidInput, MissingDependency
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
-    """Without the name that hloc can't tell from another."""
+    """Without the name that hloc cannot distinguish from another."""
     return make_collection(tmp_path_factory.mktemp("few"), [name for name in NAMES if name != "sub-d.jpg"])[0]
 
 
@@ -34,51 +32,7 @@ def points_of(collection: Collection, pair: tuple[str, str], side: int) -> np.nd
     return collection.features(pair[side]).keypoints.numpy()[collection.matches(*pair)[0][:, side]]
 
 
-def test_hloc_reads_features(collection: Collection) -> None:
-    with h5py.File(export_hloc(collection) / "features.h5") as file:
-        for image in collection.images:
-            features, group = collection.features(image.name), file[image.name]
-            np.testing.assert_array_equal(group["keypoints"], features.keypoints)
-            np.testing.assert_array_equal(group["descriptors"], features.descriptors.T)
-            np.testing.assert_array_equal(group["scores"], features.scores)
-            assert tuple(group["image_size"]) == features.image_size
-
-
-def hloc_matches(file: h5py.File, name0: str, name1: str) -> tuple[np.ndarray, np.ndarray]:
-    """What hloc's `get_matches` does: find the pair in either order, keep what isn't -1."""
-    names = [name.replace("/", "-") for name in (name0, name1)]
-    pair = "/".join(names)
-    reverse = pair not in file
-    group = file["/".join(names[::-1])] if reverse else file[pair]
-    matches0 = group["matches0"][()]
-    found = np.flatnonzero(matches0 != -1)
-    matches = np.stack([found, matches0[found]], axis=1)
-    return (matches[:, ::-1] if reverse else matches), group["matching_scores0"][()][found]
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-def test_hloc_reads_matches(collection: Collection, reverse: bool) -> None:
-    with h5py.File(export_hloc(collection) / "matches.h5") as file:
-        for pair in collection.pairs():
-            matches, scores = hloc_matches(file, *(pair[::-1] if reverse else pair))
-            ours, our_scores = collection.matches(*pair)
-            by_first = np.argsort(ours[:, 0])
-            np.testing.assert_array_equal(matches[:, ::-1] if reverse else matches, ours[by_first])
-            np.testing.assert_array_equal(scores, our_scores[by_first])
-
-
-def test_names_that_hloc_cant_tell_apart_are_named(tmp_path: Path) -> None:
-    collection, _ = make_collection(tmp_path, NAMES)
-    with pytest.raises(InvalidInput, match=r"'sub-d.jpg' from 'sub/d.jpg'|'sub/d.jpg' from 'sub-d.jpg'"):
-        export_hloc(collection)
-    assert not (collection.folder / "exports").exists()
-
-
-def test_the_group_of_a_pair_is_hlocs() -> None:
-    assert pair_group("a/b.jpg", "c d.jpg") == "a-b.jpg/c d.jpg"
-
-
-def test_numpy_files_hold_every_pair(collection: Collection) -> None:
+def test_npz_content(collection: Collection) -> None:
     folder = export_as(collection, "npz")
     lines = [json.loads(line) for line in (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [(line["image0"], line["image1"]) for line in lines] == list(collection.pairs())
@@ -95,12 +49,12 @@ def test_numpy_files_hold_every_pair(collection: Collection) -> None:
             assert len(found["matches"]) == line["matches"]
 
 
-def test_numpy_files_without_verification_have_no_inliers(unverified: Collection) -> None:
+def test_npz_of_unverified_pairs_has_no_inliers(unverified: Collection) -> None:
     with np.load(export_as(unverified, "npz") / "1" / "2.npz") as found:
         assert not {"inliers", "fundamental"} & set(found)
 
 
-def test_the_table_has_a_row_a_match(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_has_one_row_per_match(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tiepoint.collection.export.formats.PAIRS_PER_ROW_GROUP", 4)
     table = pyarrow.parquet.read_table(export_as(collection, "parquet")).to_pydict()
     expected: dict[str, list] = {name: [] for name in table}
@@ -117,12 +71,12 @@ def test_the_table_has_a_row_a_match(collection: Collection, monkeypatch: pytest
     assert len(table["score"]) > 1000
 
 
-def test_a_table_of_unverified_pairs_doesnt_know_inliers(unverified: Collection, tmp_path: Path) -> None:
+def test_parquet_of_unverified_pairs_has_null_inliers(unverified: Collection, tmp_path: Path) -> None:
     table = pyarrow.parquet.read_table(export_as(unverified, "parquet", tmp_path / "m.parquet"))
     assert table.column("inlier").null_count == table.num_rows > 0
 
 
-def test_a_folder_whose_name_is_no_text(collection: Collection, tmp_path: Path) -> None:
+def test_folder_name_that_is_not_utf8(collection: Collection, tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     try:
         folder.symlink_to(collection.folder, target_is_directory=True)
@@ -140,7 +94,7 @@ def test_a_folder_whose_name_is_no_text(collection: Collection, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", ["colmap", "colmap-text", "hloc", "npz", "parquet"])
-def test_a_collection_without_matches_can_be_written(form: str, tmp_path: Path) -> None:
+def test_collection_without_matches(form: str, tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES[:1])
     assert export_as(collection, form).exists()
     assert form in EXPORTS
@@ -153,7 +107,7 @@ def test_unknown_formats_and_options_are_refused(collection: Collection) -> None
         export_as(collection, "npz", cameras="each")
 
 
-def test_a_place_that_cant_be_is_refused(collection: Collection, tmp_path: Path) -> None:
+def test_invalid_output_path_is_refused(collection: Collection, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InvalidInput, match="cannot create"):
         export_as(collection, "hloc", tmp_path / "file" / "folder")
@@ -164,7 +118,7 @@ def test_a_place_that_cant_be_is_refused(collection: Collection, tmp_path: Path)
 @pytest.mark.parametrize(
     ("form", "library"), [("parquet", "pyarrow"), ("hloc", "h5py"), ("colmap", "pycolmap")]
 )
-def test_a_missing_library_is_named(
+def test_missing_library_is_an_error(
     form: str, library: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collection.images  # noqa: B018 (the store needs h5py itself)

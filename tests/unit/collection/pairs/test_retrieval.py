@@ -1,4 +1,4 @@
-"""Images that look alike, by descriptors that are made up: every scene has its own."""
+"""Image retrieval on synthetic descriptors: each scene has its own."""
 
 import sys
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tiepoint.errors import MissingDependency
 from tiepoint.types import Features
 
 SCENES, NUM_IMAGES = 6, 24
-"""Image i is of scene i modulo 6, so four are of each."""
+"""Image i shows scene i modulo 6, so there are four images per scene."""
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def descriptors() -> list[np.ndarray]:
-    """Of 24 images: 60 of 80 points of the scene, with noise, and 40 that are everywhere."""
+    """Descriptors of 24 images: 60 of the 80 points of the scene, with noise, and 40 common ones."""
     random = np.random.default_rng(0)
     scenes = [unit(random.standard_normal((80, 16))) for _ in range(SCENES)]
     everywhere = unit(random.standard_normal((40, 16)))
@@ -38,7 +38,7 @@ def descriptors() -> list[np.ndarray]:
     ]
 
 
-def test_the_nearest_are_of_the_same_scene(descriptors: list[np.ndarray]):
+def test_most_similar_images_show_the_same_scene(descriptors: list[np.ndarray]):
     found = most_similar_images(descriptors.__getitem__, NUM_IMAGES, 3)
     expected = [
         [j for j in range(NUM_IMAGES) if j != i and j % SCENES == i % SCENES] for i in range(NUM_IMAGES)
@@ -46,24 +46,24 @@ def test_the_nearest_are_of_the_same_scene(descriptors: list[np.ndarray]):
     assert np.sort(found).tolist() == expected
 
 
-def test_twice_the_same(descriptors: list[np.ndarray]):
+def test_results_are_deterministic(descriptors: list[np.ndarray]):
     first, second = (most_similar_images(descriptors.__getitem__, NUM_IMAGES, 9) for _ in range(2))
     assert np.array_equal(first, second)
 
 
-def test_blocks_change_nothing(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+def test_block_size_does_not_change_results(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
     whole = most_similar_images(descriptors.__getitem__, NUM_IMAGES, 9)
     monkeypatch.setattr("tiepoint.collection.pairs.retrieval.BLOCK", 5)
     assert np.array_equal(most_similar_images(descriptors.__getitem__, NUM_IMAGES, 9), whole)
 
 
-def test_learned_from_some_images_only(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
+def test_centroids_from_a_sample(descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tiepoint.collection.pairs.retrieval.SAMPLED_IMAGES", 18)
     found = most_similar_images(descriptors.__getitem__, NUM_IMAGES, 3)
     assert (found % SCENES == np.arange(NUM_IMAGES)[:, None] % SCENES).mean() > 0.9
 
 
-def test_nobody_is_its_own_neighbor_even_among_equals(descriptors: list[np.ndarray]):
+def test_no_image_is_its_own_neighbor_among_duplicates(descriptors: list[np.ndarray]):
     found = most_similar_images(lambda _: descriptors[0], 9, 4)
     assert found.shape == (9, 4)
     assert not (found == np.arange(9)[:, None]).any()
@@ -82,10 +82,10 @@ def test_without_descriptors_there_are_no_neighbors(descriptors: list[np.ndarray
     assert ((others >= 0).sum(axis=1) == min(count, 7)).all()
 
 
-def test_those_nearest_to_one_are_looked_up_alone(
+def test_most_similar_to_is_a_row_of_most_similar_images(
     descriptors: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ):
-    """Also where some have no descriptors: places in the index aren't numbers of images."""
+    """Some images have no descriptors, so index positions differ from image indices."""
     blank, empty = {2, 7}, np.empty((0, 16), np.float32)
 
     def read_descriptors(index: int) -> np.ndarray:
@@ -106,19 +106,19 @@ def test_those_nearest_to_one_are_looked_up_alone(
 
 
 @pytest.mark.parametrize("images", [0, 1, 2])
-def test_nothing_to_look_for(descriptors: list[np.ndarray], images: int):
+def test_no_neighbors(descriptors: list[np.ndarray], images: int):
     empty = np.empty((0, 16), np.float32)
     neighbors = max(images - 1, 0)
     assert most_similar_images(lambda _: empty, images, 5).shape == (images, neighbors)
     assert most_similar_images(descriptors.__getitem__, images, 5).shape == (images, neighbors)
 
 
-def test_one_descriptor_each():
+def test_one_descriptor_per_image():
     found = most_similar_images(lambda index: np.eye(4, dtype=np.float32)[index // 2][None], 8, 1)
     assert found[:, 0].tolist() == [1, 0, 3, 2, 5, 4, 7, 6]
 
 
-def test_descriptors_are_read_three_times_at_most(descriptors: list[np.ndarray]):
+def test_descriptors_are_read_at_most_three_times(descriptors: list[np.ndarray]):
     read: list[int] = []
 
     def read_descriptors(index: int) -> np.ndarray:
@@ -129,7 +129,7 @@ def test_descriptors_are_read_three_times_at_most(descriptors: list[np.ndarray])
     assert max(map(read.count, range(NUM_IMAGES))) <= 3
 
 
-def test_a_vlad_worked_out_by_hand():
+def test_vlad_of_a_worked_example():
     centroids = np.array([[1, 0], [0, 1], [-1, 0]], np.float32)
     found = vlad(np.array([[0.8, 0.6], [0.8, -0.6], [0.6, 0.8]], np.float32), centroids)
     # to the first centroid: (-0.2, 0.6) + (-0.2, -0.6); to the second: (0.6, -0.2); to the third: nothing
@@ -137,7 +137,7 @@ def test_a_vlad_worked_out_by_hand():
     assert found == pytest.approx(np.array([-1, 0, *second, 0, 0]) / np.sqrt(2), abs=1e-6)
 
 
-def test_the_vlad_of_nothing():
+def test_vlad_without_descriptors():
     assert not vlad(np.empty((0, 2), np.float32), np.eye(2, dtype=np.float32)).any()
 
 
@@ -147,7 +147,7 @@ def test_few_descriptors_make_few_centroids(count: int, centroids: int):
     assert train_centroids(descriptors, 5).shape == (centroids, 3)
 
 
-def test_pairs_go_by_names(descriptors: list[np.ndarray]):
+def test_retrieved_pairs_are_ordered_by_name(descriptors: list[np.ndarray]):
     images = [
         ImageRecord(name=f"{index}", path=Path("a.jpg"), digest="0" * 16, image_size=(8, 6))
         for index in range(6)
@@ -158,7 +158,7 @@ def test_pairs_go_by_names(descriptors: list[np.ndarray]):
 
 
 def features_of(descriptors: list[np.ndarray]) -> Callable[[str], Features]:
-    """0 and 3, 2 and 4 are of one scene; 1 and 5 are empty."""
+    """Images 0 and 3, 2 and 4 show the same scene; 1 and 5 have no descriptors."""
     scenes = {"0": 0, "3": SCENES, "2": 1, "4": SCENES + 1}
 
     def features(name: str) -> Features:

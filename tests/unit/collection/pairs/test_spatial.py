@@ -1,4 +1,4 @@
-"""Distances on the Earth, and nearest neighbors by them."""
+"""Great-circle distances and nearest neighbors."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_known_distances(place0: GPSPosition, place1: GPSPosition, kilometers: f
     assert distance_m(place0, place1) == distance_m(place1, place0)
 
 
-def test_millimeters_can_be_told_apart():
+def test_millimeter_resolution():
     step = 1e-3 / 6_371_008.8 * 180 / np.pi
     assert distance_m(GPSPosition(48, 2), GPSPosition(48 + step, 2)) == pytest.approx(1e-3, rel=1e-3)
     positions = [
@@ -41,7 +41,7 @@ def test_millimeters_can_be_told_apart():
     assert nearest_positions(positions, 3)[0].tolist() == [2, 3, 1]
 
 
-def test_across_the_date_line_and_the_pole():
+def test_neighbors_across_the_date_line_and_the_pole():
     positions = [
         GPSPosition(0, 179.9),
         GPSPosition(0, -179.9),
@@ -86,10 +86,10 @@ def test_ties_are_those_of_an_exhaustive_search(count: int, spacing: float):
     np.testing.assert_array_equal(nearest_positions(positions, count), exhaustive_search(positions, count))
 
 
-def test_equal_places_go_to_the_lower_index():
+def test_ties_go_to_the_lower_index():
     assert nearest_positions([PARIS] * 4, 2).tolist() == [[1, 2], [0, 2], [0, 1], [0, 1]]
 
 
 @pytest.mark.parametrize(("places", "neighbors"), [(0, 0), (1, 0), (2, 1), (3, 2)])
-def test_fewer_places_than_asked_for(places: int, neighbors: int):
+def test_fewer_positions_than_neighbors(places: int, neighbors: int):
     assert nearest_positions([PARIS] * places, 9).shape == (places, neighbors)

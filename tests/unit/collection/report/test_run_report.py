@@ -1,4 +1,4 @@
-"""The report of a run: everything in JSON, what a person wants to know on a page."""
+"""Report of a run as JSON and HTML."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ REPORT = RunReport(
 )
 
 
-def test_json_has_everything(tmp_path: Path):
+def test_json_content(tmp_path: Path):
     REPORT.save(tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())
     assert (
@@ -35,7 +35,7 @@ def test_json_has_everything(tmp_path: Path):
     )
 
 
-def test_the_page_shows_it_to_people(tmp_path: Path):
+def test_html_page(tmp_path: Path):
     REPORT.save(tmp_path)
     page = (tmp_path / "report.html").read_text()
     for text in (
@@ -51,24 +51,24 @@ def test_the_page_shows_it_to_people(tmp_path: Path):
     assert "http" not in page  # it needs nothing else
 
 
-def test_success_is_nothing_left_out():
+def test_success_means_no_problems():
     assert not REPORT.success
     assert RunReport(out="", image_folder="", options={}, files=1, images=1).success
 
 
-def test_it_can_be_removed(tmp_path: Path):
+def test_remove(tmp_path: Path):
     REPORT.save(tmp_path)
     for _ in range(2):
         RunReport.remove(tmp_path)
         assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_removed_is_named(tmp_path: Path):
+def test_remove_failure(tmp_path: Path):
     (tmp_path / "report.json").mkdir()
     with pytest.raises(InvalidInput, match=r"cannot remove .*report\.json"):
         RunReport.remove(tmp_path)
 
 
-def test_a_folder_that_is_gone(tmp_path: Path):
+def test_missing_folder(tmp_path: Path):
     with pytest.raises(InvalidInput, match=str(tmp_path)):
         REPORT.save(tmp_path / "gone")

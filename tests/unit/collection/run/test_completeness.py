@@ -1,4 +1,4 @@
-"""What a collection lacks: all writers leave it out, write the rest, and say so in one line with what to do."""
+"""Incomplete collections: all writers leave out missing data, write the rest, and warn in one line with the command to run."""
 
 import logging
 from collections.abc import Callable
@@ -28,7 +28,7 @@ WRITERS: dict[str, Callable[[Collection], object]] = {
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Collection:
-    """Of a run that verified; a shard a image."""
+    """A verified collection with one shard per image."""
     made, _ = make_collection(tmp_path)
     made.state.options["verify"] = True
     write_state(made.folder, made.state)
@@ -47,32 +47,32 @@ def damage(folder: Path, kind: str) -> Path:
     return path
 
 
-def told(folder: Path, write: Callable[[Collection], object]) -> list[str]:
-    """What is told when something is written."""
+def warnings_of(folder: Path, write: Callable[[Collection], object]) -> list[str]:
+    """Warnings when something is written."""
     lines: list[str] = []
     write(open_collection(folder, on_warning=lines.append))
     return lines
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_nothing_is_said_where_nothing_is_missing(
+def test_complete_collection_has_no_warning(
     collection: Collection, writer: str, caplog: pytest.LogCaptureFixture
 ):
-    assert told(collection.folder, WRITERS[writer]) == []
+    assert warnings_of(collection.folder, WRITERS[writer]) == []
     WRITERS[writer](collection)
     assert caplog.text == ""
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_damaged_features_leave_out_a_image_and_its_pairs(collection: Collection, writer: str):
+def test_damaged_features_leave_out_the_image_and_its_pairs(collection: Collection, writer: str):
     damage(collection.folder, "features")
-    (line,) = told(collection.folder, WRITERS[writer])
+    (line,) = warnings_of(collection.folder, WRITERS[writer])
     assert "1 of 6 images have no features, for example '" in line
     assert "5 of 15 selected pairs have no matches or features" in line
     assert f"`tiepoint collection verify {collection.folder}` makes what is missing" in line
 
 
-def test_pairs_have_the_features_of_both_images(collection: Collection):
+def test_pairs_have_features_of_both_images(collection: Collection):
     damage(collection.folder, "features")
     opened = open_collection(collection.folder)
     names = {image.name for image in opened.images}
@@ -84,15 +84,14 @@ def test_pairs_have_the_features_of_both_images(collection: Collection):
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_damaged_matches_leave_out_a_pair(collection: Collection, writer: str):
+def test_damaged_matches_leave_out_the_pair(collection: Collection, writer: str):
     damage(collection.folder, "matches")
-    (line,) = told(collection.folder, WRITERS[writer])
-    assert (
-        "1 of 15 selected pairs have no matches or features" in line and "tiepoint collection verify" in line
-    )
+    (line,) = warnings_of(collection.folder, WRITERS[writer])
+    assert "1 of 15 selected pairs have no matches or features" in line
+    assert "tiepoint collection verify" in line
 
 
-def test_what_there_is_is_written(collection: Collection):
+def test_remaining_data_is_written(collection: Collection):
     damage(collection.folder, "matches")
     opened = open_collection(collection.folder)
     index = export_as(opened, "npz") / "pairs.jsonl"
@@ -103,9 +102,7 @@ def test_what_there_is_is_written(collection: Collection):
         assert database.num_matched_image_pairs() == 14
 
 
-def test_the_log_is_told_where_nobody_else_wants_to_be(
-    collection: Collection, caplog: pytest.LogCaptureFixture
-):
+def test_warnings_are_logged_by_default(collection: Collection, caplog: pytest.LogCaptureFixture):
     damage(collection.folder, "matches")
     opened = open_collection(collection.folder)
     assert len(list(opened.pairs())) == 14
@@ -116,36 +113,36 @@ def test_the_log_is_told_where_nobody_else_wants_to_be(
     assert record.getMessage() == describe_missing(opened)
 
 
-def test_the_page_says_what_it_lacks(collection: Collection):
+def test_page_shows_the_warning(collection: Collection):
     damage(collection.folder, "matches")
     page = write_html_view(collection).read_text(encoding="utf-8")
     assert '<p class="missing">' in page
     assert "1 of 15 selected pairs have no matches or features" in page
 
 
-def test_matches_that_nobody_verified_though_it_was_asked_for(collection: Collection):
+def test_missing_verification(collection: Collection):
     damage(collection.folder, "verified")
-    (line,) = told(collection.folder, WRITERS["npz"])
+    (line,) = warnings_of(collection.folder, WRITERS["npz"])
     assert "1 of 15 matched pairs are not verified" in line
 
 
-def test_a_run_that_was_killed_before_it_chose_its_pairs(collection: Collection):
+def test_run_killed_before_the_selection(collection: Collection):
     (collection.folder / "pairs.txt").unlink()
-    (line,) = told(collection.folder, WRITERS["npz"])
+    (line,) = warnings_of(collection.folder, WRITERS["npz"])
     assert "the last run ended before it selected pairs" in line
 
 
-def test_a_run_that_was_killed_while_it_extracted(collection: Collection):
+def test_run_killed_during_extraction(collection: Collection):
     new = replace(collection.state.images[0], name="new.jpg", digest="f" * 16)
     write_state(
         collection.folder,
         replace(collection.state, images=(*collection.state.images, new)),
     )
-    (line,) = told(collection.folder, WRITERS["npz"])
+    (line,) = warnings_of(collection.folder, WRITERS["npz"])
     assert "1 of 7 images have no features, for example 'new.jpg'" in line
 
 
-def test_verification_that_nobody_wanted_is_no_gap_and_no_remedy(tmp_path: Path):
+def test_collection_without_verification_is_complete(tmp_path: Path):
     collection, _ = make_collection(tmp_path, PLAIN_NAMES[:3], verify=False)
     collection.state.options["verify"] = False
     write_state(collection.folder, collection.state)
@@ -156,15 +153,15 @@ def test_verification_that_nobody_wanted_is_no_gap_and_no_remedy(tmp_path: Path)
     )
 
 
-def test_damage_that_shows_while_it_is_read_is_named_with_what_to_do(collection: Collection):
-    names = [image.name for image in collection.images]  # looks through the store
+def test_damage_found_when_reading_names_the_command(collection: Collection):
+    names = [image.name for image in collection.images]  # reads the store
     path = damage(collection.folder, "features")
     with pytest.raises(StoreError, match=rf"{path.name} is damaged.*tiepoint collection verify ") as caught:
         list(map(collection.features, names))
     assert "same command" not in str(caught.value)
 
 
-def test_damage_that_shows_at_once_is_logged_with_what_to_do(
+def test_damage_found_when_opening_is_logged_with_the_command(
     collection: Collection, caplog: pytest.LogCaptureFixture
 ):
     path = damage(collection.folder, "features")

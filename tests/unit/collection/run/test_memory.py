@@ -18,8 +18,8 @@ print(before - resident_bytes(), sum(map(len, kept)))
 """
 
 
-@pytest.mark.skipif(memory._malloc_trim() is None, reason="the C library isn't glibc")
-def test_memory_between_what_is_still_used_is_given_back() -> None:
+@pytest.mark.skipif(memory._malloc_trim() is None, reason="the C library is not glibc")
+def test_free_memory_between_used_blocks_is_returned() -> None:
     printed = subprocess.run(
         [sys.executable, "-c", PROGRAM], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -28,6 +28,6 @@ def test_memory_between_what_is_still_used_is_given_back() -> None:
     assert kept == 10_000_000
 
 
-def test_another_c_library_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_effect_with_another_c_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_malloc_trim", lambda: None)
     memory.release_free_memory()

@@ -1,4 +1,4 @@
-"""Units of work: all that is missing, each once, the same from run to run."""
+"""Units of work: each missing item once, in the same units in every run."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tiepoint.feature_store.keys import KeySet, pair_key
 
 
 def collection(count: int, contents: str = "") -> list[ImageRecord]:
-    """Images of different contents, or of those that letters stand for."""
+    """Images with distinct contents, or with one content per letter."""
     digests = [f"{ord(letter):016x}" for letter in contents] or [f"{index:016x}" for index in range(count)]
     return [
         ImageRecord(name=f"{index:05d}.jpg", path=Path("a.jpg"), digest=digest, image_size=(8, 6))
@@ -31,28 +31,28 @@ def pair_keys(units: list[MatchUnit]) -> list[str]:
     return [pair_key(pair) for unit in units for pair in unit.pairs]
 
 
-def test_images_in_order_and_some_at_a_time():
+def test_extraction_units_are_ordered_and_bounded():
     images = collection(10)
     units = list(plan_extraction(images, size=4))
     assert [len(unit.images) for unit in units] == [4, 4, 2]
     assert [image for unit in units for image in unit.images] == images
 
 
-def test_what_is_done_is_left_out_and_units_stay_the_same():
+def test_finished_images_are_left_out_of_unchanged_units():
     images = collection(10)
     done = KeySet(keys([images[i] for i in (0, 4, 5, 6, 7)]))
     units = list(plan_extraction(images, done, size=4))
     assert [unit.images for unit in units] == [tuple(images[1:4]), tuple(images[8:])]
 
 
-def test_equal_contents_stand_together_in_one_unit():
+def test_duplicates_are_in_one_unit():
     images = collection(7, contents="abcabda")
     units = list(plan_extraction(images, size=3))
     contents = ["".join(chr(int(image.digest, 16)) for image in unit.images) for unit in units]
     assert contents == ["aaa", "bbc", "d"]
 
 
-def test_another_name_of_a_content_that_is_done_is_still_to_be_done():
+def test_duplicate_of_a_finished_image_is_planned():
     images = collection(2, contents="aa")
     (unit,) = plan_extraction(images, KeySet(keys(images[:1])))
     assert unit.images == (images[1],)
@@ -72,7 +72,7 @@ def test_nothing_to_match(count: int):
     assert list(plan_matching(exhaustive(count))) == []
 
 
-def test_pairs_are_those_of_the_choice():
+def test_all_selected_pairs_are_planned():
     pairs = exhaustive(9)
     units = list(plan_matching(pairs, size=10))
     names = {tuple(key.partition("@")[0] for key in pair) for unit in units for pair in unit.pairs}
@@ -80,7 +80,7 @@ def test_pairs_are_those_of_the_choice():
     assert names == set(pairs)
 
 
-def test_units_of_pairs_stay_the_same_whatever_is_done():
+def test_finished_pairs_are_left_out_of_unchanged_units():
     pairs = exhaustive(30)
     units = list(plan_matching(pairs, size=50))
     done = KeySet(pair_keys(units[:2]) + pair_keys(units[4:5])[:7])
@@ -88,7 +88,7 @@ def test_units_of_pairs_stay_the_same_whatever_is_done():
     assert rest == [*units[2:4], MatchUnit(units[4].pairs[7:]), *units[5:]]
 
 
-def test_few_images_are_needed_at_once():
+def test_few_images_per_unit():
     count = 5 * IMAGES_PER_TILE
     needed = [
         len({key for pair in unit.pairs for key in pair})
@@ -105,8 +105,8 @@ def chunks(items: list[tuple[str, str]], size: int) -> list[list[tuple[str, str]
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def test_a_image_more_touches_few_of_the_units():
-    """New pairs fill the units that they belong to, and don't make units of one pair."""
+def test_one_more_image_changes_few_units():
+    """New pairs join existing units instead of forming units of one pair."""
     before, after = exhaustive(200), exhaustive(201)
     done = KeySet(pair_keys(list(plan_matching(before))))
     units = list(plan_matching(after, done))

@@ -1,4 +1,4 @@
-"""Features or matches that are made again and come out otherwise: what was made of the former ones is made again too."""
+"""Provenance: records computed from features or matches that have changed are recomputed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,13 +28,13 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def out(photos: Path) -> Path:
-    """A collection that is done."""
+    """A complete collection."""
     match_collection(photos, photos.parent / "out", **QUICK)
     return photos.parent / "out"
 
 
 def features_shard(out: Path, name: str = REDONE) -> Path:
-    """The shard that holds the features of a image, and of no other: the collection is small."""
+    """The shard with the features of one image only."""
     (found,) = (
         path
         for path in out.glob("stores/features-*/features/*.h5")
@@ -53,7 +53,7 @@ def remove(path: Path) -> None:
 
 @pytest.fixture
 def another_order(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first run one image's features come out the other way round, as on another device they may."""
+    """After the first run, extraction returns one image's keypoints in reverse order, as may happen on another device."""
     extract = tasks.Worker._extract_image
 
     def turned(worker: tasks.Worker, image: ImageRecord) -> Features:
@@ -73,9 +73,7 @@ def fresh(photos: Path, **options: float) -> Collection:
 
 @pytest.mark.usefixtures("another_order")
 @pytest.mark.parametrize("lose", [damage, remove])
-def test_matches_of_features_that_are_gone_are_made_again(
-    photos: Path, out: Path, lose: Callable[[Path], None]
-):
+def test_matches_of_replaced_features_are_recomputed(photos: Path, out: Path, lose: Callable[[Path], None]):
     lose(features_shard(out))
     report = match_collection(photos, out, **QUICK)
     assert report.new["features"] == 1
@@ -86,7 +84,7 @@ def test_matches_of_features_that_are_gone_are_made_again(
 
 
 @pytest.mark.usefixtures("another_order")
-def test_killed_right_after_the_features(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
+def test_killed_right_after_extraction(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     damage(features_shard(out))
 
     def kill(*_: object) -> None:
@@ -101,8 +99,8 @@ def test_killed_right_after_the_features(photos: Path, out: Path, monkeypatch: p
 
 
 @pytest.mark.usefixtures("another_order")
-def test_the_matches_of_other_settings_are_found_out_when_these_are_asked_for(photos: Path, out: Path):
-    """Two stores of matches share the features; the run that makes these again knows of one of them."""
+def test_stale_matches_of_other_settings_are_found_when_these_are_used(photos: Path, out: Path):
+    """Two match stores share the features; the run that recomputes the features uses only one of them."""
     other = {**QUICK, "filter_threshold": 0.9}
     match_collection(photos, out, **other)
     damage(features_shard(out))
@@ -112,19 +110,19 @@ def test_the_matches_of_other_settings_are_found_out_when_these_are_asked_for(ph
 
 
 @pytest.mark.usefixtures("another_order")
-def test_after_features_alone_no_stale_matches_can_be_read(photos: Path, out: Path):
+def test_extraction_alone_quarantines_stale_matches(photos: Path, out: Path):
     damage(features_shard(out))
     match_collection(photos, out, stop_after="extract", **QUICK)
     assert all(REDONE not in pair for pair in open_collection(out).pairs())
 
 
-def test_the_same_features_again_leave_the_matches(photos: Path, out: Path):
+def test_recomputed_identical_features_keep_the_matches(photos: Path, out: Path):
     damage(features_shard(out))
     assert match_collection(photos, out, **QUICK).new == {"features": 1}
 
 
 @pytest.mark.parametrize("lose", [damage, remove])
-def test_geometry_of_matches_that_come_out_otherwise_is_made_again(
+def test_geometry_of_changed_matches_is_recomputed(
     photos: Path, out: Path, lose: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ):
     record = tasks.matches_to_record
@@ -135,16 +133,14 @@ def test_geometry_of_matches_that_come_out_otherwise_is_made_again(
     assert_same_collections(open_collection(out), fresh(photos))
 
 
-def test_nothing_is_compared_when_nothing_was_made_again(
-    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_no_check_if_nothing_was_recomputed(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stages, "STALE", {})
     assert match_collection(photos, out, **QUICK).new == {}
     match_collection(photos, out.with_name("new"), **QUICK)
 
 
 @pytest.mark.usefixtures("another_order")
-def test_records_of_an_older_version_say_nothing_and_are_believed(photos: Path, out: Path):
+def test_records_without_provenance_are_valid(photos: Path, out: Path):
     forget(out, "features", "digest")
     forget(out, "matches", "digest", "made_of")
     forget(out, "verified", "made_of")
@@ -156,7 +152,7 @@ def test_records_of_an_older_version_say_nothing_and_are_believed(photos: Path, 
 
 @pytest.mark.usefixtures("another_order")
 def test_verification_refuses_matches_of_other_features(photos: Path, out: Path):
-    """Whoever wrote features after the matches were made, and whenever: a worker that was believed dead, say."""
+    """For example, a worker that was considered dead wrote the features later."""
     store = opened(out).features
     (key,) = read_header(features_shard(out)).keys
     record = store.read("features", key)
@@ -174,7 +170,7 @@ def opened(out: Path) -> Stores:
 
 
 def forget(out: Path, kind: str, *names: str) -> None:
-    """Write records as they were before they said what they were made of."""
+    """Write records as in versions without provenance."""
     store = opened(out).of(kind)
     for shard in store.shards(kind):
         records = {key: store.read(kind, key) for key in read_header(store.storage.fetch(kind, shard)).keys}

@@ -1,4 +1,4 @@
-"""match_collection: each stage does what is missing, and no more; what can't be used is named, and the rest is done."""
+"""match_collection: each stage computes only missing records; unusable images are reported and the rest is processed."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_a_whole_run(photos: Path, out: Path):
+def test_complete_run(photos: Path, out: Path):
     report = match_collection(photos, out, **QUICK)
     assert report.success
     assert (report.files, report.images, report.selected, report.pairs) == (4, 4, 6, 6)
@@ -47,7 +47,7 @@ def test_a_whole_run(photos: Path, out: Path):
     assert (out / "report.html").is_file()
 
 
-def test_what_is_done_is_not_done_again(photos: Path, out: Path):
+def test_finished_work_is_not_repeated(photos: Path, out: Path):
     first = match_collection(photos, out, **QUICK)
     shards = {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")}
     second = match_collection(photos, out, **QUICK)
@@ -56,7 +56,7 @@ def test_what_is_done_is_not_done_again(photos: Path, out: Path):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")} == shards
 
 
-def test_what_killed_runs_left_half_written_is_removed_when_it_is_old(photos: Path, out: Path):
+def test_old_temporary_files_are_removed(photos: Path, out: Path):
     stores = out.with_name("stores")
     match_collection(photos, out, stores=str(stores), stop_after="extract", **QUICK)
     (shard,) = {path.parent for path in stores.glob("*/*/*.h5")}
@@ -75,13 +75,13 @@ def test_what_killed_runs_left_half_written_is_removed_when_it_is_old(photos: Pa
         assert [path for path in halves if path.exists()] == left
 
 
-def test_a_new_image_is_new_work_and_nothing_else(photos: Path, out: Path):
+def test_new_image_adds_only_its_own_work(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     write_image_folder(photos, 5)
     assert match_collection(photos, out, **QUICK).new == {"features": 1, "matches": 4, "verified": 4}
 
 
-def test_a_changed_image_is_new_work(photos: Path, out: Path):
+def test_changed_image_is_recomputed(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     PIL.Image.open(photos / "view 4.png").transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT).save(
         photos / "view 2.png"
@@ -93,7 +93,7 @@ def test_a_changed_image_is_new_work(photos: Path, out: Path):
     assert_same_collections(open_collection(out), open_collection(fresh))
 
 
-def test_other_settings_make_new_work_and_keep_what_they_do_not_touch(photos: Path, out: Path):
+def test_other_settings_recompute_only_dependent_records(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     looser = match_collection(photos, out, **QUICK, max_error_px=8.0)
     assert looser.new == {"verified": 6}
@@ -105,21 +105,21 @@ def test_other_settings_make_new_work_and_keep_what_they_do_not_touch(photos: Pa
     assert match_collection(photos, out, **QUICK).new == {}
 
 
-def test_images_may_move(photos: Path, out: Path):
+def test_moved_image_folder(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     moved = photos.rename(photos.with_name("elsewhere"))
     assert match_collection(moved, out, **QUICK).new == {}
     assert open_collection(out).features("view 1.png").source == str(moved / "view 1.png")
 
 
-def test_the_output_folder_may_move(photos: Path, out: Path):
+def test_moved_output_folder(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     moved = out.rename(out.with_name("elsewhere"))
     assert len(list(open_collection(moved).pairs())) == 6
     assert match_collection(photos, moved, **QUICK).new == {}
 
 
-def test_step_by_step_is_the_same(photos: Path, out: Path):
+def test_separate_steps_give_the_same_result(photos: Path, out: Path):
     match_collection(photos, out, stop_after="extract", **QUICK)
     assert list(open_collection(out).pairs()) == []
     assert resume_collection(out, stop_after="pairs", pairs="sequential:2").selected == 5
@@ -132,7 +132,7 @@ def test_step_by_step_is_the_same(photos: Path, out: Path):
     assert_same_collections(open_collection(out), open_collection(whole))
 
 
-def test_extracting_again_keeps_what_was_chosen_for_the_later_stages(photos: Path, out: Path):
+def test_extraction_keeps_the_options_of_later_stages(photos: Path, out: Path):
     match_collection(photos, out, pairs="sequential:1", max_error_px=2.0, verify=False, **QUICK)
     write_image_folder(photos, 5)
     again = match_collection(photos, out, stop_after="extract", **QUICK)
@@ -152,7 +152,7 @@ def test_threads_are_kept(photos: Path, out: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("change", ["another choice", "another image", "none"])
-def test_a_run_that_is_killed_before_it_has_its_pairs(
+def test_run_killed_before_the_selection(
     photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ):
     match_collection(photos, out, pairs="sequential:1", **QUICK)
@@ -172,7 +172,7 @@ def _killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_name_that_is_no_text_is_left_out_and_all_else_goes_on(photos: Path, out: Path):
+def test_name_that_is_not_utf8_is_left_out(photos: Path, out: Path):
     name = os.fsdecode(b"caf\xe9.jpg")
     try:
         shutil.copy(photos / "view 1.png", photos / name)
@@ -214,7 +214,7 @@ def test_any_name(photos: Path, out: Path, name: str):
     assert sum(name in pair for pair in collection.pairs()) == 3
 
 
-def test_corrupt_files_are_named_and_the_rest_is_done(photos: Path, out: Path):
+def test_corrupt_files_are_problems(photos: Path, out: Path):
     (photos / "empty.png").touch()
     (photos / "page.jpg").write_text("<html>")
     content = (photos / "view 2.png").read_bytes()
@@ -228,7 +228,7 @@ def test_corrupt_files_are_named_and_the_rest_is_done(photos: Path, out: Path):
     assert "view 1b.png" not in [image.name for image in open_collection(out).images]
 
 
-def test_equal_contents_are_both_kept_and_named(photos: Path, out: Path):
+def test_duplicates_are_kept_and_reported(photos: Path, out: Path):
     shutil.copy(photos / "view 1.png", photos / "twin.png")
     report = match_collection(photos, out, **QUICK)
     (problem,) = report.problems
@@ -238,7 +238,7 @@ def test_equal_contents_are_both_kept_and_named(photos: Path, out: Path):
     assert len(open_collection(out).images) == 5
 
 
-def test_one_image_makes_no_pair(tmp_path: Path, out: Path):
+def test_one_image_gives_no_pair(tmp_path: Path, out: Path):
     report = match_collection(write_image_folder(tmp_path / "one", 1), out, **QUICK)
     assert (report.images, report.pairs) == (1, 0)
     assert len(report.problems) == 1
@@ -253,7 +253,7 @@ def test_a_list_with_unknown_names(photos: Path, out: Path, tmp_path: Path):
     assert any("view 9.png" in problem and ":2:" in problem for problem in report.problems)
 
 
-def test_a_list_is_found_again_from_elsewhere(
+def test_list_is_found_from_another_working_directory(
     photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "elsewhere").mkdir()
@@ -266,7 +266,7 @@ def test_a_list_is_found_again_from_elsewhere(
     assert read_status(out).is_complete
 
 
-def test_a_list_that_has_changed_is_another_choice(
+def test_changed_list_is_another_selection(
     photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     listed = tmp_path / "l.txt"
@@ -289,9 +289,7 @@ def test_a_list_that_has_changed_is_another_choice(
     assert read_status(out).is_complete
 
 
-def test_a_run_that_fails_leaves_no_report_of_another(
-    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_failed_run_leaves_no_old_report(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     match_collection(photos, out, **QUICK)
     with monkeypatch.context() as patch:
         patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
@@ -303,14 +301,14 @@ def test_a_run_that_fails_leaves_no_report_of_another(
     assert (out / "report.json").is_file()
 
 
-def test_options_that_cannot_be_leave_the_report(photos: Path, out: Path):
+def test_invalid_options_keep_the_old_report(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     with pytest.raises(InvalidInput, match="max_error_px"):
         match_collection(photos, out, max_error_px=0, **QUICK)
     assert (out / "report.json").is_file()
 
 
-def test_retrieval_without_faiss_is_named_before_the_work(
+def test_retrieval_without_faiss_fails_before_starting(
     photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(sys.modules, "faiss", None)
@@ -319,7 +317,7 @@ def test_retrieval_without_faiss_is_named_before_the_work(
     assert not out.exists()
 
 
-def test_a_name_with_a_line_break_leaves_a_list_that_can_be_read(photos: Path, out: Path):
+def test_name_with_a_line_break_keeps_pairs_file_readable(photos: Path, out: Path):
     shutil.copy(photos / "view 1.png", photos / "line\nbreak.png")
     report = match_collection(photos, out, **QUICK)
     assert (report.images, report.pairs) == (4, 6)
@@ -330,7 +328,7 @@ def test_a_name_with_a_line_break_leaves_a_list_that_can_be_read(photos: Path, o
     assert (again.selected, len(again.problems)) == (6, 1)
 
 
-def test_the_chosen_pairs_are_a_list(photos: Path, out: Path):
+def test_pairs_file_is_a_pair_list(photos: Path, out: Path):
     (photos / "view 1.png").rename(photos / "#1.png")
     match_collection(photos, out, **QUICK)
     again = match_collection(photos, out, pairs=f"list:{out / 'pairs.txt'}", **QUICK)
@@ -338,7 +336,7 @@ def test_the_chosen_pairs_are_a_list(photos: Path, out: Path):
     assert read_status(out).is_complete
 
 
-def test_a_damaged_shard_is_made_again(photos: Path, out: Path):
+def test_damaged_shard_is_recomputed(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     whole = out.with_name("whole")
     shutil.copytree(out, whole)
@@ -367,7 +365,7 @@ def test_a_damaged_shard_is_made_again(photos: Path, out: Path):
     ],
     ids=["pairs", "list", "preset", "executor", "count", "rotations", "zero", "nan"],
 )
-def test_options_are_checked_before_the_work(photos: Path, out: Path, options: dict, message: str):
+def test_options_are_validated_before_starting(photos: Path, out: Path, options: dict, message: str):
     with pytest.raises(InvalidInput, match=message):
         match_collection(photos, out, **options)
     assert not out.exists()
@@ -378,20 +376,20 @@ def test_an_empty_folder(tmp_path: Path, out: Path):
         match_collection(tmp_path, out, **QUICK)
 
 
-def test_nothing_but_corrupt_files(tmp_path: Path, out: Path):
+def test_only_corrupt_files(tmp_path: Path, out: Path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
     with pytest.raises(InvalidInput, match=r"a\.jpg"):
         match_collection(tmp_path / "photos", out, **QUICK)
 
 
-def test_a_folder_of_something_else_is_refused(photos: Path, tmp_path: Path):
+def test_output_folder_with_unexpected_files_is_refused(photos: Path, tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(InvalidInput, match="not a tiepoint collection"):
         match_collection(photos, tmp_path, **QUICK)
 
 
-def test_a_folder_of_another_version_is_refused(photos: Path, out: Path):
+def test_output_folder_of_another_version_is_refused(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     path = out / "collection.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
@@ -399,7 +397,7 @@ def test_a_folder_of_another_version_is_refused(photos: Path, out: Path):
         match_collection(photos, out, **QUICK)
 
 
-def test_a_folder_in_place_of_which_there_is_a_file(photos: Path, tmp_path: Path):
+def test_output_path_is_a_file(photos: Path, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(InvalidInput, match="file"):
         match_collection(photos, tmp_path / "file", **QUICK)
@@ -419,7 +417,7 @@ def test_object_storage(photos: Path, out: Path):
     assert match_collection(photos, out, stores=url, **QUICK).new == {}
 
 
-def test_without_its_record_an_output_folder_is_taken_up_again(photos: Path, out: Path):
+def test_output_folder_without_state_is_resumed(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     (out / "collection.json").unlink()
     assert match_collection(photos, out, **QUICK).new == {}

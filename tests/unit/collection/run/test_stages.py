@@ -1,4 +1,4 @@
-"""Stages: what they look up, plan and count of all pairs is in memory a block at a time."""
+"""Stages: lookup, planning and counting keep only one block of pairs in memory."""
 
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ NUM_IMAGES, NEIGHBORS, BLOCK = 1000, 100, 1000
 
 
 class Idle:
-    """An executor that does nothing, and counts pairs."""
+    """Executor that only counts pairs."""
 
     def __init__(self) -> None:
         self.settings: dict[str, dict[str, Any]] = {}
@@ -34,7 +34,7 @@ class Idle:
 
 
 @pytest.fixture
-def chosen(monkeypatch: pytest.MonkeyPatch) -> SelectedPairs:
+def selected(monkeypatch: pytest.MonkeyPatch) -> SelectedPairs:
     monkeypatch.setattr(selection, "BLOCK", BLOCK)
     images = [
         ImageRecord(name=f"{n:04d}.jpg", path=Path("a.jpg"), digest=f"{n:016x}", image_size=(8, 6))
@@ -44,17 +44,17 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> SelectedPairs:
 
 
 @pytest.fixture
-def stores(tmp_path: Path, chosen: SelectedPairs) -> Stores:
-    """Records of the first pair, and of one that isn't chosen."""
+def stores(tmp_path: Path, selected: SelectedPairs) -> Stores:
+    """Records of the first pair, and of a pair that is not selected."""
     made = Stores(*(Store(tmp_path / kind, {"of": kind}) for kind in KINDS))
-    keys = [image.key for image in chosen.images]
+    keys = [image.key for image in selected.images]
     for pair in ((keys[0], keys[1]), (keys[0], keys[-1])):
         made.matches.write("matches", {pair_key(pair): {"num_matches": 7}})
     return made
 
 
 def grown_bytes(work: Callable[[], Any]) -> int:
-    """How much more memory is in use at worst than before."""
+    """Peak increase of the memory in use, in bytes."""
     tracemalloc.start()
     try:
         work()
@@ -63,25 +63,25 @@ def grown_bytes(work: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-def test_memory_of_planning_doesnt_grow_with_the_pairs(chosen: SelectedPairs, stores: Stores):
+def test_memory_of_planning_does_not_grow_with_the_pairs(selected: SelectedPairs, stores: Stores):
     workers = Idle()
-    stages = Stages(chosen.images, stores, workers, RunLog(no_progress))
-    assert grown_bytes(lambda: stages.match(chosen)) < 16 * len(chosen)  # a digest of every pair
-    assert workers.pairs == len(chosen) - 1
+    stages = Stages(selected.images, stores, workers, RunLog(no_progress))
+    assert grown_bytes(lambda: stages.match(selected)) < 16 * len(selected)  # a digest of every pair
+    assert workers.pairs == len(selected) - 1
 
 
-def test_memory_of_counting_doesnt_grow_with_the_pairs(chosen: SelectedPairs, stores: Stores):
-    stages = Stages(chosen.images, stores, Idle(), RunLog(no_progress))
+def test_memory_of_counting_does_not_grow_with_the_pairs(selected: SelectedPairs, stores: Stores):
+    stages = Stages(selected.images, stores, Idle(), RunLog(no_progress))
     stages.check()
     counts = []
-    assert grown_bytes(lambda: counts.append(stages.count(chosen))) < 8 * len(chosen)
+    assert grown_bytes(lambda: counts.append(stages.count(selected))) < 8 * len(selected)
     assert counts == [{"pairs": 1, "matches": 7, "verified": 0, "inliers": 0}]
 
 
-def test_every_shard_is_read_once_to_count(
-    chosen: SelectedPairs, stores: Stores, monkeypatch: pytest.MonkeyPatch
+def test_counting_reads_each_shard_once(
+    selected: SelectedPairs, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ):
-    keys = [image.key for image in chosen.images]
+    keys = [image.key for image in selected.images]
     for first in range(2, 40, 2):
         some = [pair_key((keys[first], keys[first + step])) for step in (1, 2, 3)]
         stores.matches.write("matches", {key: {"num_matches": first} for key in some})
@@ -89,6 +89,6 @@ def test_every_shard_is_read_once_to_count(
     monkeypatch.setattr(
         Store, "records", lambda self, kind, shard: asked.append(shard) or read(self, kind, shard)
     )
-    counts = Stages(chosen.images, stores, Idle(), RunLog(no_progress)).count(chosen)
+    counts = Stages(selected.images, stores, Idle(), RunLog(no_progress)).count(selected)
     assert counts["matches"] == 7 + 3 * sum(range(2, 40, 2))
     assert len(asked) == len(set(asked)) == 20

@@ -1,4 +1,4 @@
-"""status: done, missing and damaged, stage by stage."""
+"""Status: finished, missing and damaged records per stage."""
 
 from pathlib import Path
 
@@ -27,39 +27,39 @@ def numbers(collection: Collection) -> dict[str, tuple[int, int, int]]:
     }
 
 
-def test_all_is_done(collection: Collection):
+def test_complete(collection: Collection):
     assert numbers(collection) == {"extract": (6, 0, 0), "match": (15, 0, 0), "verify": (15, 0, 0)}
     assert read_status(collection.folder).is_complete
 
 
 @pytest.mark.parametrize("how", ["cut off", "one bit"])
-def test_damage_is_found_and_then_missing(collection: Collection, how: str):
+def test_damaged_records_become_missing(collection: Collection, how: str):
     path = sorted(collection.folder.glob("stores/matches-*/matches/*.h5"))[3]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content[:-10] if how == "cut off" else content)
     status = read_status(collection.folder)
     if how == "one bit" and status.is_complete:
-        pytest.fail("the bit lay in room that HDF5 doesn't use; choose another")
+        pytest.fail("the flipped bit was in unused space of the HDF5 file; choose another")
     assert path.name in status.damaged[0]
     assert numbers(collection) == {"extract": (6, 0, 0), "match": (14, 1, 0), "verify": (15, 0, 0)}
 
 
-def test_what_was_never_done_is_missing(collection: Collection):
+def test_missing_records(collection: Collection):
     for path in collection.folder.glob("stores/verified-*/verified/*.h5"):
         path.unlink()
     assert numbers(collection)["verify"] == (0, 15, 0)
     assert not read_status(collection.folder).is_complete
 
 
-def test_verification_that_nobody_wanted_is_not_missing(collection: Collection):
+def test_collection_without_verification(collection: Collection):
     collection.state.options["verify"] = False
     write_state(collection.folder, collection.state)
     assert "verify" not in numbers(collection)
 
 
-def test_pairs_of_another_choice_are_not_those_that_were_asked_for(collection: Collection):
-    """As after a kill between the run's record and its pairs."""
+def test_pairs_of_another_selection_are_not_current(collection: Collection):
+    """As after a kill between writing the state and the pairs."""
     collection.state.options["pairs"] = "sequential:2"
     write_state(collection.folder, collection.state)
     status = read_status(collection.folder)
@@ -71,27 +71,27 @@ def test_pairs_of_another_choice_are_not_those_that_were_asked_for(collection: C
 @pytest.mark.parametrize(
     "text", ["", "a.jpg\tb.jpg\n", None], ids=["empty", "without its comment", "missing"]
 )
-def test_pairs_of_nobody_knows_what(collection: Collection, text: str | None):
+def test_pairs_without_provenance_are_not_current(collection: Collection, text: str | None):
     path = collection.folder / "pairs.txt"
     path.unlink() if text is None else path.write_text(text)
     assert not read_status(collection.folder).is_complete
 
 
-def test_a_list_of_pairs_that_is_damaged(collection: Collection):
+def test_damaged_pairs_file(collection: Collection):
     with (collection.folder / "pairs.txt").open("a") as file:
         file.write("x" * 131_073)
     with pytest.raises(StoreError, match=r"pairs\.txt is damaged .*tiepoint collection pairs "):
         read_status(collection.folder)
 
 
-def test_what_to_do_about_damage_is_not_the_same_command(collection: Collection):
+def test_damage_names_the_command(collection: Collection):
     path = sorted(collection.folder.glob("stores/matches-*/matches/*.h5"))[0]
     path.write_bytes(path.read_bytes()[:-10])
     (line,) = read_status(collection.folder).damaged
     assert line.endswith(f"; to compute what is missing, run: tiepoint collection verify {collection.folder}")
 
 
-def test_keys_of_pairs_are_not_held_in_memory(collection: Collection, monkeypatch: pytest.MonkeyPatch):
+def test_pair_keys_are_not_kept_in_memory(collection: Collection, monkeypatch: pytest.MonkeyPatch):
     alive = most = 0
 
     class Key(str):

@@ -1,4 +1,4 @@
-"""A worker: one shard a task; what can't be used is said, what can't be written is raised."""
+"""Worker: one shard per task; unusable images are problems, write failures are errors."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def stores_of(worker: Worker) -> Stores:
     return Stores.open(worker.job.stores, worker.settings)
 
 
-def test_three_tasks_after_another(worker: Worker, images: tuple[ImageRecord, ...]):
+def test_extract_match_verify(worker: Worker, images: tuple[ImageRecord, ...]):
     extracted = worker.run(Extract(images))
     assert extracted.keys == tuple(image.key for image in images)
     assert (extracted.size, extracted.problems) == (3, ())
@@ -64,7 +64,7 @@ def test_three_tasks_after_another(worker: Worker, images: tuple[ImageRecord, ..
     }
 
 
-def test_equal_contents_are_extracted_once(
+def test_duplicates_are_extracted_once(
     worker: Worker, images: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
 ):
     twin = images[0].path.with_name("twin.png")
@@ -79,7 +79,7 @@ def test_equal_contents_are_extracted_once(
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_image_that_changed_in_the_meantime_is_left_out(worker: Worker, images: tuple[ImageRecord, ...]):
+def test_image_changed_during_the_run_is_left_out(worker: Worker, images: tuple[ImageRecord, ...]):
     os.utime(images[1].path, ns=(0, 0))
     outcome = worker.run(Extract(images))
     assert outcome.keys == (images[0].key, images[2].key)
@@ -87,14 +87,14 @@ def test_a_image_that_changed_in_the_meantime_is_left_out(worker: Worker, images
     assert "changed" in outcome.problems[0]
 
 
-def test_a_image_that_is_gone_is_left_out(worker: Worker, images: tuple[ImageRecord, ...]):
+def test_removed_image_is_left_out(worker: Worker, images: tuple[ImageRecord, ...]):
     for image in images:
         image.path.unlink()
     outcome = worker.run(Extract(images))
     assert (outcome.shard, outcome.keys, len(outcome.problems)) == ("", (), 3)
 
 
-def test_damaged_features_are_an_error_and_set_aside(worker: Worker, images: tuple[ImageRecord, ...]):
+def test_damaged_features_are_quarantined(worker: Worker, images: tuple[ImageRecord, ...]):
     outcome = worker.run(Extract(images))
     (path,) = Path(worker.job.stores).rglob(outcome.shard)
     path.write_bytes(path.read_bytes()[:-50])
@@ -103,7 +103,7 @@ def test_damaged_features_are_an_error_and_set_aside(worker: Worker, images: tup
     assert not path.exists()
 
 
-def test_features_in_memory_are_bounded(
+def test_feature_cache_is_bounded(
     worker: Worker, images: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(tasks, "CACHE_SIZE", 2)

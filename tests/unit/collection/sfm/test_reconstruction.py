@@ -1,4 +1,4 @@
-"""reconstruct: the model is the true one, its numbers are those of the model, and a failure is a value."""
+"""reconstruct: correct poses, a summary that matches the model, failure as a value."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return collection, scene, reconstruct(collection)
 
 
-def test_cameras_are_where_they_are(made: Made) -> None:
+def test_camera_positions_are_correct(made: Made) -> None:
     collection, scene, _ = made
     model = read_model(collection)
     found = np.array([model.find_image_with_name(name).projection_center() for name in PLAIN_NAMES])
@@ -32,7 +32,7 @@ def test_cameras_are_where_they_are(made: Made) -> None:
     assert np.linalg.norm(moved - true, axis=1).max() < 0.005 * np.linalg.norm(np.ptp(true, axis=0))
 
 
-def test_the_numbers_are_those_of_the_model(made: Made) -> None:
+def test_summary_matches_the_model(made: Made) -> None:
     collection, _, found = made
     model = read_model(collection)
     assert found.success
@@ -44,14 +44,14 @@ def test_the_numbers_are_those_of_the_model(made: Made) -> None:
     assert found.folder == collection.folder / "colmap" / "sparse" / "0"
 
 
-def test_the_numbers_are_in_a_file_too(made: Made) -> None:
+def test_summary_file(made: Made) -> None:
     collection, _, found = made
     written = json.loads((collection.folder / "colmap" / "reconstruction.json").read_text())
     assert written["points"] == found.points
     assert written["folder"] == str(found.folder)
 
 
-def test_the_same_again_gives_the_same_model_in_place_of_the_old_one(made: Made) -> None:
+def test_second_reconstruction_replaces_the_model_identically(made: Made) -> None:
     collection, _, found = made
     before = {point.xyz.tobytes() for point in read_model(collection).points3D.values()}
     (collection.folder / "colmap" / "sparse" / "0" / "old").touch()
@@ -64,10 +64,8 @@ def test_the_same_again_gives_the_same_model_in_place_of_the_old_one(made: Made)
 
 
 @pytest.mark.parametrize("moment", ["the former one is away", "the new one stands"])
-def test_killed_while_one_model_takes_the_place_of_another(
-    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All that a kill leaves is what is there before or after a rename."""
+def test_killed_while_replacing_a_model(tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill leaves the state before or after a rename."""
     sparse = tmp_path / "sparse"
     (sparse / "0").mkdir(parents=True)
     (sparse / "0" / "old").touch()
@@ -78,7 +76,7 @@ def test_killed_while_one_model_takes_the_place_of_another(
         if not before:
             rename(path, target)
         if target == sparse:
-            monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # who is killed doesn't tidy up
+            monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # a killed process does not clean up
             raise KeyboardInterrupt
         return target
 
@@ -100,7 +98,7 @@ def test_killed_while_one_model_takes_the_place_of_another(
     assert not (tmp_path / "sparse-former").exists()
 
 
-def test_too_little_is_a_failure_with_a_reason(tmp_path: Path) -> None:
+def test_too_few_images_fail_with_a_reason(tmp_path: Path) -> None:
     found = reconstruct(make_collection(tmp_path, PLAIN_NAMES[:1])[0])
     assert not found.success
     assert (found.images, found.registered, found.unregistered) == (1, 0, PLAIN_NAMES[:1])
@@ -108,13 +106,13 @@ def test_too_little_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "colmap" / "reconstruction.json").read_text())["folder"] is None
 
 
-def test_without_a_model_the_message_says_how_to_make_one(tmp_path: Path) -> None:
+def test_missing_model(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES[:1])
     with pytest.raises(InvalidInput, match="no reconstruction"):
         read_model(collection)
 
 
-def test_a_damaged_model_is_named(tmp_path: Path) -> None:
+def test_damaged_model(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES[:1])
     folder = collection.folder / "colmap" / "sparse" / "0"
     folder.mkdir(parents=True)

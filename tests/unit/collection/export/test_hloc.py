@@ -1,0 +1,62 @@
+"""hloc's HDF5 files, read the way hloc reads them."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tests.helpers.synthetic_collections import NAMES, make_collection
+
+from tiepoint.collection.collection import Collection
+from tiepoint.collection.export.hloc import export_hloc, pair_group
+from tiepoint.errors import InvalidInput
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    """Without the name that hloc cannot distinguish from another."""
+    return make_collection(tmp_path_factory.mktemp("few"), [name for name in NAMES if name != "sub-d.jpg"])[0]
+
+
+def test_hloc_reads_features(collection: Collection) -> None:
+    with h5py.File(export_hloc(collection) / "features.h5") as file:
+        for image in collection.images:
+            features, group = collection.features(image.name), file[image.name]
+            np.testing.assert_array_equal(group["keypoints"], features.keypoints)
+            np.testing.assert_array_equal(group["descriptors"], features.descriptors.T)
+            np.testing.assert_array_equal(group["scores"], features.scores)
+            assert tuple(group["image_size"]) == features.image_size
+
+
+def hloc_matches(file: h5py.File, name0: str, name1: str) -> tuple[np.ndarray, np.ndarray]:
+    """Like hloc's `get_matches`: find the pair in either order, drop unmatched keypoints (-1)."""
+    names = [name.replace("/", "-") for name in (name0, name1)]
+    pair = "/".join(names)
+    reverse = pair not in file
+    group = file["/".join(names[::-1])] if reverse else file[pair]
+    matches0 = group["matches0"][()]
+    found = np.flatnonzero(matches0 != -1)
+    matches = np.stack([found, matches0[found]], axis=1)
+    return (matches[:, ::-1] if reverse else matches), group["matching_scores0"][()][found]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_hloc_reads_matches(collection: Collection, reverse: bool) -> None:
+    with h5py.File(export_hloc(collection) / "matches.h5") as file:
+        for pair in collection.pairs():
+            matches, scores = hloc_matches(file, *(pair[::-1] if reverse else pair))
+            ours, our_scores = collection.matches(*pair)
+            by_first = np.argsort(ours[:, 0])
+            np.testing.assert_array_equal(matches[:, ::-1] if reverse else matches, ours[by_first])
+            np.testing.assert_array_equal(scores, our_scores[by_first])
+
+
+def test_names_that_hloc_cannot_distinguish_are_refused(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, NAMES)
+    with pytest.raises(InvalidInput, match=r"'sub-d.jpg' from 'sub/d.jpg'|'sub/d.jpg' from 'sub-d.jpg'"):
+        export_hloc(collection)
+    assert not (collection.folder / "exports").exists()
+
+
+def test_pair_group() -> None:
+    assert pair_group("a/b.jpg", "c d.jpg") == "a-b.jpg/c d.jpg"

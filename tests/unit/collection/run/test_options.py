@@ -1,0 +1,50 @@
+"""Options of a run are validated when they are created."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiepoint.collection.run.options import CollectionOptions
+from tiepoint.errors import InvalidInput, MissingDependency
+
+
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [
+        ({"pairs": "everything"}, "everything"),
+        ({"pairs": "list:nowhere.txt"}, "nowhere.txt"),
+        ({"preset": "sift"}, "sift"),
+        ({"executor": "threads:3"}, "threads:3"),
+        ({"load": {"rotations": "auto"}}, "rotations"),
+        ({"max_error_px": 0}, "max_error_px"),
+        ({"max_error_px": float("inf")}, "max_error_px"),
+    ],
+    ids=["pairs", "list", "preset", "executor", "rotations", "zero", "infinite"],
+)
+def test_invalid_options(options: dict[str, Any], value: str) -> None:
+    with pytest.raises(InvalidInput, match=value):
+        CollectionOptions(**options)
+
+
+@pytest.mark.parametrize(("pairs", "module"), [("retrieval:2", "faiss"), ("spatial:2", "scipy.spatial")])
+def test_missing_library(pairs: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependency, match=module.partition(".")[0]):
+        CollectionOptions(pairs=pairs)
+
+
+def test_stored_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pairs.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    options = CollectionOptions(pairs="list:pairs.txt", max_error_px=3, load={"resize": 640})
+    assert options.to_dict() == {
+        "pairs": f"list:{tmp_path / 'pairs.txt'}",
+        "preset": "aliked+lightglue",
+        "executor": "serial",
+        "verify": True,
+        "max_error_px": 3.0,
+        "threads": None,
+        "load": {"resize": 640},
+    }
