@@ -1,6 +1,6 @@
-"""Whatever ends a run, the next one ends with what an undisturbed one gives: kill -9, Ctrl-C, a full disk, bad files.
+"""Crashes: after kill -9, Ctrl-C, a full disk or bad files, the next run gives the result of an undisturbed run.
 
-When a run is killed is drawn from a seed: after so many shards and a moment, or anywhere between its begin and its end.
+The time of the kill is random: after a number of shards and a delay, or anywhere in the run.
 """
 
 import os
@@ -22,8 +22,8 @@ from tiepoint.collection.report.run_report import RunReport
 from tiepoint.collection.run.runner import match_collection
 
 KILLS = 6  # spread over a whole run
-DISK_BYTES = 200 << 10  # less than half of what a run leaves
-LARGEST_FILE = 12_000  # bytes; shards of features are larger
+DISK_BYTES = 200 << 10  # less than half of the output of a run
+MAX_FILE_BYTES = 12_000  # bytes; shards of features are larger
 SHARDS = 30  # of the whole run: 12 of features, 9 of matches, 9 of geometry
 
 pytestmark = pytest.mark.weights
@@ -36,7 +36,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(photos: Path) -> RunReport:
-    """Of a run that nothing happens to."""
+    """Report of an undisturbed run."""
     report = match_collection(photos, photos.parent / "undisturbed", threads=1, **SMALL)
     assert len(shards(photos.parent / "undisturbed")) == SHARDS
     return report
@@ -44,20 +44,20 @@ def report(photos: Path) -> RunReport:
 
 @pytest.fixture(scope="module")
 def undisturbed(report: RunReport) -> Collection:
-    """What it gives."""
+    """Result of the undisturbed run."""
     return open_collection(report.out)
 
 
 @pytest.fixture
-def moments() -> random.Random:
-    """CI repeats the same moments; elsewhere every run draws others, and says of which seed where it fails."""
+def times() -> random.Random:
+    """Random times; the same in every CI run, elsewhere with a new printed seed."""
     seed = 0 if os.environ.get("CI") else random.randrange(10**6)
-    print(f"moments are drawn from seed {seed}")
+    print(f"kill times from seed {seed}")
     return random.Random(seed)
 
 
-def test_killed_anywhere_between_begin_and_end(
-    photos: Path, report: RunReport, undisturbed: Collection, tmp_path: Path, moments: random.Random
+def test_killed_at_random_times(
+    photos: Path, report: RunReport, undisturbed: Collection, tmp_path: Path, times: random.Random
 ):
     seconds = report.seconds["total"] - report.seconds["load"]
     left = []
@@ -65,37 +65,35 @@ def test_killed_anywhere_between_begin_and_end(
         out = tmp_path / str(number)
         with started(photos, out) as run:
             wait_for((out / "collection.json").exists, run)
-            time.sleep(seconds * (number + moments.random()) / KILLS)
+            time.sleep(seconds * (number + times.random()) / KILLS)
             os.killpg(run.pid, signal.SIGKILL)
         left.append(len(shards(out)))
-        go_on(photos, out)
+        complete_run(photos, out)
         assert_same_collections(open_collection(out), undisturbed)
         assert not list(out.rglob("*.damaged"))
     assert any(0 < count < SHARDS for count in left), left
 
 
-def test_killed_again_and_again(
-    photos: Path, undisturbed: Collection, tmp_path: Path, moments: random.Random
-):
+def test_killed_repeatedly(photos: Path, undisturbed: Collection, tmp_path: Path, times: random.Random):
     out = tmp_path / "out"
     for _ in range(4):
         with started(photos, out) as run:
-            wait_for(more_shards(out, moments.randint(1, 6)), run)
-            time.sleep(moments.uniform(0, 0.05))
+            wait_for(more_shards(out, times.randint(1, 6)), run)
+            time.sleep(times.uniform(0, 0.05))
             os.killpg(run.pid, signal.SIGKILL)
-    go_on(photos, out)
+    complete_run(photos, out)
     assert_same_collections(open_collection(out), undisturbed)
     assert not list(out.rglob("*.damaged"))
 
 
-def test_workers_end_when_the_first_process_is_killed(photos: Path, undisturbed: Collection, tmp_path: Path):
+def test_workers_exit_when_the_main_process_is_killed(photos: Path, undisturbed: Collection, tmp_path: Path):
     out = tmp_path / "out"
     with started(photos, out, "--executor", "processes:2") as run:
         wait_for(more_shards(out, 5), run)
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
         wait_for(lambda: is_gone(run.pid))
-    go_on(photos, out)
+    complete_run(photos, out)
     assert_same_collections(open_collection(out), undisturbed)
 
 
@@ -105,37 +103,37 @@ def test_interrupted(photos: Path, undisturbed: Collection, tmp_path: Path, exec
     with started(photos, out, "--executor", executor) as run:
         wait_for(more_shards(out, 14), run)
         os.killpg(run.pid, signal.SIGINT)
-        _, said = run.communicate(timeout=DEADLINE)
+        _, stderr = run.communicate(timeout=DEADLINE)
         wait_for(lambda: is_gone(run.pid))
     assert run.returncode == 130
-    assert "goes on from here" in said
-    assert "Traceback" not in said
-    go_on(photos, out)
+    assert "resume" in stderr
+    assert "Traceback" not in stderr
+    complete_run(photos, out)
     assert_same_collections(open_collection(out), undisturbed)
 
 
 @pytest.mark.parametrize("executor", ["serial", "processes:2"])
-def test_no_room(photos: Path, undisturbed: Collection, tmp_path: Path, executor: str):
-    """On a real disk that is too small; where none may be mounted, no file may grow, which a program takes for the same."""
+def test_full_disk(photos: Path, undisturbed: Collection, tmp_path: Path, executor: str):
+    """On a small tmpfs; where mounting is not permitted, with a file size limit, which gives a similar error."""
     out = tmp_path / "out"
     out.mkdir()
     with small_disk(out) as make_room:
-        largest_file = None if make_room else LARGEST_FILE
-        with started(photos, out, "--executor", executor, largest_file=largest_file) as run:
-            _, said = run.communicate(timeout=DEADLINE)
+        max_file_bytes = None if make_room else MAX_FILE_BYTES
+        with started(photos, out, "--executor", executor, max_file_bytes=max_file_bytes) as run:
+            _, stderr = run.communicate(timeout=DEADLINE)
         assert run.returncode == 1
-        (line,) = [line for line in said.splitlines() if line.startswith("tiepoint: ")]
+        (line,) = [line for line in stderr.splitlines() if line.startswith("tiepoint: ")]
         assert line.startswith("tiepoint: cannot write")
         assert ("No space left on device" if make_room else "File too large") in line
-        assert "Traceback" not in said
+        assert "Traceback" not in stderr
         assert not list(out.rglob(".tiepoint-*"))
         assert 0 < len(shards(out)) < SHARDS or not make_room
         (make_room or (lambda: None))()
-        go_on(photos, out)
+        complete_run(photos, out)
         assert_same_collections(open_collection(out), undisturbed)
 
 
-def test_a_corrupt_file_in_the_middle_leaves_the_rest_as_it_is(
+def test_corrupt_file_does_not_change_the_other_results(
     photos: Path, undisturbed: Collection, tmp_path: Path
 ):
     mixed = tmp_path / "photos"
@@ -144,13 +142,13 @@ def test_a_corrupt_file_in_the_middle_leaves_the_rest_as_it_is(
         (mixed / path.name).symlink_to(path)
     content = (photos / "view 6.png").read_bytes()
     (mixed / "view 6b.png").write_bytes(content[: len(content) // 2])
-    go_on(mixed, tmp_path / "out", problems=1)
+    complete_run(mixed, tmp_path / "out", problems=1)
     assert_same_collections(open_collection(tmp_path / "out"), undisturbed)
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Callable[[], None] | None]:
-    """A disk of `DISK_BYTES` at a folder, and what makes room on it; None where it can't be mounted, as only root may."""
+    """Mount a disk of `DISK_BYTES` and yield a function that enlarges it; None if mounting is not permitted."""
     if not is_done("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)):
         yield None
         return
@@ -165,12 +163,12 @@ def small_disk(folder: Path) -> Iterator[Callable[[], None] | None]:
 
 
 def is_done(*command: str) -> bool:
-    """Whether a command is there, and succeeds."""
+    """Whether a command exists and succeeds."""
     return bool(shutil.which(command[0])) and not subprocess.run(command, capture_output=True).returncode
 
 
-def go_on(photos: Path, out: Path, *, problems: int = 0) -> None:
-    """The next run, to its end."""
+def complete_run(photos: Path, out: Path, *, problems: int = 0) -> None:
+    """Run to completion."""
     report = match_collection(photos, out, threads=1, **SMALL)
     assert len(report.problems) == problems
 
@@ -180,13 +178,13 @@ def shards(out: Path) -> Sequence[Path]:
 
 
 def more_shards(out: Path, count: int) -> Callable[[], bool]:
-    """Whether there are so many more than now, or all."""
+    """Condition: this many more shards than now, or all."""
     wanted = min(len(shards(out)) + count, SHARDS)
     return lambda: len(shards(out)) >= wanted
 
 
 def is_gone(group: int) -> bool:
-    """Whether no process of a group is left."""
+    """Whether all processes of a group have exited."""
     with suppress(ProcessLookupError):
         os.killpg(group, 0)
         return False

@@ -1,4 +1,4 @@
-"""Ray on two machines, of which one is lost in the middle: the other ends the run with what one process gives."""
+"""Ray on two nodes, one of which is lost: the other completes the run with the result of one process."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,37 +13,37 @@ from tiepoint.collection.collection import open_collection
 from tiepoint.collection.run.runner import match_collection
 
 QUIET = {"num_cpus": 1, "include_dashboard": False}
-OUTCOMES = 2  # of matching, before a machine is lost
+OUTCOMES = 2  # of matching, before a node is lost
 
 pytestmark = [
     pytest.mark.weights,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray's own files and sockets
-    pytest.mark.filterwarnings("ignore:Tip:FutureWarning"),  # of Ray, about its next version
+    pytest.mark.filterwarnings("ignore:Tip:FutureWarning"),  # Ray's note about its next version
 ]
 
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    """Two machines with a core each, as far as Ray can tell."""
-    ray.shutdown()  # of another module's
+    """Head node of a simulated cluster; a second node is added by the test."""
+    ray.shutdown()  # a cluster of another test module
     cluster = Cluster(initialize_head=True, head_node_args=QUIET)
     yield cluster
     ray.shutdown()
     cluster.shutdown()
 
 
-def test_a_machine_is_lost_in_the_middle(cluster: Cluster, tmp_path: Path):
+def test_lost_node(cluster: Cluster, tmp_path: Path):
     photos = write_image_folder(tmp_path / "photos", 10)
-    machine = cluster.add_node(num_cpus=1)
+    node = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     outcomes: list[str] = []
 
     @contextmanager
-    def progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
         def advance(_: int) -> None:
             outcomes.append(text)
             if text == "match" and outcomes.count(text) == OUTCOMES:
-                cluster.remove_node(machine, allow_graceful=False)
+                cluster.remove_node(node, allow_graceful=False)
 
         yield advance
 

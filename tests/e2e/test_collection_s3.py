@@ -1,4 +1,4 @@
-"""Stores in object storage: several processes share nothing but an S3 bucket, of a server that speaks S3 over HTTP."""
+"""Stores in object storage: several processes share only an S3 bucket of a local test server."""
 
 import os
 import signal
@@ -23,21 +23,21 @@ WORKERS = ("--executor", "processes:2")
 
 pytestmark = [
     pytest.mark.weights,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # botocore's own
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # aiohttp's connections, when the process ends
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # from botocore
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # aiohttp connections at exit
 ]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The URL of a server."""
+    """URL of an S3 server."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until_it_answers(f"http://127.0.0.1:{port}/moto-api/", process)
+            wait_for_server(f"http://127.0.0.1:{port}/moto-api/", process)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -45,7 +45,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """An empty bucket; this process and those that it starts know where its server is, as s3fs and AWS's tools read it."""
+    """Name of an empty bucket; environment variables give its server to this process and its children."""
     variables = {
         "AWS_ACCESS_KEY_ID": "nobody",
         "AWS_SECRET_ACCESS_KEY": "secret",
@@ -79,7 +79,7 @@ def test_two_workers_share_a_bucket(photos: Path, local: Collection, bucket: str
     assert_same_collections(open_collection(tmp_path / "out"), local)
 
 
-def test_a_killed_run_is_ended_by_the_next(photos: Path, local: Collection, bucket: str, tmp_path: Path):
+def test_killed_run_is_completed_by_the_next(photos: Path, local: Collection, bucket: str, tmp_path: Path):
     stores = f"s3://{bucket}/collection"
     with started(photos, tmp_path / "out", "--stores", stores, *WORKERS) as process:
         wait_for(lambda: len(objects(bucket)) >= 6, process)
@@ -92,8 +92,8 @@ def test_a_killed_run_is_ended_by_the_next(photos: Path, local: Collection, buck
 
 def run(photos: Path, out: Path, stores: str) -> None:
     with started(photos, out, "--stores", stores, *WORKERS) as process:
-        _, said = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 0, said
+        _, stderr = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, stderr
 
 
 def objects(bucket: str) -> list[str]:
@@ -102,10 +102,10 @@ def objects(bucket: str) -> list[str]:
     return [item["Key"] for item in listed.get("Contents", [])]
 
 
-def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for_server(url: str, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(url, timeout=1):
             return
         time.sleep(0.1)
-    raise AssertionError(f"{url} doesn't answer")
+    raise AssertionError(f"{url} does not answer")

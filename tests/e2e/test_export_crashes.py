@@ -1,6 +1,6 @@
-"""kill -9 in the middle of an export: what stands under its name is whole, and the next export ends as if nothing had been.
+"""kill -9 during an export: output files are complete or absent, and the next export completes.
 
-The moment of a kill is drawn from a seed: anywhere in the time that an undisturbed export takes.
+The time of the kill is random within the duration of an undisturbed export.
 """
 
 import os
@@ -19,24 +19,24 @@ from tiepoint.collection.export.formats import EXPORTS, export_as
 from tiepoint.collection.run.runner import match_collection
 
 NUM_IMAGES = 16
-KILLS = 3  # of each format, spread over its time
+KILLS = 3  # per format, spread over its duration
 FILES = {"colmap": "export.db", "parquet": "export.parquet"}
-"""Where these formats go; the others make folders."""
+"""Output files of these formats; the others write folders."""
 
 EXPORT = """
 import os, signal, sys, threading, time
 from tiepoint.collection.collection import open_collection
 from tiepoint.collection.export.formats import export_as
 
-folder, form, destination, share = sys.argv[1:]
+folder, form, output, fraction = sys.argv[1:]
 collection = open_collection(folder)
-export_as(collection, form, os.path.join(os.path.dirname(destination), "first"))  # imports what the format needs
+export_as(collection, form, os.path.join(os.path.dirname(output), "first"))  # warm-up: imports
 start = time.perf_counter()
-export_as(collection, form, os.path.join(os.path.dirname(destination), "second"))
+export_as(collection, form, os.path.join(os.path.dirname(output), "second"))
 seconds = time.perf_counter() - start
-killer = threading.Timer(float(share) * seconds, os.kill, (os.getpid(), signal.SIGKILL))
+killer = threading.Timer(float(fraction) * seconds, os.kill, (os.getpid(), signal.SIGKILL))
 killer.start()
-export_as(collection, form, destination)
+export_as(collection, form, output)
 killer.join()
 """
 
@@ -47,45 +47,45 @@ pytestmark = pytest.mark.weights
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     folder = tmp_path_factory.mktemp("exports")
     for path in write_image_folder(folder / "photos", NUM_IMAGES).iterdir():
-        path.rename(path.with_name(path.name.replace(" ", "_")))  # COLMAP's text takes no spaces
+        path.rename(path.with_name(path.name.replace(" ", "_")))  # COLMAP's text files cannot hold spaces
     match_collection(folder / "photos", folder / "collection", threads=1, **QUICK)
     return open_collection(folder / "collection")
 
 
 @pytest.mark.parametrize("form", EXPORTS)
-def test_a_killed_export_leaves_whole_files_and_is_ended_by_the_next(
+def test_killed_export_leaves_complete_files_and_the_next_completes(
     collection: Collection, form: str, tmp_path: Path
 ):
     name = FILES.get(form, "export")
-    whole = contents(export_as(collection, form, place(tmp_path, "undisturbed", name)))
+    whole = contents(export_as(collection, form, output_path(tmp_path, "undisturbed", name)))
     seed = 0 if os.environ.get("CI") else random.randrange(10**6)
-    print(f"moments are drawn from seed {seed}")
-    moments = random.Random(seed)
+    print(f"kill times from seed {seed}")
+    times = random.Random(seed)
     for number in range(KILLS):
-        out = place(tmp_path, str(number), name)
-        killed = export_until(collection, form, out, (number + moments.random()) / KILLS)
+        out = output_path(tmp_path, str(number), name)
+        killed = export_killed(collection, form, out, (number + times.random()) / KILLS)
         left = contents(out)
         assert left.items() <= whole.items()
         assert killed or left == whole
         assert contents(export_as(collection, form, out)) == whole
 
 
-def place(folder: Path, inner: str, name: str) -> Path:
-    """Where an export goes: a folder of its own for each."""
+def output_path(folder: Path, inner: str, name: str) -> Path:
+    """Output path in a new folder."""
     (folder / inner).mkdir()
     return folder / inner / name
 
 
-def export_until(collection: Collection, form: str, out: Path, share: float) -> bool:
-    """Export in a process that is killed after this share of the time that it needs; whether that was in time."""
-    command = [sys.executable, "-c", EXPORT, str(collection.folder), form, str(out), str(share)]
+def export_killed(collection: Collection, form: str, out: Path, fraction: float) -> bool:
+    """Export in a process that is killed after this fraction of its duration; return whether it was killed."""
+    command = [sys.executable, "-c", EXPORT, str(collection.folder), form, str(out), str(fraction)]
     ended = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
     return ended.returncode != 0
 
 
 def contents(path: Path) -> dict[str, object]:
-    """What stands under a name, file by file; temporary files don't count."""
+    """Contents of an output path by file; temporary files are ignored."""
     if path.suffix == ".db":
         return {path.name: dump(path)} if path.exists() else {}
     files = [path] if path.is_file() else sorted(path.rglob("*"))
@@ -97,6 +97,6 @@ def contents(path: Path) -> dict[str, object]:
 
 
 def dump(path: Path) -> tuple[str, ...]:
-    """A database as text."""
+    """SQL dump of a database."""
     with sqlite3.connect(path) as database:
         return tuple(database.iterdump())

@@ -1,4 +1,4 @@
-"""`tiepoint collection run` in a process of its own, to be killed or interrupted."""
+"""Start `tiepoint collection run` in a separate process that tests kill or interrupt."""
 
 import os
 import resource
@@ -14,21 +14,19 @@ from tests.helpers.small_collections import environment
 
 COMMAND = (sys.executable, "-c", "from tiepoint.cli import main; main()", "collection", "run")
 OPTIONS = ("--resize", "128", "--max-keypoints", "64", "--device", "cpu", "--threads", "1")
-DEADLINE = 120.0  # seconds; what takes longer hangs
+DEADLINE = 120.0  # s
 
 
 @contextmanager
 def started(
-    photos: Path, out: Path, *options: str, largest_file: int | None = None
+    photos: Path, out: Path, *options: str, max_file_bytes: int | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run in a process group of its own, which is gone afterwards; `largest_file` is what it may write, in bytes."""
+    """Start a run in its own process group, which is killed at the end; `max_file_bytes` limits the file size."""
 
     def prepare() -> None:
-        signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        )  # what runs in the background inherits that Ctrl-C is ignored
-        if largest_file is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # background processes inherit an ignored SIGINT
+        if max_file_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
 
     run = subprocess.Popen(
         [*COMMAND, str(photos), str(out), *OPTIONS, *options],
@@ -51,5 +49,5 @@ def wait_for(event: Callable[[], bool], run: "subprocess.Popen[str] | None" = No
     begin = time.monotonic()
     while not event():
         assert time.monotonic() - begin < DEADLINE, "it hangs"
-        assert run is None or run.poll() is None, "it ended before it should be killed"
+        assert run is None or run.poll() is None, "it ended before the kill"
         time.sleep(0.005)

@@ -58,7 +58,7 @@ class Scene:
 
 
 def order(name: str) -> np.ndarray:
-    """Which point each keypoint of a image is; every image misses some."""
+    """Which point each keypoint of an image is; every image misses some."""
     return np.random.default_rng(list(name.encode())).permutation(POINTS)[: POINTS - 30]
 
 

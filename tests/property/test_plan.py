@@ -1,4 +1,4 @@
-"""Plans of collections of any kind: nothing is left out, nothing is done twice, whatever the choice and the sizes."""
+"""Plans of random collections: nothing is left out or repeated, for any selection and unit size."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ names = st.lists(st.text(st.characters(exclude_characters="\0\r\n")), unique=Tru
 
 @st.composite
 def collections(draw: st.DrawFn) -> list[ImageRecord]:
-    """Any names, some contents more than once, some without a position."""
+    """Random names, duplicates, images without a position."""
     return [
         ImageRecord(
             name=name,
@@ -36,25 +36,25 @@ def collections(draw: st.DrawFn) -> list[ImageRecord]:
     ]
 
 
-choices = st.sampled_from(["exhaustive", "sequential:1", "sequential:4", "spatial:1", "spatial:3"]).map(
+selections = st.sampled_from(["exhaustive", "sequential:1", "sequential:4", "spatial:1", "spatial:3"]).map(
     lambda text: PairSelection(*text.split(":"))
 )
 
 
-@given(images=collections(), choice=choices)
-def test_every_pair_once_and_in_order(images: list[ImageRecord], choice: PairSelection):
-    pairs = select_pairs(choice, images)
+@given(images=collections(), selection=selections)
+def test_pairs_are_distinct_and_ordered(images: list[ImageRecord], selection: PairSelection):
+    pairs = select_pairs(selection, images)
     order = {image.name: index for index, image in enumerate(images)}
     found = list(pairs)
     assert len(found) == len(pairs) == len(set(found))
     assert all(order[name0] < order[name1] for name0, name1 in found)
     assert [order[name0] for name0, _ in found] == sorted(order[name0] for name0, _ in found)
-    if choice.method == "exhaustive":
+    if selection.method == "exhaustive":
         assert found == list(combinations(order, 2))
 
 
 @given(images=collections(), size=st.integers(1, 9), data=st.data())
-def test_extraction_is_what_is_missing(images: list[ImageRecord], size: int, data: st.DataObject):
+def test_extraction_plans_missing_images(images: list[ImageRecord], size: int, data: st.DataObject):
     done = data.draw(st.sets(st.sampled_from(images))) if images else set()
     planned = list(plan_extraction(images, KeySet(image.key for image in done), size=size))
     found = [image.key for unit in planned for image in unit.images]
@@ -63,9 +63,11 @@ def test_extraction_is_what_is_missing(images: list[ImageRecord], size: int, dat
         assert sum(any(p.digest == digest for p in unit.images) for unit in planned) <= 1
 
 
-@given(images=collections(), choice=choices, size=st.integers(1, 40), seed=st.integers(0, 99))
-def test_matching_is_what_is_missing(images: list[ImageRecord], choice: PairSelection, size: int, seed: int):
-    pairs = select_pairs(choice, images)
+@given(images=collections(), selection=selections, size=st.integers(1, 40), seed=st.integers(0, 99))
+def test_matching_plans_missing_pairs(
+    images: list[ImageRecord], selection: PairSelection, size: int, seed: int
+):
+    pairs = select_pairs(selection, images)
     everything = [pair_key(pair) for unit in plan_matching(pairs, size=size) for pair in unit.pairs]
     by_name = {image.name: image.key for image in images}
     assert sorted(everything) == sorted(pair_key((by_name[name0], by_name[name1])) for name0, name1 in pairs)
@@ -81,13 +83,13 @@ def halves(count: int, seed: int) -> list[bool]:
 
 
 @given(keys=st.lists(st.text()), others=st.lists(st.text()))
-def test_key_sets_are_sets(keys: list[str], others: list[str]):
+def test_key_set_equals_a_set(keys: list[str], others: list[str]):
     assert KeySet(keys).contains(keys + others).tolist() == [key in set(keys) for key in keys + others]
     assert len(KeySet(keys) | KeySet(others)) == len(set(keys) | set(others))
 
 
-def test_memory_grows_by_bytes_a_pair():
-    """A tenth of what benchmarks/planning.py measures: 100,000 images and 10 million pairs, in under 1 GiB."""
+def test_memory_per_pair():
+    """A tenth of the collection of benchmarks/planning.py (100,000 images, 10 million pairs in less than 1 GiB)."""
     small, large = (simulated(images=2_000, neighbors=count) for count in (10, 510))
     assert large["pairs"] > 850_000
     assert large["planned"] == large["pairs"] - large["done"] == large["pairs"] // 2
@@ -96,7 +98,7 @@ def test_memory_grows_by_bytes_a_pair():
 
 
 def simulated(*, images: int, neighbors: int) -> dict[str, float]:
-    """Of a fresh process, whose memory is its own."""
+    """Measured in a new process."""
     sizes = ("--photographs", str(images), "--neighbors", str(neighbors))
     command = [sys.executable, str(BENCHMARK), "--measure", "list", *sizes]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)

@@ -1,4 +1,4 @@
-"""COLMAP's models of our matches: of a castle, of which more is asked, and of a fountain whose cameras were surveyed."""
+"""Reconstructions of real images: a castle, and a fountain with surveyed camera positions."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pycolmap
 import pytest
-from tests.unit.collection.export.test_colmap_database import model_of, read_match_text, read_text
+from tests.helpers.colmap_text import read_keypoints_text, read_match_text, run_mapper
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
@@ -23,30 +23,30 @@ from tiepoint.geometry.colmap import colmap_keypoints
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 
 FOCAL_PX = 2905.88
-"""Of K.txt, which comes with the images."""
+"""Focal length in px from the K.txt of the data set."""
 
 QUERY = "100_7105.JPG"
 
 
-def copied(castle: Collection, out: Path, *, without: str = "") -> Collection:
-    """The castle's features and matches under another output folder, which may be written to."""
+def copy_collection(castle: Collection, out: Path, *, without: str = "") -> Collection:
+    """Writable output folder with the features and matches of the castle."""
     out.mkdir()
     kept = tuple(image for image in castle.images if image.name != without)
     stores = stores_location(castle.folder, castle.state.stores)
     state = replace(castle.state, images=kept, stores=stores)
-    source = pairs_provenance(state.options["pairs"], kept, state.settings["features"], state.list_digest)
+    provenance = pairs_provenance(state.options["pairs"], kept, state.settings["features"], state.list_digest)
     write_state(out, state)
-    write_selected_pairs(out, [pair for pair in castle.pairs() if without not in pair], source)
+    write_selected_pairs(out, [pair for pair in castle.pairs() if without not in pair], provenance)
     return open_collection(out)
 
 
 @pytest.fixture(scope="module")
 def whole(castle: Collection, tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Reconstruction]:
-    collection = copied(castle, tmp_path_factory.mktemp("whole") / "out")
+    collection = copy_collection(castle, tmp_path_factory.mktemp("whole") / "out")
     return collection, reconstruct(collection)
 
 
-def test_all_images_register(whole: tuple[Collection, Reconstruction]) -> None:
+def test_all_images_are_registered(whole: tuple[Collection, Reconstruction]) -> None:
     collection, found = whole
     assert (found.images, found.registered, found.models) == (11, 11, 1)
     assert found.points > 500
@@ -56,10 +56,10 @@ def test_all_images_register(whole: tuple[Collection, Reconstruction]) -> None:
     assert camera.focal_length == pytest.approx(FOCAL_PX, rel=0.05)
 
 
-def test_a_image_that_the_model_doesnt_have_is_found(
+def test_image_that_the_model_lacks_is_localized(
     castle: Collection, whole: tuple[Collection, Reconstruction], tmp_path: Path
 ) -> None:
-    collection = copied(castle, tmp_path / "less", without=QUERY)
+    collection = copy_collection(castle, tmp_path / "less", without=QUERY)
     reconstruct(collection)
     query = next(image.path for image in castle.images if image.name == QUERY)
     picture, numbers = tmp_path / "where.jpg", tmp_path / "pose.json"
@@ -79,14 +79,14 @@ def test_a_image_that_the_model_doesnt_have_is_found(
         assert drawn.width == 2048
 
 
-def test_another_place_has_no_pose(whole: tuple[Collection, Reconstruction], shared_data: Path) -> None:
+def test_another_scene_has_no_pose(whole: tuple[Collection, Reconstruction], shared_data: Path) -> None:
     elsewhere = shared_data / "lightglue_assets" / "DSC_0410.JPG"
     result = CliRunner().invoke(app, ["localize", str(elsewhere), str(whole[0].folder)])
     assert result.exit_code == 1
     assert "cannot localize" in str(result.exception)
 
 
-def test_the_text_holds_the_keypoints_of_the_database(whole: tuple[Collection, Reconstruction]) -> None:
+def test_text_files_hold_the_keypoints_exactly(whole: tuple[Collection, Reconstruction]) -> None:
     collection, _ = whole
     folder = export_as(collection, "colmap-text")
     for image in collection.images:
@@ -95,31 +95,31 @@ def test_the_text_holds_the_keypoints_of_the_database(whole: tuple[Collection, R
         np.testing.assert_array_equal(rows.astype(np.float32), expected)
 
 
-def test_the_text_gives_the_model_of_the_database(
+def test_text_files_give_the_same_model_as_the_database(
     whole: tuple[Collection, Reconstruction], tmp_path: Path
 ) -> None:
-    """COLMAP makes its own images and camera, takes keypoints and matches of the text, and verifies them itself."""
+    """COLMAP creates images and camera itself, imports keypoints and matches, and verifies them."""
     collection, _ = whole
     photos, database = collection.images[0].path.parent, tmp_path / "text.db"
     write_database(export_as(collection, "colmap-text"), photos, database)
-    theirs, ours = model_of(database, photos, tmp_path / "model"), read_model(collection)
+    theirs, ours = run_mapper(database, photos, tmp_path / "model"), read_model(collection)
     names = [image.name for image in collection.images]
     centers = [
         np.array([m.find_image_with_name(n).projection_center() for n in names]) for m in (theirs, ours)
     ]
-    assert errors_of(*centers).max() < 0.005
+    assert position_errors(*centers).max() < 0.005
     assert theirs.num_points3D() == pytest.approx(ours.num_points3D(), rel=0.02)
 
 
 def write_database(text: Path, photos: Path, database: Path) -> None:
-    """What COLMAP's tutorial does with the text; one camera has taken all images."""
+    """Import the text files as in COLMAP's tutorial, with one camera for all images."""
     pycolmap.Database.open(str(database)).close()
     pycolmap.import_images(str(database), str(photos), pycolmap.CameraMode.SINGLE)
     verified = read_match_text(text / "verified.txt")
     with pycolmap.Database.open(str(database)) as file:
         ids = {image.name: image.image_id for image in file.read_all_images()}
         for name, number in ids.items():
-            file.write_keypoints(number, read_text(text, name)[0])
+            file.write_keypoints(number, read_keypoints_text(text, name)[0])
         for (name0, name1), matches in verified.items():
             file.write_matches(ids[name0], ids[name1], np.array(matches, np.uint32).reshape(-1, 2))
     pairs = database.with_suffix(".txt")
@@ -127,15 +127,15 @@ def write_database(text: Path, photos: Path, database: Path) -> None:
     pycolmap.verify_matches(str(database), str(pairs))
 
 
-def errors_of(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Distances of positions after the best similarity, as shares of the extent of the true ones."""
+def position_errors(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Position errors after similarity alignment, relative to the extent of the true positions."""
     similarity = pycolmap.estimate_sim3d(found, true)
     moved = np.array([similarity * position for position in found])
     return np.linalg.norm(moved - true, axis=1) / np.linalg.norm(np.ptp(true, axis=0))
 
 
-def test_a_surveyed_fountain(shared_data: Path, tmp_path: Path) -> None:
-    """Strecha et al., On Benchmarking Camera Calibration and Multi-View Stereo, CVPR 2008: positions are known to mm."""
+def test_surveyed_fountain(shared_data: Path, tmp_path: Path) -> None:
+    """Strecha et al., On Benchmarking Camera Calibration and Multi-View Stereo, CVPR 2008: positions with mm accuracy."""
     scene = shared_data / "strecha" / "fountain-P11"
     match_collection(scene / "images", tmp_path / "out", resize=640, max_keypoints=1024, device="cpu")
     found = reconstruct(tmp_path / "out")
@@ -145,10 +145,10 @@ def test_a_surveyed_fountain(shared_data: Path, tmp_path: Path) -> None:
     positions = np.array([image.projection_center() for image in images])
     files = [scene / "gt_dense_cameras" / f"{image.name}.camera" for image in images]
     surveyed = np.array([file.read_text().splitlines()[7].split() for file in files], np.float64)
-    assert errors_of(positions, surveyed).max() < 0.005
+    assert position_errors(positions, surveyed).max() < 0.005
 
 
-def test_the_page_shows_all_images(whole: tuple[Collection, Reconstruction]) -> None:
+def test_html_view_shows_all_images(whole: tuple[Collection, Reconstruction]) -> None:
     collection, _ = whole
     result = CliRunner().invoke(app, ["collection", "view", str(collection.folder)], catch_exceptions=False)
     assert result.exit_code == 0, result.output

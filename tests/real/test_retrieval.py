@@ -1,4 +1,4 @@
-"""Real images that look alike are of the same place."""
+"""Image retrieval on real images finds images of the same scene."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.real, pytest.mark.weights]
 SCENES = {"door": "lund_door12/images", "castle": "sceaux_castle/images", "wall": "oxford_affine/graf"}
 
 
-def test_most_pairs_are_of_one_place(shared_data: Path):
+def test_most_pairs_show_the_same_scene(shared_data: Path):
     images = {
         name: read_image_record(path, name)
         for scene, folder in SCENES.items()

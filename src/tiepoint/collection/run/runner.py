@@ -124,7 +124,7 @@ def resume_collection(
         progress: Callback that shows the progress.
 
     Raises:
-        TiepointError: As for `match_collection`, and if there is no previous run.
+        TiepointError: For the reasons of `match_collection`, or if there is no previous run.
     """
     previous = read_state(Path(out))
     changes = {"pairs": pairs, "executor": executor, "max_error_px": max_error_px}

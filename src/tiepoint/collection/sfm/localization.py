@@ -253,8 +253,8 @@ def localize_to_files(
         **options: Options of `localize`.
 
     Raises:
-        InvalidInput: As for `localize`, or if a file cannot be written.
-        MissingDependency: As for `localize`.
+        InvalidInput: For the reasons of `localize`, or if a file cannot be written.
+        MissingDependency: For the reasons of `localize`.
     """
     if image_path is not None:
         check_image_path(image_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 import pytest
+from tests.helpers.colmap_text import read_keypoints_text, read_match_text, run_mapper
 from tests.helpers.synthetic_collections import (
     NAMES,
     make_collection,
@@ -29,26 +30,10 @@ def odd_names(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     return make_collection(tmp_path_factory.mktemp("odd"), NAMES)[0]
 
 
-def read_text(folder: Path, name: str) -> tuple[np.ndarray, int]:
-    """Keypoints of a feature file and the descriptor dimension, parsed as in COLMAP's tutorial."""
-    head, *lines = (folder / "features" / f"{name}.txt").read_text().splitlines()
-    rows = np.array([line.split() for line in lines], np.float64)
-    assert head == f"{len(rows)} 128"
-    return rows[:, :2].astype(np.float32), rows.shape[1] - 4
-
-
-def read_match_text(path: Path) -> dict[tuple[str, str], list[list[int]]]:
-    found = {}
-    for block in path.read_text(encoding="utf-8").split("\n\n")[:-1]:
-        names, *lines = block.splitlines()
-        found[tuple(names.split())] = [[int(word) for word in line.split()] for line in lines]
-    return found
-
-
 def test_text_file_content(collection: Collection) -> None:
     folder = export_colmap_text(collection)
     for image in collection.images:
-        keypoints, columns = read_text(folder, image.name)
+        keypoints, columns = read_keypoints_text(folder, image.name)
         assert columns == 128
         np.testing.assert_array_equal(keypoints, colmap_keypoints(collection.features(image.name)))
     matches, verified = (read_match_text(folder / name) for name in ("matches.txt", "verified.txt"))
@@ -68,12 +53,12 @@ def test_text_files_give_the_same_model_as_the_database(collection: Collection, 
     with pycolmap.Database.open(str(theirs)) as database:
         ids = {image.name: image.image_id for image in database.read_all_images()}
         for name, number in ids.items():
-            database.write_keypoints(number, read_text(folder, name)[0])
+            database.write_keypoints(number, read_keypoints_text(folder, name)[0])
         for (name0, name1), matches in read_match_text(folder / "verified.txt").items():
             database.write_matches(ids[name0], ids[name1], np.array(matches, np.uint32))
     (tmp_path / "pairs.txt").write_text("".join(f"{name0} {name1}\n" for name0, name1 in collection.pairs()))
     pycolmap.verify_matches(str(theirs), str(tmp_path / "pairs.txt"))
-    models = [model_of(database, photos, tmp_path / database.stem) for database in (ours, theirs)]
+    models = [run_mapper(database, photos, tmp_path / database.stem) for database in (ours, theirs)]
     for name in ids:
         assert all(model.find_image_with_name(name).has_pose for model in models)
     centers = [np.array([m.find_image_with_name(n).projection_center() for n in ids]) for m in models]
@@ -82,12 +67,6 @@ def test_text_files_give_the_same_model_as_the_database(collection: Collection, 
     extent = np.linalg.norm(np.ptp(centers[1], axis=0))
     assert np.linalg.norm(moved - centers[1], axis=1).max() < 0.005 * extent
     assert models[0].num_points3D() == pytest.approx(models[1].num_points3D(), abs=5)
-
-
-def model_of(database: Path, photos: Path, folder: Path) -> pycolmap.Reconstruction:
-    folder.mkdir()
-    options = pycolmap.IncrementalPipelineOptions(random_seed=0, num_threads=1)
-    return pycolmap.incremental_mapping(str(database), str(photos), str(folder), options)[0]
 
 
 def test_names_with_spaces_are_refused(odd_names: Collection) -> None:

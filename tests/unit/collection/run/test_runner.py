@@ -184,7 +184,7 @@ def test_name_that_is_not_utf8_is_left_out(photos: Path, out: Path):
     assert (report.files, report.images, report.pairs) == (5, 4, 6)
     (problem,) = report.problems
     assert repr(name) in problem
-    assert problem.endswith("; rename it")
+    assert problem.endswith("; rename the file")
     collection = open_collection(out)
     assert all(export_as(collection, form).exists() for form in EXPORTS)
     assert reconstruct(collection).images == 4

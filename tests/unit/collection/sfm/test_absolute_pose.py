@@ -13,7 +13,7 @@ from tiepoint.collection.sfm.localization import localize
 
 
 def test_given_focal_length_is_used(reconstructed: Reconstructed, query: str) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     found = localize(query, collection, focal_px=FOCAL, matcher=FixedFeaturesMatcher(scene.features(QUERY)))
     assert (found.focal_source, found.camera_params[0]) == ("given", FOCAL)
     assert position_error(found.position, reconstructed) < 0.02
@@ -21,7 +21,7 @@ def test_given_focal_length_is_used(reconstructed: Reconstructed, query: str) ->
 
 def test_unknown_focal_length_is_refined(reconstructed: Reconstructed, query: str) -> None:
     """An image of another size cannot share the model's camera."""
-    collection, scene = made
+    collection, scene = reconstructed
     features = scene.features(QUERY)
     cropped = replace(
         features, image_size=(SIZE[0], SIZE[1] - 2), keypoints=features.keypoints.clamp(max=SIZE[1] - 3)

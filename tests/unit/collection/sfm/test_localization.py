@@ -25,7 +25,7 @@ from tiepoint.types import Features
 
 @pytest.mark.parametrize("num_images", [None, 2], ids=["all", "most-similar"])
 def test_position_is_correct(reconstructed: Reconstructed, query: str, num_images: int | None) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     found = localize(
         query, collection, num_images=num_images, matcher=FixedFeaturesMatcher(scene.features(QUERY))
     )
@@ -42,7 +42,7 @@ def test_position_is_correct(reconstructed: Reconstructed, query: str, num_image
 def test_default_number_of_images(
     reconstructed: Reconstructed, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     asked = []
     monkeypatch.setattr(
         localization, "match_to_model", lambda *args: asked.append(args[-1]) or match_to_model(*args)
@@ -53,7 +53,7 @@ def test_default_number_of_images(
 
 
 def test_another_scene_fails_with_a_reason(reconstructed: Reconstructed, query: str) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     features = scene.features(QUERY)
     elsewhere = torch.rand(len(features), 2, generator=torch.Generator().manual_seed(0)) * torch.tensor(SIZE)
     found = localize(
@@ -66,7 +66,7 @@ def test_another_scene_fails_with_a_reason(reconstructed: Reconstructed, query: 
 
 
 def test_no_matches_fail_with_a_reason(reconstructed: Reconstructed, query: str, tmp_path: Path) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     features = scene.features(QUERY)
     none = Features(
         keypoints=features.keypoints[:0],
@@ -87,8 +87,8 @@ def test_no_matches_fail_with_a_reason(reconstructed: Reconstructed, query: str,
 
 
 def test_image_and_json_are_written(reconstructed: Reconstructed, query: str, tmp_path: Path) -> None:
-    collection, scene = made
-    files = {"picture": tmp_path / "p.png", "json": tmp_path / "p.json"}
+    collection, scene = reconstructed
+    files = {"image_path": tmp_path / "p.png", "json_path": tmp_path / "p.json"}
     found = localize_to_files(
         query, collection.folder, matcher=FixedFeaturesMatcher(scene.features(QUERY)), **files
     )
@@ -100,7 +100,7 @@ def test_image_and_json_are_written(reconstructed: Reconstructed, query: str, tm
 
 
 def test_neighbor_observes_the_same_points(reconstructed: Reconstructed, query: str) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     found = localize(query, collection, matcher=FixedFeaturesMatcher(scene.features(QUERY)))
     shared = np.isfinite(found.neighbor_points).all(axis=1)
     assert shared.sum() > 200

@@ -41,7 +41,7 @@ def test_false_matches_of_other_images_do_not_prevent_a_pose(
     reconstructed: Reconstructed, query: str
 ) -> None:
     """Without pair verification, 80 % of the 2D-3D correspondences would be false."""
-    collection, scene = made
+    collection, scene = reconstructed
     found = localize(query, collection, matcher=RandomMatcher(scene.features(QUERY)))
     assert found.success
     assert found.neighbor == "e.jpg"
@@ -108,7 +108,7 @@ def test_model_of_other_features_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Features], Features],
 ) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     read = Collection.features
     monkeypatch.setattr(Collection, "features", lambda self, name: change(read(self, name)))
     with pytest.raises(InvalidInput, match="reconstruct again"):
@@ -118,7 +118,7 @@ def test_model_of_other_features_is_refused(
 def test_features_of_registered_images_are_read_once(
     reconstructed: Reconstructed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collection, scene = made
+    collection, scene = reconstructed
     read, asked = Collection.features, []
     monkeypatch.setattr(Collection, "features", lambda self, name: asked.append(name) or read(self, name))
     match_to_model(
