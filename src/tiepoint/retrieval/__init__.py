@@ -1,7 +1,7 @@
-"""One photograph against a folder of others: which ones show the same place, best first.
+"""Find the images of a folder that show the same scene as a query image.
 
-ranking  find: a query and a folder become a ranking
-cache    features of files, kept from one query to the next
+ranking         find: rank the images of a folder by the verification of their matches with the query
+feature_cache   features of image files, kept between queries
 """
 
 from tiepoint.retrieval.feature_cache import FeatureCache

@@ -1,6 +1,5 @@
-"""Features of files, kept in a store from one run to the next. A file is known by its content, so it may move."""
+"""Features of image files, stored between runs. Files are identified by their content, so they may be moved."""
 
-import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.records import features_from_record, features_to_record
+from tiepoint.io.hashing import file_digest
 from tiepoint.matcher import Matcher
 from tiepoint.types import Features
 
@@ -18,23 +18,24 @@ logger = logging.getLogger(__name__)
 
 KIND = "features"
 
-SHARD = 16
-"""Images that are written together: what is extracted again when the program is killed."""
+SHARD_SIZE = 16
+# Images per shard: at most this many are extracted again after an interruption
 
 
 class FeatureCache:
-    """Extract a file once, whatever the number of runs; what it gives is always what the store gives back.
+    """Extract features once per file content; features are always read back from the store.
 
-    A context manager: what isn't written yet is written when the block ends, however it does.
+    A context manager: pending features are written when the block ends, with or without an error.
 
     Args:
-        folder: made where it doesn't exist; otherwise empty, or one that was made with the same settings.
-        matcher: what extracts.
+        folder: Folder of the cache; created if it does not exist. Otherwise empty, or a cache with the same settings.
+        matcher: Matcher that extracts the features.
 
     Raises:
-        StoreError: the folder holds something else, or was made with other settings; the message says which.
-        InvalidInput: the folder can't be made or written to.
-        MissingDependency: h5py isn't installed.
+        StoreError: If the folder contains other files, or a cache with other settings; the message lists the
+            differences.
+        InvalidInput: If the folder cannot be created or written to.
+        MissingDependency: If h5py is not installed.
     """
 
     def __init__(self, folder: str | os.PathLike[str], matcher: Matcher) -> None:
@@ -48,30 +49,30 @@ class FeatureCache:
     def __exit__(self, *_: object) -> None:
         self._write()
 
-    def features_of(self, path: Path) -> Features:
-        """Features of a file, from the store where it has them.
+    def extract(self, path: Path) -> Features:
+        """Return the features of a file, from the store if available.
 
         Raises:
-            InvalidInput: it can't be read as an image.
+            InvalidInput: If the file cannot be read as an image.
         """
         key = _digest(path)
         record = self._pending.get(key) or self._read(key)
         if record is None:
             record = features_to_record(self.matcher.extract(path))
-            self._keep(key, record)
+            self._add(key, record)
         return replace(features_from_record(record), source=str(path))
 
     def _read(self, key: str) -> dict[str, Any] | None:
-        """What the store has; nothing where that is damaged, which is set aside."""
+        """Return the stored record; None if there is none or it is damaged."""
         try:
             return self.store.read(KIND, key) if self.store.has(KIND, key) else None
         except StoreError as error:
             logger.warning("%s", error)
             return None
 
-    def _keep(self, key: str, record: Mapping[str, Any]) -> None:
+    def _add(self, key: str, record: Mapping[str, Any]) -> None:
         self._pending[key] = dict(record)
-        if len(self._pending) >= SHARD:
+        if len(self._pending) >= SHARD_SIZE:
             self._write()
 
     def _write(self) -> None:
@@ -81,13 +82,12 @@ class FeatureCache:
 
 
 def _settings(matcher: Matcher) -> dict[str, Any]:
-    """Everything that decides the features of a file."""
+    """Return all settings that the features of a file depend on."""
     return {"made by": "tiepoint find", **asdict(matcher.extractor.settings)}
 
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError as error:
-        raise InvalidInput(f"{str(path)!r} can't be opened: {error.strerror or error}") from error
+        raise InvalidInput(f"cannot open {str(path)!r}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""find: a query and a folder of photographs become a ranking by the verdict of each pair."""
+"""Rank the images of a folder by the probability that they show the same scene as a query image."""
 
 import heapq
 import os
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import PIL.Image
 
@@ -15,26 +15,28 @@ from tiepoint.errors import InvalidInput
 from tiepoint.extraction.masks import MaskSource
 from tiepoint.image import read_image
 from tiepoint.image.listing import find_images
-from tiepoint.io.progress import Watch, unwatched
+from tiepoint.io.progress import ProgressCallback, no_progress, track
 from tiepoint.io.serialization import check_output_path, write_arrays
+from tiepoint.io.validation import check_integer
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
 from tiepoint.retrieval.feature_cache import FeatureCache
 from tiepoint.types import Features
+from tiepoint.types.options import LoadOptions
 from tiepoint.visualization import check_image_path, save_image
 from tiepoint.visualization.contact_sheet import Cell, contact_sheet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Ranking:
-    """Photographs of a folder that look most as if they showed the query's place.
+    """The images of a folder that are most likely to show the query's scene.
 
     Attributes:
-        query: path of the photograph that was looked for.
-        results: the best, by falling probability, then by falling number of matches that agree on one geometry; the
-            query is image 0 of each.
-        compared: number of photographs that the query was compared with.
-        problems: files that can't be read as images, one line each.
+        query: Path of the query image.
+        results: Best results by descending probability, then by descending number of inliers; the query is image 0
+            of each.
+        compared: Number of images that the query was compared with.
+        problems: Files that cannot be read as images, one message per file.
     """
 
     query: str
@@ -42,8 +44,12 @@ class Ranking:
     compared: int
     problems: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        same = sum(result.verify().same_scene for result in self.results)
+        return f"Ranking({self.query!r}: top {len(self.results)} of {self.compared} images, {same} of the same scene)"
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything but keypoints and matches, in plain lists and numbers."""
+        """Return everything except keypoints and matches as JSON values."""
         return {
             "query": self.query,
             "compared": self.compared,
@@ -52,10 +58,10 @@ class Ranking:
         }
 
     def draw(self) -> PIL.Image.Image:
-        """A sheet: the query, then the photographs in their order, with dots where they match.
+        """Draw a contact sheet: the query, followed by the ranked images with their matched points.
 
         Raises:
-            InvalidInput: a photograph can't be read any more.
+            InvalidInput: If an image can no longer be read.
         """
         return contact_sheet(_cells(self))
 
@@ -68,43 +74,42 @@ def find(
     cache: str | os.PathLike[str] | None = None,
     mask: MaskSource | None = None,
     preset: str = DEFAULT_PRESET,
-    watch: Watch = unwatched,
-    **options: Any,
+    on_progress: ProgressCallback = no_progress,
+    **options: Unpack[LoadOptions],
 ) -> Ranking:
-    """Find the photographs of a folder that show the same place as one photograph.
+    """Find the images of a folder that show the same scene as a query image.
 
     Args:
-        query: path of a photograph; where it lies in the folder itself, it isn't compared with itself.
-        folder: with photographs, also in sub-folders; what can't be read is named in `Ranking.problems`.
-        top: how many to return.
-        cache: folder where the features of the photographs are kept, which makes the next query much faster.
-        mask: where keypoints of the query may lie, as for `Matcher.extract`.
-        preset: see `tiepoint presets`.
-        watch: shows progress.
-        **options: as for `tiepoint.load`.
+        query: Path of the query image; it is not compared with itself if it is in the folder.
+        folder: Folder with images, searched recursively; unreadable files are listed in `Ranking.problems`.
+        top: Number of results.
+        cache: Folder in which the features of the images are stored to speed up further queries.
+        mask: Region of the query in which keypoints are allowed, as for `Matcher.extract`.
+        preset: Name of a preset, see `tiepoint presets`.
+        on_progress: Callback that shows the progress.
+        **options: Options of `tiepoint.load`.
 
     Raises:
-        InvalidInput: the query can't be read; there is no such folder, or it holds no other photograph.
-        StoreError: the cache holds something else, or features that were made with other settings.
-        WeightsError: weights can't be found, fetched or loaded.
-        MissingDependency: a cache, and h5py isn't installed.
+        InvalidInput: If the query cannot be read, or the folder does not exist or contains no other image.
+        StoreError: If the cache contains other files, or features that were extracted with other settings.
+        WeightsError: If weights cannot be found, downloaded or loaded.
+        MissingDependency: If a cache is given and h5py is not installed.
 
     Example:
         >>> for result in tiepoint.find("query.jpg", "photos/").results:
         ...     print(result.features1.source, result.verify().probability)
     """
-    if top < 1:
-        raise InvalidInput(f"top must be a whole number above 0, but is {top!r}")
-    paths = _others(find_images(folder), Path(query))
+    top = check_integer("top", top, 1)
+    paths = _without(Path(query), find_images(folder))
     if not paths:
-        raise InvalidInput(f"there is no photograph in {folder} to compare {query} with; name another folder")
+        raise InvalidInput(f"no image in {folder} to compare with {query}; choose another folder")
     matcher = load(preset, **options)
     problems: list[str] = []
-    with nullcontext() if cache is None else FeatureCache(cache, matcher) as kept:
-        extract = matcher.extract if kept is None else kept.features_of
-        images = _readable(watch(paths, len(paths)), extract, problems)
-        results = _results(matcher.match_one_to_many(query, images, mask=mask))
-        best = heapq.nlargest(top, results, key=_strength)  # only these stay in memory
+    with nullcontext() if cache is None else FeatureCache(cache, matcher) as cached:
+        extract = matcher.extract if cached is None else cached.extract
+        features = _readable(track(paths, "comparing", on_progress), extract, problems)
+        results = _checked(matcher.match_one_to_many(query, features, mask=mask))
+        best = heapq.nlargest(top, results, key=_sort_key)  # only these stay in memory
     return Ranking(
         query=os.fspath(query),
         results=tuple(best),
@@ -116,47 +121,58 @@ def find(
 def find_to_files(
     query: str | os.PathLike[str],
     folder: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
     *,
-    picture: str | os.PathLike[str] | None = None,
     json: str | os.PathLike[str] | None = None,
-    **options: Any,
+    top: int = 10,
+    cache: str | os.PathLike[str] | None = None,
+    mask: MaskSource | None = None,
+    preset: str = DEFAULT_PRESET,
+    on_progress: ProgressCallback = no_progress,
+    **options: Unpack[LoadOptions],
 ) -> Ranking:
-    """`find`, and write what came out; paths that can't be written are found out before the work.
+    """Call `find` and write the results; output paths are validated before starting.
 
     Args:
-        query: as for `find`.
-        folder: as for `find`.
-        picture: where to write the sheet; its ending decides the format.
-        json: where to write the ranking; ends in .json.
-        **options: as for `find`.
+        query: Path of the query image.
+        folder: Folder with images.
+        output: Path of the contact sheet; its suffix determines the format.
+        json: Path of the ranking (.json).
+        top: Number of results.
+        cache: Folder in which features are stored.
+        mask: Region of the query in which keypoints are allowed.
+        preset: Name of a preset.
+        on_progress: Callback that shows the progress.
+        **options: Options of `tiepoint.load`.
 
     Raises:
-        InvalidInput: as for `find`; or a file can't be written.
-        StoreError: as for `find`.
-        WeightsError: as for `find`.
-        MissingDependency: as for `find`.
+        InvalidInput: If an output file cannot be written, and for the reasons of `find`.
+        StoreError: For the reasons of `find`.
+        WeightsError: For the reasons of `find`.
+        MissingDependency: For the reasons of `find`.
     """
-    if picture is not None:
-        check_image_path(picture)
+    if output is not None:
+        check_image_path(output)
     if json is not None:
         check_output_path(json, ".json")
-    ranking = find(query, folder, **options)
+    ranking = find(
+        query, folder, top=top, cache=cache, mask=mask, preset=preset, on_progress=on_progress, **options
+    )
     if json is not None:
         write_arrays(ranking.to_dict(), json)
-    if picture is not None:
-        save_image(ranking.draw(), picture)
+    if output is not None:
+        save_image(ranking.draw(), output)
     return ranking
 
 
-def _others(paths: list[Path], query: Path) -> list[Path]:
-    """All but the query itself."""
+def _without(query: Path, paths: list[Path]) -> list[Path]:
     return [path for path in paths if path.resolve() != query.resolve()]
 
 
 def _readable(
     paths: Iterable[Path], extract: Callable[[Path], Features], problems: list[str]
 ) -> Iterator[Features]:
-    """Features of every file that has any; of the others, what is wrong with them joins `problems`."""
+    """Yield the features of every readable file; append the errors of the others to `problems`."""
     for path in paths:
         try:
             yield extract(path)
@@ -164,40 +180,43 @@ def _readable(
             problems.append(str(error))
 
 
-def _results(found: Iterable[MatchResult | InvalidInput]) -> Iterator[MatchResult]:
-    for result in found:
-        assert isinstance(result, MatchResult), "features can be read"
+def _checked(results: Iterable[MatchResult | InvalidInput]) -> Iterator[MatchResult]:
+    for result in results:
+        assert isinstance(result, MatchResult), "features are always readable"
         yield result
 
 
-def _strength(result: MatchResult) -> tuple[float, int]:
-    return result.verify().probability, result.verify().num_inliers
+def _sort_key(result: MatchResult) -> tuple[float, int]:
+    verification = result.verify()
+    return verification.probability, verification.num_inliers
 
 
 def _cells(ranking: Ranking) -> Iterator[Cell]:
-    """One after the other, so that no two photographs need be in memory."""
+    """Yield one cell at a time, so that only one full-size image is in memory."""
     yield Cell(image=read_image(ranking.query), caption=f"query: {Path(ranking.query).name}")
     yield from map(_cell, ranking.results)
 
 
 def _cell(result: MatchResult) -> Cell:
-    source, verdict = result.features1.source or "", result.verify()
+    source, verification = result.features1.source or "", result.verify()
+    inliers = f"{verification.num_inliers} of {len(result)}"
     return Cell(
         image=read_image(source),
-        caption=f"{verdict.probability:.2f}  {verdict.num_inliers} of {len(result)}  {Path(source).name}",
+        caption=f"{verification.probability:.2f}  {inliers}  {Path(source).name}",
         points=result.points1,
-        good=verdict.same_scene,
+        good=verification.same_scene,
     )
 
 
 def _row(result: MatchResult) -> dict[str, Any]:
-    verdict = result.verify()
+    verification = result.verify()
     return {
         "image": result.features1.source,
-        "probability": verdict.probability,
-        "same_scene": verdict.same_scene,
-        "reason": verdict.reason,
-        "inliers": verdict.num_inliers,
+        "probability": verification.probability,
+        "same_scene": verification.same_scene,
+        "reason": verification.reason,
+        "inliers": verification.num_inliers,
         "matches": len(result),
-        "rotation": result.rotation1,
+        "rotation0": result.rotation0,
+        "rotation1": result.rotation1,
     }

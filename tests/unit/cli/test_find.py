@@ -1,4 +1,4 @@
-"""`tiepoint find`: what its table shows. The work itself is replaced by a known ranking."""
+"""Output of `tiepoint find` for a known ranking."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from tiepoint.types import Assignment, Features
 
 
 def known_result(rotation: int) -> MatchResult:
-    """No keypoints at all, image 1 turned."""
+    """Return a result without keypoints, with image 1 rotated."""
     features = Features(
         keypoints=torch.zeros(0, 2),
         scores=torch.zeros(0),
@@ -52,11 +52,11 @@ def rows(*arguments: str) -> list[list[str]]:
     return [first.split(), second.split()]
 
 
-def test_the_table_says_by_which_angle_photographs_were_turned() -> None:
-    assert "turned by, degrees" in run("--rotations", "auto").stdout
-    assert [row[4] for row in rows("--rotations", "auto")] == ["90", "0"]
+def test_the_table_has_the_rotations_of_both_images() -> None:
+    assert "rotation, deg" in run("--rotations", "auto").stdout
+    assert [row[4:6] for row in rows("--rotations", "auto")] == [["0", "90"], ["0", "0"]]
 
 
-def test_without_rotations_there_is_no_angle() -> None:
-    assert "turned by, degrees" not in run().stdout
+def test_without_rotation_search_there_are_no_rotations() -> None:
+    assert "rotation, deg" not in run().stdout
     assert [row[4:] for row in rows()] == [["turned", "by", "90.jpg"], ["turned", "by", "0.jpg"]]

@@ -112,9 +112,15 @@ def test_a_sheet_holds_one_photograph_at_a_time(
     assert len(pixels) == 6
 
 
+def test_a_ranking_is_printed_as_one_short_line(query: Path, photos: Path, extractor: SceneExtractor):
+    printed = str(find(query, photos, top=3))
+    assert "\n" not in printed
+    assert "top 3 of 5 images, 2 of the same scene" in printed
+
+
 def test_only_the_best_are_kept(query: Path, photos: Path, extractor: SceneExtractor):
     assert len(find(query, photos, top=3).results) == 3
-    with pytest.raises(InvalidInput, match="top must be a whole number above 0"):
+    with pytest.raises(InvalidInput, match="top"):
         find(query, photos, top=0)
 
 
@@ -138,7 +144,7 @@ def test_the_query_is_not_compared_with_itself(photos: Path, extractor: SceneExt
 
 def test_nothing_to_compare_is_an_error(query: Path, tmp_path: Path, extractor: SceneExtractor):
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(InvalidInput, match=r"no photograph in .*nothing to compare"):
+    with pytest.raises(InvalidInput, match=r"no image in .*nothing"):
         find(query, tmp_path / "nothing")
     with pytest.raises(InvalidInput, match="expected a folder"):
         find(query, tmp_path / "missing")
@@ -172,17 +178,18 @@ def test_a_cache_of_other_settings_is_refused_with_the_difference(
 
 
 def test_ranking_and_sheet_are_written(query: Path, photos: Path, tmp_path: Path, extractor: SceneExtractor):
-    found = find_to_files(query, photos, picture=tmp_path / "s.png", json=tmp_path / "r.json", top=4)
+    found = find_to_files(query, photos, output=tmp_path / "s.png", json=tmp_path / "r.json", top=4)
     written = json.loads((tmp_path / "r.json").read_text())
     assert written == found.to_dict()
     assert written["query"] == str(query)
     assert [row["same_scene"] for row in written["found"]] == [True, True, False, False]
     assert {row["inliers"] for row in written["found"][:2]} == {COUNT}
+    assert {(row["rotation0"], row["rotation1"]) for row in written["found"]} == {(0, 0)}
     with PIL.Image.open(tmp_path / "s.png") as sheet:
         assert sheet.width > 4 * 200
 
 
-@pytest.mark.parametrize("files", [{"picture": "s.txt"}, {"json": "r.npz"}], ids=["picture", "json"])
+@pytest.mark.parametrize("files", [{"output": "s.txt"}, {"json": "r.npz"}], ids=["output", "json"])
 def test_names_are_checked_before_the_work(
     files: dict[str, str], query: Path, photos: Path, extractor: SceneExtractor
 ):
