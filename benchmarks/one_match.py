@@ -12,7 +12,7 @@ import torch
 
 from contestants import LIGHTGLUES
 from photographs import random_pair
-from tiepoint.bench import forget_peak, measure, peak_bytes, resident_bytes
+from tiepoint.bench import reset_peak, measure, peak_bytes, resident_bytes
 from tiepoint.bench.timing import seconds_of
 
 QUICK_ENOUGH = 4096
@@ -24,7 +24,7 @@ def main() -> None:
     library, count = sys.argv[1], int(sys.argv[2])
     torch.set_grad_enabled(False)
     match, pair = LIGHTGLUES[library].make(False), random_pair(count)
-    forget_peak()
+    reset_peak()
     before = resident_bytes()
     if count <= QUICK_ENOUGH:
         seconds = measure(lambda: match(pair), runs=3).median

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 import tiepoint
-from tiepoint.bench.photographs import photograph_files
+from tiepoint.bench.images import image_files
 from tiepoint.types import Features
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "lightglue_assets"
@@ -24,7 +24,7 @@ def photographs() -> Iterator[dict[str, Files]]:
     if FOLDER.is_dir():
         yield {name: (FOLDER / file0, FOLDER / file1) for name, (file0, file1) in NAMES.items()}
         return
-    with photograph_files(None, None) as (file0, file1):
+    with image_files(None, None) as (file0, file1):
         yield {"easy": (Path(file0), Path(file1))}
 
 

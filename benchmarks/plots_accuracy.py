@@ -65,7 +65,7 @@ def accuracy(reports: Reports) -> Figure:
 
 def draw_point(axes: Axes, method: str, report: Report, key: str) -> None:
     """With a bar for the interval of 95 %."""
-    found = report.figures(samples=1000)[key]
+    found = report.metrics(samples=1000)[key]
     seconds = median(sum(row.values.get(stage, 0.0) for stage in STAGES) for row in report.rows)
     bar = [[100 * (found.value - found.low)], [100 * (found.high - found.value)]]
     marker = "s" if method.startswith("reference") else "o"

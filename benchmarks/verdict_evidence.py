@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from photographs import strongest
-from tiepoint.evaluation.predict import SHARD, Predictions, predict
+from tiepoint.evaluation.predict import SHARD_SIZE, Predictions, predict
 from tiepoint.evaluation.predictors import PresetPredictor, describe
 from tiepoint.evaluation.protocols import OURS
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, matches_to_record
 from tiepoint.geometry.pair_verification import PairStatistics, pair_statistics
-from tiepoint.io.progress import Track
+from tiepoint.io.batching import batched
+from tiepoint.io.progress import ProgressCallback, track
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
 from verdict_pairs import LabeledPair
@@ -34,12 +35,12 @@ class Observation:
     evidence: PairStatistics
 
 
-def observe(preset: str, pairs: Sequence[LabeledPair], folder: Path, track: Track) -> Iterator[Observation]:
+def observe(preset: str, pairs: Sequence[LabeledPair], folder: Path, progress: ProgressCallback) -> Iterator[Observation]:
     """Match with both budgets; features and matches stay in the folder."""
     predictor = PresetPredictor(preset, OURS)
     store = Store(folder / preset, describe(predictor, OURS))
-    predictions = predict([labeled.pair for labeled in pairs], predictor, store, track=track)
-    match_few(predictions, predictor, track)
+    predictions = predict([labeled.pair for labeled in pairs], predictor, store, progress=progress)
+    match_few(predictions, predictor, progress)
     for labeled in pairs:
         images = predictions.images[labeled.pair.name]
         for keypoints, kind in ((ALL, "matches"), (FEW, f"matches-{FEW}")):
@@ -47,13 +48,13 @@ def observe(preset: str, pairs: Sequence[LabeledPair], folder: Path, track: Trac
             yield Observation(preset=preset, keypoints=keypoints, labeled=labeled, evidence=evidence)
 
 
-def match_few(predictions: Predictions, predictor: PresetPredictor, track: Track) -> None:
+def match_few(predictions: Predictions, predictor: PresetPredictor, progress: ProgressCallback) -> None:
     """Match the strongest keypoints of each image."""
     store, kind = predictions.store, f"matches-{FEW}"
     by_key = {pair_key(images): images for images in predictions.images.values()}
     missing = store.missing(kind, by_key)
-    batches = [missing[start : start + SHARD] for start in range(0, len(missing), SHARD)]
-    for batch in track(batches, f"{predictor.name}: {len(missing)} pairs with {FEW} keypoints"):
+    batches = list(batched(missing, SHARD_SIZE))
+    for batch in track(batches, f"{predictor.name}: {len(missing)} pairs with {FEW} keypoints", progress):
         results = predictor.match_features([features_of(store, by_key[key], FEW) for key in batch])
         records = {
             key: matches_to_record(result.matches, result.scores) | {"layers_run": result.layers_run}

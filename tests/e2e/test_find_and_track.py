@@ -40,7 +40,7 @@ def frames(shared_data: Path, tmp_path: Path) -> Path:
 
 def test_a_sequence_with_a_broken_frame_is_tracked(frames: Path, tmp_path: Path):
     done = tiepoint("track", frames, "-o", "t.npz", "--video", "t.mp4", *QUICK[2:], cwd=tmp_path, code=1)
-    assert "tiepoint: frame 3 was passed over: " in done.stderr
+    assert "tiepoint: frame 3 was skipped: " in done.stderr
     assert "tracks through 5 frames" in done.stdout
     assert "Traceback" not in done.stderr
     assert len(list(read_frames(tmp_path / "t.mp4"))) == 6
@@ -84,7 +84,7 @@ def test_a_place_is_found_among_others_and_the_second_query_uses_the_cache(share
     query = sorted(folder.glob("piazza*"))[0]
     arguments = ("find", query, "photos", "--cache", "cache", *QUICK[2:6])
     done = tiepoint(*arguments, "--json", "r.json", "-o", "found.jpg", cwd=tmp_path, code=1)
-    assert "passed over: " in done.stderr
+    assert "skipped: " in done.stderr
     assert "broken.jpg" in done.stderr
     assert "notes.txt" not in done.stderr
     first = json.loads((tmp_path / "r.json").read_text())

@@ -10,7 +10,7 @@ import sys
 KEYPOINTS = 16_384
 PROGRAM = """
 import sys, torch
-from tiepoint.bench import forget_peak, peak_bytes, resident_bytes
+from tiepoint.bench import reset_peak, peak_bytes, resident_bytes
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.models.lightglue.inference import AdaptiveInference
@@ -25,7 +25,7 @@ def features(count):
 torch.manual_seed(0)
 matcher = LightGlueMatcher(LightGlue(LightGlueShape(input_dim=128, layers=1)), adaptivity=AdaptiveInference.from_flag(False))
 pair = [features(int(count)) for count in sys.argv[1:]]
-forget_peak()
+reset_peak()
 before = resident_bytes()
 (matches,) = matcher.match([tuple(pair)])
 assert matches.layers_run == 1 and len(matches.matching_scores0) == len(pair[0])

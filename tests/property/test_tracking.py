@@ -14,11 +14,11 @@ FRAMES = st.lists(st.frozensets(st.integers(0, POINTS - 1), max_size=POINTS), mi
 
 
 @settings(max_examples=60)
-@given(visible=FRAMES, min_share=st.floats(0, 1))
-def test_tracks_never_mix_points(visible: list[frozenset[int]], min_share: float):
+@given(visible=FRAMES, min_tracked=st.floats(0, 1))
+def test_tracks_never_mix_points(visible: list[frozenset[int]], min_tracked: float):
     frames = [{point: (point, number) for point in sorted(seen)} for number, seen in enumerate(visible)]
     sequence = KnownSequence(frames)
-    tracker = Tracker(sequence, min_share=min_share)
+    tracker = Tracker(sequence, min_tracked=min_tracked)
     observations = Observations.joined([tracker.step(image) for image in sequence.images()])
     tracks = Tracks.of(observations, num_frames=len(frames), image_size=(64, 48))
     rows = list(zip(tracks.track_ids.tolist(), tracks.frames.tolist(), tracks.points.tolist(), strict=True))

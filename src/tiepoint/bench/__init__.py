@@ -1,10 +1,10 @@
-"""Measuring: seconds of each stage on this machine, and what `tiepoint bench --tune` recommends.
+"""Benchmark: time per stage on this machine, and the recommendations of `tiepoint bench --tune`.
 
-Nothing here changes how tiepoint works afterwards: a recommendation is a text, used only when somebody passes it.
+Recommendations are reported only; no setting is changed.
 """
 
 from tiepoint.bench.machine import Machine, describe_machine, gemm_gflops
-from tiepoint.bench.memory import forget_peak, peak_bytes, resident_bytes
+from tiepoint.bench.memory import peak_bytes, reset_peak, resident_bytes
 from tiepoint.bench.report import BenchReport, bench
 from tiepoint.bench.stages import STAGES, PairReport, measure_pair
 from tiepoint.bench.timing import Seconds, measure, torch_threads
@@ -20,7 +20,7 @@ __all__ = [
     "Tuning",
     "bench",
     "describe_machine",
-    "forget_peak",
+    "reset_peak",
     "gemm_gflops",
     "measure",
     "measure_pair",

@@ -1,4 +1,4 @@
-"""The machine, and the rate of its matrix products: what seconds must be read beside."""
+"""Description of the machine that timings were measured on, and its matrix multiplication rate."""
 
 import os
 import platform
@@ -11,23 +11,22 @@ from tiepoint import __version__
 from tiepoint.bench.timing import measure
 
 GEMM_SIDE = 2048
-"""The matrix product that counts as the machine's best: 17 GFLOP, 16 MiB a matrix."""
+# Side of the benchmark matrices: 17 GFLOP per product, 16 MiB per matrix
 GEMM_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where, and with what, something was measured.
+    """Hardware and software of a measurement.
 
     Attributes:
-        processor: its name, and the widest vectors that torch uses on it.
-        device: "cpu", or the GPU's name.
-        cores: that this process may use.
-        threads: of torch, within one operation.
-        gemm_gflops: best rate of a float32 product of two 2048 x 2048 matrices on `device`, in 1e9 operations a
-            second; measured now.
-        torch: version.
-        tiepoint: version.
+        processor: Name of the processor and the widest vector instructions that torch uses on it.
+        device: "cpu", or the name of the GPU.
+        cores: Number of CPU cores available to this process.
+        threads: Number of torch intra-op threads.
+        gemm_gflops: Highest measured rate of a float32 product of two 2048 x 2048 matrices on `device`, in GFLOP/s.
+        torch: Version of torch.
+        tiepoint: Version of tiepoint.
     """
 
     processor: str
@@ -40,7 +39,7 @@ class Machine:
 
 
 def describe_machine(device: torch.device | str = "cpu") -> Machine:
-    """Describe this machine, and measure its matrix products on `device`; takes about a second."""
+    """Describe this machine and measure its matrix multiplication rate on `device`; takes about one second."""
     device = torch.device(device)
     return Machine(
         processor=f"{processor_name()}, {torch.backends.cpu.get_cpu_capability()}",
@@ -54,12 +53,12 @@ def describe_machine(device: torch.device | str = "cpu") -> Machine:
 
 
 def gemm_gflops(device: torch.device | str = "cpu", *, side: int = GEMM_SIDE, runs: int = GEMM_RUNS) -> float:
-    """Best rate of a float32 matrix product, in 1e9 operations a second.
+    """Return the highest measured rate of a float32 matrix product in GFLOP/s.
 
     Args:
-        device: where.
-        side: of the square matrices.
-        runs: the quickest counts: other programs can only make it slower.
+        device: Device of the matrices.
+        side: Side of the square matrices.
+        runs: Number of timed runs; the fastest counts, because other programs can only slow a run down.
     """
     a, b = (torch.rand(side, side, device=device) for _ in range(2))
     out = torch.empty_like(a)
@@ -68,7 +67,7 @@ def gemm_gflops(device: torch.device | str = "cpu", *, side: int = GEMM_SIDE, ru
 
 
 def processor_name() -> str:
-    """The processor's name as its maker writes it, where the system tells."""
+    """Return the name of the processor as reported by the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -78,8 +77,6 @@ def processor_name() -> str:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(
-        os, "sched_getaffinity", None
-    )  # Linux; a container or job may own a part of the machine
+    """Return the number of CPU cores available to this process."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux: containers and jobs may be limited to some cores
     return len(affinity(0)) if affinity else os.cpu_count() or 1

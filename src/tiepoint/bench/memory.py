@@ -1,6 +1,6 @@
-"""Memory of this process, as the system counts it.
+"""Resident memory of this process as reported by the system.
 
-On Linux from /proc, and not from `resource.getrusage`, whose peak a process inherits from the one that started it.
+On Linux from /proc instead of `resource.getrusage`, whose peak is inherited from the parent process.
 """
 
 import sys
@@ -13,10 +13,10 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_bytes() -> int:
-    """The most memory that this process ever held, or held since `forget_peak`, in bytes.
+    """Return the peak resident memory of this process, or its peak since `reset_peak`, in bytes.
 
     Raises:
-        MissingDependency: the system doesn't tell (Windows).
+        MissingDependency: If the system does not report it (Windows).
     """
     if STATUS.exists():
         return _kilobytes("VmHWM") * 1024
@@ -24,27 +24,25 @@ def peak_bytes() -> int:
         import resource
     except ImportError as error:
         raise MissingDependency(
-            "this system doesn't tell a process's peak memory; use Linux or macOS"
+            "this system does not report the peak memory of a process; use Linux or macOS"
         ) from error
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def resident_bytes() -> int:
-    """The memory that this process holds now, in bytes; where the system doesn't tell, the peak until now.
+    """Return the current resident memory in bytes; the peak where the system does not report the current value.
 
     Raises:
-        MissingDependency: as `peak_bytes`.
+        MissingDependency: If the system reports neither (Windows).
     """
     return _kilobytes("VmRSS") * 1024 if STATUS.exists() else peak_bytes()
 
 
-def forget_peak() -> None:
-    """Let the peak start again from what is held now; where that can't be done, the old peak stays."""
+def reset_peak() -> None:
+    """Reset the peak to the current memory; no effect where the system does not support it."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text(
-            "5", encoding="ascii"
-        )  # man 5 proc: "reset the peak resident set"
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): "reset the peak resident set"
 
 
 def _kilobytes(field: str) -> int:

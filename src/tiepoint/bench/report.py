@@ -1,35 +1,37 @@
-"""`bench`: everything behind the command `tiepoint bench`, in one call."""
+"""`bench`: the library function of the command `tiepoint bench`."""
 
-import json as json_format
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from tiepoint.api import load
-from tiepoint.bench.photographs import ImageFile, photograph_files
+from tiepoint.bench.images import ImageFile, image_files
 from tiepoint.bench.stages import PairReport, measure_pair
-from tiepoint.bench.timing import check_runs, torch_threads
+from tiepoint.bench.timing import torch_threads
 from tiepoint.bench.tuning import Tuning, prunes, tune_pruning, tune_threads
 from tiepoint.image import Image, read_image
-from tiepoint.io.atomic import atomic_write, check_writable
+from tiepoint.io.atomic import check_writable
+from tiepoint.io.serialization import write_json
+from tiepoint.io.validation import check_integer
 from tiepoint.matcher import Matcher
 from tiepoint.presets import DEFAULT_PRESET
+from tiepoint.types.options import LoadOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchReport:
-    """What was measured.
+    """Results of the benchmark.
 
     Attributes:
-        pair: seconds of each stage.
-        tunings: of each option that was tried; empty where nobody asked.
+        pair: Timings of the stages of one image pair.
+        tunings: Timings of the values of each tuned option; empty without tuning.
     """
 
     pair: PairReport
     tunings: tuple[Tuning, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Return everything as JSON values."""
         return {**self.pair.to_dict(), "tuning": [tuning.to_dict() for tuning in self.tunings]}
 
 
@@ -42,38 +44,37 @@ def bench(
     threads: int | None = None,
     tune: bool = False,
     json: str | os.PathLike[str] | None = None,
-    **options: Any,
+    **options: Unpack[LoadOptions],
 ) -> BenchReport:
-    """Measure reading, extracting and matching of two photographs on this machine.
+    """Measure the time of reading, extracting and matching two images on this machine.
 
     Args:
-        image0: file; None for both: the demonstration's stereo pair.
-        image1: likewise.
-        preset: see `tiepoint presets`.
-        runs: against the clock, after one that warms up.
-        threads: of torch, only while this runs; None: torch's own number.
-        tune: also try values of `pruning_min_keypoints` and `threads`, and recommend; nothing is changed.
-        json: where to write the report; it appears whole or not at all.
-        **options: as for `tiepoint.load`.
+        image0: Path of image 0; None for both images uses the stereo pair of the demo.
+        image1: Path of image 1.
+        preset: Name of a preset, see `tiepoint presets`.
+        runs: Number of timed runs after warm-up.
+        threads: Number of torch CPU threads during the benchmark; None keeps the current number.
+        tune: Also measure other values of `pruning_min_keypoints` and `threads`, and recommend the fastest.
+        json: Path of the report; validated before starting, written atomically.
+        **options: Options of `tiepoint.load`.
 
     Raises:
-        InvalidInput: one image of two, an image that can't be read, an option that can't be, or a file that
-            can't be written; that is found out before the work.
-        WeightsError: weights can't be found, fetched or loaded.
-        MissingDependency: no image is given, and scikit-image isn't installed.
+        InvalidInput: If only one image is given, an image cannot be read, an option is invalid, or the report cannot
+            be written.
+        WeightsError: If weights cannot be found, downloaded or loaded.
+        MissingDependency: If no image is given and scikit-image is not installed.
     """
-    check_runs(runs)
+    check_integer("runs", runs, 1)
     if json is not None:
         check_writable(json)
-    with torch_threads(threads), photograph_files(image0, image1) as files:
-        images = [read_image(file) for file in files]  # a missing file is found before the weights are loaded
+    with torch_threads(threads), image_files(image0, image1) as files:
+        images = [read_image(file) for file in files]  # fails fast, before weights are loaded
         matcher = load(preset, **options)
         pair = measure_pair(matcher, files, preset=preset, runs=runs)
         tunings = _tunings(matcher, (images[0], images[1]), runs) if tune else ()
     report = BenchReport(pair=pair, tunings=tunings)
     if json is not None:
-        with atomic_write(json) as temporary:
-            temporary.write_text(json_format.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_json(report.to_dict(), json)
     return report
 
 

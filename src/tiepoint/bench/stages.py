@@ -1,14 +1,15 @@
-"""Seconds of each stage of matching two photographs."""
+"""Time of each stage of matching two images."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tiepoint.bench.images import ImageFile
 from tiepoint.bench.machine import Machine, describe_machine
 from tiepoint.bench.memory import peak_bytes
-from tiepoint.bench.photographs import ImageFile
-from tiepoint.bench.timing import Seconds, check_runs, seconds_of
+from tiepoint.bench.timing import Seconds, seconds_of
 from tiepoint.image import read_image
+from tiepoint.io.validation import check_integer
 from tiepoint.matcher import Matcher
 
 STAGES = ("read", "extract", "match")
@@ -16,18 +17,18 @@ STAGES = ("read", "extract", "match")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairReport:
-    """What one pair of photographs costs on this machine.
+    """Time and memory for one image pair on this machine.
 
     Attributes:
-        machine: where.
-        preset: extractor and matcher.
-        images: names of the two files.
-        keypoints: found in image 0 and in image 1.
-        matches: found between them.
-        layers_run: of the matching network; 0 where the matcher has none.
-        stages: "read", "extract", "match" -> seconds of both images in each run.
-        pair: seconds of the whole pair in each run.
-        peak_memory_bytes: the most that this process held, with torch and the weights.
+        machine: Machine of the measurement.
+        preset: Name of the extractor and matcher.
+        images: Names of the two files.
+        keypoints: Number of keypoints of image 0 and image 1.
+        matches: Number of matches.
+        layers_run: Number of transformer layers that were run; 0 if the matcher has none.
+        stages: "read", "extract", "match" -> time per run for both images.
+        pair: Time per run for the complete pair.
+        peak_memory_bytes: Peak resident memory of this process, including torch and the weights.
     """
 
     machine: Machine
@@ -42,21 +43,21 @@ class PairReport:
 
     @property
     def pairs_per_second(self) -> float:
-        """From two files to matches, pair after pair."""
+        """Throughput from image files to matches."""
         return 1 / self.pair.median
 
     @property
     def matched_pairs_per_second(self) -> float:
-        """Where the features are there already: extract once, match many."""
+        """Throughput from extracted features to matches (extract once, match many)."""
         return 1 / self.stages["match"].median
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Return everything as JSON values."""
         measured = {name: seconds.to_dict() for name, seconds in (*self.stages.items(), ("pair", self.pair))}
-        plain = ("preset", "images", "keypoints", "matches", "layers_run", "peak_memory_bytes")
+        names = ("preset", "images", "keypoints", "matches", "layers_run", "peak_memory_bytes")
         return {
             "machine": asdict(self.machine),
-            **{name: getattr(self, name) for name in plain},
+            **{name: getattr(self, name) for name in names},
             "seconds": measured,
             "pairs_per_second": self.pairs_per_second,
             "matched_pairs_per_second": self.matched_pairs_per_second,
@@ -66,18 +67,18 @@ class PairReport:
 def measure_pair(
     matcher: Matcher, files: tuple[ImageFile, ImageFile], *, preset: str, runs: int
 ) -> PairReport:
-    """Read, extract and match two files, `runs` times after once that warms up.
+    """Read, extract and match two image files, `runs` times after one warm-up run.
 
     Args:
-        matcher: loaded.
-        files: two photographs.
-        preset: the matcher's name in the report.
-        runs: against the clock.
+        matcher: Matcher to measure.
+        files: Paths of the two images.
+        preset: Name of the matcher in the report.
+        runs: Number of timed runs.
 
     Raises:
-        InvalidInput: fewer than one run, or an image that can't be read.
+        InvalidInput: If `runs` is less than 1, or an image cannot be read.
     """
-    check_runs(runs)
+    check_integer("runs", runs, 1)
     work = _Pair(matcher, files)
     _, *timed = [work.run() for _ in range(1 + runs)]
     return PairReport(
@@ -94,7 +95,7 @@ def measure_pair(
 
 
 class _Pair:
-    """One pair, stage by stage; what the last run found is kept."""
+    """One image pair, stage by stage; keeps the results of the last run."""
 
     def __init__(self, matcher: Matcher, files: tuple[ImageFile, ImageFile]) -> None:
         self.matcher = matcher
@@ -103,7 +104,7 @@ class _Pair:
         self.matches = self.layers_run = 0
 
     def run(self) -> tuple[float, ...]:
-        """Seconds of each of `STAGES`."""
+        """Return the time of each of `STAGES` in seconds."""
         device = self.matcher.extractor.device
         return tuple(seconds_of(stage, device) for stage in (self._read, self._extract, self._match))
 

@@ -1,4 +1,4 @@
-"""Seconds of a piece of work, run several times after one run that warms up."""
+"""Timed runs of a function after one warm-up run."""
 
 import statistics
 from collections.abc import Callable, Iterator
@@ -9,70 +9,70 @@ from typing import Any
 
 import torch
 
-from tiepoint.errors import InvalidInput
+from tiepoint.io.validation import check_integer
 
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """What each run took, in the order of the runs."""
+    """Times of the runs in seconds, in order."""
 
     runs: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Half of the runs were quicker."""
+        """Median of the runs in seconds."""
         return statistics.median(self.runs)
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """The range that holds the middle half of the runs."""
+        """First and third quartile of the runs in seconds (the interquartile range)."""
         low, _, high = statistics.quantiles(
             self.runs * 2 if len(self.runs) == 1 else self.runs, n=4, method="inclusive"
         )
         return low, high
 
     def to_dict(self) -> dict[str, Any]:
-        """Median, quartiles and every run, for JSON."""
+        """Return median, quartiles and all runs as JSON values."""
         return {"median": self.median, "quartiles": list(self.quartiles), "runs": list(self.runs)}
 
 
 def measure(work: Callable[[], object], runs: int, device: torch.device = CPU) -> Seconds:
-    """Run once to warm up, then `runs` times against the clock.
+    """Run a function once to warm up, then time `runs` runs.
 
     Raises:
-        InvalidInput: fewer than one run.
+        InvalidInput: If `runs` is less than 1.
     """
-    check_runs(runs)
+    check_integer("runs", runs, 1)
     work()
     return Seconds(tuple(seconds_of(work, device) for _ in range(runs)))
 
 
 def seconds_of(work: Callable[[], object], device: torch.device = CPU) -> float:
-    """How long this takes, until the device has finished it."""
-    finish(device)
+    """Return the time of one call in seconds, including the synchronization of the device."""
+    synchronize(device)
     start = perf_counter()
     work()
-    finish(device)
+    synchronize(device)
     return perf_counter() - start
 
 
-def finish(device: torch.device) -> None:
-    """Wait until the device has done everything that was asked of it; the processor always has."""
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished all its work; no effect on a CPU."""
     if device.type != "cpu":
         getattr(torch, device.type).synchronize()
 
 
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[int]:
-    """Let torch compute with this many threads for a while; None: as it is. Gives the number.
+    """Set the number of torch CPU threads within a block; None keeps it. Yields the number.
 
     Raises:
-        InvalidInput: fewer than one.
+        InvalidInput: If `count` is less than 1.
     """
-    if count is not None and count < 1:
-        raise InvalidInput(f"threads must be a whole number above 0, but is {count!r}")
+    if count is not None:
+        check_integer("threads", count, 1)
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -80,8 +80,3 @@ def torch_threads(count: int | None) -> Iterator[int]:
     finally:
         torch.set_num_threads(before)
 
-
-def check_runs(runs: int) -> None:
-    """Raise InvalidInput for fewer than one run."""
-    if runs < 1:
-        raise InvalidInput(f"runs must be a whole number above 0, but is {runs!r}")

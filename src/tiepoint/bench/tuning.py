@@ -1,7 +1,7 @@
-"""What would be quickest on this machine: measured, and only ever recommended.
+"""Measure which values of an option are fastest on this machine, and recommend them; no setting is changed.
 
-Values are tried in turn within each run, so that a machine that slows down slows all of them. A value is
-recommended where it beats the default by `LEAST_GAIN` in three runs of four.
+The values are interleaved within each run, so that a slowdown of the machine affects all of them. A value is
+recommended if it is faster than the default by `MIN_SPEEDUP` in three of four runs.
 """
 
 import statistics
@@ -9,44 +9,46 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tiepoint.bench.images import hard_variant
 from tiepoint.bench.machine import available_cores
-from tiepoint.bench.photographs import made_hard
-from tiepoint.bench.timing import Seconds, check_runs, seconds_of, torch_threads
+from tiepoint.bench.timing import Seconds, seconds_of, torch_threads
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
+from tiepoint.io.validation import check_integer
 from tiepoint.matcher import Matcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.types import Features
 
-LEAST_GAIN = 1.03
-"""A gain below 3 % isn't worth an option; between two runs of the same program one sees as much."""
+MIN_SPEEDUP = 1.03
+# Smaller speed-ups are within the variation between two runs of the same program
+
 PRUNING_STEPS = (0.25, 0.5, 0.75, 1.0)
-"""Shares of the largest number of keypoints above which images are pruned; at 1 none is."""
+# Pruning thresholds to try, as fractions of the maximum number of keypoints; 1 disables pruning
 
 Work = dict[str, Callable[[], object]]
-"""Name of a pair -> what is measured."""
+# Name of an image pair -> function to measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One value that was tried: seconds by pair, and of all pairs together."""
+    """Timings of one value of an option, per image pair."""
 
     value: int
     pairs: dict[str, Seconds]
 
     @property
     def total(self) -> Seconds:
-        """All pairs, run by run."""
+        """Time of all pairs together, per run."""
         return Seconds(tuple(map(sum, zip(*(pair.runs for pair in self.pairs.values()), strict=True))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """The values of one option that were tried, the default first.
+    """Timings of several values of one option.
 
     Attributes:
         option: "pruning_min_keypoints" of `tiepoint.load`, or "threads" of torch.
-        trials: the default's is the first.
+        trials: Timings per value; the first is the default.
     """
 
     option: str
@@ -54,28 +56,28 @@ class Tuning:
 
     @property
     def default(self) -> Trial:
-        """What is used where nobody says otherwise."""
+        """Timings of the default value."""
         return self.trials[0]
 
     @property
     def recommended(self) -> Trial:
-        """The quickest value, where it surely beats the default; else the default."""
+        """The fastest value if it is reliably faster than the default, else the default."""
         best = min(self.trials, key=lambda trial: trial.total.median)
-        gains = self.gains(best)
-        sure = statistics.quantiles(gains, n=4, method="inclusive")[0] if len(gains) > 1 else gains[0]
-        return best if sure >= LEAST_GAIN else self.default
+        speedups = self.speedups(best)
+        reliable = statistics.quantiles(speedups, n=4, method="inclusive")[0] if len(speedups) > 1 else speedups[0]
+        return best if reliable >= MIN_SPEEDUP else self.default
 
-    def gain(self, trial: Trial) -> float:
-        """How many times as fast as the default; the median over the runs."""
-        return statistics.median(self.gains(trial))
+    def speedup(self, trial: Trial) -> float:
+        """Return the speed-up over the default, median over the runs."""
+        return statistics.median(self.speedups(trial))
 
-    def gains(self, trial: Trial) -> list[float]:
-        """Likewise, run by run."""
+    def speedups(self, trial: Trial) -> list[float]:
+        """Return the speed-up over the default, per run."""
         pairs = zip(self.default.total.runs, trial.total.runs, strict=True)
         return [default / seconds for default, seconds in pairs]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Return everything as JSON values."""
         return {
             "option": self.option,
             "default": self.default.value,
@@ -83,7 +85,7 @@ class Tuning:
             "trials": [
                 {
                     "value": trial.value,
-                    "gain": self.gain(trial),
+                    "gain": self.speedup(trial),
                     "seconds": {name: seconds.to_dict() for name, seconds in trial.pairs.items()},
                 }
                 for trial in self.trials
@@ -92,47 +94,47 @@ class Tuning:
 
 
 def prunes(matcher: Matcher) -> bool:
-    """Whether this matcher ever drops keypoints, so that `tune_pruning` has something to try."""
+    """Return whether a matcher prunes keypoints, so that `tune_pruning` applies."""
     found = matcher.matcher
     return isinstance(found, LightGlueMatcher) and found.settings.adaptivity.width_confidence > 0
 
 
 def tune_pruning(matcher: Matcher, images: tuple[Image, Image], *, runs: int = 5) -> Tuning:
-    """Try several `pruning_min_keypoints` on a pair, and on the same pair with image 1 turned by a quarter.
+    """Measure several `pruning_min_keypoints` on an image pair, and on the same pair with image 1 rotated by 90 degrees.
 
     Args:
-        matcher: with LightGlue, adaptive in width; it isn't changed.
-        images: an easy pair.
-        runs: of each value and pair.
+        matcher: Matcher with LightGlue and adaptive width; it is not changed.
+        images: Image pair with many matches.
+        runs: Number of timed runs per value and pair.
 
     Raises:
-        InvalidInput: the matcher never prunes, so there is nothing to tune.
+        InvalidInput: If the matcher does not prune keypoints.
     """
     found = matcher.matcher
     if not isinstance(found, LightGlueMatcher) or not prunes(matcher):
         raise InvalidInput(
-            "only an adaptive LightGlue drops keypoints, so pruning_min_keypoints can't be tuned here; "
-            "use a preset with lightglue, and leave adaptive on"
+            "cannot tune pruning_min_keypoints: the matcher does not prune keypoints; "
+            "use a preset with lightglue and adaptive width"
         )
     pairs = _easy_and_hard(matcher, images)
     default = found.settings.adaptivity.pruning_min_keypoints or 0
-    most = max(len(features) for pair in pairs.values() for features in pair)
-    values = _default_first(default, [0, *(round(step * most) for step in PRUNING_STEPS)])
+    max_keypoints = max(len(features) for pair in pairs.values() for features in pair)
+    values = _default_first(default, [0, *(round(step * max_keypoints) for step in PRUNING_STEPS)])
 
     def work(value: int) -> Work:
-        tried = _pruning_above(found, value)
-        return {name: lambda pair=pair: tried.match([pair]) for name, pair in pairs.items()}
+        variant = _with_threshold(found, value)
+        return {name: lambda pair=pair: variant.match([pair]) for name, pair in pairs.items()}
 
-    return Tuning(option="pruning_min_keypoints", trials=_try(values, work, matcher, runs))
+    return Tuning(option="pruning_min_keypoints", trials=_measure(values, work, matcher, runs))
 
 
 def tune_threads(matcher: Matcher, images: tuple[Image, Image], *, runs: int = 5) -> Tuning:
-    """Try 1, 2, 4, … threads of torch, up to the cores that this process may use, on extraction and matching.
+    """Measure extraction and matching with 1, 2, 4, … torch threads, up to the number of available cores.
 
     Args:
-        matcher: any.
-        images: a pair.
-        runs: of each number.
+        matcher: Matcher to measure.
+        images: Image pair.
+        runs: Number of timed runs per number of threads.
     """
     cores = available_cores()
     with torch_threads(None) as default:
@@ -146,16 +148,16 @@ def tune_threads(matcher: Matcher, images: tuple[Image, Image], *, runs: int = 5
 
         return {"pair": pair}
 
-    return Tuning(option="threads", trials=_try(values, work, matcher, runs))
+    return Tuning(option="threads", trials=_measure(values, work, matcher, runs))
 
 
 def _easy_and_hard(matcher: Matcher, images: tuple[Image, Image]) -> dict[str, tuple[Features, Features]]:
-    easy0, easy1, hard1 = (matcher.extract(image) for image in (*images, made_hard(images[1])))
+    easy0, easy1, hard1 = (matcher.extract(image) for image in (*images, hard_variant(images[1])))
     return {"easy pair": (easy0, easy1), "hard pair": (easy0, hard1)}
 
 
-def _pruning_above(matcher: LightGlueMatcher, count: int) -> LightGlueMatcher:
-    """The same network with another threshold."""
+def _with_threshold(matcher: LightGlueMatcher, count: int) -> LightGlueMatcher:
+    """Return a matcher with the same network and another pruning threshold."""
     settings = matcher.settings
     adaptivity = replace(settings.adaptivity, pruning_min_keypoints=count)
     return LightGlueMatcher(
@@ -170,11 +172,11 @@ def _default_first(default: int, values: Sequence[int]) -> list[int]:
     return [default, *sorted(set(values) - {default})]
 
 
-def _try(
+def _measure(
     values: Sequence[int], work: Callable[[int], Work], matcher: Matcher, runs: int
 ) -> tuple[Trial, ...]:
-    """Warm up, then every value on every pair in each run."""
-    check_runs(runs)
+    """Time every value on every pair in each run, after one warm-up run."""
+    check_integer("runs", runs, 1)
     device = matcher.extractor.device
     works = {value: work(value) for value in values}
     rounds = [

@@ -19,9 +19,10 @@ from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from tiepoint.bench import BenchReport, PairReport, Tuning
+    from tiepoint.types.options import LoadOptions
 
 ImageArgument = Annotated[
-    str | None, typer.Argument(help="Photograph; without any: the demonstration's pair.", show_default=False)
+    str | None, typer.Argument(help="Image file; without images, the demo pair is used.", show_default=False)
 ]
 
 
@@ -32,23 +33,32 @@ def bench(
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
     adaptive: AdaptiveOption = None,
-    runs: Annotated[int, typer.Option(min=1, help="Runs against the clock, after one that warms up.")] = 5,
+    runs: Annotated[int, typer.Option(min=1, help="Number of timed runs (after warm-up).")] = 5,
     threads: ThreadsOption = None,
     tune: Annotated[
         bool,
-        typer.Option("--tune", help="Also try other settings, and recommend; nothing is changed."),
+        typer.Option("--tune", help="Also measure other settings and recommend the fastest; changes nothing."),
     ] = False,
     json_file: JsonOption = None,
     device: DeviceOption = "auto",
     accept_license: LicenseOption = False,
 ) -> None:
-    """Measure seconds of each stage on this machine, with your photographs or the demonstration's.
+    """Measure the time of each stage on this machine, with your images or the demo pair.
 
     Example: tiepoint bench a.jpg b.jpg --max-keypoints 4096 --json bench.json
     """
     from tiepoint.bench import bench as measure
 
     to_stdout = json_file == "-"
+    load: "LoadOptions" = {
+        "max_keypoints": max_keypoints,
+        "resize": resize or None,
+        "device": device,
+        "accept_license": accept_license,
+        "progress": True,
+    }
+    if adaptive is not None:
+        load["adaptive"] = adaptive
     typer.echo("measuring …", err=True)
     report = measure(
         image0,
@@ -58,12 +68,7 @@ def bench(
         runs=runs,
         threads=threads,
         preset=preset,
-        max_keypoints=max_keypoints,
-        resize=resize or None,
-        **({} if adaptive is None else {"adaptive": adaptive}),
-        device=device,
-        accept_license=accept_license,
-        progress=True,
+        **load,
     )
     _print_report(report, to_stderr=to_stdout)
     if to_stdout:
@@ -84,15 +89,15 @@ def _print_pair(pair: "PairReport", *, to_stderr: bool) -> None:
     lines = [
         f"{machine.processor}, {where}{machine.threads} threads on {machine.cores} cores; "
         f"torch {machine.torch}, tiepoint {machine.tiepoint}",
-        f"float32 matrix products at {machine.gemm_gflops:.0f} GFLOP/s",
+        f"float32 matrix multiplication: {machine.gemm_gflops:.0f} GFLOP/s",
         f"{pair.preset}, {pair.images[0]} and {pair.images[1]}: {pair.keypoints[0]} and {pair.keypoints[1]} "
         f"keypoints, {pair.matches} matches, {pair.layers_run} layers",
     ]
     typer.echo("\n".join(lines) + "\n", err=to_stderr)
-    print_table(("stage", "seconds", "half of the runs"), _stage_rows(pair), to_stderr=to_stderr)
+    print_table(("stage", "median, s", "interquartile range, s"), _stage_rows(pair), to_stderr=to_stderr)
     typer.echo(
-        f"\n{pair.pairs_per_second:.2f} pairs a second from files, {pair.matched_pairs_per_second:.2f} "
-        f"from features; the process held {pair.peak_memory_bytes / 2**20:.0f} MiB at most",
+        f"\n{pair.pairs_per_second:.2f} pairs per second from files, {pair.matched_pairs_per_second:.2f} "
+        f"from features; peak memory {pair.peak_memory_bytes / 2**20:.0f} MiB",
         err=to_stderr,
     )
 
@@ -108,7 +113,7 @@ def _print_tuning(tuning: "Tuning", *, to_stderr: bool) -> None:
     from tiepoint.cli.tables import print_table
 
     typer.echo(err=to_stderr)
-    heads = (tuning.option, *(f"{name}, s" for name in tuning.default.pairs), "times as fast")
+    heads = (tuning.option, *(f"{name}, s" for name in tuning.default.pairs), "speed-up")
     print_table(heads, _trial_rows(tuning), to_stderr=to_stderr)
     typer.echo(f"\n{_recommendation(tuning)}", err=to_stderr)
 
@@ -118,7 +123,7 @@ def _trial_rows(tuning: "Tuning") -> list[tuple[str, ...]]:
         (
             f"{trial.value}{' (default)' if trial is tuning.default else ''}",
             *(f"{seconds.median:.3f}" for seconds in trial.pairs.values()),
-            f"{tuning.gain(trial):.2f}",
+            f"{tuning.speedup(trial):.2f}",
         )
         for trial in tuning.trials
     ]
@@ -128,10 +133,10 @@ ADVICE = {
     "pruning_min_keypoints": "--pruning-min-keypoints {0}, in Python tiepoint.load(…, pruning_min_keypoints={0})",
     "threads": "--threads {0}, in Python torch.set_num_threads({0})",
 }
-"""What to write where an option was found to be quicker."""
+# Option -> how to set it
 
 
 def _recommendation(tuning: "Tuning") -> str:
     if tuning.recommended is tuning.default:
-        return f"keep the default of {tuning.option}: nothing that was tried is surely quicker"
-    return f"recommended here: {ADVICE[tuning.option].format(tuning.recommended.value)}"
+        return f"keep the default of {tuning.option}: no value is reliably faster"
+    return f"recommended: {ADVICE[tuning.option].format(tuning.recommended.value)}"

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +29,7 @@ class Group(TyperGroup):
     """`eval hpatches PATH` means `eval run hpatches PATH`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Add the command's name where none stands."""
+        """Insert the name of the default command."""
         if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
@@ -39,11 +38,11 @@ class Group(TyperGroup):
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Figures that anyone can check: evaluate a preset on a data set with ground truth; compare two reports.",
+    help="Reproducible metrics on public data sets: evaluate a preset, compare two reports.",
 )
 
 ReportArgument = Annotated[
-    Path, typer.Argument(help="What `tiepoint eval --json` wrote.", show_default=False)
+    Path, typer.Argument(help="Report of `tiepoint eval --json`.", show_default=False)
 ]
 
 
@@ -52,23 +51,23 @@ def run(
     dataset: Annotated[
         str,
         typer.Argument(
-            help="hpatches, megadepth1500, scannet1500, oxford-affine, homography-folder, superglue-pairs, "
+            help="Data set: hpatches, megadepth1500, scannet1500, oxford-affine, homography-folder, superglue-pairs, "
             "strecha, colmap or pairs-jsonl.",
             show_default=False,
         ),
     ],
-    path: Annotated[str, typer.Argument(help="Where it lies; #PART behind it: a part.", show_default=False)],
+    path: Annotated[str, typer.Argument(help="Data set root; append #SUBSET to select a subset.", show_default=False)],
     preset: PresetOption = DEFAULT_PRESET,
     protocol: Annotated[
-        str, typer.Option(help="tiepoint, glue-factory-opencv or glue-factory-poselib.")
+        str, typer.Option(help="Protocol: tiepoint, glue-factory-opencv or glue-factory-poselib.")
     ] = "tiepoint",
     store: Annotated[
         Path | None,
-        typer.Option(help="Folder for features and matches: a run that was killed goes on from there."),
+        typer.Option(help="Folder for features and matches, from which interrupted runs resume."),
     ] = None,
     json_file: JsonOption = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Evaluate so many pairs, spread over the data set.")
+        int | None, typer.Option(min=1, help="Evaluate N pairs, sampled uniformly.")
     ] = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
@@ -77,12 +76,12 @@ def run(
 ) -> None:
     """Evaluate a preset on a data set with ground truth, under a named protocol.
 
-    Exits with 1 when a part of the data set can't be read; the rest is evaluated.
+    Exits with status 1 if some pairs cannot be read; the others are evaluated.
 
     Example: tiepoint eval oxford-affine data/oxford_affine --store work/ --json report.json
     """
     from tiepoint.evaluation.evaluate import evaluate_preset
-    from tiepoint.io.progress import untracked
+    from tiepoint.io.progress import no_progress, progress_bar
 
     use_threads(threads)
     to_stdout = json_file == "-"
@@ -96,8 +95,7 @@ def run(
         limit=limit,
         device=device,
         accept_license=accept_license,
-        progress=not quiet,
-        track=untracked if quiet else _track,
+        progress=no_progress if quiet else progress_bar,
     )
     if to_stdout:
         typer.echo(json.dumps(report.to_dict()))
@@ -111,7 +109,7 @@ def run(
 
 @app.command()
 def compare(report0: ReportArgument, report1: ReportArgument, json_file: JsonOption = None) -> None:
-    """Say whether the differences between two reports are real, by a paired bootstrap over the pairs.
+    """Test the differences between two reports for significance, by paired bootstrap over the pairs.
 
     Example: tiepoint eval compare lightglue.json nearest.json
     """
@@ -132,13 +130,13 @@ def _print_report(report: "Report") -> None:
     typer.echo(
         f"{report.predictor} on {report.dataset}, {len(report.rows)} pairs, protocol {report.protocol['name']}\n"
     )
-    figures = report.figures()
+    metrics = report.metrics()
     print_table(
-        ("figure", "value", "95 % interval"),
+        ("metric", "value", "95 % interval"),
         [
-            (figure.label, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}")
-            for figure in METRICS
-            if (found := figures.get(figure.key))
+            (metric.label, f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}")
+            for metric in METRICS
+            if (interval := metrics.get(metric.key))
         ],
     )
 
@@ -149,26 +147,18 @@ def _print_comparison(comparison: "Comparison") -> None:
     first, second = comparison.names
     typer.echo(
         f"first: {first}; second: {second}; {comparison.dataset}, protocol {comparison.protocol}, "
-        f"{comparison.pairs} pairs ({comparison.left_out} left out that only one of them has)\n"
+        f"{comparison.pairs} pairs ({comparison.excluded} in only one of them, excluded)\n"
     )
     print_table(
-        ("figure", "first", "second", "95 % of the difference", "verdict"),
+        ("metric", "first", "second", "95 % interval of the difference", "conclusion"),
         [
             (
-                row.figure.label,
+                row.metric.label,
                 f"{row.value0:.3f}",
                 f"{row.value1:.3f}",
                 f"{row.interval.low:+.3f} to {row.interval.high:+.3f}",
-                row.verdict,
+                row.conclusion,
             )
             for row in comparison.differences
         ],
     )
-
-
-def _track(items: Sequence[Any], text: str) -> Iterable[Any]:
-    """A progress bar on stderr, with the time that is left."""
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(items, text, console=Console(stderr=True), disable=not items)

@@ -18,35 +18,40 @@ if TYPE_CHECKING:
 def track(
     frames: Annotated[
         list[Path],
-        typer.Argument(help="A video, a folder of frames, or the frames in order.", show_default=False),
+        typer.Argument(help="Video, folder of frames, or frame files in order.", show_default=False),
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Where to write the tracks (.npz or .json).")
+        Path | None, typer.Option("-o", "--output", help="Output file for the tracks (.npz or .json).")
     ] = None,
     video: Annotated[
-        Path | None, typer.Option(help="Also write the frames with the trails of their points (.mp4).")
+        Path | None, typer.Option(help="Output video of the frames with the trails of tracked points (.mp4).")
     ] = None,
     json_file: JsonOption = None,
     rate: Annotated[
         float | None,
         typer.Option(
-            min=0.1, max=240, help="Frames a second of that video; by default as the video given, else 10."
+            min=0.1,
+            max=240,
+            help="Frame rate of the output video in frames per second.",
+            show_default="that of the input video, else 10",
         ),
     ] = None,
-    min_share: Annotated[
+    min_tracked: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="With fewer of its keypoints found again, the keyframe changes."),
+        typer.Option(
+            min=0.0, max=1.0, help="Minimum fraction of keyframe keypoints tracked before a new keyframe."
+        ),
     ] = 0.4,
     *,
     matcher: MatcherOptions,
 ) -> None:
-    """Follow keypoints through a video or a sequence of photographs.
+    """Track keypoints through a video or an image sequence.
 
-    Exits with 1 when a frame can't be used; the others are tracked, and keep their numbers.
+    Exits with status 1 if a frame cannot be used; the other frames are tracked and keep their indices.
 
     Example: tiepoint track clip.mp4 -o tracks.npz --video overlay.mp4
     """
-    from tiepoint.cli.progress import watch
+    from tiepoint.io.progress import no_progress, progress_bar
     from tiepoint.video import track_to_files
 
     to_stdout = json_file == "-"
@@ -56,13 +61,13 @@ def track(
         json=None if to_stdout else json_file,
         video=video,
         rate=None if rate is None else Fraction(rate).limit_denominator(1001),
-        min_share=min_share,
-        watch=watch("tracking", quiet=matcher.quiet),
+        min_tracked=min_tracked,
+        on_progress=no_progress if matcher.quiet else progress_bar,
         preset=matcher.preset,
         **matcher.load,
     )
     if not matcher.quiet:
-        written = [f"tracks: {output}"] if output else ["to keep them add: -o tracks.npz"]
+        written = [f"tracks: {output}"] if output else ["to save the tracks, add: -o tracks.npz"]
         written += [f"video: {video}"] if video else []
         typer.echo("\n".join([_summary(tracks), *written]), err=to_stdout)
     if to_stdout:
@@ -78,10 +83,10 @@ def _summary(tracks: "Tracks") -> str:
 
     used = tracks.num_frames - len(tracks.problems)
     if used == 1:
-        return "1 frame: there is nothing to follow"
+        return "1 frame: nothing to track"
     if len(tracks) == 0:
-        return f"{used} frames: no point is in two of them"
+        return f"{used} frames: no point was tracked"
     return (
-        f"{len(tracks)} tracks through {used} frames, {np.median(tracks.lengths):g} frames long in the median, "
-        f"{tracks.lengths.max()} at most; {len(tracks.keyframes)} keyframes"
+        f"{len(tracks)} tracks through {used} frames, median length {np.median(tracks.lengths):g} frames, "
+        f"maximum {tracks.lengths.max()}; {len(tracks.keyframes)} keyframes"
     )

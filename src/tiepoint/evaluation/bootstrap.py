@@ -1,4 +1,4 @@
-"""How sure a figure is, and whether a difference between two of them is real."""
+"""Bootstrap confidence intervals of a metric, and of the difference between two methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from jaxtyping import Float
 from tiepoint.errors import InvalidInput
 
 BLOCK_VALUES = 4_000_000
-"""Resampled values that are in memory at a time."""
+# Maximum number of resampled values in memory
 
-Figures: TypeAlias = np.ndarray | np.floating
-"""One figure a draw, or one alone."""
+MetricValues: TypeAlias = np.ndarray | np.floating
+# Metric of every resample, or a single one
 
-Statistic: TypeAlias = Callable[[np.ndarray], Figures]
-"""Reduces the last axis: (..., n) values, one a pair, to (...) figures."""
+Statistic: TypeAlias = Callable[[np.ndarray], MetricValues]
+# Reduces the last axis of the values per pair, (..., n), to metrics of shape (...)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A figure and the interval that holds it.
+    """A metric and its confidence interval.
 
     Attributes:
-        value: of the data as they are.
-        low: lower end of the percentile interval.
-        high: upper end.
-        confidence: share of the resampled figures that lie within.
+        value: Metric of the original sample.
+        low: Lower end of the percentile interval.
+        high: Upper end of the percentile interval.
+        confidence: Confidence level.
     """
 
     value: float
@@ -37,12 +37,12 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """For a difference: whether it is real, that is, whether both ends have the same sign."""
+        """Whether both ends have the same sign: a difference is then significant."""
         return self.low > 0 or self.high < 0
 
 
-def mean(values: np.ndarray) -> Figures:
-    """The statistic that means use."""
+def mean(values: np.ndarray) -> MetricValues:
+    """Return the mean over the last axis."""
     return values.mean(axis=-1)
 
 
@@ -54,22 +54,22 @@ def bootstrap_interval(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """How sure a figure over pairs is: they are drawn again with replacement.
+    """Return a metric over pairs with its bootstrap interval (pairs are resampled with replacement).
 
     Args:
-        values: one a pair: an error, a share, a number.
-        statistic: what makes a figure of them; `auc` takes infinite errors, `mean` does not.
-        samples: number of draws.
-        confidence: of the interval.
-        seed: of the draws; the same seed gives the same interval.
+        values: Value of each pair.
+        statistic: Function that computes the metric; `auc` accepts infinite errors, `mean` does not.
+        samples: Number of bootstrap samples.
+        confidence: Confidence level in (0, 1).
+        seed: Random seed.
 
     Raises:
-        InvalidInput: no values, NaN, or a figure that isn't finite.
+        InvalidInput: If there are no values, or a metric is not finite.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13 (percentile interval). Pairs of one
-    scene resemble each other, so that the truth is somewhat less sure than the interval says.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13 (percentile interval). Pairs of the same
+    scene are correlated, so the true interval is somewhat wider.
     """
-    return _interval(lambda rows: _figure(values[rows], statistic), len(values), samples, confidence, seed)
+    return _interval(lambda rows: _metric(values[rows], statistic), len(values), samples, confidence, seed)
 
 
 def paired_bootstrap(
@@ -81,57 +81,57 @@ def paired_bootstrap(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """How sure a difference is: the same draws of pairs for both methods.
+    """Return the difference between two methods with its paired bootstrap interval (the same resamples for both).
 
     Args:
-        values0: one a pair, of method 0.
-        values1: of method 1, on the same pairs in the same order.
-        statistic: see `bootstrap_interval`.
-        samples: number of draws.
-        confidence: of the interval.
-        seed: of the draws.
+        values0: Value of each pair for method 0.
+        values1: Value of each pair for method 1, on the same pairs in the same order.
+        statistic: Function that computes the metric, as for `bootstrap_interval`.
+        samples: Number of bootstrap samples.
+        confidence: Confidence level in (0, 1).
+        seed: Random seed.
 
     Returns:
-        Figure of method 1 minus figure of method 0; the difference is real where the interval excludes zero.
+        Metric of method 1 minus metric of method 0; the difference is significant if the interval excludes zero.
 
     Raises:
-        InvalidInput: different numbers of values, none, NaN, or a figure that isn't finite.
+        InvalidInput: If the numbers of values differ, there are none, or a metric is not finite.
     """
     if len(values0) != len(values1):
         raise InvalidInput(
-            f"a paired comparison needs the same pairs twice, but got {len(values0)} and {len(values1)} values; "
-            "keep the pairs that both methods were scored on"
+            f"the paired bootstrap needs the same pairs for both methods, got {len(values0)} and {len(values1)} values; "
+            "intersect the pairs first"
         )
 
-    def difference(rows: np.ndarray) -> Figures:
-        return _figure(values1[rows], statistic) - _figure(values0[rows], statistic)
+    def difference(rows: np.ndarray) -> MetricValues:
+        return _metric(values1[rows], statistic) - _metric(values0[rows], statistic)
 
     return _interval(difference, len(values0), samples, confidence, seed)
 
 
 def _interval(
-    figure: Callable[[np.ndarray], Figures], count: int, samples: int, confidence: float, seed: int
+    metric: Callable[[np.ndarray], MetricValues], count: int, samples: int, confidence: float, seed: int
 ) -> Interval:
     if count == 0 or samples < 1 or not 0 < confidence < 1:
         raise InvalidInput(
-            "the bootstrap needs one value or more, one sample or more and a confidence between 0 and 1, "
-            f"but got {count} values, {samples} samples and {confidence}"
+            "the bootstrap needs at least one value and one sample, and a confidence in (0, 1); "
+            f"got {count} values, {samples} samples and confidence {confidence}"
         )
-    value = figure(np.arange(count))
-    generator, drawn = np.random.default_rng(seed), []
+    value = metric(np.arange(count))
+    generator, resampled = np.random.default_rng(seed), []
     block = max(1, BLOCK_VALUES // count)
     for start in range(0, samples, block):
         rows = generator.integers(0, count, (min(block, samples - start), count))
-        drawn.append(figure(rows))
-    low, high = np.quantile(np.concatenate(drawn), [(1 - confidence) / 2, (1 + confidence) / 2])
+        resampled.append(metric(rows))
+    low, high = np.quantile(np.concatenate(resampled), [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value=float(value), low=float(low), high=float(high), confidence=confidence)
 
 
-def _figure(values: np.ndarray, statistic: Statistic) -> Figures:
-    figures = np.asarray(statistic(values), dtype=np.float64)
-    if not np.isfinite(figures).all():
+def _metric(values: np.ndarray, statistic: Statistic) -> MetricValues:
+    metrics = np.asarray(statistic(values), dtype=np.float64)
+    if not np.isfinite(metrics).all():
         raise InvalidInput(
-            "a figure of the bootstrap isn't finite; leave out pairs without truth (NaN), and take a statistic that "
-            "counts failures (inf), such as auc"
+            "a metric of the bootstrap is not finite; exclude pairs without ground truth (NaN), and use a statistic "
+            "that accepts failures (inf), such as auc"
         )
-    return figures
+    return metrics

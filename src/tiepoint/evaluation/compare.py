@@ -1,8 +1,7 @@
-"""compare(): is the difference between two reports real? The paired bootstrap's answer, in words."""
+"""compare(): significance of the differences between two reports, by paired bootstrap."""
 
 import os
 from dataclasses import asdict, dataclass
-from json import dumps
 from typing import Any
 
 import numpy as np
@@ -11,70 +10,71 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.bootstrap import Interval, paired_bootstrap
 from tiepoint.evaluation.report import METRICS, Metric, Report, read_report
 from tiepoint.feature_store import differences
-from tiepoint.io.atomic import atomic_write, check_writable
+from tiepoint.io.atomic import check_writable
+from tiepoint.io.serialization import write_json
 
-FEWEST_PAIRS = 6
-"""With fewer, even differences of one sign throughout come about by chance too often: five do in 1 of 16 cases."""
+MIN_PAIRS = 6
+# With fewer pairs, differences of the same sign occur too often by chance: for five pairs in 1 of 16 cases
 
-SMALLER_IS_BETTER = ("seconds_extract", "seconds_match", "seconds_estimate")
+LOWER_IS_BETTER = ("seconds_extract", "seconds_match", "seconds_estimate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One figure of two reports, over the pairs that both have.
+    """One metric of two reports, over their common pairs.
 
     Attributes:
-        figure: which.
-        value0: of report 0.
-        value1: of report 1.
-        interval: of the difference, value1 - value0, at 95 %.
-        pairs: how many both have.
+        metric: Metric that is compared.
+        value0: Value of the metric for report 0.
+        value1: Value of the metric for report 1.
+        interval: 95 % interval of the difference value1 - value0.
+        pairs: Number of common pairs with this metric.
     """
 
-    figure: Metric
+    metric: Metric
     value0: float
     value1: float
     interval: Interval
     pairs: int
 
     @property
-    def real(self) -> bool:
-        """Whether the interval excludes zero, and there are pairs enough for an interval to mean something."""
-        return self.pairs >= FEWEST_PAIRS and self.interval.excludes_zero
+    def is_significant(self) -> bool:
+        """Whether the interval excludes zero and there are at least `MIN_PAIRS` pairs."""
+        return self.pairs >= MIN_PAIRS and self.interval.excludes_zero
 
     @property
-    def verdict(self) -> str:
-        """In words."""
-        if not self.real:
-            return "no real difference" if self.pairs >= FEWEST_PAIRS else "too few pairs to tell"
-        if self.figure.key == "num_matches":
+    def conclusion(self) -> str:
+        """Which report is better, in words."""
+        if not self.is_significant:
+            return "not significant" if self.pairs >= MIN_PAIRS else "too few pairs"
+        if self.metric.key == "num_matches":
             return "more" if self.interval.value > 0 else "fewer"
-        better = (self.interval.value > 0) != (self.figure.key in SMALLER_IS_BETTER)
+        better = (self.interval.value > 0) != (self.metric.key in LOWER_IS_BETTER)
         return "the second is better" if better else "the first is better"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
+        """Return everything as JSON values."""
         return {
             "first": self.value0,
             "second": self.value1,
             "difference": asdict(self.interval),
             "pairs": self.pairs,
-            "real": self.real,
-            "verdict": self.verdict,
+            "significant": self.is_significant,
+            "conclusion": self.conclusion,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two reports, figure by figure.
+    """Two reports, compared metric by metric.
 
     Attributes:
-        names: of the two predictors.
-        dataset: that both are about.
-        protocol: name of the protocol that both keep to.
-        differences: one a figure.
-        pairs: how many both have.
-        left_out: pairs that only one of the reports has.
+        names: Names of the two predictors.
+        dataset: Name of the data set.
+        protocol: Name of the protocol.
+        differences: Differences, one per metric.
+        pairs: Number of common pairs.
+        excluded: Number of pairs that only one of the reports contains.
     """
 
     names: tuple[str, str]
@@ -82,43 +82,43 @@ class Comparison:
     protocol: str
     differences: tuple[Difference, ...]
     pairs: int
-    left_out: int
+    excluded: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, strings and numbers."""
+        """Return everything as JSON values."""
         return {
             "names": list(self.names),
             "dataset": self.dataset,
             "protocol": self.protocol,
             "pairs": self.pairs,
-            "left_out": self.left_out,
-            "figures": {row.figure.key: row.to_dict() for row in self.differences},
+            "excluded": self.excluded,
+            "metrics": {row.metric.key: row.to_dict() for row in self.differences},
         }
 
 
 def compare(report0: Report, report1: Report, *, samples: int = 10_000) -> Comparison:
-    """Compare two reports on the pairs that both have; pairs are drawn anew, the same ones for both.
+    """Compare two reports on their common pairs by paired bootstrap.
 
     Args:
-        report0: see `read_report`.
-        report1: on the same data set, under the same protocol.
-        samples: draws of the bootstrap.
+        report0: Report 0.
+        report1: Report 1, on the same data set and protocol.
+        samples: Number of bootstrap samples.
 
     Raises:
-        InvalidInput: another data set, another protocol, or no pair that both have.
+        InvalidInput: If data sets or protocols differ, or there are no common pairs.
     """
     _check_comparable(report0, report1)
-    found = [_difference(figure, report0, report1, samples) for figure in METRICS]
+    rows = [_difference(metric, report0, report1, samples) for metric in METRICS]
     pairs0, pairs1 = ({row.pair for row in report.rows} for report in (report0, report1))
     if not pairs0 & pairs1:
-        raise InvalidInput("the two reports have no pair in common; evaluate both on the same pairs")
+        raise InvalidInput("the reports have no common pairs; evaluate both on the same pairs")
     return Comparison(
         names=(report0.predictor, report1.predictor),
         dataset=report0.dataset,
         protocol=report0.protocol["name"],
-        differences=tuple(difference for difference in found if difference),
+        differences=tuple(row for row in rows if row),
         pairs=len(pairs0 & pairs1),
-        left_out=len(pairs0 ^ pairs1),
+        excluded=len(pairs0 ^ pairs1),
     )
 
 
@@ -128,36 +128,35 @@ def compare_files(
     *,
     json: str | os.PathLike[str] | None = None,
 ) -> Comparison:
-    """Read two reports, compare them, and write what came out.
+    """Read two reports, compare them, and write the comparison.
 
     Args:
-        path0: what `tiepoint eval --json` wrote.
-        path1: likewise.
-        json: where to write the comparison.
+        path0: Path of report 0, written by `tiepoint eval --json`.
+        path1: Path of report 1, written by `tiepoint eval --json`.
+        json: Path of the comparison.
 
     Raises:
-        InvalidInput: as `read_report` and `compare`; or the file can't be written.
+        InvalidInput: If a report cannot be read, the reports cannot be compared, or the output cannot be written.
     """
     if json is not None:
         check_writable(json)
     comparison = compare(read_report(path0), read_report(path1))
     if json is not None:
-        with atomic_write(json) as temporary:
-            temporary.write_text(dumps(comparison.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_json(comparison.to_dict(), json)
     return comparison
 
 
-def _difference(figure: Metric, report0: Report, report1: Report, samples: int) -> Difference | None:
-    by_pair0, by_pair1 = figure.values(report0.rows), figure.values(report1.rows)
+def _difference(metric: Metric, report0: Report, report1: Report, samples: int) -> Difference | None:
+    by_pair0, by_pair1 = metric.values(report0.rows), metric.values(report1.rows)
     shared = [pair for pair in by_pair0 if pair in by_pair1]
     if not shared:
         return None
     values0, values1 = (np.array([values[pair] for pair in shared]) for values in (by_pair0, by_pair1))
     return Difference(
-        figure=figure,
-        value0=float(figure.statistic(values0)),
-        value1=float(figure.statistic(values1)),
-        interval=paired_bootstrap(values0, values1, statistic=figure.statistic, samples=samples),
+        metric=metric,
+        value0=float(metric.statistic(values0)),
+        value1=float(metric.statistic(values1)),
+        interval=paired_bootstrap(values0, values1, statistic=metric.statistic, samples=samples),
         pairs=len(shared),
     )
 
@@ -165,9 +164,9 @@ def _difference(figure: Metric, report0: Report, report1: Report, samples: int) 
 def _check_comparable(report0: Report, report1: Report) -> None:
     if report0.dataset != report1.dataset:
         raise InvalidInput(
-            f"figures of different data sets can't be compared: {report0.dataset!r} and {report1.dataset!r}"
+            f"cannot compare reports of different data sets: {report0.dataset!r} and {report1.dataset!r}"
         )
     if difference := differences(report0.protocol, report1.protocol):
         raise InvalidInput(
-            f"figures of different protocols can't be compared: {difference}; evaluate both under one protocol"
+            f"cannot compare reports of different protocols: {difference}; use the same protocol for both"
         )

@@ -1,4 +1,4 @@
-"""evaluate() and evaluate_preset(): both loops over a data set, under a protocol."""
+"""evaluate() and evaluate_preset(): prediction and scoring of a data set under a protocol."""
 
 import os
 import tempfile
@@ -19,50 +19,50 @@ from tiepoint.evaluation.report import PairResult, Report
 from tiepoint.evaluation.score import score
 from tiepoint.feature_store import Store
 from tiepoint.io.atomic import check_writable
-from tiepoint.io.progress import Track, untracked
+from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.presets import find_preset
 
-Make: TypeAlias = Callable[[Prediction], Predictor]
-"""What makes the program under evaluation for a protocol's settings."""
+PredictorFactory: TypeAlias = Callable[[Prediction], Predictor]
+# Creates the method under evaluation for the settings of a protocol
 
 
 def evaluate(
     dataset: Dataset,
-    make: Make,
+    make_predictor: PredictorFactory,
     protocol: Protocol,
     *,
     store: str | os.PathLike[str] | None = None,
-    track: Track = untracked,
+    progress: ProgressCallback = no_progress,
 ) -> Report:
-    """Predict to a store, score the store, report.
+    """Predict matches to a store, score them, and return the report.
 
     Args:
-        dataset: see `tiepoint.evaluation.datasets`.
-        make: such as `lambda prediction: PresetPredictor("aliked+lightglue", prediction)`.
-        protocol: a row of `PROTOCOLS`.
-        store: folder where features and matches stay, so that a run that was killed goes on, and another scoring
-            of the same matches takes seconds; None: a temporary one.
-        track: shows progress.
+        dataset: Data set with ground truth.
+        make_predictor: Factory, for example `lambda prediction: PresetPredictor("aliked+lightglue", prediction)`.
+        protocol: Protocol of `PROTOCOLS`.
+        store: Folder for features and matches, with which interrupted runs resume and repeated scoring takes seconds;
+            None uses a temporary folder.
+        progress: Callback that shows the progress.
 
     Raises:
-        InvalidInput: the data set has no pairs, or the store can't be written.
-        StoreError: the store was made with other settings.
+        InvalidInput: If the data set has no pairs, or the store cannot be written.
+        StoreError: If the store was created with other settings.
     """
     if not dataset.pairs:
-        why = f": {dataset.problems[0]}" if dataset.problems else ""
-        raise InvalidInput(f"data set {dataset.name!r} has no pair to evaluate{why}")
+        reason = f": {dataset.problems[0]}" if dataset.problems else ""
+        raise InvalidInput(f"data set {dataset.name!r} has no valid pairs{reason}")
     names: set[str] = set()
     rows: list[PairResult] = []
     problems = list(dataset.problems)
     with _folder(store) as folder:
         for family, pairs in _families(dataset, protocol).items():
             setup = protocol.setup(family)
-            predictor = make(setup.prediction)
-            place = Store(folder / family, describe(predictor, setup.prediction))
-            predictions = predict(pairs, predictor, place, track=track)
-            scored, unfit = score(pairs, predictions, setup, track=track)
+            predictor = make_predictor(setup.prediction)
+            predicted = Store(folder / family, describe(predictor, setup.prediction))
+            predictions = predict(pairs, predictor, predicted, progress=progress)
+            scored, unscored = score(pairs, predictions, setup, progress=progress)
             rows += scored
-            problems += [*predictions.problems, *unfit]
+            problems += [*predictions.problems, *unscored]
             names.add(predictor.name)
     return Report(
         predictor=" ".join(names),
@@ -84,43 +84,47 @@ def evaluate_preset(
     limit: int | None = None,
     device: str = "auto",
     accept_license: bool = False,
-    progress: bool = False,
-    track: Track = untracked,
+    progress: ProgressCallback = no_progress,
 ) -> Report:
     """Read a data set, evaluate a preset on it, and write the report.
 
     Args:
-        dataset: name of its reader, see `tiepoint.evaluation.datasets.READERS`.
-        path: of the data set; "#PART" behind it: a part of it.
-        preset: see `tiepoint presets`.
-        protocol: see `tiepoint.evaluation.protocols.PROTOCOLS`.
-        store: see `evaluate`.
-        json: where to write the report.
-        limit: evaluate so many pairs, spread over the data set; None: all.
-        device: see `tiepoint.load`.
-        accept_license: likewise.
-        progress: whether to show downloads of weights on stderr.
-        track: shows the progress of the evaluation.
+        dataset: Name of the reader, one of `tiepoint.evaluation.datasets.READERS`.
+        path: Root of the data set; append "#SUBSET" to select a subset.
+        preset: Name of a preset, see `tiepoint presets`.
+        protocol: Name of a protocol of `tiepoint.evaluation.protocols.PROTOCOLS`.
+        store: Folder for features and matches, as for `evaluate`.
+        json: Path of the report.
+        limit: Number of pairs to evaluate, sampled uniformly; None evaluates all.
+        device: Device, as for `tiepoint.load`.
+        accept_license: Accept weights whose license forbids commercial use.
+        progress: Callback that shows the progress; any but `no_progress` also shows downloads of weights on stderr.
 
     Raises:
-        InvalidInput: an unknown name, a data set that can't be read, a file that can't be written.
-        StoreError: the store was made with other settings.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If a name is unknown, the data set cannot be read, or the report cannot be written.
+        StoreError: If the store was created with other settings.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
     find_preset(preset)
     row = find_protocol(protocol)
     if json is not None:
         check_writable(json)
-    chosen = limited(read_dataset(dataset, os.fspath(path)), limit)
-    make = partial(PresetPredictor, preset, device=device, accept_license=accept_license, progress=progress)
-    report = evaluate(chosen, make, row, store=store, track=track)
+    chosen = subsample(read_dataset(dataset, os.fspath(path)), limit)
+    make_predictor = partial(
+        PresetPredictor,
+        preset,
+        device=device,
+        accept_license=accept_license,
+        progress=progress is not no_progress,
+    )
+    report = evaluate(chosen, make_predictor, row, store=store, progress=progress)
     if json is not None:
         report.save(json)
     return report
 
 
-def limited(dataset: Dataset, limit: int | None) -> Dataset:
-    """So many of the pairs, spread over the data set."""
+def subsample(dataset: Dataset, limit: int | None) -> Dataset:
+    """Return at most `limit` pairs, sampled uniformly."""
     count = len(dataset.pairs)
     if limit is None or limit >= count:
         return dataset
@@ -128,10 +132,10 @@ def limited(dataset: Dataset, limit: int | None) -> Dataset:
 
 
 def _families(dataset: Dataset, protocol: Protocol) -> dict[Family, list[EvaluationPair]]:
-    found: dict[Family, list[EvaluationPair]] = {}
+    families: dict[Family, list[EvaluationPair]] = {}
     for pair in dataset.pairs:
-        found.setdefault(protocol.family(dataset.name, pair.truth), []).append(pair)
-    return found
+        families.setdefault(protocol.family(dataset.name, pair.truth), []).append(pair)
+    return families
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""What an evaluation is about: pairs of images, and what is true of them.
+"""Evaluation pairs and their ground truth.
 
-Coordinates are pixels (x, y) of the upright image, turned by `quarter_turns` where a data set asks for it; the
-center of the top-left pixel is (0, 0). Where authors published another convention, they lie half a pixel off,
-which is within the accuracy of every set that is read here.
+Coordinates are pixels (x, y) of the upright image, rotated by `quarter_turns` if the data set specifies it; the center of
+the top-left pixel is (0, 0). Data sets published with another convention are off by half a pixel, which is within their
+accuracy.
 """
 
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ from tiepoint.types import Camera
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HomographyGroundTruth:
-    """A plane, or a camera that only turned.
+    """Homography of a plane or of a pure rotation.
 
     Attributes:
-        homography: maps pixels of image 0 to pixels of image 1, p1 ~ H p0.
+        homography: Maps px of image 0 to px of image 1, p1 ~ H p0.
     """
 
     homography: Float[np.ndarray, "3 3"]
@@ -28,13 +28,13 @@ class HomographyGroundTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PoseGroundTruth:
-    """Calibrated cameras and the motion between them.
+    """Calibrated cameras and their relative pose.
 
     Attributes:
-        camera0: of image 0.
-        camera1: of image 1.
-        cam1_from_cam0: [R | t], X1 = R X0 + t; x to the right, y down, z into the scene. The length of t has a
-            meaning only where the data set gives meters.
+        camera0: Camera of image 0.
+        camera1: Camera of image 1.
+        cam1_from_cam0: Relative pose [R | t], X1 = R X0 + t; x to the right, y down, z forward. The scale of t is
+            arbitrary unless the data set is metric.
     """
 
     camera0: Camera
@@ -44,12 +44,12 @@ class PoseGroundTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PointsGroundTruth:
-    """Correspondences that a person marked by hand.
+    """Manually annotated correspondences.
 
     Attributes:
-        points0: (x, y) in px of image 0.
-        points1: where the same physical points are in image 1.
-        motions: number of rigid motions or planes among them; one model fits all points only where it is 1.
+        points0: Coordinates (x, y) in px of image 0, shape (k, 2).
+        points1: Coordinates of the corresponding points in px of image 1, shape (k, 2).
+        motions: Number of rigid motions or planes; a single model fits all points only if it is 1.
     """
 
     points0: Float[np.ndarray, "k 2"]
@@ -59,11 +59,11 @@ class PointsGroundTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DisparityGroundTruth:
-    """A rectified pair: x1 = x0 - disparity / scale, y1 = y0.
+    """Disparity map of a rectified pair: x1 = x0 - disparity / scale, y1 = y0.
 
     Attributes:
-        path: image of disparities, as large as image 0; 0 = unknown.
-        scale: what a stored value is divided by to give pixels.
+        path: Disparity image of the size of image 0; 0 means unknown.
+        scale: Divisor that converts stored values to px.
     """
 
     path: Path
@@ -75,18 +75,18 @@ GroundTruth: TypeAlias = HomographyGroundTruth | PoseGroundTruth | PointsGroundT
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationPair:
-    """Two image files and what is true of them.
+    """Two image files and their ground truth.
 
     Attributes:
-        name: unique in its data set, such as "graf/img1-img4".
-        scene: what the pair shows; figures may be averaged by scene.
-        image0: file of image 0.
-        image1: file of image 1.
-        truth: in pixels of the images as they are matched, after the quarter turns.
-        tags: what figures may be grouped by: "rot_deg", "gap", "index" of the viewpoint ...
-        quarter_turns0: number of counter-clockwise quarter turns, 0 to 3, by which the upright image 0 is turned
-            before it is matched (as `numpy.rot90`): lists of SuperGlue give these for images without EXIF.
-        quarter_turns1: likewise for image 1.
+        name: Name that is unique in the data set, for example "graf/img1-img4".
+        scene: Name of the scene, by which metrics may be averaged.
+        image0: Path of image 0.
+        image1: Path of image 1.
+        truth: Ground truth in px of the images as they are matched, after their rotation.
+        tags: Attributes by which metrics may be grouped: "rot_deg", "gap", "index" of the viewpoint, ...
+        quarter_turns0: Number of 90-degree rotations (CCW, as `numpy.rot90`), 0 to 3, applied to the upright image 0
+            before matching; SuperGlue's lists specify these for images without EXIF orientation.
+        quarter_turns1: Number of 90-degree rotations (CCW) applied to image 1.
     """
 
     name: str
@@ -101,12 +101,12 @@ class EvaluationPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """Pairs that could be read, and what could not.
+    """Valid pairs of a data set, and the problems of the others.
 
     Attributes:
-        name: of the reader, with the subset where one was asked for: "pairs-jsonl#strecha".
-        pairs: in the order of the data set.
-        problems: what could not be read, one line each, with file and line number; empty where all is well.
+        name: Name of the reader, with the selected subset if any: "pairs-jsonl#strecha".
+        pairs: Pairs in the order of the data set.
+        problems: Messages about skipped entries, with file and line number.
     """
 
     name: str

@@ -1,11 +1,10 @@
-"""Loop 1: from pairs to a store of features and matches. What the store holds already isn't done again."""
+"""Stage 1: features and matches of all pairs to a store. Existing records are not recomputed."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,16 +15,16 @@ from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, features_to_record, matches_to_record
 from tiepoint.image import Image, read_image
-from tiepoint.io.progress import Track, untracked
+from tiepoint.io.batching import batched
+from tiepoint.io.hashing import SHORT_DIGEST_LENGTH, file_digest
+from tiepoint.io.progress import ProgressCallback, no_progress, track
 
-T = TypeVar("T")
-
-SHARD = 8
-"""Images, or pairs, that are written together: what is lost when the program is killed."""
+SHARD_SIZE = 8
+# Images or pairs per shard: at most this many are recomputed after an interruption
 
 
 class Source(NamedTuple):
-    """An image as it is matched: a file, and by how many quarter turns it is turned."""
+    """An image as it is matched: a file and its number of 90-degree rotations (CCW)."""
 
     path: Path
     quarter_turns: int
@@ -33,12 +32,12 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predictions:
-    """Where the store holds what.
+    """Keys of the predictions in the store.
 
     Attributes:
-        store: with records "features" by image and "matches" by pair of images.
-        images: name of a pair -> keys of its two images; pairs that can't be predicted are left out.
-        problems: images that can't be read, one line each.
+        store: Store with records "features" per image and "matches" per pair of images.
+        images: Name of a pair -> keys of its two images; pairs with unreadable images are excluded.
+        problems: Unreadable images, one message per image.
     """
 
     store: Store
@@ -47,60 +46,60 @@ class Predictions:
 
 
 def predict(
-    pairs: Sequence[EvaluationPair], predictor: Predictor, store: Store, *, track: Track = untracked
+    pairs: Sequence[EvaluationPair], predictor: Predictor, store: Store, *, progress: ProgressCallback = no_progress
 ) -> Predictions:
-    """Extract each image once and match each pair once, and keep both in the store.
+    """Extract each image once and match each pair once, and write both to the store.
 
-    Killed at any time, it goes on where it was. Features are matched as they come back from the store.
+    Interrupted runs can be resumed. Features are read back from the store before they are matched.
 
     Args:
-        pairs: an image may be in any number of them.
-        predictor: what extracts and matches.
-        store: made with the settings of the predictor.
-        track: shows progress.
+        pairs: Evaluation pairs; an image may be part of several pairs.
+        predictor: Method under evaluation.
+        store: Store with the settings of the predictor.
+        progress: Callback that shows the progress.
 
     Raises:
-        StoreError: the store holds records of other settings.
-        InvalidInput: it can't be written to.
+        StoreError: If the store contains records of other settings.
+        InvalidInput: If the store cannot be written to.
     """
     keys, problems = _find_images(pairs)
-    problems |= _extract_missing(keys, predictor, store, track)
+    problems |= _extract_missing(keys, predictor, store, progress)
     images = {
         pair.name: (keys[sources[0]], keys[sources[1]])
         for pair, sources in ((pair, _sources(pair)) for pair in pairs)
         if not problems.keys() & set(sources)
     }
-    _match_missing(list(dict.fromkeys(images.values())), predictor, store, track)
+    _match_missing(list(dict.fromkeys(images.values())), predictor, store, progress)
     return Predictions(store=store, images=images, problems=tuple(dict.fromkeys(problems.values())))
 
 
 def _find_images(pairs: Sequence[EvaluationPair]) -> tuple[dict[Source, str], dict[Source, str]]:
-    """Images -> keys (name and content, so that a data set may move), and images without content -> problems."""
+    """Return keys (name and content digest, so that a data set may be moved) and problems by image."""
     keys: dict[Source, str] = {}
     problems: dict[Source, str] = {}
     for source in dict.fromkeys(source for pair in pairs for source in _sources(pair)):
         try:
-            content = hashlib.sha256(source.path.read_bytes()).hexdigest()
+            content = file_digest(source.path)
         except OSError as error:
-            problems[source] = f"can't read {source.path}: {error.strerror or error}"
+            problems[source] = f"cannot read {source.path}: {error.strerror or error}"
         else:
             keys[source] = _key(source, content)
     return keys, problems
 
 
 def _key(source: Source, content: str) -> str:
-    turned = f"/{source.quarter_turns}" if source.quarter_turns else ""
-    return f"{source.path.name}@{content[:16]}{turned}"
+    rotation = f"/{source.quarter_turns}" if source.quarter_turns else ""
+    return f"{source.path.name}@{content[:SHORT_DIGEST_LENGTH]}{rotation}"
 
 
 def _extract_missing(
-    keys: dict[Source, str], predictor: Predictor, store: Store, track: Track
+    keys: dict[Source, str], predictor: Predictor, store: Store, progress: ProgressCallback
 ) -> dict[Source, str]:
-    """Extract what the store lacks; problems of files that aren't images come back."""
+    """Extract missing features; return the problems of unreadable images."""
     sources = {key: source for source, key in keys.items()}
     problems: dict[str, str] = {}
     missing = store.missing("features", sources)
-    for batch in track(_batches(missing), f"{predictor.name}: {len(missing)} images"):
+    for batch in _tracked_batches(missing, f"{predictor.name}: {len(missing)} images", progress):
         records = {}
         for key in batch:
             try:
@@ -117,8 +116,8 @@ def _extract_missing(
 def _read(source: Source) -> tuple[Image, float]:
     start = perf_counter()
     image = read_image(source.path)
-    turned = torch.rot90(image.pixels, source.quarter_turns, (1, 2))
-    return replace(image, pixels=turned), perf_counter() - start
+    rotated = torch.rot90(image.pixels, source.quarter_turns, (1, 2))
+    return replace(image, pixels=rotated), perf_counter() - start
 
 
 def _extract(image: Image, predictor: Predictor) -> dict[str, Any]:
@@ -127,10 +126,10 @@ def _extract(image: Image, predictor: Predictor) -> dict[str, Any]:
     return features_to_record(features) | {"seconds_extract": perf_counter() - start}
 
 
-def _match_missing(pairs: list[tuple[str, str]], predictor: Predictor, store: Store, track: Track) -> None:
+def _match_missing(pairs: list[tuple[str, str]], predictor: Predictor, store: Store, progress: ProgressCallback) -> None:
     by_key = {pair_key(images): images for images in pairs}
     missing = store.missing("matches", by_key)
-    for batch in track(_batches(missing), f"{predictor.name}: {len(missing)} pairs"):
+    for batch in _tracked_batches(missing, f"{predictor.name}: {len(missing)} pairs", progress):
         names = dict.fromkeys(image for key in batch for image in by_key[key])
         features = {name: features_from_record(store.read("features", name)) for name in names}
         results = predictor.match_features(
@@ -148,5 +147,7 @@ def _sources(pair: EvaluationPair) -> tuple[Source, Source]:
     return Source(pair.image0, pair.quarter_turns0), Source(pair.image1, pair.quarter_turns1)
 
 
-def _batches(items: Sequence[T]) -> list[Sequence[T]]:
-    return [items[start : start + SHARD] for start in range(0, len(items), SHARD)]
+def _tracked_batches(
+    items: Sequence[str], description: str, progress: ProgressCallback
+) -> Iterator[list[str]]:
+    return track(list(batched(items, SHARD_SIZE)), description, progress)

@@ -1,4 +1,4 @@
-"""Predictors: what loop 1 asks for features and matches. A preset is one; other programs take part in the same way."""
+"""Predictors: the methods under evaluation, a preset or another program."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -22,38 +22,38 @@ Pair: TypeAlias = tuple[Features, Features]
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A program under evaluation.
+    """A method under evaluation.
 
     Attributes:
-        name: what figures are listed under.
-        fingerprint: changes whenever anything that decides its features or matches changes.
+        name: Name of the method in reports.
+        fingerprint: Digest of everything that its features and matches depend on.
     """
 
     name: str
     fingerprint: str
 
     def extract(self, image: Image) -> Features:
-        """Keypoints and descriptors of one image, in px of that image."""
+        """Return keypoints and descriptors of one image, in px of that image."""
         ...
 
     def match_features(self, pairs: Sequence[Pair]) -> Sequence[MatchResult]:
-        """One result a pair, in the same order, with the seconds of its "match"."""
+        """Return one result per pair, in the same order, with `seconds["match"]`."""
         ...
 
 
 class PresetPredictor:
-    """One of our presets under a protocol's settings.
+    """A preset of tiepoint with the settings of a protocol.
 
     Args:
-        preset: see `tiepoint presets`.
-        prediction: settings of the protocol.
-        device: see `tiepoint.load`.
-        accept_license: see `tiepoint.load`.
-        progress: whether to show downloads of weights on stderr.
+        preset: Name of a preset, see `tiepoint presets`.
+        prediction: Settings of the protocol.
+        device: Device, as for `tiepoint.load`.
+        accept_license: Accept weights whose license forbids commercial use.
+        progress: Show the progress of weight downloads on stderr.
 
     Raises:
-        InvalidInput: there is no such preset or device.
-        WeightsError: weights can't be found, fetched or loaded.
+        InvalidInput: If preset or device is unknown.
+        WeightsError: If weights cannot be found, downloaded or loaded.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class PresetPredictor:
         self.fingerprint = f"{self._matcher.fingerprint}-{fingerprint(prediction)}"
 
     def extract(self, image: Image) -> Features:
-        """Resize as the protocol says, and extract."""
+        """Resize as specified by the protocol, and extract."""
         extractor = self._matcher.extractor
         longer = self.prediction.longer_side(image.image_size)
         return NeuralExtractor(extractor.network, replace(extractor.settings, resize=longer)).extract(image)
 
     def match_features(self, pairs: Sequence[Pair]) -> list[MatchResult]:
-        """Match pairs in packs."""
+        """Match pairs in batches."""
         return self._matcher.match_features(pairs)
 
 
 def describe(predictor: Predictor, prediction: Prediction) -> dict[str, Any]:
-    """What a store of its predictions depends on, in words that a person can compare."""
+    """Return the settings of the store of a predictor's results, as readable values."""
     return {
         "predictor": predictor.name,
         **asdict(prediction),

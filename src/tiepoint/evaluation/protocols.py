@@ -1,19 +1,20 @@
-"""PROTOCOLS: everything that a figure depends on beside matcher and data set, under a name, frozen.
+"""PROTOCOLS: all settings that metrics depend on besides matcher and data set, by name.
 
-A figure without its protocol means nothing: the AUC of one matcher on one data set moves by tens of points with the
-robust estimator and its threshold. A row is never changed; other settings are a new row.
+A metric is only meaningful with its protocol: the AUC of the same matcher on the same data set changes by tens of points
+with the robust estimator and its threshold. Protocols are never changed; other settings get a new name.
 
-Source of the rows "glue-factory-*": cvg/glue-factory, `gluefactory/configs/superpoint+lightglue-official.yaml` (and its
-aliked and disk brothers), `gluefactory/eval/{hpatches,megadepth1500,scannet1500}.py`, `gluefactory/robust_estimators/`
-and README.md, as of 2024. There, images are resized first, and thresholds and errors are pixels of the resized image.
+Source of the protocols "glue-factory-*": cvg/glue-factory, `gluefactory/configs/superpoint+lightglue-official.yaml` (and
+the configurations of aliked and disk), `gluefactory/eval/{hpatches,megadepth1500,scannet1500}.py`,
+`gluefactory/robust_estimators/` and README.md, as of 2024. Images are resized first there, and thresholds and errors are
+in px of the resized images.
 """
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.ground_truth import GroundTruth, HomographyGroundTruth
+from tiepoint.io.messages import unknown_name
 
 DEFAULT_PROTOCOL = "tiepoint"
 
@@ -24,14 +25,14 @@ Family = Literal["planar", "posed", "indoor"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What loop 1 depends on: from two images to matches.
+    """Settings of stage 1, from two images to matches.
 
     Attributes:
-        resize: length in px of one side of what the extractor sees, smaller images are enlarged; None: as it is.
-        side: which side that is.
-        max_keypoints: an image, the strongest.
-        filter_threshold: a match has a score above this.
-        adaptive: whether LightGlue may stop early and drop keypoints.
+        resize: Length in px to which one image side is resized, smaller images are enlarged; None keeps the size.
+        side: Image side that `resize` refers to.
+        max_keypoints: Maximum number of keypoints per image, highest scores first.
+        filter_threshold: Minimum match score.
+        adaptive: Whether LightGlue uses early stopping and keypoint pruning.
     """
 
     resize: int | None = 1024
@@ -41,7 +42,7 @@ class Prediction:
     adaptive: bool = False
 
     def longer_side(self, image_size: tuple[int, int]) -> int | None:
-        """The longer side in px of what the extractor sees of an image of (width, height)."""
+        """Return the longer side in px of the resized image of an image of size (width, height)."""
         if self.resize is None or self.side == "long":
             return self.resize
         return round(self.resize * max(image_size) / min(image_size))
@@ -49,14 +50,14 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """What loop 2 depends on: from matches to figures.
+    """Settings of stage 2, from matches to metrics.
 
     Attributes:
-        estimator: a method of `tiepoint.geometry.estimate`.
-        max_error_px: an inlier's largest error.
-        runs: of the estimator, with one seed each; an error is the median over them.
-        seed: of the first run; it rises by one a run.
-        frame: whose pixels thresholds and errors are in.
+        estimator: Method of `tiepoint.geometry.estimate`.
+        max_error_px: Inlier threshold in px.
+        runs: Number of runs of the estimator with different seeds; errors are medians over the runs.
+        seed: Seed of the first run, incremented per run.
+        frame: Whether thresholds and errors are in px of the original or of the resized images.
     """
 
     estimator: str = "poselib"
@@ -68,7 +69,7 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """Both loops."""
+    """Settings of both stages."""
 
     prediction: Prediction = Prediction()
     scoring: Scoring = Scoring()
@@ -76,14 +77,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """One row.
+    """A named evaluation protocol.
 
     Attributes:
-        name: goes with every figure.
-        about: what it is, in one line.
-        planar: for pairs whose truth is a homography.
-        posed: for all other pairs.
-        indoor: for the data set ScanNet-1500, instead of `posed`.
+        name: Name of the protocol, part of every report.
+        about: One-line description.
+        planar: Settings for pairs with a ground-truth homography.
+        posed: Settings for all other pairs.
+        indoor: Settings for ScanNet-1500, instead of `posed`.
     """
 
     name: str
@@ -93,18 +94,18 @@ class Protocol:
     indoor: Setup
 
     def family(self, dataset: str, truth: GroundTruth) -> Family:
-        """Which of the three setups holds for a pair.
+        """Return the name of the setup for a pair.
 
         Args:
-            dataset: name of the data set that the pair is of.
-            truth: of the pair.
+            dataset: Name of the data set.
+            truth: Ground truth of the pair.
         """
         if isinstance(truth, HomographyGroundTruth):
             return "planar"
         return "indoor" if dataset.startswith("scannet1500") else "posed"
 
     def setup(self, family: Family) -> Setup:
-        """The setup of this name."""
+        """Return the setup of a family."""
         return {"planar": self.planar, "posed": self.posed, "indoor": self.indoor}[family]
 
 
@@ -150,17 +151,15 @@ PROTOCOLS: dict[str, Protocol] = {
         **_glue_factory("poselib", planar_px=1.0, posed_px=2.0, indoor_px=2.0),
     ),
 }
-"""Name -> protocol."""
+# Name -> protocol
 
 
 def find_protocol(name: str) -> Protocol:
-    """The row of this name.
+    """Return the protocol of a name.
 
     Raises:
-        InvalidInput: there is none; the message names the nearest and all.
+        InvalidInput: If the name is unknown; the message lists the available protocols.
     """
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    close = difflib.get_close_matches(name, PROTOCOLS, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ";"
-    raise InvalidInput(f"there is no protocol {name!r}{meant} the protocols are {', '.join(PROTOCOLS)}")
+    if name not in PROTOCOLS:
+        raise InvalidInput(unknown_name("protocol", name, PROTOCOLS))
+    return PROTOCOLS[name]

@@ -1,4 +1,4 @@
-"""Report: what one evaluation gave, pair by pair, and the figures that follow from it. One JSON file."""
+"""Report: results of an evaluation per pair and the metrics over all pairs, as one JSON file."""
 
 import json
 import math
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.bootstrap import Figures, Interval, Statistic, bootstrap_interval, mean
+from tiepoint.evaluation.bootstrap import Interval, MetricValues, Statistic, bootstrap_interval, mean
 from tiepoint.geometry.metrics import auc
-from tiepoint.io.atomic import atomic_write
+from tiepoint.io.serialization import write_json
 from tiepoint.io.versions import installed_versions
 
 FORMAT = 1
@@ -22,14 +22,14 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairResult:
-    """One pair.
+    """Results of one pair.
 
     Attributes:
-        pair: its name.
-        scene: what it shows.
-        truth: "homography", "pose", "points" or "disparity".
-        tags: what the figures may be grouped by.
-        values: numbers by name; inf is a failure, what the pair doesn't tell is left out.
+        pair: Name of the pair.
+        scene: Name of the scene.
+        truth: Type of ground truth: "homography", "pose", "points" or "disparity".
+        tags: Attributes by which metrics may be grouped.
+        values: Results by name; inf is a failure, undefined results are omitted.
     """
 
     pair: str
@@ -41,15 +41,15 @@ class PairResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """How one number follows from many pairs.
+    """A metric over many pairs.
 
     Attributes:
-        key: its name in JSON.
-        label: its name for people.
-        truth: the rows that it is about; None: all.
-        value: the value of a row that it is made of.
-        statistic: what makes one number of many.
-        unit: of the number; "" for shares.
+        key: Name in JSON.
+        label: Display name.
+        truth: Type of ground truth of the pairs it applies to; None: all.
+        value: Name of the result per pair.
+        statistic: Reduction over the pairs.
+        unit: Unit; "" for ratios.
     """
 
     key: str
@@ -60,7 +60,7 @@ class Metric:
     unit: str = ""
 
     def values(self, rows: Sequence[PairResult]) -> dict[str, float]:
-        """Name of a pair -> its value, for the rows that have one."""
+        """Return the results by name of the pair, for the pairs that have one."""
         return {
             row.pair: row.values[self.value]
             for row in rows
@@ -68,13 +68,13 @@ class Metric:
         }
 
 
-def auc_at(errors: np.ndarray, threshold: float) -> Figures:
-    """AUC at one threshold, as a statistic."""
+def auc_at(errors: np.ndarray, threshold: float) -> MetricValues:
+    """Return the AUC at one threshold, over the last axis."""
     return auc(errors, [threshold])[..., 0]
 
 
-def median(values: np.ndarray) -> Figures:
-    """The median, as a statistic."""
+def median(values: np.ndarray) -> MetricValues:
+    """Return the median over the last axis."""
     return np.median(values, axis=-1)
 
 
@@ -114,20 +114,20 @@ METRICS: tuple[Metric, ...] = (
     _median("seconds_match", "seconds, match", "s"),
     _median("seconds_estimate", "seconds, estimate", "s"),
 )
-"""All figures; those that no pair speaks of are left out of a report."""
+# All metrics; those without any pair are omitted from a report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Report:
-    """What one evaluation gave.
+    """Results of an evaluation.
 
     Attributes:
-        predictor: name of what was evaluated.
-        dataset: name of the data set.
-        protocol: its name and settings; figures of another protocol can't be compared with these.
-        versions: of the packages that had a hand in it.
-        rows: one a pair that was scored.
-        problems: what could not be read or scored, one line each.
+        predictor: Name of the method under evaluation.
+        dataset: Name of the data set.
+        protocol: Name and settings of the protocol; only reports with the same protocol are comparable.
+        versions: Versions of the packages involved.
+        rows: Results per pair.
+        problems: Messages about pairs that could not be read or scored.
     """
 
     predictor: str
@@ -137,51 +137,48 @@ class Report:
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     problems: Sequence[str] = ()
 
-    def figures(self, *, samples: int = 2000) -> dict[str, Interval]:
-        """Key of a figure -> its value, and the interval of 95 % that pairs drawn anew give.
+    def metrics(self, *, samples: int = 2000) -> dict[str, Interval]:
+        """Return key -> value and 95 % bootstrap interval of each metric.
 
         Args:
-            samples: draws of the bootstrap.
+            samples: Number of bootstrap samples.
         """
         return {
-            figure.key: bootstrap_interval(
-                np.array(list(values.values())), statistic=figure.statistic, samples=samples
+            metric.key: bootstrap_interval(
+                np.array(list(values.values())), statistic=metric.statistic, samples=samples
             )
-            for figure in METRICS
-            if (values := figure.values(self.rows))
+            for metric in METRICS
+            if (values := metric.values(self.rows))
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, strings and numbers; a failure (inf) is null."""
-        figures = {key: asdict(interval) for key, interval in self.figures().items()}
+        """Return everything as JSON values; a failure (inf) is null."""
+        metrics = {key: asdict(interval) for key, interval in self.metrics().items()}
         return {
             "format": FORMAT,
             "predictor": self.predictor,
             "dataset": self.dataset,
             "protocol": dict(self.protocol),
             "versions": dict(self.versions),
-            "figures": figures,
+            "figures": metrics,
             "problems": list(self.problems),
             "rows": [asdict(row) | {"values": _without_infinity(row.values)} for row in self.rows],
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as JSON; the file appears whole or not at all.
+        """Write the report as JSON, atomically.
 
         Raises:
-            InvalidInput: it can't be written.
+            InvalidInput: If the file cannot be written.
         """
-        with atomic_write(path) as temporary:
-            temporary.write_text(
-                json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-            )
+        write_json(self.to_dict(), path)
 
 
 def read_report(path: str | os.PathLike[str]) -> Report:
-    """Read what `Report.save` wrote; its figures are computed again from the rows.
+    """Read a report written by `Report.save`; metrics are recomputed from the rows.
 
     Raises:
-        InvalidInput: the file can't be read, or isn't such a report.
+        InvalidInput: If the file cannot be read, or is not a report.
     """
     try:
         contents = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -189,10 +186,10 @@ def read_report(path: str | os.PathLike[str]) -> Report:
         names = ("predictor", "dataset", "protocol", "versions", "problems")
         return Report(rows=rows, **{name: contents[name] for name in names})
     except OSError as error:
-        raise InvalidInput(f"can't read {path}: {error.strerror or error}") from error
+        raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
-            f"{path} isn't a report that `tiepoint eval --json` wrote; make it again"
+            f"{path} is not a report of `tiepoint eval --json`; run it again"
         ) from error
 
 

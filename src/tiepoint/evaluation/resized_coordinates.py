@@ -1,4 +1,4 @@
-"""Matches and truths in pixels of the resized images, where a protocol counts these."""
+"""Matches and ground truth in px of the resized images, for protocols with resized coordinates."""
 
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
@@ -21,16 +21,16 @@ from tiepoint.types import Camera, Correspondences, ImageInfo
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MatchedPair:
-    """What loop 1 found in a pair.
+    """Predictions of one pair.
 
     Attributes:
-        keypoints0: (x, y) in px of image 0.
-        keypoints1: likewise of image 1.
-        matches: indices into both.
-        scores: of each match.
-        image_size0: (width, height) in px of the image that the keypoints belong to.
-        image_size1: likewise.
-        seconds: "extract" (both images) and "match".
+        keypoints0: Keypoint coordinates (x, y) in px of image 0, shape (m, 2).
+        keypoints1: Keypoint coordinates (x, y) in px of image 1, shape (n, 2).
+        matches: Indices of matched keypoints of both images, shape (k, 2).
+        scores: Match scores, shape (k,).
+        image_size0: Size (width, height) of image 0 in px.
+        image_size1: Size (width, height) of image 1 in px.
+        seconds: Time of "extract" (both images) and "match" in seconds.
     """
 
     keypoints0: Float[np.ndarray, "m 2"]
@@ -43,17 +43,17 @@ class MatchedPair:
 
     @property
     def points0(self) -> Float[np.ndarray, "k 2"]:
-        """Matched points of image 0."""
+        """Matched points of image 0 in px, shape (k, 2)."""
         return self.keypoints0[self.matches[:, 0]]
 
     @property
     def points1(self) -> Float[np.ndarray, "k 2"]:
-        """Matched points of image 1."""
+        """Matched points of image 1 in px, shape (k, 2)."""
         return self.keypoints1[self.matches[:, 1]]
 
     @property
     def correspondences(self) -> Correspondences:
-        """Matched points with the image sizes, against which estimation checks the intrinsics."""
+        """Matched points and image sizes; the estimators check intrinsics against the sizes."""
         return Correspondences.from_points(
             self.points0,
             self.points1,
@@ -66,73 +66,73 @@ class MatchedPair:
 def resized(
     matched: MatchedPair, truth: GroundTruth, prediction: Prediction
 ) -> tuple[MatchedPair, GroundTruth]:
-    """Both in pixels of what the extractor saw; a disparity map stays as it is, and so do its matches."""
+    """Convert matches and ground truth to px of the resized images; pairs with disparity maps are returned unchanged."""
     transforms = [
         ImageTransform.fit(size, prediction.longer_side(size))
         for size in (matched.image_size0, matched.image_size1)
     ]
-    moved = move_truth(truth, *transforms)
-    return (matched, truth) if moved is truth else (_move_matched(matched, *transforms), moved)
+    converted = resize_truth(truth, *transforms)
+    return (matched, truth) if converted is truth else (_resize_matched(matched, *transforms), converted)
 
 
 @singledispatch
-def move_truth(truth: GroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> GroundTruth:
-    """The same truth, in pixels of the resized images; one that has no pixels to move comes back itself."""
+def resize_truth(truth: GroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> GroundTruth:
+    """Convert a ground truth to px of the resized images; types without a conversion are returned unchanged."""
     return truth
 
 
-@move_truth.register
+@resize_truth.register
 def _(
     truth: HomographyGroundTruth, transform0: ImageTransform, transform1: ImageTransform
 ) -> HomographyGroundTruth:
-    moved = matrix(transform1) @ truth.homography @ np.linalg.inv(matrix(transform0))
-    return HomographyGroundTruth(homography=moved)
+    converted = matrix(transform1) @ truth.homography @ np.linalg.inv(matrix(transform0))
+    return HomographyGroundTruth(homography=converted)
 
 
-@move_truth.register
+@resize_truth.register
 def _(truth: PoseGroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> PoseGroundTruth:
     return replace(
         truth,
-        camera0=_move_camera(truth.camera0, transform0),
-        camera1=_move_camera(truth.camera1, transform1),
+        camera0=_resize_camera(truth.camera0, transform0),
+        camera1=_resize_camera(truth.camera1, transform1),
     )
 
 
-@move_truth.register
+@resize_truth.register
 def _(truth: PointsGroundTruth, transform0: ImageTransform, transform1: ImageTransform) -> PointsGroundTruth:
     return replace(
         truth,
-        points0=_move_points(truth.points0, transform0),
-        points1=_move_points(truth.points1, transform1),
+        points0=_resize_points(truth.points0, transform0),
+        points1=_resize_points(truth.points1, transform1),
     )
 
 
 def matrix(transform: ImageTransform) -> Float[np.ndarray, "3 3"]:
-    """The transform as a homography, original px -> resized px."""
+    """Return the homography that maps original px to resized px."""
     x, y = transform.scale
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1.0]])
 
 
-def _move_matched(
+def _resize_matched(
     matched: MatchedPair, transform0: ImageTransform, transform1: ImageTransform
 ) -> MatchedPair:
     return replace(
         matched,
-        keypoints0=_move_points(matched.keypoints0, transform0),
-        keypoints1=_move_points(matched.keypoints1, transform1),
+        keypoints0=_resize_points(matched.keypoints0, transform0),
+        keypoints1=_resize_points(matched.keypoints1, transform1),
         image_size0=transform0.resized_size,
         image_size1=transform1.resized_size,
     )
 
 
-def _move_points(points: Float[np.ndarray, "n 2"], transform: ImageTransform) -> Float[np.ndarray, "n 2"]:
+def _resize_points(points: Float[np.ndarray, "n 2"], transform: ImageTransform) -> Float[np.ndarray, "n 2"]:
     return transform.to_resized(torch.from_numpy(points)).numpy()
 
 
-def _move_camera(camera: Camera, transform: ImageTransform) -> Camera:
+def _resize_camera(camera: Camera, transform: ImageTransform) -> Camera:
     if camera.image_size not in (None, transform.original_size):
         raise InvalidInput(
-            "the intrinsics are for an image of {} x {} px, but the image has {} x {}; scale them first".format(
+            "expected an image of {} x {} px as for the intrinsics, got {} x {} px; scale the intrinsics first".format(
                 *camera.image_size, *transform.original_size
             )
         )

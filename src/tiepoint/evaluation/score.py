@@ -1,4 +1,4 @@
-"""Loop 2: from the store to one row of numbers a pair."""
+"""Stage 2: score the predictions in the store, one result per pair."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -24,13 +24,13 @@ from tiepoint.feature_store.keys import pair_key
 from tiepoint.geometry import metrics
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
 from tiepoint.geometry.intrinsics import undistort
-from tiepoint.io.progress import Track, untracked
+from tiepoint.io.progress import ProgressCallback, no_progress, track
 from tiepoint.types import TwoViewEstimate
 
 Values: TypeAlias = dict[str, float]
 
-MARKED_PX = range(1, 21)
-"""The thresholds of hand-marked points whose mean is the mAA (WxBS)."""
+ANNOTATED_PX = range(1, 21)
+# Thresholds in px of the mean average accuracy (mAA) of annotated points (WxBS)
 
 
 def score(
@@ -38,27 +38,27 @@ def score(
     predictions: Predictions,
     setup: Setup,
     *,
-    track: Track = untracked,
+    progress: ProgressCallback = no_progress,
 ) -> tuple[list[PairResult], list[str]]:
-    """Score what was predicted.
+    """Score predictions.
 
     Args:
-        pairs: those without predictions are left out.
-        predictions: of loop 1.
-        setup: of the protocol.
-        track: shows progress.
+        pairs: Evaluation pairs; those without predictions are skipped.
+        predictions: Predictions of stage 1.
+        setup: Settings of the protocol.
+        progress: Callback that shows the progress.
 
     Returns:
-        One row a pair; and pairs whose truth does not fit the images, one line each.
+        Results per pair, and messages about pairs whose ground truth is inconsistent with their images.
 
     Raises:
-        StoreError: the store is damaged.
-        MissingDependency: the protocol's estimator isn't installed.
+        StoreError: If the store is damaged.
+        MissingDependency: If the estimator of the protocol is not installed.
     """
     rows: list[PairResult] = []
     problems: list[str] = []
     known = [pair for pair in pairs if pair.name in predictions.images]
-    for pair in track(known, f"score {len(known)} pairs"):
+    for pair in track(known, f"score {len(known)} pairs", progress):
         matched = read_matched(predictions, pair.name)
         try:
             rows.append(score_pair(pair, matched, setup))
@@ -68,35 +68,35 @@ def score(
 
 
 def read_matched(predictions: Predictions, name: str) -> MatchedPair:
-    """What the store holds of a pair."""
+    """Read the predictions of a pair from the store."""
     images = predictions.images[name]
     first, second = (predictions.store.read("features", image, "keypoints") for image in images)
-    found = predictions.store.read("matches", pair_key(images))
+    matched = predictions.store.read("matches", pair_key(images))
     return MatchedPair(
         keypoints0=first["keypoints"].astype(np.float64),
         keypoints1=second["keypoints"].astype(np.float64),
-        matches=found["matches"],
-        scores=found["scores"],
+        matches=matched["matches"],
+        scores=matched["scores"],
         image_size0=(first["width"], first["height"]),
         image_size1=(second["width"], second["height"]),
         seconds={
             "extract": first["seconds_extract"] + second["seconds_extract"],
-            "match": found["seconds_match"],
+            "match": matched["seconds_match"],
         },
     )
 
 
 def score_pair(pair: EvaluationPair, matched: MatchedPair, setup: Setup) -> PairResult:
-    """One row.
+    """Score one pair.
 
     Args:
-        pair: with its truth.
-        matched: in px of the original images.
-        setup: of the protocol.
+        pair: Evaluation pair with ground truth.
+        matched: Predictions in px of the original images.
+        setup: Settings of the protocol.
 
     Raises:
-        InvalidInput: the truth does not fit the images: intrinsics of another image size, a distortion that can't
-            be undone.
+        InvalidInput: If the ground truth is inconsistent with the images: intrinsics of another image size, or a
+            distortion that cannot be inverted.
     """
     truth: GroundTruth = pair.truth
     if setup.scoring.frame == "resized":
@@ -113,7 +113,7 @@ def score_pair(pair: EvaluationPair, matched: MatchedPair, setup: Setup) -> Pair
 
 
 def score_planar(truth: HomographyGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
-    """Corner error of the estimated homography, precision and recall of the matches."""
+    """Return the corner error of the estimated homography, and precision and recall of the matches."""
 
     def errors(estimate: TwoViewEstimate) -> Values:
         return {"corner_error_px": metrics.corner_error_px(estimate.matrix, truth.homography, size)}
@@ -133,7 +133,7 @@ def score_planar(truth: HomographyGroundTruth, matched: MatchedPair, scoring: Sc
 
 
 def score_posed(truth: PoseGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
-    """Error of the estimated pose, and share of the matches that agree with the true one."""
+    """Return the error of the estimated pose, and the epipolar precision of the matches."""
     cameras = {"camera0": truth.camera0, "camera1": truth.camera1}
 
     def errors(estimate: TwoViewEstimate) -> Values:
@@ -151,19 +151,19 @@ def score_posed(truth: PoseGroundTruth, matched: MatchedPair, scoring: Scoring) 
     }
 
 
-def score_marked(truth: PointsGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
-    """Share of the hand-marked points that lie near the lines of the estimated fundamental matrix."""
+def score_annotated(truth: PointsGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
+    """Return the fraction of annotated points near the epipolar lines of the estimated fundamental matrix."""
 
     def errors(estimate: TwoViewEstimate) -> Values:
         distances = metrics.epipolar_errors_px(truth.points0, truth.points1, estimate.matrix)
-        maa = metrics.mean_average_accuracy(distances, MARKED_PX)
+        maa = metrics.mean_average_accuracy(distances, ANNOTATED_PX)
         return {"marked_maa": maa, **_within("marked_within", distances, (1, 3, 5, 10, 20))}
 
     return _runs(lambda **options: estimate_fundamental(matched, **options), errors, scoring)
 
 
 def score_rectified(truth: DisparityGroundTruth, matched: MatchedPair, scoring: Scoring) -> Values:
-    """Share of the matches near the measured disparity, where it is known."""
+    """Return the fraction of matches near the ground-truth disparity, where it is known."""
     distances = metrics.disparity_errors_px(matched.points0, matched.points1, read_disparity(truth))
     return {
         "num_checked": int((~np.isnan(distances)).sum()),
@@ -174,27 +174,27 @@ def score_rectified(truth: DisparityGroundTruth, matched: MatchedPair, scoring: 
 SCORERS: dict[type, tuple[str, Callable[[Any, MatchedPair, Scoring], Values]]] = {
     HomographyGroundTruth: ("homography", score_planar),
     PoseGroundTruth: ("pose", score_posed),
-    PointsGroundTruth: ("points", score_marked),
+    PointsGroundTruth: ("points", score_annotated),
     DisparityGroundTruth: ("disparity", score_rectified),
 }
-"""Kind of truth -> its name in reports, and what scores a pair of it."""
+# Type of ground truth -> its name in reports and the function that scores a pair
 
 
 def _runs(
     estimate: Callable[..., TwoViewEstimate], errors: Callable[[TwoViewEstimate], Values], scoring: Scoring
 ) -> Values:
-    """Estimate with one seed after the other; each value is the median over the runs."""
-    found: list[Values] = []
+    """Estimate with consecutive seeds and return the median of each value over the runs."""
+    results: list[Values] = []
     for run in range(scoring.runs):
         start = perf_counter()
         result = estimate(
             method=scoring.estimator, max_error_px=scoring.max_error_px, seed=scoring.seed + run
         )
         seconds = perf_counter() - start
-        found.append({"num_inliers": result.num_inliers, "seconds_estimate": seconds, **errors(result)})
-    return {name: float(np.median([values[name] for values in found])) for name in found[0]}
+        results.append({"num_inliers": result.num_inliers, "seconds_estimate": seconds, **errors(result)})
+    return {name: float(np.median([values[name] for values in results])) for name in results[0]}
 
 
 def _within(name: str, errors: np.ndarray, thresholds_px: Sequence[int]) -> Values:
-    shares = metrics.accuracy(errors, thresholds_px)
-    return {f"{name}_{px}px": float(share) for px, share in zip(thresholds_px, shares, strict=True)}
+    fractions = metrics.accuracy(errors, thresholds_px)
+    return {f"{name}_{px}px": float(value) for px, value in zip(thresholds_px, fractions, strict=True)}

@@ -1,11 +1,12 @@
-"""Keypoints followed through a video: tracks with numbers that live on when the keyframe changes.
+"""Keypoint tracking through image sequences; track ids persist across keyframe changes.
 
-tracking   track: a whole sequence
-tracker    Tracker: frame after frame
-tracks     Tracks: which point was where in which frame
-frames     a video, a folder or single images, frame by frame, memory flat
-decoding   reads videos with PyAV; encoding writes them
-overlay    every frame with the trails of its points
+tracking   track: a complete sequence
+tracker    Tracker: one frame at a time
+tracks     Tracks: positions of tracked points per frame
+frames     frames of a video, a folder or a list of images, read one at a time
+decoding   reads videos with PyAV
+encoding   writes videos with PyAV
+overlay    draws the trails of tracked points
 """
 
 from tiepoint.video.frames import FrameSource, read_frames

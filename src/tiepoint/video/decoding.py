@@ -1,4 +1,4 @@
-"""Videos become images, one frame at a time, by PyAV."""
+"""Decode videos to images with PyAV, one frame at a time."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,62 +10,61 @@ import torch
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
-from tiepoint.video.libav import pyav, reason
+from tiepoint.video.pyav import import_pyav, reason
 
 
 def decode_video(path: Path) -> Iterator[Image | InvalidInput]:
     """Decode the first video stream of a file.
 
     Args:
-        path: in any format that FFmpeg reads.
+        path: Path of the video, in any format that FFmpeg reads.
 
     Returns:
-        For each frame, in the order of showing, its image, turned as the file says; for data that can't be decoded,
-        the reason in its place.
+        The upright image of each frame in presentation order, or an error for data that cannot be decoded.
 
     Raises:
-        InvalidInput: there is no such file, it can't be read as a video, or it holds only sound.
-        MissingDependency: PyAV isn't installed.
+        InvalidInput: If the file does not exist, cannot be read as a video, or has no video stream.
+        MissingDependency: If PyAV is not installed.
     """
-    container = _opened(path)
+    container = _open(path)
     if not container.streams.video:
         container.close()
-        raise InvalidInput(f"{path} holds no video; name a file that does, or a folder of frames")
+        raise InvalidInput(f"{path} has no video stream; use a video, or a folder of frames")
     return _decoded(container, path)
 
 
 def frame_rate(path: Path) -> Fraction | None:
-    """Frames a second of a video; None where the file doesn't say.
+    """Return the frame rate of a video in frames per second; None if the file does not specify it.
 
     Raises:
-        InvalidInput: as for `decode_video`.
-        MissingDependency: PyAV isn't installed.
+        InvalidInput: If the file cannot be read as a video.
+        MissingDependency: If PyAV is not installed.
     """
-    with _opened(path) as container:
+    with _open(path) as container:
         rate = container.streams.video[0].average_rate if container.streams.video else None
         return Fraction(rate) if rate else None
 
 
 def count_frames(path: Path) -> int | None:
-    """How many frames a video holds, as it says itself; None where it doesn't.
+    """Return the number of frames according to the header of a video; None if it does not specify it.
 
     Raises:
-        InvalidInput: as for `decode_video`.
-        MissingDependency: PyAV isn't installed.
+        InvalidInput: If the file cannot be read as a video.
+        MissingDependency: If PyAV is not installed.
     """
-    with _opened(path) as container:
+    with _open(path) as container:
         return container.streams.video[0].frames or None if container.streams.video else None
 
 
-def _opened(path: Path) -> Any:
-    av = pyav()
+def _open(path: Path) -> Any:
+    av = import_pyav()
     if not path.is_file():
-        raise InvalidInput(f"there is no video {path}; name a video, a folder of frames, or frames")
+        raise InvalidInput(f"{path} does not exist; expected a video, a folder of frames, or a list of frames")
     try:
         return av.open(str(path))
     except (av.FFmpegError, ValueError) as error:
         raise InvalidInput(
-            f"{path} can't be read as a video ({reason(error)}); convert it to .mp4, or name a folder of frames"
+            f"cannot read {path} as a video ({reason(error)}); convert it to .mp4, or use a folder of frames"
         ) from error
 
 
@@ -80,39 +79,39 @@ def _decoded(container: Any, path: Path) -> Iterator[Image | InvalidInput]:
 
 
 def _packets(container: Any) -> Iterator[Any]:
-    """Packets of the video; where the file itself breaks off, the one that ends a stream, the reason, and no more."""
+    """Yield the packets of the video; at a damaged position, flush the decoder, yield the error, and stop."""
     packets = container.demux(container.streams.video[0])
     while True:
         try:
             yield next(packets)
         except StopIteration:
             return
-        except pyav().FFmpegError as error:
+        except import_pyav().FFmpegError as error:
             yield None
-            yield InvalidInput(f"the file can't be read any further ({reason(error)})")
+            yield InvalidInput(f"cannot read the rest of the file ({reason(error)})")
             return
 
 
 def _frames(stream: Any, packet: Any) -> list[Image | InvalidInput]:
-    """Frames that are complete with this packet: none, one or several; with None, those that the decoder still holds."""
+    """Return the frames completed by a packet; None flushes the decoder."""
     try:
         return [_pixels(frame) for frame in stream.decode(packet)]
-    except pyav().FFmpegError as error:
-        return [InvalidInput(f"it can't be decoded ({reason(error)})")]
+    except import_pyav().FFmpegError as error:
+        return [InvalidInput(f"cannot decode it ({reason(error)})")]
 
 
 def _pixels(frame: Any) -> Image | InvalidInput:
-    """One frame, or why it has none; a frame that can't be converted costs no other."""
+    """Return the image of one frame, or an error; the other frames are not affected."""
     if frame.is_corrupt:
-        return InvalidInput("its data are damaged")
+        return InvalidInput("damaged data")
     try:
         return upright_image(frame)
-    except pyav().FFmpegError as error:
-        return InvalidInput(f"it can't be made RGB ({reason(error)})")
+    except import_pyav().FFmpegError as error:
+        return InvalidInput(f"cannot convert it to RGB ({reason(error)})")
 
 
 def upright_image(frame: Any) -> Image:
-    """The pixels of a frame; a telephone that was held upright says by which angle, counter-clockwise, to turn them."""
+    """Return the image of a frame, rotated by the counter-clockwise angle in its metadata."""
     pixels = frame.to_ndarray(format="rgb24")
     upright = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
     return Image(pixels=torch.from_numpy(upright).permute(2, 0, 1))

@@ -1,4 +1,4 @@
-"""Pictures become a video, whole or not at all, by PyAV."""
+"""Encode images to a video with PyAV, atomically."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,81 +12,81 @@ import PIL.Image
 
 from tiepoint.errors import InvalidInput
 from tiepoint.io.atomic import atomic_write, check_writable
-from tiepoint.video.libav import pyav, reason
+from tiepoint.video.pyav import import_pyav, reason
 
 VIDEO_FORMATS = (".mp4", ".mov", ".mkv", ".avi")
 CODECS = ("libx264", "mpeg4")
-"""The first one that this build of FFmpeg has."""
+# The first codec that is available in the installed FFmpeg is used
 QUALITY = {"libx264": {"crf": "20"}, "mpeg4": {"qscale": "4"}}
 DEFAULT_RATE = Fraction(10)
-"""Frames a second where the frames come without one."""
+# Frames per second if the input has no frame rate
 
 Write = Callable[[PIL.Image.Image], None]
 
 
 def check_video(path: str | os.PathLike[str]) -> Path:
-    """Find out before the work whether a video can be written under this name.
+    """Validate the path of an output video before starting.
 
     Raises:
-        InvalidInput: an ending that isn't a video's, or the file can't be written.
-        MissingDependency: PyAV isn't installed.
+        InvalidInput: If the suffix is not one of `VIDEO_FORMATS`, or the file cannot be written.
+        MissingDependency: If PyAV is not installed.
     """
     target = Path(path)
     if target.suffix.lower() not in VIDEO_FORMATS:
         raise InvalidInput(
-            f"can't write a video as {target.name!r}; use a name that ends in {', '.join(VIDEO_FORMATS)}"
+            f"cannot write {target.name!r}: unsupported video format; use a name that ends in {', '.join(VIDEO_FORMATS)}"
         )
     check_writable(target)
-    pyav()
+    import_pyav()
     return target
 
 
 @contextmanager
 def video_writer(path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) -> Iterator[Write]:
-    """Hand out a function that appends a picture; the video takes its name when the block ends well.
+    """Yield a function that appends a frame; the video is renamed to `path` if the block succeeds.
 
     Args:
-        path: where to; its ending decides the format.
-        rate: frames a second.
+        path: Path of the video; its suffix determines the format.
+        rate: Frame rate in frames per second.
 
     Raises:
-        InvalidInput: as for `check_video`; or what FFmpeg refuses.
-        MissingDependency: PyAV isn't installed.
+        InvalidInput: If the path is invalid, or FFmpeg reports an error.
+        MissingDependency: If PyAV is not installed.
     """
     target = check_video(path)
     with atomic_write(target) as temporary:
         try:
-            with pyav().open(str(temporary), "w") as container:
+            with import_pyav().open(str(temporary), "w") as container:
                 encoder = _Encoder(container, rate)
                 yield encoder.write
-                encoder.finish()
-        except pyav().FFmpegError as error:
-            raise InvalidInput(f"can't write {target}: {reason(error)}; nothing was left behind") from error
+                encoder.flush()
+        except import_pyav().FFmpegError as error:
+            raise InvalidInput(f"cannot write {target}: {reason(error)}; no partial file was written") from error
 
 
 class _Encoder:
-    """Of pictures that all have the size of the first."""
+    """Encoder of frames that all have the size of the first one."""
 
     def __init__(self, container: Any, rate: Fraction) -> None:
         self.container = container
         self.rate = rate
         self.stream: Any = None
 
-    def write(self, picture: PIL.Image.Image) -> None:
+    def write(self, frame: PIL.Image.Image) -> None:
         if self.stream is None:
-            self.stream = self._new_stream(picture)
-        even = picture.convert("RGB").crop((0, 0, self.stream.width, self.stream.height))
-        frame = pyav().VideoFrame.from_ndarray(np.asarray(even), format="rgb24")
-        self.container.mux(self.stream.encode(frame))
+            self.stream = self._new_stream(frame)
+        cropped = frame.convert("RGB").crop((0, 0, self.stream.width, self.stream.height))
+        encoded = import_pyav().VideoFrame.from_ndarray(np.asarray(cropped), format="rgb24")
+        self.container.mux(self.stream.encode(encoded))
 
-    def finish(self) -> None:
+    def flush(self) -> None:
         if self.stream is not None:
             self.container.mux(self.stream.encode())
 
-    def _new_stream(self, picture: PIL.Image.Image) -> Any:
-        codec = next(name for name in CODECS if name in pyav().codecs_available)
+    def _new_stream(self, frame: PIL.Image.Image) -> Any:
+        codec = next(name for name in CODECS if name in import_pyav().codecs_available)
         stream = self.container.add_stream(codec, rate=self.rate, options=QUALITY[codec])
-        # colors are kept at half the resolution, so that sides must be even
-        stream.width, stream.height = (max(2, side // 2 * 2) for side in picture.size)
+        # yuv420p halves the resolution of the colors, so the sides must be even
+        stream.width, stream.height = (max(2, side // 2 * 2) for side in frame.size)
         stream.pix_fmt = "yuv420p"
         return stream

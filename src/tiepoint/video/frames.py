@@ -1,4 +1,4 @@
-"""Frames of a video, of a folder, or given one by one. One is in memory at a time; what is broken keeps its place."""
+"""Frames of a video, a folder or a list, read one at a time; unreadable frames keep their index."""
 
 import os
 from collections.abc import Iterable, Iterator, Sized
@@ -17,25 +17,26 @@ from tiepoint.types import describe
 from tiepoint.video.decoding import count_frames, decode_video, frame_rate
 
 FrameSource: TypeAlias = str | os.PathLike | Iterable[ImageSource | Image]
-"""A video, a folder of frames, or the frames themselves."""
+# Path of a video or of a folder of frames, or the frames themselves
 
-PICTURES = SUFFIXES - {".gif"}
-"""Endings of single pictures; a GIF is a video here."""
+STILL_SUFFIXES = SUFFIXES - {".gif"}
+# Suffixes of single images; a GIF is read as a video
 
 
 def read_frames(frames: FrameSource) -> Iterator[Image | InvalidInput]:
     """Read a sequence frame by frame.
 
     Args:
-        frames: path of a video (needs PyAV); path of a folder, of which the photographs are taken in the order in
-            which people count, without sub-folders; or images, each as for `tiepoint.read_image`.
+        frames: Path of a video (requires PyAV); path of a folder, whose images are read in natural sort order,
+            without subfolders; or images, each as for `tiepoint.read_image`.
 
     Returns:
-        For each frame, in order, its upright image; or what is wrong with it.
+        The upright image of each frame in order, or the error for a frame that cannot be read.
 
     Raises:
-        InvalidInput: there is no such file or folder, or the file isn't a video; at once, or with the first frame.
-        MissingDependency: a video, and PyAV isn't installed.
+        InvalidInput: If the file or folder does not exist, or the file is not a video; immediately or at the first
+            frame.
+        MissingDependency: If a video is given and PyAV is not installed.
     """
     if isinstance(frames, str | os.PathLike):
         return _read_path(Path(frames))
@@ -43,40 +44,40 @@ def read_frames(frames: FrameSource) -> Iterator[Image | InvalidInput]:
         isinstance(frames, np.ndarray | Tensor) and frames.ndim < 4
     ):
         raise InvalidInput(
-            f"expected a video, a folder or a list of frames, but one image came ({describe(frames)}); "
-            "put its frames into a list"
+            f"expected a video, a folder or a list of frames, got one image ({describe(frames)}); "
+            "pass a list of images"
         )
     return _read_each(frames)
 
 
 def sequence_length(frames: FrameSource) -> int | None:
-    """How many frames there are; None where that isn't known beforehand."""
+    """Return the number of frames; None if it is not known in advance."""
     if (path := _video(frames)) is not None:
         return count_frames(path)
     if isinstance(frames, str | os.PathLike):
-        return len(_pictures(Path(frames)))
+        return len(_image_files(Path(frames)))
     return len(frames) if isinstance(frames, Sized) else None
 
 
 def sequence_rate(frames: FrameSource) -> Fraction | None:
-    """Frames a second of a video; None where nothing says so."""
+    """Return the frame rate of a video in frames per second; None if it is not known."""
     path = _video(frames)
     return None if path is None else frame_rate(path)
 
 
 def _read_path(path: Path) -> Iterator[Image | InvalidInput]:
-    return decode_video(path) if _video(path) else _read_each(_pictures(path))
+    return decode_video(path) if _video(path) else _read_each(_image_files(path))
 
 
 def _video(frames: FrameSource) -> Path | None:
-    """The path, where it is one and isn't a folder or a picture."""
+    """Return the path of a video, or None for other inputs."""
     if not isinstance(frames, str | os.PathLike):
         return None
     path = Path(frames)
-    return None if path.is_dir() or path.suffix.lower() in PICTURES else path
+    return None if path.is_dir() or path.suffix.lower() in STILL_SUFFIXES else path
 
 
-def _pictures(path: Path) -> list[Path]:
+def _image_files(path: Path) -> list[Path]:
     return find_images(path, recursive=False) if path.is_dir() else [path]
 
 

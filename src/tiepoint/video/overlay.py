@@ -1,4 +1,4 @@
-"""Every frame with its points and the trails that they have left; a dark one where a frame can't be used."""
+"""Draw the tracked points and their trails into every frame; skipped frames become black."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from tiepoint.image import Image
 from tiepoint.video.tracks import Observations
 from tiepoint.visualization.tracks import draw_tracks
 
-LENGTH = 10
-"""Points of a trail; older ones fade from the picture, and from memory."""
+TRAIL_LENGTH = 10
+# Maximum number of points per trail
 
 
 class TrailDrawer:
-    """Draw frame after frame.
+    """Draws one frame at a time.
 
     Args:
-        write: takes each picture.
+        write: Function that receives each drawn frame.
     """
 
     def __init__(self, write: Callable[[PIL.Image.Image], None]) -> None:
@@ -27,41 +27,41 @@ class TrailDrawer:
         self._trails: dict[int, deque[np.ndarray]] = {}
         self._missed: dict[int, int] = {}
         self._size: tuple[int, int] | None = None
-        self._waiting = 0  # frames that came before the first one that could be used
+        self._num_leading = 0  # skipped frames before the first usable one
 
     def __call__(self, image: Image, observations: Observations) -> None:
-        """Draw the tracks that were found in this frame; those that weren't stay hidden until they are.
+        """Draw the tracks that were observed in this frame.
 
         Args:
-            image: the frame.
-            observations: what was found in it.
+            image: Image of the frame.
+            observations: Observations in the frame.
         """
         if self._size is None:
             self._size = image.image_size
-            for _ in range(self._waiting):
-                self._write_dark(self._size)
+            for _ in range(self._num_leading):
+                self._write_black(self._size)
         self._extend(observations)
-        seen = {
+        visible = {
             number: np.stack(list(self._trails[number]))
             for number in self._trails
             if self._missed[number] == 0
         }
-        self.write(draw_tracks(image, seen, caption=f"{len(seen):,} tracks"))
+        self.write(draw_tracks(image, visible, caption=f"{len(visible):,} tracks"))
 
-    def pass_over(self, problem: str) -> None:
-        """Hold the place of a frame that can't be used, so that the others keep their times."""
+    def skip(self, problem: str) -> None:
+        """Write a black frame for an unusable one, so that the others keep their timestamps."""
         if self._size is None:
-            self._waiting += 1
+            self._num_leading += 1
         else:
-            self._write_dark(self._size)
+            self._write_black(self._size)
 
-    def _write_dark(self, size: tuple[int, int]) -> None:
-        dark = Image(pixels=torch.zeros(3, size[1], size[0], dtype=torch.uint8))
-        self.write(draw_tracks(dark, {}, caption="passed over"))
+    def _write_black(self, size: tuple[int, int]) -> None:
+        black = Image(pixels=torch.zeros(3, size[1], size[0], dtype=torch.uint8))
+        self.write(draw_tracks(black, {}, caption="skipped"))
 
     def _extend(self, observations: Observations) -> None:
-        self._missed = {number: missed + 1 for number, missed in self._missed.items() if missed < LENGTH}
+        self._missed = {number: missed + 1 for number, missed in self._missed.items() if missed < TRAIL_LENGTH}
         self._trails = {number: self._trails[number] for number in self._missed}
         for number, point in zip(observations.track_ids.tolist(), observations.points, strict=True):
-            self._trails.setdefault(number, deque(maxlen=LENGTH)).append(point)
+            self._trails.setdefault(number, deque(maxlen=TRAIL_LENGTH)).append(point)
             self._missed[number] = 0

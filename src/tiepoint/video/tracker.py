@@ -1,4 +1,4 @@
-"""Tracker: the keypoints of a keyframe are looked for in every frame, until too few are found."""
+"""Tracker: match every frame with the keyframe, until too few of its keypoints are tracked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ from tiepoint.video.tracks import Observations
 
 NO_TRACK = -1
 
-FEWEST = 16
-"""Matches; with fewer, chance alone may have made them, and a frame counts as lost."""
+MIN_MATCHES = 16
+# A frame with fewer matches is lost: they may be random
 
-PATIENCE = 3
-"""Lost frames in a row that are taken for a cut: the newest becomes the keyframe. Fewer are a flash, or a blur."""
+MAX_LOST_FRAMES = 3
+# Consecutive lost frames that indicate a cut: the last one becomes the keyframe. Fewer may be a flash or motion blur.
 
 
 @runtime_checkable
 class FrameMatcher(Protocol):
-    """What `Tracker` asks of a `Matcher`."""
+    """Methods of a `Matcher` that `Tracker` uses."""
 
     def extract(self, image: Image) -> Features:
-        """Keypoints and descriptors of one frame."""
+        """Return keypoints and descriptors of one frame."""
         ...
 
     def match_features(self, pairs: Sequence[tuple[Features, Features]]) -> list[MatchResult]:
-        """One result a pair, in the same order."""
+        """Return one result per pair, in the same order."""
         ...
 
 
 @dataclass(slots=True, eq=False)
 class View:
-    """A frame, and which of its keypoints belong to which track."""
+    """A frame and the track id of each of its keypoints (`NO_TRACK` if none)."""
 
     frame: int
     features: Features
@@ -45,37 +45,38 @@ class View:
 
     @property
     def points(self) -> Float[np.ndarray, "n 2"]:
-        """Its keypoints in px."""
+        """Keypoint coordinates in px."""
         return self.features.keypoints.detach().float().cpu().numpy()
 
 
 class Tracker:
-    """Follow keypoints from frame to frame; three frames' features are kept, whatever the length of the sequence.
+    """Track keypoints from frame to frame; keeps the features of three frames, whatever the length of the sequence.
 
-    Each frame is matched with the keyframe, so that points don't drift and one that was hidden is found again. Where too
-    few of the keyframe's keypoints are found, the frame is matched with the one before it as well, and becomes the
-    keyframe itself: tracks that either knows keep their numbers.
+    Each frame is matched with the keyframe, so that points do not drift and occluded points are recovered. If too few of
+    the keyframe's keypoints are tracked, the frame is also matched with the previous frame and becomes the new keyframe;
+    the tracks of both keep their ids.
 
     Args:
-        matcher: from `tiepoint.load`.
-        min_share: share of the keyframe's keypoints, in [0, 1]; where fewer are found, the keyframe changes.
+        matcher: Matcher from `tiepoint.load`.
+        min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked, in [0, 1]; below it, a new
+            keyframe is created.
 
     Attributes:
-        keyframes: indices of all keyframes until now.
+        keyframes: Indices of all keyframes so far.
 
     Raises:
-        InvalidInput: a share that isn't in [0, 1].
+        InvalidInput: If `min_tracked` is not in [0, 1].
 
     Example:
         >>> tracker = Tracker(tiepoint.load(max_keypoints=1024, resize=640))
         >>> observations = tracker.step(image)
     """
 
-    def __init__(self, matcher: FrameMatcher, *, min_share: float = 0.4) -> None:
-        if not 0 <= min_share <= 1:
-            raise InvalidInput(f"min_share must be a share from 0 to 1, but is {min_share!r}")
+    def __init__(self, matcher: FrameMatcher, *, min_tracked: float = 0.4) -> None:
+        if not 0 <= min_tracked <= 1:
+            raise InvalidInput(f"min_tracked must be in [0, 1], got {min_tracked!r}")
         self.matcher = matcher
-        self.min_share = min_share
+        self.min_tracked = min_tracked
         self.keyframes: list[int] = []
         self.num_frames = 0
         self.num_tracks = 0
@@ -84,13 +85,13 @@ class Tracker:
         self._lost = 0
 
     def step(self, image: Image) -> Observations:
-        """Follow the points into the next frame.
+        """Track the points into the next frame.
 
         Args:
-            image: upright.
+            image: Upright image of the frame.
 
         Returns:
-            The points that were found in this frame; and where a track begins with it, its point in the frame before.
+            Observations in this frame, and the first observation, in an earlier frame, of tracks that begin here.
         """
         features = self.matcher.extract(image)
         view = View(self.num_frames, features, np.full(len(features), NO_TRACK, np.int64))
@@ -98,13 +99,13 @@ class Tracker:
         if self._key is None or self._last is None:
             return self._make_key(view, [])
         result = self._match(self._key, view)
-        if len(result) < max(FEWEST, self.min_share * len(self._key.features)):
+        if len(result) < max(MIN_MATCHES, self.min_tracked * len(self._key.features)):
             return self._change_key(view, self._key, self._last, result)
         self._last, self._lost = view, 0
         return self._carry_over(self._key, view, result)
 
     def skip(self) -> None:
-        """Count a frame that can't be used."""
+        """Count a frame that cannot be used."""
         self.num_frames += 1
 
     def _match(self, known: View, view: View) -> MatchResult:
@@ -112,27 +113,27 @@ class Tracker:
         return result
 
     def _change_key(self, view: View, key: View, last: View, result: MatchResult) -> Observations:
-        found = [(key, result)]
+        candidates = [(key, result)]
         if last is not key:
-            found.append((last, self._match(last, view)))
-        trusted = [(known, matched) for known, matched in found if len(matched) >= FEWEST]
-        if trusted or self._lost + 1 == PATIENCE:
-            return self._make_key(view, trusted)
+            candidates.append((last, self._match(last, view)))
+        reliable = [(known, matched) for known, matched in candidates if len(matched) >= MIN_MATCHES]
+        if reliable or self._lost + 1 == MAX_LOST_FRAMES:
+            return self._make_key(view, reliable)
         self._lost += 1
         return Observations.joined([])
 
-    def _make_key(self, view: View, found: Sequence[tuple[View, MatchResult]]) -> Observations:
-        """The new keyframe takes over the tracks of those that it was matched with, the first ones first."""
-        carried = [self._carry_over(known, view, result) for known, result in found]
+    def _make_key(self, view: View, matched: Sequence[tuple[View, MatchResult]]) -> Observations:
+        """Create a keyframe; it continues the tracks of the frames it was matched with, in the given order."""
+        carried = [self._carry_over(known, view, result) for known, result in matched]
         self._key, self._last, self._lost = view, view, 0
         self.keyframes.append(view.frame)
         return Observations.joined(carried)
 
     def _carry_over(self, known: View, view: View, result: MatchResult) -> Observations:
-        """Give matched keypoints of `view` the tracks of their partners; partners without one begin a track."""
+        """Assign the tracks of matched keypoints to `view`; matched keypoints without a track begin one."""
         old, new = result.matches.T
         ids = known.track_ids[old]
-        # a track is in a frame once, and a keypoint in one track
+        # at most one observation per track and frame, and one track per keypoint
         free = (view.track_ids[new] == NO_TRACK) & ~(np.isin(ids, view.track_ids) & (ids != NO_TRACK))
         old, new, ids, scores = old[free], new[free], ids[free], result.scores[free]
         born = ids == NO_TRACK

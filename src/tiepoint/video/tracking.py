@@ -1,18 +1,19 @@
-"""track: keypoints followed through a whole sequence; and files of what came out."""
+"""track: track keypoints through a sequence, and write the tracks to files."""
 
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias, Unpack
 
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
-from tiepoint.io.progress import Watch, unwatched
+from tiepoint.io.progress import ProgressCallback, no_progress, track as track_progress
 from tiepoint.io.serialization import check_output_path
 from tiepoint.presets import DEFAULT_PRESET
+from tiepoint.types.options import LoadOptions
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
 from tiepoint.video.frames import FrameSource, read_frames, sequence_length, sequence_rate
 from tiepoint.video.overlay import TrailDrawer
@@ -20,55 +21,54 @@ from tiepoint.video.tracker import Tracker
 from tiepoint.video.tracks import Observations, Tracks
 
 OnFrame: TypeAlias = Callable[[Image, Observations], None]
-"""Called after every frame that could be used, with what was found in it."""
+# Called after every usable frame with its observations
 
 OnProblem: TypeAlias = Callable[[str], None]
-"""Called in the place of a frame that could not be used, with the reason."""
+# Called for every skipped frame with the reason
+
+DEFAULTS: LoadOptions = {"max_keypoints": 1024, "resize": 640}
+# Options of `tiepoint.load` that are different for tracking
 
 
 def track(
     frames: FrameSource,
     *,
     preset: str = DEFAULT_PRESET,
-    max_keypoints: int | None = 1024,
-    resize: int | None = 640,
-    min_share: float = 0.4,
+    min_tracked: float = 0.4,
     on_frame: OnFrame | None = None,
     on_problem: OnProblem | None = None,
-    watch: Watch = unwatched,
-    **options: Any,
+    on_progress: ProgressCallback = no_progress,
+    **options: Unpack[LoadOptions],
 ) -> Tracks:
-    """Follow keypoints through a video, a folder of frames, or a list of images.
+    """Track keypoints through a video, a folder of frames, or a list of images.
 
-    One frame is in memory at a time. A frame that is broken, or of another size than the first, keeps its number, is
-    passed over, and is named in `Tracks.problems`.
+    One frame is in memory at a time. Frames that cannot be read, or have a different size than the first one, are skipped;
+    they keep their index and are listed in `Tracks.problems`.
 
     Args:
-        frames: as for `read_frames`.
-        preset: see `tiepoint presets`.
-        max_keypoints: a frame.
-        resize: longer side, in px, of what the extractor sees; points are px of the frames as they are.
-        min_share: as for `Tracker`.
-        on_frame: see `OnFrame`.
-        on_problem: see `OnProblem`.
-        watch: shows progress.
-        **options: as for `tiepoint.load`.
+        frames: Path of a video or of a folder of frames, or images.
+        preset: Name of a preset, see `tiepoint presets`.
+        min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked, in [0, 1]; below it, a new
+            keyframe is created.
+        on_frame: Callback for every usable frame, called with its image and observations.
+        on_problem: Callback for every skipped frame, called with the reason.
+        on_progress: Callback that shows the progress.
+        **options: Options of `tiepoint.load`; the defaults of `max_keypoints` (1024) and `resize` (640) differ, and
+            `rotations` is not supported.
 
     Raises:
-        InvalidInput: there are no frames, or none that can be used; no such file; not a video.
-        WeightsError: weights can't be found, fetched or loaded.
-        MissingDependency: a video, and PyAV isn't installed.
+        InvalidInput: If there are no usable frames, the file does not exist, or it is not a video.
+        WeightsError: If weights cannot be found, downloaded or loaded.
+        MissingDependency: If a video is given and PyAV is not installed.
 
     Example:
         >>> tracks = tiepoint.track("frames/")
         >>> len(tracks), tracks.lengths.max(), tracks.points[tracks.track_ids == 0]
     """
     if options.get("rotations") is not None:
-        raise InvalidInput("track follows features and turns no frame, so rotations can't be used with it")
-    images = iter(watch(read_frames(frames), sequence_length(frames)))
-    tracker = Tracker(
-        load(preset, max_keypoints=max_keypoints, resize=resize, **options), min_share=min_share
-    )
+        raise InvalidInput("rotations is not supported by track: frames are not rotated")
+    images = track_progress(read_frames(frames), "tracking", on_progress, total=sequence_length(frames))
+    tracker = Tracker(load(preset, **(DEFAULTS | options)), min_tracked=min_tracked)
     sequence = _Sequence(tracker, on_problem)
     parts = []
     for image, observations in sequence.follow(images):
@@ -85,47 +85,65 @@ def track_to_files(
     json: str | os.PathLike[str] | None = None,
     video: str | os.PathLike[str] | None = None,
     rate: Fraction | None = None,
-    **options: Any,
+    preset: str = DEFAULT_PRESET,
+    min_tracked: float = 0.4,
+    on_progress: ProgressCallback = no_progress,
+    **options: Unpack[LoadOptions],
 ) -> Tracks:
-    """`track`, and write what came out; paths that can't be written are found out before the work.
+    """Call `track` and write the tracks; output paths are validated before starting.
 
     Args:
-        frames: as for `track`.
-        output: where to write the tracks; ends in .npz or .json.
-        json: where to write them as JSON as well; ends in .json.
-        video: where to write the frames with the trails of their points.
-        rate: frames a second of that video; None: those of the video that came, else 10.
-        **options: as for `track`.
+        frames: Path of a video or of a folder of frames, or images.
+        output: Path of the tracks (.npz or .json).
+        json: Path of an additional JSON file of the tracks (.json).
+        video: Path of a video of the frames with the trails of their points.
+        rate: Frame rate of that video in frames per second; None uses that of the input video, else 10.
+        preset: Name of a preset.
+        min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked.
+        on_progress: Callback that shows the progress.
+        **options: Options of `tiepoint.load`, as for `track`.
 
     Raises:
-        InvalidInput: as for `track`; or a file can't be written.
-        WeightsError: as for `track`.
-        MissingDependency: a video comes or goes, and PyAV isn't installed.
+        InvalidInput: If an output file cannot be written, and for the reasons of `track`.
+        WeightsError: If weights cannot be found, downloaded or loaded.
+        MissingDependency: If a video is read or written and PyAV is not installed.
     """
-    if (
-        video is not None
-        and isinstance(frames, str | os.PathLike)
-        and Path(frames).resolve() == Path(video).resolve()
-    ):
-        raise InvalidInput(
-            f"the overlay {video} would replace the video that is tracked; choose another name"
-        )
+    _check_overwrite(frames, video)
     outputs = [check_output_path(output)] if output is not None else []
     outputs += [check_output_path(json, ".json")] if json is not None else []
+
+    def run(on_frame: OnFrame | None = None, on_problem: OnProblem | None = None) -> Tracks:
+        return track(
+            frames,
+            preset=preset,
+            min_tracked=min_tracked,
+            on_frame=on_frame,
+            on_problem=on_problem,
+            on_progress=on_progress,
+            **options,
+        )
+
     if video is None:
-        tracks = track(frames, **options)
+        tracks = run()
     else:
         with video_writer(check_video(video), rate or sequence_rate(frames) or DEFAULT_RATE) as write:
             drawer = TrailDrawer(write)
-            tracks = track(frames, on_frame=drawer, on_problem=drawer.pass_over, **options)
+            tracks = run(drawer, drawer.skip)
     for path in outputs:
         tracks.save(path)
     return tracks
 
 
+def _check_overwrite(frames: FrameSource, video: str | os.PathLike[str] | None) -> None:
+    if video is None or not isinstance(frames, str | os.PathLike):
+        return
+    if Path(frames).resolve() == Path(video).resolve():
+        raise InvalidInput(f"the output video {video} would overwrite the input; choose another name")
+
+
 @dataclass(slots=True)
 class _Sequence:
-    """Frames in, observations out; what could not be used is kept in words."""
+    """Tracks the usable frames of a sequence and records why others were skipped."""
 
     tracker: Tracker
     on_problem: OnProblem | None = None
@@ -135,20 +153,18 @@ class _Sequence:
     def follow(self, images: Iterator[Image | InvalidInput]) -> Iterator[tuple[Image, Observations]]:
         for image in images:
             if isinstance(image, InvalidInput):
-                self._pass_over(str(image))
+                self._skip(str(image))
             elif self.image_size not in (None, image.image_size):
-                self._pass_over(
-                    "{} is {} x {} px, but the first frame is {} x {} px; scale it".format(
-                        image.source or "it", *image.image_size, *self.image_size or ()
-                    )
-                )
+                sizes = (*(self.image_size or ()), *image.image_size)
+                name = image.source or "the frame"
+                self._skip("expected {} x {} px like the first frame, got {} x {} px; resize {}".format(*sizes, name))
             else:
                 self.image_size = image.image_size
                 yield image, self.tracker.step(image)
 
     def tracks(self, parts: list[Observations], source: str | None) -> Tracks:
         if self.image_size is None:
-            raise InvalidInput(self._why_nothing())
+            raise InvalidInput(self._reason_unusable())
         return Tracks.of(
             Observations.joined(parts),
             num_frames=self.tracker.num_frames,
@@ -158,13 +174,13 @@ class _Sequence:
             source=source,
         )
 
-    def _pass_over(self, problem: str) -> None:
-        self.problems.append(f"frame {self.tracker.num_frames} was passed over: {problem}")
+    def _skip(self, problem: str) -> None:
+        self.problems.append(f"frame {self.tracker.num_frames} was skipped: {problem}")
         self.tracker.skip()
         if self.on_problem is not None:
             self.on_problem(problem)
 
-    def _why_nothing(self) -> str:
+    def _reason_unusable(self) -> str:
         if not self.problems:
-            return "expected a sequence of frames, but there are none in it; name a video, a folder of frames, or frames"
-        return f"none of {len(self.problems)} frames can be used; {self.problems[0]}"
+            return "expected a sequence of frames, got none; use a video, a folder of frames, or a list of frames"
+        return f"none of the {len(self.problems)} frames is usable; {self.problems[0]}"

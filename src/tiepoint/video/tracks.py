@@ -1,4 +1,4 @@
-"""Tracks: which point was where in which frame."""
+"""Tracks: positions of tracked points in the frames of a sequence."""
 
 import os
 from collections.abc import Iterable
@@ -14,14 +14,13 @@ from tiepoint.io.serialization import to_plain, write_arrays
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Observations:
-    """Points of tracks in frames, one a row.
+    """Observations of tracks, one per row.
 
     Attributes:
-        track_ids: number of the track.
-        frames: index of the frame in its sequence, broken ones counted too.
-        points: (x, y) in px of the frame, upright, the center of its top-left pixel = (0, 0).
-        scores: confidence that it is the same point as in the frame that it was matched with, as a match has; 1 where
-            a track begins.
+        track_ids: Id of the track.
+        frames: Index of the frame in the sequence, including skipped frames.
+        points: Coordinates (x, y) in px of the upright frame; the center of the top-left pixel is (0, 0).
+        scores: Score of the match with the keyframe or the previous frame; 1 for the first observation of a track.
     """
 
     track_ids: Int32[np.ndarray, "n"]
@@ -34,7 +33,7 @@ class Observations:
 
     @classmethod
     def in_frame(cls, frame: int, track_ids: np.ndarray, points: np.ndarray, scores: Any) -> "Observations":
-        """Points of one frame; one score for all, or one each."""
+        """Build the observations of one frame, with one score for all or one per observation."""
         count = len(track_ids)
         return cls(
             track_ids=np.asarray(track_ids, np.int32),
@@ -45,7 +44,7 @@ class Observations:
 
     @classmethod
     def joined(cls, parts: Iterable["Observations"]) -> "Observations":
-        """All rows, in the given order."""
+        """Concatenate observations in the given order."""
         listed = [cls.in_frame(0, np.zeros(0), np.zeros((0, 2)), 1), *parts]
         columns = {
             name: np.concatenate([getattr(part, name) for part in listed])
@@ -54,20 +53,20 @@ class Observations:
         return cls(**columns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Tracks:
-    """Points followed through a sequence: one row an observation, by rising track and then by rising frame.
+    """Tracked points of a sequence: one row per observation, sorted by track id, then by frame.
 
     Attributes:
-        track_ids: number of the track, 0 to the number of tracks - 1, in the order in which they began.
-        frames: as in `Observations`, as are `points` and `scores`.
-        points: in px of the frame.
-        scores: of the match that found the point.
-        num_frames: of the sequence, broken ones counted too.
-        image_size: (width, height) in px of every frame.
-        keyframes: indices of the frames whose keypoints were looked for in those that came after.
-        problems: frames that could not be used, one line each.
-        source: path of the video or folder, where there is one.
+        track_ids: Id of the track, from 0 to the number of tracks - 1, in order of their first frames.
+        frames: Index of the frame in the sequence, including skipped frames.
+        points: Coordinates (x, y) in px of the upright frame; the center of the top-left pixel is (0, 0).
+        scores: Score of the match with the keyframe or the previous frame; 1 for the first observation of a track.
+        num_frames: Number of frames of the sequence, including skipped frames.
+        image_size: Size (width, height) in px of every frame.
+        keyframes: Indices of the keyframes, whose keypoints are tracked in the frames that follow.
+        problems: Skipped frames, one message per frame.
+        source: Path of the video or folder, if there is one.
     """
 
     track_ids: Int32[np.ndarray, "n"]
@@ -82,28 +81,31 @@ class Tracks:
 
     @classmethod
     def of(cls, observations: Observations, **known: Any) -> "Tracks":
-        """Sort observations; `known` are the other attributes."""
+        """Sort observations by track and frame; `known` are the remaining attributes."""
         order = np.lexsort((observations.frames, observations.track_ids))
         columns = {
             name: getattr(observations, name)[order] for name in ("track_ids", "frames", "points", "scores")
         }
         return cls(**columns, **known)
 
+    def __repr__(self) -> str:
+        return f"Tracks({len(self)} tracks in {self.num_frames} frames, {len(self.keyframes)} keyframes)"
+
     def __len__(self) -> int:
-        """The number of tracks."""
+        """Return the number of tracks."""
         return int(self.track_ids[-1]) + 1 if len(self.track_ids) else 0
 
     @property
     def lengths(self) -> Int[np.ndarray, "t"]:
-        """In how many frames each track was seen; at least 2."""
+        """Number of observations per track, at least 2."""
         return np.bincount(self.track_ids, minlength=len(self))
 
     def between(self, frame0: int, frame1: int) -> tuple[Float[np.ndarray, "k 2"], Float[np.ndarray, "k 2"]]:
-        """Points of the tracks that two frames share, in px of each, one row a track: `estimate_fundamental` takes them.
+        """Return corresponding points of two frames in px, one row per common track, e.g. for `estimate_fundamental`.
 
         Args:
-            frame0: index of a frame.
-            frame1: of another one.
+            frame0: Index of the first frame.
+            frame1: Index of the second frame.
         """
         rows0, rows1 = (np.flatnonzero(self.frames == frame) for frame in (frame0, frame1))
         _, at0, at1 = np.intersect1d(
@@ -112,17 +114,17 @@ class Tracks:
         return self.points[rows0[at0]], self.points[rows1[at1]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything in plain lists and numbers."""
+        """Return everything as JSON values."""
         return to_plain(self._contents())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything to a file; it appears whole or not at all.
+        """Write everything to a file, atomically.
 
         Args:
-            path: ends in .npz (NumPy) or .json.
+            path: Output path (.npz or .json).
 
         Raises:
-            InvalidInput: another ending, or the file can't be written.
+            InvalidInput: If the suffix is not supported, or the file cannot be written.
         """
         return write_arrays(self._contents(), path)
 

@@ -54,12 +54,12 @@ def test_elsewhere_python_knows_its_name(monkeypatch: pytest.MonkeyPatch) -> Non
 
 PROGRAM = """
 import torch
-from tiepoint.bench import forget_peak, peak_bytes, resident_bytes
+from tiepoint.bench import reset_peak, peak_bytes, resident_bytes
 before = resident_bytes()
 held = torch.ones(64 << 20, dtype=torch.uint8)
 print(peak_bytes() - before, resident_bytes() - before)
 del held
-forget_peak()
+reset_peak()
 print(peak_bytes() - before)
 """
 

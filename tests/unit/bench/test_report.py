@@ -13,8 +13,8 @@ import torch
 from tiepoint import demo
 from tiepoint.api import Matcher
 from tiepoint.bench import bench, report, stages
+from tiepoint.bench.images import hard_variant, image_files
 from tiepoint.bench.machine import Machine
-from tiepoint.bench.photographs import made_hard, photograph_files
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.image import Image, read_image
 from tiepoint.matching.mutual_nearest import NearestMatcher
@@ -104,10 +104,10 @@ def test_threads_are_for_the_run_only(loaded: dict[str, Any], photos: tuple[Path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"json": "missing/bench.json"}, "folder missing does not exist"),
+        ({"json": "missing/bench.json"}, "missing"),
         ({"runs": 0}, "runs must be"),
         ({"threads": 0}, "threads must be"),
-        ({"image1": None}, "two photographs, or none"),
+        ({"image1": None}, "two images, or none"),
         ({"image1": "nowhere.png"}, "nowhere.png"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -121,7 +121,7 @@ def test_bad_input_is_found_before_weights_are_loaded(
 
 
 def test_without_photographs_the_demonstrations_lie_in_files_for_a_while() -> None:
-    with photograph_files(None, None) as files:
+    with image_files(None, None) as files:
         sizes = [read_image(file).image_size for file in files]
         assert sizes[0] == sizes[1] == demo.motorcycle()[0].shape[1::-1]
     assert not any(Path(file).exists() for file in files)
@@ -129,12 +129,12 @@ def test_without_photographs_the_demonstrations_lie_in_files_for_a_while() -> No
 
 def test_without_scikit_image_own_photographs_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "skimage.data", None)
-    with pytest.raises(MissingDependency, match="scikit-image"), photograph_files(None, None):
+    with pytest.raises(MissingDependency, match="scikit-image"), image_files(None, None):
         pass
 
 
 def test_the_hard_pair_is_turned_by_a_quarter() -> None:
     image = Image(pixels=torch.arange(3 * HEIGHT * WIDTH, dtype=torch.uint8).view(3, HEIGHT, WIDTH))
-    turned = made_hard(image)
+    turned = hard_variant(image)
     assert turned.image_size == (HEIGHT, WIDTH)
     assert turned.pixels[0, -1, 0] == image.pixels[0, 0, 0]

@@ -31,7 +31,7 @@ def test_one_run_warms_up_and_is_not_counted(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("runs", [0, -1])
 def test_at_least_one_run(runs: int) -> None:
-    with pytest.raises(InvalidInput, match=f"runs must be .* above 0, but is {runs}"):
+    with pytest.raises(InvalidInput, match=f"runs must be .*got {runs}"):
         measure(list, runs)
 
 
@@ -59,7 +59,7 @@ def test_without_a_number_threads_stay() -> None:
 @pytest.mark.parametrize("count", [0, -2])
 def test_at_least_one_thread(count: int) -> None:
     with (
-        pytest.raises(InvalidInput, match=f"threads must be .* above 0, but is {count}"),
+        pytest.raises(InvalidInput, match=f"threads must be .*got {count}"),
         torch_threads(count),
     ):
         pass

@@ -45,7 +45,7 @@ TUNINGS = (tuning("pruning_min_keypoints", 0.5), tuning("threads", 1.5))
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the library was asked."""
+    """Arguments passed to the library."""
     asked: dict[str, Any] = {}
 
     def measure(image0: str | None, image1: str | None, *, tune: bool, **options: Any) -> BenchReport:
@@ -66,7 +66,7 @@ def test_it_prints_machine_stages_and_rates(asked: dict[str, Any]) -> None:
     for promised in (
         *("Fast One, AVX512", "4 threads on 8 cores", "torch 2.9", "321 GFLOP/s"),
         *("a.jpg and b.jpg: 2048 and 1999 keypoints, 1234 matches, 5 layers"),
-        *("0.200", "0.150 to 0.250", "0.59 pairs a second from files, 2.00 from features", "512 MiB"),
+        *("0.200", "0.150 to 0.250", "0.59 pairs per second from files, 2.00 from features", "512 MiB"),
     ):
         assert promised in result.stdout
     assert "recommended" not in result.stdout
@@ -94,7 +94,7 @@ def test_options_reach_the_library(asked: dict[str, Any]) -> None:
 def test_a_recommendation_names_the_option_and_value(asked: dict[str, Any]) -> None:
     printed = run("--tune").stdout
     assert (
-        "recommended here: --pruning-min-keypoints 512, in Python tiepoint.load(…, pruning_min_keypoints=512)"
+        "recommended: --pruning-min-keypoints 512, in Python tiepoint.load(…, pruning_min_keypoints=512)"
         in printed
     )
     assert "2.00" in printed
@@ -105,7 +105,7 @@ def test_a_recommendation_names_the_option_and_value(asked: dict[str, Any]) -> N
 def test_threads_are_torchs(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     report = BenchReport(pair=PAIR, tunings=(tuning("threads", 0.5),))
     monkeypatch.setattr(bench, "bench", lambda *images, **options: report)
-    assert "recommended here: --threads 512, in Python torch.set_num_threads(512)" in run("--tune").stdout
+    assert "recommended: --threads 512, in Python torch.set_num_threads(512)" in run("--tune").stdout
 
 
 def test_json_on_standard_output_is_json_alone(asked: dict[str, Any]) -> None:

@@ -70,8 +70,8 @@ def test_the_interval_is_that_of_draws_one_by_one() -> None:
     errors = RANDOM.exponential(4, 30)
     interval = bootstrap_interval(errors, statistic=auc_at_5, samples=50, seed=7)
     rows = np.random.default_rng(7).integers(0, 30, (50, 30))
-    figures = [float(auc_at_5(errors[row])) for row in rows]
-    assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(figures, [0.025, 0.975])))
+    metrics = [float(auc_at_5(errors[row])) for row in rows]
+    assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(metrics, [0.025, 0.975])))
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Is a difference real? Only where the pairs say so, and only between figures of one protocol."""
+"""Significance of differences between two reports of the same protocol."""
 
 import json
 import math
@@ -31,48 +31,48 @@ def report_of(errors: Any, *, name: str = "x", protocol: dict | None = None, sta
 
 def difference(report0: Report, report1: Report, key: str = "pose_auc_10deg") -> Difference:
     found = compare(report0, report1, samples=2000)
-    return next(row for row in found.differences if row.figure.key == key)
+    return next(row for row in found.differences if row.metric.key == key)
 
 
 def noise(seed: int, count: int = 60) -> np.ndarray:
     return np.random.default_rng(seed).exponential(4, count)
 
 
-def test_the_same_twice_is_no_difference():
+def test_identical_reports_do_not_differ():
     row = difference(report_of(noise(0)), report_of(noise(0)))
     assert (row.interval.value, row.interval.low, row.interval.high) == (0, 0, 0)
-    assert not row.real
-    assert row.verdict == "no real difference"
+    assert not row.is_significant
+    assert row.conclusion == "not significant"
 
 
-def test_better_on_every_pair_is_real():
+def test_an_improvement_on_every_pair_is_significant():
     errors = noise(0)
     row = difference(report_of(errors + 3), report_of(errors))
-    assert row.real
+    assert row.is_significant
     assert row.value1 > row.value0
-    assert row.verdict == "the second is better"
-    assert difference(report_of(errors), report_of(errors + 3)).verdict == "the first is better"
+    assert row.conclusion == "the second is better"
+    assert difference(report_of(errors), report_of(errors + 3)).conclusion == "the first is better"
 
 
-def test_noise_is_not():
+def test_noise_is_not_significant():
     errors = noise(0)
     jitter = np.random.default_rng(5).normal(0, 0.3, len(errors))
-    assert not difference(report_of(errors), report_of(np.abs(errors + jitter))).real
+    assert not difference(report_of(errors), report_of(np.abs(errors + jitter))).is_significant
 
 
 def test_pairing_finds_what_two_intervals_hide():
     """0.5 degrees better everywhere: the intervals of both overlap, that of the difference excludes zero."""
     errors = noise(0)
     worse, better = report_of(errors + 0.5), report_of(errors)
-    intervals = [report.figures()["pose_auc_10deg"] for report in (worse, better)]
+    intervals = [report.metrics()["pose_auc_10deg"] for report in (worse, better)]
     assert intervals[0].high > intervals[1].low
-    assert difference(worse, better).real
+    assert difference(worse, better).is_significant
 
 
 def test_failures_count():
     errors = noise(0)
     failing = np.where(np.arange(len(errors)) % 2, errors, math.inf)
-    assert difference(report_of(failing), report_of(errors)).verdict == "the second is better"
+    assert difference(report_of(failing), report_of(errors)).conclusion == "the second is better"
 
 
 def test_fewer_seconds_are_better_and_more_matches_are_more():
@@ -82,15 +82,15 @@ def test_fewer_seconds_are_better_and_more_matches_are_more():
         for i, row in enumerate(fast.rows)
     ]
     fast = replace(fast, rows=rows)
-    assert difference(slow, fast, "seconds_match").verdict == "the second is better"
-    assert difference(slow, fast, "num_matches").verdict == "more"
-    assert difference(fast, slow, "num_matches").verdict == "fewer"
+    assert difference(slow, fast, "seconds_match").conclusion == "the second is better"
+    assert difference(slow, fast, "num_matches").conclusion == "more"
+    assert difference(fast, slow, "num_matches").conclusion == "fewer"
 
 
-@pytest.mark.parametrize(("count", "verdict"), [(5, "too few pairs to tell"), (6, "the second is better")])
-def test_a_few_pairs_show_nothing(count: int, verdict: str):
+@pytest.mark.parametrize(("count", "conclusion"), [(5, "too few pairs"), (6, "the second is better")])
+def test_too_few_pairs_are_not_significant(count: int, conclusion: str):
     errors = noise(0, count)
-    assert difference(report_of(errors + 5), report_of(errors)).verdict == verdict
+    assert difference(report_of(errors + 5), report_of(errors)).conclusion == conclusion
 
 
 def test_only_pairs_that_both_have():
@@ -106,7 +106,7 @@ def test_other_protocols_and_data_sets_are_refused():
         compare(report, report_of(noise(0), protocol={"name": "tiepoint", "runs": 1}))
     with pytest.raises(InvalidInput, match=r"data sets.*'d' and 'e'"):
         compare(report, replace(report, dataset="e"))
-    with pytest.raises(InvalidInput, match="no pair in common"):
+    with pytest.raises(InvalidInput, match="no common pairs"):
         compare(report, report_of(noise(0), start=1000))
 
 
@@ -118,5 +118,5 @@ def test_files(tmp_path: Path):
     assert found.names == ("a", "b")
     written = json.loads((tmp_path / "comparison.json").read_text())
     assert written == found.to_dict()
-    assert written["figures"]["pose_auc_10deg"]["verdict"] == "the second is better"
-    assert written["figures"]["pose_auc_10deg"]["real"] is True
+    assert written["metrics"]["pose_auc_10deg"]["conclusion"] == "the second is better"
+    assert written["metrics"]["pose_auc_10deg"]["significant"] is True

@@ -1,6 +1,8 @@
 """Loop 1: each image once, each pair once, and after an interruption only what is missing."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +15,13 @@ from tests.helpers.shift_dataset import COUNT, ShiftPredictor, shifted_dataset
 from tiepoint import api
 from tiepoint.errors import StoreError
 from tiepoint.evaluation.ground_truth import EvaluationPair
-from tiepoint.evaluation.predict import predict, untracked
+from tiepoint.evaluation.predict import predict
 from tiepoint.evaluation.predictors import Predictor, PresetPredictor, describe
 from tiepoint.evaluation.protocols import Prediction
 from tiepoint.evaluation.score import read_matched
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.records import features_from_record
+from tiepoint.io.progress import Advance
 
 SETTINGS = {"name": "shift"}
 
@@ -155,15 +158,16 @@ def test_other_settings_are_refused_with_the_difference(tmp_path: Path):
         Store(tmp_path, describe(ShiftPredictor(fingerprint="shift 2"), small))
 
 
-def test_progress_is_told(pairs, store: Store):
-    told: list[tuple[int, str]] = []
+def test_progress_is_reported(pairs, store: Store):
+    calls: list[tuple[int | None, str]] = []
 
-    def track(items, text):
-        told.append((len(items), text))
-        return untracked(items, text)
+    @contextmanager
+    def progress(description: str, total: int | None) -> Iterator[Advance]:
+        calls.append((total, description))
+        yield lambda _: None
 
-    predict(pairs, ShiftPredictor(), store, track=track)
-    assert told == [(2, "shift: 12 images"), (2, "shift: 11 pairs")]
+    predict(pairs, ShiftPredictor(), store, progress=progress)
+    assert calls == [(2, "shift: 12 images"), (2, "shift: 11 pairs")]
 
 
 def test_the_record_of_an_image_keeps_everything(pairs, store: Store):

@@ -1,4 +1,4 @@
-"""Reports: figures by hand and by a second computation, JSON and back."""
+"""Reports: metrics against manual and independent computations; JSON round trip."""
 
 import json
 import math
@@ -40,36 +40,36 @@ def second_auc(errors: list[float], limit: float) -> float:
 
 def test_auc_by_hand():
     """Errors 1, 3 and a failure at 2 px: a triangle to (1, 1/3), then flat: (1/6 + 1/3) / 2."""
-    figures = report_of(rows_of("homography", corner_error_px=[1.0, 3.0, math.inf])).figures()
-    assert figures["corner_auc_3px"].value == pytest.approx((1 / 6 + 2 / 3) / 3)
-    assert figures["corner_auc_1px"].value == 0
-    figures = report_of(rows_of("pose", pose_error_deg=[5.0, math.inf])).figures()
-    assert figures["pose_auc_10deg"].value == pytest.approx((1.25 + 2.5) / 10)
+    metrics = report_of(rows_of("homography", corner_error_px=[1.0, 3.0, math.inf])).metrics()
+    assert metrics["corner_auc_3px"].value == pytest.approx((1 / 6 + 2 / 3) / 3)
+    assert metrics["corner_auc_1px"].value == 0
+    metrics = report_of(rows_of("pose", pose_error_deg=[5.0, math.inf])).metrics()
+    assert metrics["pose_auc_10deg"].value == pytest.approx((1.25 + 2.5) / 10)
 
 
 def test_auc_by_a_second_computation():
     errors = [*np.random.default_rng(0).exponential(6, 60).tolist(), math.inf, math.inf]
-    figures = report_of(rows_of("pose", pose_error_deg=errors)).figures()
+    metrics = report_of(rows_of("pose", pose_error_deg=errors)).metrics()
     for limit in (5, 10, 20):
-        assert figures[f"pose_auc_{limit}deg"].value == pytest.approx(second_auc(errors, limit), abs=1e-4)
+        assert metrics[f"pose_auc_{limit}deg"].value == pytest.approx(second_auc(errors, limit), abs=1e-4)
 
 
 def test_means_and_medians():
     rows = rows_of("homography", precision_3px=[0.5, 1.0, 0.0], num_matches=[10.0, 20.0, 1000.0])
-    figures = report_of(rows).figures()
-    assert figures["precision_3px"].value == 0.5
-    assert figures["num_matches"].value == 20
-    assert figures["precision_3px"].low <= 0.5 <= figures["precision_3px"].high
+    metrics = report_of(rows).metrics()
+    assert metrics["precision_3px"].value == 0.5
+    assert metrics["num_matches"].value == 20
+    assert metrics["precision_3px"].low <= 0.5 <= metrics["precision_3px"].high
 
 
 def test_a_figure_takes_only_rows_of_its_truth():
     rows = rows_of("homography", corner_error_px=[1.0]) + rows_of("pose", pose_error_deg=[1.0])
-    figures = report_of(rows).figures()
-    assert {"corner_auc_3px", "pose_auc_5deg"} <= set(figures)
-    assert "marked_maa" not in figures
+    metrics = report_of(rows).metrics()
+    assert {"corner_auc_3px", "pose_auc_5deg"} <= set(metrics)
+    assert "marked_maa" not in metrics
 
 
-def test_names_of_figures_are_unique():
+def test_names_of_metrics_are_unique():
     assert len({figure.key for figure in METRICS}) == len(METRICS)
 
 
@@ -83,10 +83,10 @@ def test_json_and_back(tmp_path: Path):
     assert again.rows == report.rows or [row.values for row in again.rows] == [
         row.values for row in report.rows
     ]
-    assert again.figures() == report.figures()
+    assert again.metrics() == report.metrics()
     assert again.protocol["name"] == "tiepoint"
     assert again.problems == ["one"]
-    assert json.loads(text)["figures"]["pose_auc_5deg"]["value"] == report.figures()["pose_auc_5deg"].value
+    assert json.loads(text)["figures"]["pose_auc_5deg"]["value"] == report.metrics()["pose_auc_5deg"].value
     assert json.loads(text)["versions"]["tiepoint"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.shift_dataset import COUNT, SIZE, ShiftPredictor, shifted_dataset
 
 from tiepoint.errors import InvalidInput
-from tiepoint.evaluation.evaluate import evaluate, limited
+from tiepoint.evaluation.evaluate import evaluate, subsample
 from tiepoint.evaluation.ground_truth import (
     Dataset,
     DisparityGroundTruth,
@@ -80,7 +80,7 @@ def test_both_loops_on_a_known_shift(tmp_path: Path):
         assert row.values["seconds_match"] == 0.25
         assert row.values["seconds_estimate"] > 0
     assert report.rows[1].tags == {"index": 2.0}
-    assert report.figures()["corner_auc_1px"].value == pytest.approx(1, abs=1e-3)
+    assert report.metrics()["corner_auc_1px"].value == pytest.approx(1, abs=1e-3)
 
 
 def test_planar_errors_by_hand():
@@ -325,18 +325,18 @@ def test_the_second_scoring_needs_no_predictor(tmp_path: Path):
     report = evaluate(dataset, lambda _: idle, PROTOCOLS["glue-factory-opencv"], store=tmp_path / "store")
     assert (idle.extracted, idle.matched) == ([], [])
     assert report.protocol["name"] == "glue-factory-opencv"
-    assert report.figures()["corner_auc_1px"].value == pytest.approx(1, abs=1e-2)
+    assert report.metrics()["corner_auc_1px"].value == pytest.approx(1, abs=1e-2)
 
 
 def test_a_limit_is_spread_over_the_data_set(tmp_path: Path):
     dataset = shifted_dataset(tmp_path, range(11))
-    assert [pair.name for pair in limited(dataset, 4).pairs] == [
+    assert [pair.name for pair in subsample(dataset, 4).pairs] == [
         "scene/0-1",
         "scene/0-3",
         "scene/0-6",
         "scene/0-8",
     ]
-    assert limited(dataset, 100) is limited(dataset, None) is dataset
+    assert subsample(dataset, 100) is subsample(dataset, None) is dataset
 
 
 def test_an_empty_data_set_says_why():

@@ -9,11 +9,11 @@ from tests.helpers.synthetic_sequences import KnownSequence, frame_image, slidin
 from tiepoint.errors import InvalidInput
 from tiepoint.types import Features
 from tiepoint.video import Observations, Tracker, Tracks
-from tiepoint.video.tracker import FEWEST, PATIENCE
+from tiepoint.video.tracker import MAX_LOST_FRAMES, MIN_MATCHES
 
 
-def tracks_of(sequence: KnownSequence, min_share: float = 0.4) -> tuple[Tracks, Tracker]:
-    tracker = Tracker(sequence, min_share=min_share)
+def tracks_of(sequence: KnownSequence, min_tracked: float = 0.4) -> tuple[Tracks, Tracker]:
+    tracker = Tracker(sequence, min_tracked=min_tracked)
     parts = [tracker.step(image) for image in sequence.images()]
     known = {"num_frames": tracker.num_frames, "image_size": (64, 48), "keyframes": tuple(tracker.keyframes)}
     return Tracks.of(Observations.joined(parts), **known), tracker
@@ -66,7 +66,7 @@ def test_every_frame_is_matched_with_the_keyframe_and_with_the_one_before_only_w
     assert sequence.matched[:6] == [(0, 1), (0, 2), (0, 3), (0, 4), (0, 5), (4, 5)]
 
 
-@pytest.mark.parametrize("lost", range(1, PATIENCE))
+@pytest.mark.parametrize("lost", range(1, MAX_LOST_FRAMES))
 def test_a_flash_costs_nothing(lost: int):
     frames = [*STILL[:2], *[{} for _ in range(lost)], *STILL[2:]]
     tracks, tracker = tracks_of(KnownSequence(frames))
@@ -77,12 +77,12 @@ def test_a_flash_costs_nothing(lost: int):
 def test_a_cut_starts_over_with_new_tracks():
     other = [{point: (point - 100, 7) for point in range(100, 130)} for _ in range(5)]
     tracks, tracker = tracks_of(KnownSequence([*STILL, *other]))
-    assert tracker.keyframes == [0, 6 + PATIENCE - 1]
+    assert tracker.keyframes == [0, 6 + MAX_LOST_FRAMES - 1]
     assert sorted(tracks.lengths.tolist()) == [3] * 30 + [6] * 40
 
 
 def test_few_matches_may_be_chance_and_are_not_followed():
-    frames = [STILL[0], {point: STILL[1][point] for point in range(FEWEST - 1)}]
+    frames = [STILL[0], {point: STILL[1][point] for point in range(MIN_MATCHES - 1)}]
     tracks, _ = tracks_of(KnownSequence(frames))
     assert len(tracks) == 0
 
@@ -114,7 +114,7 @@ def test_features_of_three_frames_are_in_memory_however_long_the_sequence():
     assert most <= 3
 
 
-@pytest.mark.parametrize("min_share", [-0.1, 1.1])
-def test_a_share_is_from_0_to_1(min_share: float):
-    with pytest.raises(InvalidInput, match="min_share must be a share from 0 to 1"):
-        Tracker(KnownSequence(STILL), min_share=min_share)
+@pytest.mark.parametrize("min_tracked", [-0.1, 1.1])
+def test_the_minimum_fraction_is_in_0_to_1(min_tracked: float):
+    with pytest.raises(InvalidInput, match="min_tracked must be in"):
+        Tracker(KnownSequence(STILL), min_tracked=min_tracked)

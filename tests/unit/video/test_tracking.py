@@ -1,6 +1,8 @@
-"""track and track_to_files: what is broken is named, nothing is lost, files are whole. The matcher is a known one."""
+"""track and track_to_files with a synthetic matcher: unreadable frames, output files, progress."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from tests.helpers.synthetic_sequences import SIZE, KnownSequence, frame_image, 
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
+from tiepoint.io.progress import Advance
 from tiepoint.video import Observations, read_frames, track, track_to_files, tracking
 from tiepoint.video.overlay import TrailDrawer
 
@@ -40,15 +43,15 @@ def test_a_folder_is_tracked(folder: Path):
     assert len(tracks) > 40
 
 
-def test_a_broken_frame_and_one_of_another_size_are_passed_over_and_named(folder: Path):
+def test_broken_frames_and_frames_of_another_size_are_skipped_and_reported(folder: Path):
     (folder / "3.png").write_bytes(b"broken")
     PIL.Image.new("RGB", (10, 10)).save(folder / "5.png")
     tracks = track(folder)
     assert tracks.num_frames == 8
     first, second = tracks.problems
-    assert first.startswith("frame 3 was passed over: ")
-    assert second.startswith("frame 5 was passed over: ")
-    assert "10 x 10 px, but the first frame is 64 x 48 px" in second
+    assert first.startswith("frame 3 was skipped: ")
+    assert second.startswith("frame 5 was skipped: ")
+    assert "64 x 48 px like the first frame, got 10 x 10 px" in second
     assert set(tracks.frames.tolist()) == {0, 1, 2, 4, 6, 7}
 
 
@@ -59,18 +62,18 @@ def test_one_frame_has_no_tracks(sequence: KnownSequence):
 
 def test_no_frames_are_an_error(sequence: KnownSequence, tmp_path: Path):
     for nothing in ([], tmp_path):
-        with pytest.raises(InvalidInput, match="there are none in it"):
+        with pytest.raises(InvalidInput, match="got none"):
             track(nothing)
 
 
 def test_only_broken_frames_are_an_error_that_names_the_first(sequence: KnownSequence, tmp_path: Path):
     (tmp_path / "a.png").write_bytes(b"broken")
     (tmp_path / "b.png").write_bytes(b"broken")
-    with pytest.raises(InvalidInput, match=r"none of 2 frames can be used; frame 0 .*a\.png"):
+    with pytest.raises(InvalidInput, match=r"none of the 2 frames is usable; frame 0 .*a\.png"):
         track(tmp_path)
 
 
-def test_what_came_out_is_written_and_every_frame_drawn(folder: Path, tmp_path: Path):
+def test_tracks_are_written_and_every_frame_is_drawn(folder: Path, tmp_path: Path):
     files = {"output": tmp_path / "t.npz", "json": tmp_path / "t.json", "video": tmp_path / "t.mp4"}
     tracks = track_to_files(folder, **files)
     with np.load(files["output"]) as arrays:
@@ -80,25 +83,25 @@ def test_what_came_out_is_written_and_every_frame_drawn(folder: Path, tmp_path: 
     assert [frame.image_size for frame in drawn] == [SIZE] * 8
 
 
-def test_a_broken_frame_keeps_its_place_in_the_overlay(folder: Path, tmp_path: Path):
+def test_a_broken_frame_keeps_its_index_in_the_overlay(folder: Path, tmp_path: Path):
     for number in (0, 1, 4):
         (folder / f"{number}.png").write_bytes(b"broken")
     track_to_files(folder, video=tmp_path / "t.mp4")
     assert len(list(read_frames(tmp_path / "t.mp4"))) == 8
-    told: list[bool] = []
-    track(folder, on_frame=lambda *_: told.append(True), on_problem=lambda problem: told.append(False))
-    assert told == [False, False, True, True, False, True, True, True]
+    is_usable: list[bool] = []
+    track(folder, on_frame=lambda *_: is_usable.append(True), on_problem=lambda problem: is_usable.append(False))
+    assert is_usable == [False, False, True, True, False, True, True, True]
 
 
-def test_frames_that_are_passed_over_are_dark_and_as_large_as_the_others():
+def test_skipped_frames_are_black_and_as_large_as_the_others():
     gray = Image(pixels=torch.full((3, 24, 32), 90, dtype=torch.uint8))
     drawn: list[PIL.Image.Image] = []
     drawer = TrailDrawer(drawn.append)
-    drawer.pass_over("broken")
-    drawer.pass_over("broken")
+    drawer.skip("broken")
+    drawer.skip("broken")
     assert drawn == []
     drawer(gray, Observations.joined([]))
-    drawer.pass_over("broken")
+    drawer.skip("broken")
     assert [picture.size for picture in drawn] == [(32, 24)] * 4
     assert [picture.getpixel((31, 23)) for picture in drawn] == [(n, n, n) for n in (0, 0, 90, 0)]
 
@@ -111,7 +114,7 @@ def test_a_video_is_tracked_at_its_own_rate(folder: Path, tmp_path: Path, sequen
 @pytest.mark.parametrize(
     "files", [{"output": "t.txt"}, {"json": "t.npz"}, {"video": "t.png"}], ids=["o", "j", "v"]
 )
-def test_names_are_checked_before_the_work(files: dict[str, str], folder: Path, sequence: KnownSequence):
+def test_output_paths_are_validated_before_starting(files: dict[str, str], folder: Path, sequence: KnownSequence):
     with pytest.raises(InvalidInput, match="ends in"):
         track_to_files(folder, **files)
     assert sequence.matched == []
@@ -120,18 +123,19 @@ def test_names_are_checked_before_the_work(files: dict[str, str], folder: Path, 
 def test_a_failure_leaves_no_files(sequence: KnownSequence, tmp_path: Path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InvalidInput, match="none in it"):
+    with pytest.raises(InvalidInput, match="got none"):
         track_to_files(empty, tmp_path / "t.npz", video=tmp_path / "t.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
-def test_progress_sees_every_frame(folder: Path):
-    seen = []
+def test_progress_advances_once_per_frame(folder: Path):
+    totals, advanced = [], []
 
-    def watch(frames, count):
-        for frame in frames:
-            seen.append(count)
-            yield frame
+    @contextmanager
+    def progress(description: str, total: int | None) -> Iterator[Advance]:
+        totals.append(total)
+        yield advanced.append
 
-    track(folder, watch=watch)
-    assert seen == [8] * 8
+    track(folder, on_progress=progress)
+    assert totals == [8]
+    assert advanced == [1] * 8

@@ -1,4 +1,4 @@
-"""The photographs that are measured: the user's own, or the demonstration's stereo pair."""
+"""Image pair for the benchmark: the user's images, or the stereo pair of the demo."""
 
 import os
 import tempfile
@@ -19,20 +19,20 @@ JPEG_QUALITY = 95
 
 
 @contextmanager
-def photograph_files(
+def image_files(
     image0: ImageFile | None, image1: ImageFile | None
 ) -> Iterator[tuple[ImageFile, ImageFile]]:
-    """Two files: those that are given, or else the demonstration's pair as JPEG files that vanish afterwards.
+    """Yield two image files: the given ones, or the demo pair as temporary JPEG files.
 
     Raises:
-        InvalidInput: one image of two.
-        MissingDependency: none is given, and scikit-image isn't installed.
+        InvalidInput: If only one image is given.
+        MissingDependency: If no image is given and scikit-image is not installed.
     """
     if image0 is not None and image1 is not None:
         yield image0, image1
         return
     if image0 is not None or image1 is not None:
-        raise InvalidInput("expected two photographs, or none for the demonstration's pair, but got one")
+        raise InvalidInput("expected two images, or none for the demo pair, got one")
     left, right, _ = motorcycle()
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "motorcycle0.jpg", Path(folder) / "motorcycle1.jpg"
@@ -41,6 +41,6 @@ def photograph_files(
         yield files
 
 
-def made_hard(image: Image) -> Image:
-    """The same photograph turned by a quarter: few matches, so that all layers run and many keypoints are dropped."""
+def hard_variant(image: Image) -> Image:
+    """Rotate an image by 90 degrees: few matches, so that all layers run and many keypoints are pruned."""
     return read_image(torch.rot90(image.pixels, dims=(1, 2)))
