@@ -96,7 +96,7 @@ def test_too_few_pairs_are_not_significant(count: int, conclusion: str):
 def test_only_pairs_that_both_have():
     errors = noise(0)
     found = compare(report_of(errors), report_of(errors[10:], start=10), samples=100)
-    assert (found.pairs, found.left_out) == (50, 10)
+    assert (found.pairs, found.excluded) == (50, 10)
     assert all(row.value0 == row.value1 for row in found.differences)
 
 

@@ -96,7 +96,7 @@ def test_the_side_that_is_resized(prediction: Prediction, size: tuple[int, int],
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(InvalidInput, match=r"did you mean 'glue-factory-opencv'\?.*tiepoint, glue-factory"):
+    with pytest.raises(InvalidInput, match=r"tiepoint, glue-factory.*did you mean 'glue-factory-opencv'"):
         find_protocol("gluefactory-opencv")
     assert find_protocol("tiepoint") is PROTOCOLS["tiepoint"]
 

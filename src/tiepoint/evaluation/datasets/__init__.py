@@ -1,20 +1,22 @@
-"""Data sets with ground truth, in the layouts in which people have them.
+"""Data sets with ground truth, in their published layouts.
 
-    homographies   HPatches, Oxford affine, a list of one's own
-    posed_lists    SuperGlue's lists; also behind glue-factory's
-    megadepth      MegaDepth-1500
-    scannet        ScanNet-1500
-    strecha        Strecha's scenes
-    colmap         models of COLMAP; colmap_models: their files
-    pairs_jsonl    pairs.jsonl, with any kind of truth
-    disparity      read_disparity: the truth of rectified pairs
+    homographies      HPatches, Oxford affine, custom lists of homographies
+    superglue_pairs   SuperGlue's pair lists; also used for glue-factory's
+    megadepth         MegaDepth-1500
+    scannet           ScanNet-1500
+    strecha           Strecha's scenes
+    colmap            COLMAP models
+    pairs_jsonl       pairs.jsonl, with any type of ground truth
+    disparity         read_disparity: ground truth of rectified pairs
 
-    collecting     pairs and problems while a data set is read
-    parsing        text -> numbers; truths: numbers -> checked truths; turning: cameras of turned images
-    object_arrays  .npz files with pickled arrays, read safely
+    builder           pairs and problems while a data set is read
+    parsing           text -> numbers
+    checks            numbers -> validated ground truth
+    rotation          cameras and poses of rotated images
+    safe_npz          .npz files with pickled arrays, read safely
 
-A line that is broken or a file that is missing is a problem of the Dataset, and the rest is read; a folder that is
-no such data set is InvalidInput, which says what files were expected.
+An invalid line or a missing file is a problem of the Dataset, and the rest is read; a folder that does not contain the
+data set raises InvalidInput, which lists the expected files.
 """
 
 from collections.abc import Callable
@@ -34,6 +36,7 @@ from tiepoint.evaluation.datasets.scannet import read_scannet1500
 from tiepoint.evaluation.datasets.strecha import read_strecha
 from tiepoint.evaluation.datasets.superglue_pairs import read_superglue_pairs
 from tiepoint.evaluation.ground_truth import Dataset
+from tiepoint.io.messages import unknown_name
 
 READERS: dict[str, Callable[[str | Path], Dataset]] = {
     "hpatches": read_hpatches,
@@ -46,24 +49,24 @@ READERS: dict[str, Callable[[str | Path], Dataset]] = {
     "colmap": read_colmap,
     "pairs-jsonl": read_pairs_jsonl,
 }
-"""Name of a data set -> function that reads it from a path; "#PART" behind a path is the reader's."""
+# Name of a data set -> function that reads it from a path; "#SUBSET" after the path is interpreted by the reader
 
 
 def read_dataset(name: str, path: str | Path) -> Dataset:
     """Read a data set with ground truth.
 
     Args:
-        name: one of `READERS`.
-        path: file or folder; see the reader for what may follow behind "#".
+        name: Name of the data set, one of `READERS`.
+        path: File or folder; the function of the reader documents the subsets after "#".
 
     Returns:
-        The pairs that could be read, in order, and the problems of the others.
+        The valid pairs in order, and the problems of the others.
 
     Raises:
-        InvalidInput: an unknown name, a path that doesn't exist, or another data set.
+        InvalidInput: If the name is unknown, or the path does not contain the data set.
     """
     if name not in READERS:
-        raise InvalidInput(f"there is no data set {name!r}; there are {', '.join(READERS)}")
+        raise InvalidInput(unknown_name("data set", name, READERS))
     return READERS[name](Path(path).expanduser())
 
 

@@ -10,8 +10,8 @@ from numpy import ndarray
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets.builder import DatasetBuilder
 from tiepoint.evaluation.datasets.checks import posed_pair
-from tiepoint.evaluation.datasets.parsing import find_file, scene_of, split_part
-from tiepoint.evaluation.datasets.rotation import turn_camera, turn_pose
+from tiepoint.evaluation.datasets.parsing import find_file, scene_name, split_subset
+from tiepoint.evaluation.datasets.rotation import rotate_camera, rotate_pose
 from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseGroundTruth
 from tiepoint.geometry.colmap import cam_from_world, camera_from_colmap, read_reconstruction
 from tiepoint.geometry.multiview import relative_pose
@@ -52,10 +52,10 @@ def read_colmap(path: str | Path, *, min_shared_points: int = MIN_SHARED_POINTS)
         InvalidInput: If there is no model, or it is damaged.
         MissingDependency: If pycolmap is not installed.
     """
-    folder, part = split_part(path)
+    folder, image_folder = split_subset(path)
     model = _find_model(folder)
     above = [model / "images", model.parent / "images", model.parent.parent / "images", model]
-    folders = [folder / part] if part else above
+    folders = [folder / image_folder] if image_folder else above
     builder = DatasetBuilder()
     for view0, view1 in combinations(_read_views(model, builder), 2):
         if len(view0.point3D_ids & view1.point3D_ids) >= min_shared_points:
@@ -103,7 +103,7 @@ def _pair(view0: View, view1: View, folders: list[Path], builder: DatasetBuilder
     )
     truth = PoseGroundTruth(camera0=camera0, camera1=camera1, cam1_from_cam0=relative_pose(pose0, pose1))
     shared_points = len(view0.point3D_ids & view1.point3D_ids)
-    return posed_pair(scene_of(view0.name, "model"), images, truth, shared_points=shared_points)
+    return posed_pair(scene_name(view0.name, "model"), images, truth, shared_points=shared_points)
 
 
 def _upright(view: View, image: Path, builder: DatasetBuilder) -> tuple[Camera, Float[ndarray, "3 4"]]:
@@ -113,10 +113,10 @@ def _upright(view: View, image: Path, builder: DatasetBuilder) -> tuple[Camera, 
     if rotation_deg is None:
         raise InvalidInput(f"{image} is mirrored (EXIF orientation {orientation}); no camera model fits it")
     turns = rotation_deg // 90
-    camera = turn_camera(view.camera, turns)
+    camera = rotate_camera(view.camera, turns)
     if camera.image_size != builder.image_size(image):
         width, height = view.camera.image_size or (0, 0)
         raise InvalidInput(
             f"expected {width} x {height} px as in the model, but {image} has another size; was it resized?"
         )
-    return camera, turn_pose(view.cam_from_world, turns)
+    return camera, rotate_pose(view.cam_from_world, turns)

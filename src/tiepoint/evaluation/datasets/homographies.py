@@ -1,20 +1,20 @@
-"""Data sets whose truth is a homography: HPatches, Oxford affine, and a list of one's own."""
+"""Data sets with ground-truth homographies: HPatches, Oxford affine, and custom lists."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets.builder import DatasetBuilder
-from tiepoint.evaluation.datasets.checks import homography_truth
+from tiepoint.evaluation.datasets.checks import homography_ground_truth
 from tiepoint.evaluation.datasets.pairs_jsonl import read_pairs_jsonl
 from tiepoint.evaluation.datasets.parsing import (
     find_image,
-    numbers,
     pair_name,
+    parse_numbers,
     read_lines,
     read_matrix,
-    scene_of,
-    split_part,
+    scene_name,
+    split_subset,
 )
 from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair
 
@@ -28,63 +28,63 @@ HPATCHES_LARGE = (
     "v_astronautis",
     "v_talent",
 )
-"""Sequences beyond 1600 x 1200 px, left out by everyone since D2-Net (arXiv 1905.03561), section 5.1."""
+# Sequences larger than 1600 x 1200 px, excluded since D2-Net (arXiv 1905.03561), section 5.1
 
-HPATCHES_PARTS = ("", "i", "v", "all")
+HPATCHES_SUBSETS = ("", "i", "v", "all")
 LIST_NAME = "pairs.txt"
 
 
 def read_hpatches(path: str | Path) -> Dataset:
-    """HPatches as released (hpatches-sequences-release): `v_NAME/1.ppm` to `6.ppm`, `H_1_2` to `H_1_6`.
+    """Read HPatches as released (hpatches-sequences-release): `v_NAME/1.ppm` to `6.ppm`, `H_1_2` to `H_1_6`.
 
     Args:
-        path: the folder of the sequences. "#i" behind it: changes of illumination alone; "#v": of viewpoint
-            alone; "#all": the eight large sequences too, that the usual 540 pairs are without.
+        path: Folder of the sequences. Append "#i" for illumination changes only, "#v" for viewpoint changes only,
+            "#all" to include the eight large sequences, which the usual 540 pairs exclude.
 
     Raises:
-        InvalidInput: no folder with sequences.
+        InvalidInput: If the folder contains no sequences, or the subset is unknown.
 
     Source: HPatches (arXiv 1704.05939); the release that glue-factory downloads.
     """
-    folder, part = split_part(path)
-    if part not in HPATCHES_PARTS:
-        raise InvalidInput(f"of HPatches there are the parts #i, #v and #all, but not {part!r}")
+    folder, subset = split_subset(path)
+    if subset not in HPATCHES_SUBSETS:
+        raise InvalidInput(f"unknown subset {subset!r} of HPatches; available: #i, #v, #all")
     sequences = [scene for scene in _folders(folder) if scene.name.startswith(("i_", "v_"))]
     if not sequences:
         raise InvalidInput(
             f"{folder} is not HPatches: expected folders i_NAME and v_NAME with 1.ppm ... 6.ppm and H_1_2 ... H_1_6"
         )
-    wanted = [scene for scene in sequences if _is_wanted(scene.name, part)]
+    selected = [scene for scene in sequences if _is_in_subset(scene.name, subset)]
     builder = DatasetBuilder()
-    for scene in wanted:
+    for scene in selected:
         images = [find_image(scene, str(index)) for index in range(1, 7)]
         kind = "illumination" if scene.name.startswith("i_") else "viewpoint"
         _add_sequence(builder, scene, images, "H_1_{index}", {"change": kind})
-    return builder.dataset("hpatches" + (f"#{part}" if part else ""))
+    return builder.dataset("hpatches" + (f"#{subset}" if subset else ""))
 
 
 def read_oxford_affine(path: str | Path) -> Dataset:
-    """Oxford affine as its authors publish it: `graf/img1.ppm` to `img6.ppm`, `H1to2p` to `H1to6p`.
+    """Read Oxford affine as published: `graf/img1.ppm` to `img6.ppm`, `H1to2p` to `H1to6p`.
 
-    Where no scene has these files, but a pairs.jsonl lies beside the folder, its rows of this set are read.
+    If no scene has these files but there is a pairs.jsonl next to the folder, the rows of this set are read from it.
 
     Args:
-        path: the folder of the scenes, or one scene.
+        path: Folder of the scenes, or of one scene.
 
     Raises:
-        InvalidInput: no folder with scenes.
+        InvalidInput: If the folder contains no scenes.
 
-    Source: Mikolajczyk and others, A Comparison of Affine Region Detectors (IJCV 2005).
+    Source: Mikolajczyk et al., A Comparison of Affine Region Detectors (IJCV 2005).
     """
     folder = Path(path)
     scenes = [scene for scene in (folder, *_folders(folder)) if find_image(scene, "img1").is_file()]
-    beside = folder.parent / "pairs.jsonl"
-    if not any(list(scene.glob("H1to*p")) for scene in scenes) and beside.is_file():
-        rows = read_pairs_jsonl(f"{beside}#{folder.name}")
+    listing = folder.parent / "pairs.jsonl"
+    if not any(list(scene.glob("H1to*p")) for scene in scenes) and listing.is_file():
+        rows = read_pairs_jsonl(f"{listing}#{folder.name}")
         return Dataset(name="oxford-affine", pairs=rows.pairs, problems=rows.problems)
     if not scenes:
         raise InvalidInput(
-            f"{folder} is not Oxford affine: expected folders such as graf, with img1.ppm ... img6.ppm and H1to2p ... H1to6p"
+            f"{folder} is not Oxford affine: expected folders such as graf with img1.ppm ... img6.ppm and H1to2p ... H1to6p"
         )
     builder = DatasetBuilder()
     for scene in scenes:
@@ -94,23 +94,23 @@ def read_oxford_affine(path: str | Path) -> Dataset:
 
 
 def read_homography_folder(path: str | Path) -> Dataset:
-    """Pairs of one's own: a folder with images and a list, `pairs.txt`.
+    """Read a custom data set: a folder with images and a list, `pairs.txt`.
 
-    Each line of the list holds eleven words: the two images, relative to the folder and without spaces in their
-    names, and the nine numbers of H row by row, p1 ~ H p0 in px. Blank lines and lines that start with # count for
-    nothing. glue-factory's `image_pairs` reads the same lines.
+    Each line of the list has eleven words: the two image paths, relative to the folder and without spaces, and the nine
+    numbers of H in row-major order, p1 ~ H p0 in px. Blank lines and lines that start with # are ignored. The format is
+    the same as that of glue-factory's `image_pairs`.
 
     Args:
-        path: the folder, or the list itself under any name.
+        path: Folder, or path of the list.
 
     Raises:
-        InvalidInput: no such list.
+        InvalidInput: If there is no list.
     """
     location = Path(path)
     listing = location / LIST_NAME if location.is_dir() else location
     if not listing.is_file():
         raise InvalidInput(
-            f"{location} has no {LIST_NAME}: expected a text file whose lines are: image0 image1 h11 h12 h13 h21 ... h33"
+            f"{location} has no {LIST_NAME}: expected a text file with lines of the form: image0 image1 h11 h12 h13 h21 ... h33"
         )
     builder = DatasetBuilder()
     for number, line in read_lines(listing):
@@ -120,9 +120,9 @@ def read_homography_folder(path: str | Path) -> Dataset:
 
 
 def _add_row(builder: DatasetBuilder, folder: Path, words: Sequence[str]) -> None:
-    truth = homography_truth(numbers(words[2:], 9, "behind the two images, the homography"))
+    truth = homography_ground_truth(parse_numbers(words[2:], 9, "the homography after the two images"))
     images = folder / words[0], folder / words[1]
-    scene = scene_of(words[0], folder.name)
+    scene = scene_name(words[0], folder.name)
     name = pair_name(scene, *images)
     builder.add(EvaluationPair(name=name, scene=scene, image0=images[0], image1=images[1], truth=truth))
 
@@ -134,7 +134,7 @@ def _add_sequence(
     matrix_name: str,
     tags: dict[str, str | float],
 ) -> None:
-    """Image 1 with each of the others."""
+    """Add the pairs of image 1 with each of the others."""
     for index, image in enumerate(images[1:], start=2):
         matrix = scene / matrix_name.format(index=index)
         with builder.skip_invalid(matrix):
@@ -143,16 +143,16 @@ def _add_sequence(
                 scene=scene.name,
                 image0=images[0],
                 image1=image,
-                truth=homography_truth(read_matrix(matrix, 3, 3).ravel()),
+                truth=homography_ground_truth(read_matrix(matrix, 3, 3).ravel()),
                 tags=tags | {"index": index},
             )
             builder.add(pair)
 
 
-def _is_wanted(sequence: str, part: str) -> bool:
-    if part == "all":
+def _is_in_subset(sequence: str, subset: str) -> bool:
+    if subset == "all":
         return True
-    return sequence not in HPATCHES_LARGE and sequence.startswith(part)
+    return sequence not in HPATCHES_LARGE and sequence.startswith(subset)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -7,8 +7,8 @@ import numpy as np
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets.builder import DatasetBuilder
-from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair
-from tiepoint.evaluation.datasets.parsing import find_file, split_part
+from tiepoint.evaluation.datasets.checks import checked_camera, checked_pose, posed_pair
+from tiepoint.evaluation.datasets.parsing import find_file, split_subset
 from tiepoint.evaluation.datasets.safe_npz import load_npz
 from tiepoint.evaluation.datasets.superglue_pairs import add_posed_list
 from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseGroundTruth
@@ -19,29 +19,29 @@ ARRAYS = ("image_paths", "intrinsics", "poses", "pair_infos")
 
 
 def read_megadepth1500(path: str | Path) -> Dataset:
-    """MegaDepth-1500 in the layout of glue-factory or of LoFTR.
+    """Read MegaDepth-1500 in the layout of glue-factory or LoFTR.
 
     glue-factory: `pairs_calibrated.txt` and the images in the folder or in its subfolder "images".
-    LoFTR: `0015_0.1_0.3.npz` and four more (assets/megadepth_test_1500_scene_info); the images are looked for in the
-    folder, and in the one above it, under the paths that the files hold (Undistorted_SfM/0022/images/...).
+    LoFTR: `0015_0.1_0.3.npz` and four others (assets/megadepth_test_1500_scene_info); image paths in these files
+    (Undistorted_SfM/0022/images/...) are relative to the folder or its parent.
 
     Args:
-        path: the folder; "#FOLDER" behind it names the images' folder, relative to it or absolute.
+        path: Folder of the data set; append "#FOLDER" to name the folder of the images, relative to it or absolute.
 
     Raises:
-        InvalidInput: neither layout.
+        InvalidInput: If the folder has neither layout.
 
     Source: LoFTR (arXiv 2104.00680), section 4.3; `megadepth1500` of glue-factory.
     """
-    folder, part = split_part(path)
+    folder, image_folder = split_subset(path)
     listing, indices = folder / LIST_NAME, sorted(folder.glob("*.npz"))
     builder = DatasetBuilder()
     if listing.is_file():
-        add_posed_list(builder, listing, [folder / part] if part else [folder, folder / "images"])
+        add_posed_list(builder, listing, [folder / image_folder] if image_folder else [folder, folder / "images"])
     elif indices:
         for index in indices:
             with builder.skip_invalid(index):
-                _add_index(builder, index, [folder / part] if part else [folder, folder.parent])
+                _add_index(builder, index, [folder / image_folder] if image_folder else [folder, folder.parent])
     else:
         raise InvalidInput(
             f"{folder} is not MegaDepth-1500: expected {LIST_NAME} (glue-factory), or 0015_0.1_0.3.npz and the others "
@@ -54,7 +54,7 @@ def _add_index(builder: DatasetBuilder, index: Path, folders: list[Path]) -> Non
     arrays = load_npz(index)
     if missing := [name for name in ARRAYS if name not in arrays]:
         raise InvalidInput(
-            f"an index of LoFTR holds {', '.join(ARRAYS)}, but this one lacks {', '.join(missing)}"
+            f"expected a LoFTR index with {', '.join(ARRAYS)}; missing: {', '.join(missing)}"
         )
     for row, info in enumerate(arrays["pair_infos"]):
         with builder.skip_invalid(f"{index}, pair_infos[{row}]"):
@@ -66,9 +66,9 @@ def _pair(
 ) -> EvaluationPair:
     (i, j), overlap = _parse_info(info, len(arrays["image_paths"]))
     images = [find_file(folders, str(arrays["image_paths"][k])) for k in (i, j)]
-    poses = [pose_from(_matrix(arrays, "poses", k, (4, 4))) for k in (i, j)]
+    poses = [checked_pose(_matrix(arrays, "poses", k, (4, 4))) for k in (i, j)]
     cameras = [
-        camera_of(_matrix(arrays, "intrinsics", k, (3, 3)), builder.image_size(image))
+        checked_camera(_matrix(arrays, "intrinsics", k, (3, 3)), builder.image_size(image))
         for k, image in zip((i, j), images, strict=True)
     ]
     truth = PoseGroundTruth(camera0=cameras[0], camera1=cameras[1], cam1_from_cam0=relative_pose(*poses))
@@ -79,9 +79,9 @@ def _parse_info(info: Any, count: int) -> tuple[tuple[int, int], float]:
     try:
         (i, j), overlap = (int(info[0][0]), int(info[0][1])), float(info[1])
     except (TypeError, ValueError, IndexError) as error:
-        raise InvalidInput(f"expected ((i, j), overlap, ...), but it holds {info!r:.60}") from error
+        raise InvalidInput(f"expected ((i, j), overlap, ...), got {info!r:.60}") from error
     if not (0 <= i < count and 0 <= j < count):
-        raise InvalidInput(f"images {i} and {j} are asked for, but there are {count}")
+        raise InvalidInput(f"image indices {i} and {j} are out of range for {count} images")
     return (i, j), overlap
 
 
@@ -89,4 +89,4 @@ def _matrix(arrays: dict[str, np.ndarray], name: str, k: int, shape: tuple[int, 
     try:
         return np.asarray(arrays[name][k], dtype=np.float64).reshape(shape)
     except (TypeError, ValueError, IndexError) as error:
-        raise InvalidInput(f"{name}[{k}] must be a matrix of shape {shape}") from error
+        raise InvalidInput(f"{name}[{k}] is not a matrix of shape {shape}") from error

@@ -1,4 +1,4 @@
-"""Arrays of Python objects in .npz files, read without running what a stranger's pickle asks for."""
+"""Object arrays in .npz files, unpickled without executing arbitrary code."""
 
 import pickle
 import zipfile
@@ -15,22 +15,23 @@ ALLOWED = {
     "ndarray": np.ndarray,
     "dtype": np.dtype,
 }
-"""All that NumPy's own pickles of numbers, texts, tuples and arrays call, under whichever module name."""
+# Globals in NumPy's pickles of numbers, strings, tuples and arrays; their modules depend on the NumPy version
 
 
 def load_npz(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an .npz, arrays of objects among them.
+    """Read all arrays of an .npz file, including object arrays.
 
     Raises:
-        InvalidInput: no .npz, or one that holds anything but numbers, texts, lists, tuples, None and arrays.
+        InvalidInput: If the file is not an .npz file, or contains objects other than numbers, strings, lists, tuples,
+            None and arrays.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy"): _read(archive, name) for name in archive.namelist()}
     except InvalidInput:
         raise
-    except Exception as error:  # damaged zip files, headers and pickles raise nearly every type that there is
-        raise InvalidInput(f"{path} can't be read as .npz ({error}); copy or download it again") from error
+    except Exception as error:  # damaged zip files, headers and pickles raise many types
+        raise InvalidInput(f"cannot read {path} as .npz ({error}); copy or download it again") from error
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -49,6 +50,4 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "numpy" and name in ALLOWED:
             return ALLOWED[name]
-        raise InvalidInput(
-            f"an .npz of a data set must not hold {module}.{name}; is the file from its authors?"
-        )
+        raise InvalidInput(f"refusing to unpickle {module}.{name}: not a plain NumPy array")

@@ -8,8 +8,8 @@ import numpy as np
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets.builder import DatasetBuilder
-from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair, scaled_intrinsics
-from tiepoint.evaluation.datasets.parsing import find_file, read_matrix, split_part
+from tiepoint.evaluation.datasets.checks import checked_camera, checked_pose, posed_pair, scaled_intrinsics
+from tiepoint.evaluation.datasets.parsing import find_file, read_matrix, split_subset
 from tiepoint.evaluation.datasets.safe_npz import load_npz
 from tiepoint.evaluation.datasets.superglue_pairs import add_posed_list
 from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair, PoseGroundTruth
@@ -18,14 +18,14 @@ from tiepoint.types import Camera
 
 LIST_NAME, INDEX_NAME, INTRINSICS_NAME = "pairs_calibrated.txt", "test.npz", "intrinsics.npz"
 SCANS = (".", "scannet_test_1500", "scans_test", "test")
-"""Where people keep the scenes, relative to the index."""
+# Usual folders of the scenes, relative to the index
 
 LOFTR_SIZE = (640, 480)
-"""LoFTR resizes every image to this, and its intrinsics.npz is for this."""
+# Image size (width, height) in px of LoFTR's intrinsics.npz
 
 
 class Index(NamedTuple):
-    """LoFTR's index and what lies beside it."""
+    """LoFTR's index and the intrinsics next to it."""
 
     names: np.ndarray
     poses: np.ndarray | None
@@ -34,34 +34,34 @@ class Index(NamedTuple):
 
 
 def read_scannet1500(path: str | Path) -> Dataset:
-    """ScanNet-1500 in the layout of glue-factory or of LoFTR.
+    """Read ScanNet-1500 in the layout of glue-factory or LoFTR.
 
     glue-factory: `pairs_calibrated.txt` and the images in the folder or in its subfolder "images".
     LoFTR: `test.npz`, and `scene0707_00/color/15.jpg` in the folder or in its subfolder "scannet_test_1500",
-    "scans_test" or "test"; the pose from `test.npz` (rel_pose) or from `scene0707_00/pose/15.txt`; the intrinsics from
-    `scene0707_00/intrinsic/intrinsic_color.txt`, of the images as they are, or from `intrinsics.npz`, of 640 x 480
-    px and scaled to the images here.
+    "scans_test" or "test"; poses from `test.npz` (rel_pose) or `scene0707_00/pose/15.txt`; intrinsics from
+    `scene0707_00/intrinsic/intrinsic_color.txt` (for the original images), or from `intrinsics.npz` (for 640 x 480 px,
+    scaled to the actual images).
 
     Args:
-        path: the folder; "#FOLDER" behind it names the folder of the scenes, relative to it or absolute.
+        path: Folder of the data set; append "#FOLDER" to name the folder of the scenes, relative to it or absolute.
 
     Raises:
-        InvalidInput: neither layout.
+        InvalidInput: If the folder has neither layout.
 
     Source: SuperGlue (arXiv 1911.11763), section 5.2; LoFTR's assets/scannet_test_1500.
     """
-    folder, part = split_part(path)
+    folder, image_folder = split_subset(path)
     builder = DatasetBuilder()
     if (listing := folder / LIST_NAME).is_file():
-        add_posed_list(builder, listing, [folder / part] if part else [folder, folder / "images"])
+        add_posed_list(builder, listing, [folder / image_folder] if image_folder else [folder, folder / "images"])
     elif (index_file := folder / INDEX_NAME).is_file():
-        index = _read_index(index_file, [folder / name for name in ((part,) if part else SCANS)])
+        index = _read_index(index_file, [folder / name for name in ((image_folder,) if image_folder else SCANS)])
         for row in range(len(index.names)):
             with builder.skip_invalid(f"{index_file}, name[{row}]"):
                 builder.add(_pair(index, row, builder))
     else:
         raise InvalidInput(
-            f"{folder} is not ScanNet-1500: expected {LIST_NAME} (glue-factory), or {INDEX_NAME} beside the folders "
+            f"{folder} is not ScanNet-1500: expected {LIST_NAME} (glue-factory), or {INDEX_NAME} next to the folders "
             "of the scenes (LoFTR)"
         )
     return builder.dataset("scannet1500")
@@ -72,10 +72,10 @@ def _read_index(path: Path, folders: Sequence[Path]) -> Index:
     names = arrays.get("name")
     if names is None or names.ndim != 2 or names.shape[1] != 4:
         raise InvalidInput(
-            f"{path} must hold an array name of shape (n, 4): scene, its part, frame 0, frame 1"
+            f"{path} must contain an array name of shape (n, 4): scene, part, frame 0, frame 1"
         )
-    beside = path.with_name(INTRINSICS_NAME)
-    return Index(names, arrays.get("rel_pose"), load_npz(beside) if beside.is_file() else {}, folders)
+    intrinsics = path.with_name(INTRINSICS_NAME)
+    return Index(names, arrays.get("rel_pose"), load_npz(intrinsics) if intrinsics.is_file() else {}, folders)
 
 
 def _pair(index: Index, row: int, builder: DatasetBuilder) -> EvaluationPair:
@@ -92,18 +92,18 @@ def _pair(index: Index, row: int, builder: DatasetBuilder) -> EvaluationPair:
 def _camera(index: Index, scene: str, image_size: tuple[int, int]) -> Camera:
     native = find_file(index.folders, f"{scene}/intrinsic/intrinsic_color.txt")
     if native.is_file():
-        return camera_of(read_matrix(native, 4, 4)[:3, :3], image_size)
+        return checked_camera(read_matrix(native, 4, 4)[:3, :3], image_size)
     if scene not in index.intrinsics:
-        raise InvalidInput(f"no intrinsics of {scene}: neither {native} nor a row of {INTRINSICS_NAME}")
+        raise InvalidInput(f"no intrinsics for {scene}: found neither {native} nor an entry in {INTRINSICS_NAME}")
     K = np.asarray(index.intrinsics[scene], dtype=np.float64).reshape(3, 3)
-    return camera_of(scaled_intrinsics(K, LOFTR_SIZE, image_size), image_size)
+    return checked_camera(scaled_intrinsics(K, LOFTR_SIZE, image_size), image_size)
 
 
 def _pose(index: Index, row: int, scene: str, frames: tuple[int, int]) -> np.ndarray:
     if index.poses is not None:
-        return pose_from(np.asarray(index.poses[row], dtype=np.float64).reshape(3, 4))
+        return checked_pose(np.asarray(index.poses[row], dtype=np.float64).reshape(3, 4))
     cam_from_world = []
-    for frame in frames:  # ScanNet's files hold world_from_cam
+    for frame in frames:  # ScanNet's files contain world_from_cam
         file = find_file(index.folders, f"{scene}/pose/{frame}.txt")
-        cam_from_world.append(pose_from(np.linalg.inv(read_matrix(file, 4, 4))))
+        cam_from_world.append(checked_pose(np.linalg.inv(read_matrix(file, 4, 4))))
     return relative_pose(*cam_from_world)

@@ -1,4 +1,4 @@
-"""Strecha's scenes: photographs with laser-surveyed cameras (fountain-P11, Herz-Jesu-P8, castle-P19 ...)."""
+"""Strecha's scenes: images with LIDAR-based camera poses (fountain-P11, Herz-Jesu-P8, castle-P19, ...)."""
 
 from itertools import combinations
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets.builder import DatasetBuilder
-from tiepoint.evaluation.datasets.checks import camera_of, pose_from, posed_pair
-from tiepoint.evaluation.datasets.parsing import numbers, read_lines
+from tiepoint.evaluation.datasets.checks import checked_camera, checked_pose, posed_pair
+from tiepoint.evaluation.datasets.parsing import parse_numbers, read_lines
 from tiepoint.evaluation.ground_truth import Dataset, PoseGroundTruth
 from tiepoint.geometry.multiview import relative_pose
 from tiepoint.types import Camera
@@ -17,14 +17,14 @@ from tiepoint.types import Camera
 CAMERA_FOLDER = "gt_dense_cameras"
 SUFFIX = ".camera"
 ROWS = (3, 3, 3, 3, 3, 3, 3, 3, 2)
-"""Numbers a line: K, distortion (zeros), R camera -> world, center, width and height."""
+# Numbers per line: K, distortion (zeros), R camera -> world, center, width and height
 
 MAX_ROTATION_DEG = 60.0
-"""Cameras that are turned farther from each other see too little in common."""
+# Maximum relative rotation of a pair; beyond it, the images hardly overlap
 
 
 class View(NamedTuple):
-    """A photograph and its camera."""
+    """An image and its camera."""
 
     image: Path
     camera: Camera
@@ -32,29 +32,29 @@ class View(NamedTuple):
 
 
 def read_strecha(path: str | Path) -> Dataset:
-    """Photographs in `images/0000.jpg`, their cameras in `gt_dense_cameras/0000.jpg.camera`.
+    """Read scenes with images in `images/0000.jpg` and cameras in `gt_dense_cameras/0000.jpg.camera`.
 
-    Every two photographs make a pair whose cameras are turned by less than 60 degrees from each other.
+    All pairs of images with a relative rotation below 60 degrees are used.
 
     Args:
-        path: the folder of a scene, or a folder of such folders.
+        path: Folder of a scene, or of several scenes.
 
     Raises:
-        InvalidInput: no such folder.
+        InvalidInput: If the folder contains no scene.
 
-    Source: Strecha and others, On Benchmarking Camera Calibration and Multi-View Stereo (CVPR 2008).
+    Source: Strecha et al., On Benchmarking Camera Calibration and Multi-View Stereo (CVPR 2008).
     """
     folder = Path(path)
     scenes = [scene for scene in (folder, *sorted(folder.glob("*"))) if (scene / CAMERA_FOLDER).is_dir()]
     if not scenes:
         raise InvalidInput(
-            f"{folder} is not a scene of Strecha: expected {CAMERA_FOLDER}/0000.jpg{SUFFIX} and images/0000.jpg"
+            f"{folder} is not a Strecha scene: expected {CAMERA_FOLDER}/0000.jpg{SUFFIX} and images/0000.jpg"
         )
     builder = DatasetBuilder()
     for scene in scenes:
         views: list[View | None] = []
         for file in sorted((scene / CAMERA_FOLDER).glob(f"*{SUFFIX}")):
-            views.append(None)  # keeps the gap between the others
+            views.append(None)  # keeps the index gap of the others
             with builder.skip_invalid(file):
                 views[-1] = _read_view(file, scene / "images" / file.name.removesuffix(SUFFIX), builder)
         for (i, view0), (j, view1) in combinations(enumerate(views), 2):
@@ -74,12 +74,12 @@ def _add_pair(builder: DatasetBuilder, scene: str, view0: View, view1: View, *, 
 def _read_view(file: Path, image: Path, builder: DatasetBuilder) -> View:
     lines = list(read_lines(file))
     if len(lines) != len(ROWS):
-        raise InvalidInput(f"expected {len(ROWS)} lines (K, zeros, R, center, size), but it has {len(lines)}")
-    rows = [numbers(line, count, f"line {number}") for (number, line), count in zip(lines, ROWS, strict=True)]
+        raise InvalidInput(f"expected {len(ROWS)} lines (K, zeros, R, center, size), got {len(lines)}")
+    rows = [parse_numbers(line, count, f"line {number}") for (number, line), count in zip(lines, ROWS, strict=True)]
     size = (int(rows[8][0]), int(rows[8][1]))
     if builder.image_size(image) != size:
         raise InvalidInput(
-            f"the camera is that of {size[0]} x {size[1]} px, but {image} has another size; was it resized?"
+            f"expected {size[0]} x {size[1]} px as in the camera file, but {image} has another size; was it resized?"
         )
     R, center = np.stack(rows[4:7]).T, rows[7]
-    return View(image, camera_of(np.stack(rows[:3]), size), pose_from(np.column_stack([R, -R @ center])))
+    return View(image, checked_camera(np.stack(rows[:3]), size), checked_pose(np.column_stack([R, -R @ center])))

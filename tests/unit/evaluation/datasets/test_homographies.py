@@ -62,7 +62,7 @@ class TestHPatches:
         assert dataset.name == f"hpatches#{part}"
 
     def test_an_unknown_part(self, hpatches: Path) -> None:
-        with pytest.raises(InvalidInput, match="#i, #v and #all"):
+        with pytest.raises(InvalidInput, match="#i, #v, #all"):
             read_dataset("hpatches", f"{hpatches}#x")
 
     def test_missing_and_broken_files_are_named_and_the_rest_is_read(self, hpatches: Path) -> None:
@@ -73,7 +73,7 @@ class TestHPatches:
         (scene / "6.ppm").write_text("no image")
         dataset = read_dataset("hpatches", f"{hpatches}#v")
         assert [pair.name for pair in dataset.pairs] == ["v_wall/1-2"]
-        expected = ["3.ppm is missing", "No such file", "must be 9 numbers", "not in a supported"]
+        expected = ["3.ppm not found", "No such file", "must be 9 numbers", "not in a supported"]
         assert len(dataset.problems) == len(expected)
         for problem, text in zip(dataset.problems, expected, strict=True):
             assert text in problem
@@ -97,7 +97,7 @@ class TestOxfordAffine:
         (oxford / "graf" / "H1to2p").write_text("1 0 0 0 1 0 1 1 0")
         dataset = read_dataset("oxford-affine", oxford / "graf")
         assert len(dataset) == 4
-        assert "can't be inverted" in dataset.problems[0]
+        assert "singular" in dataset.problems[0]
 
 
 class TestHomographyFolder:
@@ -134,14 +134,14 @@ class TestHomographyFolder:
         assert [
             problem[: len(start)] for problem, start in zip(dataset.problems, starts, strict=True)
         ] == starts
-        assert "8 came" in dataset.problems[0]
-        assert "c.jpg is missing" in dataset.problems[1]
-        assert "listed twice" in dataset.problems[2]
+        assert "got 8" in dataset.problems[0]
+        assert "c.jpg not found" in dataset.problems[1]
+        assert "duplicate" in dataset.problems[2]
         assert "finite" in dataset.problems[3]
 
     def test_a_binary_list(self, tmp_path: Path) -> None:
         (tmp_path / "pairs.txt").write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(InvalidInput, match="not a text file"):
+        with pytest.raises(InvalidInput, match="UTF-8"):
             read_dataset("homography-folder", tmp_path)
 
 
@@ -175,7 +175,7 @@ def test_other_folders_are_refused_with_the_files_that_were_expected(
 
 
 def test_an_unknown_data_set() -> None:
-    with pytest.raises(InvalidInput, match="there is no data set 'imagenet'; there are hpatches, "):
+    with pytest.raises(InvalidInput, match="imagenet.*hpatches"):
         read_dataset("imagenet", "somewhere")
 
 

@@ -76,7 +76,7 @@ def test_one_set(folder: Path) -> None:
 
 
 def test_a_set_that_is_not_there(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match="no rows of the set 'x'; it has corr, disp, h, pose"):
+    with pytest.raises(InvalidInput, match="'x'.*corr, disp, h, pose"):
         read_dataset("pairs-jsonl", f"{folder}#x")
 
 
@@ -90,38 +90,38 @@ def test_disparities_in_px(folder: Path) -> None:
 
 
 def test_disparities_that_cannot_be_read(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match="must be a gray image"):
+    with pytest.raises(InvalidInput, match="grayscale"):
         read_disparity(DisparityGroundTruth(path=folder / "a.png", scale=1))
-    with pytest.raises(InvalidInput, match=r"can't be read from .*pairs\.jsonl"):
+    with pytest.raises(InvalidInput, match=r"pairs\.jsonl"):
         read_disparity(DisparityGroundTruth(path=folder / "pairs.jsonl", scale=1))
 
 
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ('{"set": "h", "scene":', "not JSON"),
-        ("[1, 2]", "must hold a JSON object, but holds list"),
-        (ROWS["H"] | {"scene": 3}, "scene must be a text, but is 3"),
-        ({"set": "h"}, "scene must be a text, but is None"),
-        (row("F", F=IDENTITY), "type must be one of H, pose, corr, disp, but is 'F'"),
+        ('{"set": "h", "scene":', "not valid JSON"),
+        ("[1, 2]", "got list"),
+        (ROWS["H"] | {"scene": 3}, "scene must be a string, got 3"),
+        ({"set": "h"}, "scene must be a string, got None"),
+        (row("F", F=IDENTITY), "unknown type 'F'"),
         (row("H"), "a row of type H needs H"),
-        (row("H", H=IDENTITY[:8]), "H must be 9 finite numbers, but 8 came"),
+        (row("H", H=IDENTITY[:8]), "H must be 9 finite numbers, got 8"),
         (row("H", H=3), "H must be 9 numbers"),
-        (row("H", H=[0] * 9), "can't be inverted"),
-        (ROWS["H"] | {"a": "c.png"}, "c.png is missing"),
+        (row("H", H=[0] * 9), "is singular"),
+        (ROWS["H"] | {"a": "c.png"}, "c.png not found"),
         (ROWS["pose"] | {"K0": IDENTITY}, "principal point"),
         (ROWS["pose"] | {"K1": [0] * 9}, "singular"),
-        (ROWS["pose"] | {"T": T[:12]}, "T must be 16 finite numbers, but 12 came"),
+        (ROWS["pose"] | {"T": T[:12]}, "T must be 16 finite numbers, got 12"),
         (ROWS["pose"] | {"T": IDENTITY + [0] * 7}, "last row of a pose"),
         (ROWS["pose"] | {"dist": [0.1] * 5}, "distortion must be (k1, k2, p1, p2)"),
         (ROWS["pose"] | {"dist": 0.1}, "dist must be a list"),
-        (ROWS["corr"] | {"pts": []}, "pts must be a list of rows"),
-        (ROWS["corr"] | {"pts": [[1, 2, 3]]}, "a row of pts must be 4 finite numbers, but 3 came"),
+        (ROWS["corr"] | {"pts": []}, "pts must be"),
+        (ROWS["corr"] | {"pts": [[1, 2, 3]]}, "a row of pts must be 4 finite numbers, got 3"),
         (ROWS["corr"] | {"pts": [3]}, "a row of pts must be 4 numbers"),
-        (ROWS["corr"] | {"labels": [1]}, "labels must be a list of 2"),
-        (ROWS["disp"] | {"scale": 0}, "scale must be above 0"),
-        (ROWS["disp"] | {"disp": "e.png"}, "e.png is missing"),
-        (ROWS["disp"] | {"disp": ["d.png"]}, "disp must be a text"),
+        (ROWS["corr"] | {"labels": [1]}, "labels must have"),
+        (ROWS["disp"] | {"scale": 0}, "scale must be positive"),
+        (ROWS["disp"] | {"disp": "e.png"}, "e.png not found"),
+        (ROWS["disp"] | {"disp": ["d.png"]}, "disp must be a string"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " in value and "{" not in value else "line",
 )
@@ -137,4 +137,4 @@ def test_a_broken_line_is_named_and_the_rest_is_read(folder: Path, line: Any, te
 
 def test_a_disparity_of_another_size(folder: Path) -> None:
     Image.new("L", (10, 10)).save(folder / "d.png")
-    assert "as large as" in read_dataset("pairs-jsonl", folder).problems[0]
+    assert "d.png must have the size of" in read_dataset("pairs-jsonl", folder).problems[0]

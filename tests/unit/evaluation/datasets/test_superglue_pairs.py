@@ -9,7 +9,7 @@ from PIL import Image
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_dataset
-from tiepoint.evaluation.datasets.rotation import turn_camera
+from tiepoint.evaluation.datasets.rotation import rotate_camera
 from tiepoint.evaluation.datasets.safe_npz import load_npz
 from tiepoint.evaluation.ground_truth import EvaluationPair, PoseGroundTruth
 from tiepoint.geometry.multiview import epipolar_distances, essential_from_pose, fundamental_from_essential
@@ -94,7 +94,7 @@ class TestSuperGlue:
     def test_the_folder_of_the_images_may_be_named(self, listing: Path) -> None:
         (listing.parent / "test_images").rename(listing.parent / "elsewhere")
         listing.write_text(superglue_line("a.jpg", "b.jpg"))
-        assert "a.jpg is missing" in read_dataset("superglue-pairs", listing).problems[0]
+        assert "a.jpg not found" in read_dataset("superglue-pairs", listing).problems[0]
         assert len(read_dataset("superglue-pairs", f"{listing}#elsewhere")) == 1
 
     def test_problems_have_line_numbers(self, listing: Path) -> None:
@@ -116,13 +116,13 @@ class TestSuperGlue:
         texts = [
             "no ground truth",
             "no ground truth",
-            "32, 36 or 38 words, but holds 37",
-            "quarter turns, but one is '4'",
+            "got 37",
+            "got '4'",
             "K0 must be 9 numbers",
-            "c.jpg is missing",
+            "c.jpg not found",
             "another image size",
             "last row of a pose",
-            "no rotation",
+            "no valid rotation",
         ]
         assert len(dataset) == 1
         assert len(dataset.problems) == len(texts)
@@ -139,7 +139,7 @@ class TestSuperGlue:
 @pytest.mark.parametrize("distortion", [None, (0.1, -0.02, 0.003, -0.004)], ids=["pinhole", "lens"])
 def test_four_quarter_turns_bring_a_camera_back(distortion: tuple[float, ...] | None) -> None:
     camera = Camera.from_intrinsics(K0, SIZE, distortion=distortion)
-    back = turn_camera(camera, 4)
+    back = rotate_camera(camera, 4)
     assert back.image_size == SIZE
     np.testing.assert_allclose(back.intrinsics, K0)
     np.testing.assert_allclose(back.distortion, camera.distortion)
@@ -150,7 +150,7 @@ def test_distortion_turns_with_the_image() -> None:
     rays = WORLD[:, :2] / WORLD[:, 2:]
     turned_rays = np.column_stack([rays[:, 1], -rays[:, 0]])
     expected = turn_points(_distort(camera, rays), SIZE, 1)
-    np.testing.assert_allclose(_distort(turn_camera(camera, 1), turned_rays), expected, atol=1e-9)
+    np.testing.assert_allclose(_distort(rotate_camera(camera, 1), turned_rays), expected, atol=1e-9)
 
 
 def _distort(camera: Camera, rays: np.ndarray) -> np.ndarray:
@@ -232,7 +232,7 @@ class TestMegaDepthIndex:
         dataset = read_dataset("megadepth1500", folder)
         assert len(dataset) == 2
         assert "0015_0.1_0.3.npz" in dataset.problems[0]
-        assert "lacks image_paths, intrinsics, pair_infos" in dataset.problems[1]
+        assert "missing: image_paths, intrinsics, pair_infos" in dataset.problems[1]
 
     def test_rows_that_cannot_be_used_are_named(self, folder: Path) -> None:
         file = folder / "0022_0.1_0.3.npz"
@@ -243,9 +243,9 @@ class TestMegaDepthIndex:
         dataset = read_dataset("megadepth1500", folder)
         assert len(dataset) == 1
         texts = [
-            "expected ((i, j), overlap, ...), but it holds None",
-            "poses[0] must be a matrix",
-            "there are 4",
+            "got None",
+            "poses[0]",
+            "4 images",
         ]
         for row, (problem, text) in enumerate(zip(dataset.problems, texts, strict=True)):
             assert f"pair_infos[{row}]" in problem
@@ -259,7 +259,7 @@ class TestMegaDepthIndex:
         evil = np.empty(1, dtype=object)
         evil[0] = Evil()
         np.savez(tmp_path / "evil.npz", pair_infos=evil)
-        with pytest.raises(InvalidInput, match="must not hold pathlib"):
+        with pytest.raises(InvalidInput, match="unpickle pathlib"):
             load_npz(tmp_path / "evil.npz")
         assert not (tmp_path / "touched").exists()
         pickle.loads(pickle.dumps(evil[0]))
@@ -304,7 +304,7 @@ class TestScanNetIndex:
         np.testing.assert_allclose(truth.cam1_from_cam0, POSE, atol=1e-9)
         assert len(dataset.problems) == 1
         assert "name[1]" in dataset.problems[0]
-        assert "0.jpg is missing" in dataset.problems[0]
+        assert "0.jpg not found" in dataset.problems[0]
 
     def test_the_color_cameras_own_intrinsics_and_relative_poses(self, folder: Path) -> None:
         names = np.load(folder / "test.npz")["name"]
@@ -363,7 +363,7 @@ class TestStrecha:
     @pytest.mark.parametrize(
         ("old", "new", "text"),
         [
-            ("70.0 0.0 31.0", "70.0 0.0", "line 1 must be 3 finite numbers, but 2 came"),
+            ("70.0 0.0 31.0", "70.0 0.0", "line 1 must be 3 finite numbers, got 2"),
             ("64 48", "640 480", "640 x 480 px"),
             ("64 48", "", "expected 9 lines"),
             ("0.0 72.0 24.0", "0.0 seventy 24.0", "line 2 must be 3 numbers"),
@@ -384,4 +384,4 @@ class TestStrecha:
         (scene / "images" / "0001.jpg").unlink()
         dataset = read_dataset("strecha", scene)
         assert len(dataset) == 0
-        assert "0001.jpg is missing" in dataset.problems[0]
+        assert "0001.jpg not found" in dataset.problems[0]
