@@ -34,7 +34,7 @@ def check_video(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.suffix.lower() not in VIDEO_FORMATS:
         raise InvalidInput(
-            f"cannot write {target.name!r}: unsupported video format; use a name that ends in {', '.join(VIDEO_FORMATS)}"
+            f"cannot write {target.name!r}: unsupported suffix; expected one of {', '.join(VIDEO_FORMATS)}"
         )
     check_writable(target)
     import_pyav()

@@ -120,14 +120,14 @@ def test_bad_input_is_found_before_weights_are_loaded(
         bench(**{"image0": photos[0], "image1": photos[1], **options})
 
 
-def test_without_photographs_the_demonstrations_lie_in_files_for_a_while() -> None:
+def test_the_demo_pair_is_written_to_temporary_files() -> None:
     with image_files(None, None) as files:
         sizes = [read_image(file).image_size for file in files]
         assert sizes[0] == sizes[1] == demo.motorcycle()[0].shape[1::-1]
     assert not any(Path(file).exists() for file in files)
 
 
-def test_without_scikit_image_own_photographs_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scikit_image_own_images_are_required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "skimage.data", None)
     with pytest.raises(MissingDependency, match="scikit-image"), image_files(None, None):
         pass

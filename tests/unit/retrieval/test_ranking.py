@@ -190,10 +190,10 @@ def test_ranking_and_sheet_are_written(query: Path, photos: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("files", [{"output": "s.txt"}, {"json": "r.npz"}], ids=["output", "json"])
-def test_names_are_checked_before_the_work(
+def test_output_paths_are_validated_before_starting(
     files: dict[str, str], query: Path, photos: Path, extractor: SceneExtractor
 ):
-    with pytest.raises(InvalidInput, match="ends in"):
+    with pytest.raises(InvalidInput, match=r"s\.txt|r\.npz"):
         find_to_files(query, photos, **files)
     assert extractor.extracted == []
 

@@ -115,7 +115,7 @@ def test_a_video_is_tracked_at_its_own_rate(folder: Path, tmp_path: Path, sequen
     "files", [{"output": "t.txt"}, {"json": "t.npz"}, {"video": "t.png"}], ids=["o", "j", "v"]
 )
 def test_output_paths_are_validated_before_starting(files: dict[str, str], folder: Path, sequence: KnownSequence):
-    with pytest.raises(InvalidInput, match="ends in"):
+    with pytest.raises(InvalidInput, match="cannot write"):
         track_to_files(folder, **files)
     assert sequence.matched == []
 

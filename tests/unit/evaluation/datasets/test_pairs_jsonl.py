@@ -113,7 +113,7 @@ def test_disparities_that_cannot_be_read(folder: Path) -> None:
         (ROWS["pose"] | {"K1": [0] * 9}, "singular"),
         (ROWS["pose"] | {"T": T[:12]}, "T must be 16 finite numbers, got 12"),
         (ROWS["pose"] | {"T": IDENTITY + [0] * 7}, "last row of a pose"),
-        (ROWS["pose"] | {"dist": [0.1] * 5}, "distortion must be (k1, k2, p1, p2)"),
+        (ROWS["pose"] | {"dist": [0.1] * 5}, "expected (k1, k2, p1, p2)"),
         (ROWS["pose"] | {"dist": 0.1}, "dist must be a list"),
         (ROWS["corr"] | {"pts": []}, "pts must be"),
         (ROWS["corr"] | {"pts": [[1, 2, 3]]}, "a row of pts must be 4 finite numbers, got 3"),
