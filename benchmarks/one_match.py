@@ -12,7 +12,7 @@ import torch
 
 from contestants import LIGHTGLUES
 from photographs import random_pair
-from tiepoint.bench import reset_peak, measure, peak_bytes, resident_bytes
+from tiepoint.bench import measure, peak_bytes, reset_peak, resident_bytes
 from tiepoint.bench.timing import seconds_of
 
 QUICK_ENOUGH = 4096

@@ -114,7 +114,9 @@ def set_names(data: Path) -> list[str]:
 
 def methods() -> dict[str, PredictorFactory]:
     """Presets whose weights are on this machine, and the peers."""
-    ours: dict[str, PredictorFactory] = {name: partial(PresetPredictor, name) for name in PRESETS if is_here(name)}
+    ours: dict[str, PredictorFactory] = {
+        name: partial(PresetPredictor, name) for name in PRESETS if is_here(name)
+    }
     return {name: cache(make) for name, make in (ours | dict(PEERS)).items()}
 
 

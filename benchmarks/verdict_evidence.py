@@ -35,7 +35,9 @@ class Observation:
     evidence: PairStatistics
 
 
-def observe(preset: str, pairs: Sequence[LabeledPair], folder: Path, progress: ProgressCallback) -> Iterator[Observation]:
+def observe(
+    preset: str, pairs: Sequence[LabeledPair], folder: Path, progress: ProgressCallback
+) -> Iterator[Observation]:
     """Match with both budgets; features and matches stay in the folder."""
     predictor = PresetPredictor(preset, OURS)
     store = Store(folder / preset, describe(predictor, OURS))

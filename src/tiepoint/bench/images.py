@@ -19,9 +19,7 @@ JPEG_QUALITY = 95
 
 
 @contextmanager
-def image_files(
-    image0: ImageFile | None, image1: ImageFile | None
-) -> Iterator[tuple[ImageFile, ImageFile]]:
+def image_files(image0: ImageFile | None, image1: ImageFile | None) -> Iterator[tuple[ImageFile, ImageFile]]:
     """Yield two image files: the given ones, or the demo pair as temporary JPEG files.
 
     Raises:

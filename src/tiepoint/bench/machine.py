@@ -78,5 +78,7 @@ def processor_name() -> str:
 
 def available_cores() -> int:
     """Return the number of CPU cores available to this process."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux: containers and jobs may be limited to some cores
+    affinity = getattr(
+        os, "sched_getaffinity", None
+    )  # Linux: containers and jobs may be limited to some cores
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -42,7 +42,9 @@ def resident_bytes() -> int:
 def reset_peak() -> None:
     """Reset the peak to the current memory; no effect where the system does not support it."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): "reset the peak resident set"
+        Path("/proc/self/clear_refs").write_text(
+            "5", encoding="ascii"
+        )  # proc(5): "reset the peak resident set"
 
 
 def _kilobytes(field: str) -> int:

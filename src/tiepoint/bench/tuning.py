@@ -64,7 +64,9 @@ class Tuning:
         """The fastest value if it is reliably faster than the default, else the default."""
         best = min(self.trials, key=lambda trial: trial.total.median)
         speedups = self.speedups(best)
-        reliable = statistics.quantiles(speedups, n=4, method="inclusive")[0] if len(speedups) > 1 else speedups[0]
+        reliable = (
+            statistics.quantiles(speedups, n=4, method="inclusive")[0] if len(speedups) > 1 else speedups[0]
+        )
         return best if reliable >= MIN_SPEEDUP else self.default
 
     def speedup(self, trial: Trial) -> float:

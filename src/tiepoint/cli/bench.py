@@ -37,7 +37,9 @@ def bench(
     threads: ThreadsOption = None,
     tune: Annotated[
         bool,
-        typer.Option("--tune", help="Also measure other settings and recommend the fastest; changes nothing."),
+        typer.Option(
+            "--tune", help="Also measure other settings and recommend the fastest; changes nothing."
+        ),
     ] = False,
     json_file: JsonOption = None,
     device: DeviceOption = "auto",

@@ -41,9 +41,7 @@ app = typer.Typer(
     help="Reproducible metrics on public data sets: evaluate a preset, compare two reports.",
 )
 
-ReportArgument = Annotated[
-    Path, typer.Argument(help="Report of `tiepoint eval --json`.", show_default=False)
-]
+ReportArgument = Annotated[Path, typer.Argument(help="Report of `tiepoint eval --json`.", show_default=False)]
 
 
 @app.command(DEFAULT_COMMAND)
@@ -56,7 +54,9 @@ def run(
             show_default=False,
         ),
     ],
-    path: Annotated[str, typer.Argument(help="Data set root; append #SUBSET to select a subset.", show_default=False)],
+    path: Annotated[
+        str, typer.Argument(help="Data set root; append #SUBSET to select a subset.", show_default=False)
+    ],
     preset: PresetOption = DEFAULT_PRESET,
     protocol: Annotated[
         str, typer.Option(help="Protocol: tiepoint, glue-factory-opencv or glue-factory-poselib.")
@@ -66,9 +66,7 @@ def run(
         typer.Option(help="Folder for features and matches, from which interrupted runs resume."),
     ] = None,
     json_file: JsonOption = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Evaluate N pairs, sampled uniformly.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Evaluate N pairs, sampled uniformly.")] = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     accept_license: LicenseOption = False,

@@ -46,7 +46,11 @@ class Predictions:
 
 
 def predict(
-    pairs: Sequence[EvaluationPair], predictor: Predictor, store: Store, *, progress: ProgressCallback = no_progress
+    pairs: Sequence[EvaluationPair],
+    predictor: Predictor,
+    store: Store,
+    *,
+    progress: ProgressCallback = no_progress,
 ) -> Predictions:
     """Extract each image once and match each pair once, and write both to the store.
 
@@ -126,7 +130,9 @@ def _extract(image: Image, predictor: Predictor) -> dict[str, Any]:
     return features_to_record(features) | {"seconds_extract": perf_counter() - start}
 
 
-def _match_missing(pairs: list[tuple[str, str]], predictor: Predictor, store: Store, progress: ProgressCallback) -> None:
+def _match_missing(
+    pairs: list[tuple[str, str]], predictor: Predictor, store: Store, progress: ProgressCallback
+) -> None:
     by_key = {pair_key(images): images for images in pairs}
     missing = store.missing("matches", by_key)
     for batch in _tracked_batches(missing, f"{predictor.name}: {len(missing)} pairs", progress):

@@ -188,9 +188,7 @@ def read_report(path: str | os.PathLike[str]) -> Report:
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(
-            f"{path} is not a report of `tiepoint eval --json`; run it again"
-        ) from error
+        raise InvalidInput(f"{path} is not a report of `tiepoint eval --json`; run it again") from error
 
 
 def _without_infinity(values: Mapping[str, float]) -> dict[str, float | None]:

@@ -59,7 +59,9 @@ def count_frames(path: Path) -> int | None:
 def _open(path: Path) -> Any:
     av = import_pyav()
     if not path.is_file():
-        raise InvalidInput(f"{path} does not exist; expected a video, a folder of frames, or a list of frames")
+        raise InvalidInput(
+            f"{path} does not exist; expected a video, a folder of frames, or a list of frames"
+        )
     try:
         return av.open(str(path))
     except (av.FFmpegError, ValueError) as error:

@@ -61,7 +61,9 @@ def video_writer(path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) ->
                 yield encoder.write
                 encoder.flush()
         except import_pyav().FFmpegError as error:
-            raise InvalidInput(f"cannot write {target}: {reason(error)}; no partial file was written") from error
+            raise InvalidInput(
+                f"cannot write {target}: {reason(error)}; no partial file was written"
+            ) from error
 
 
 class _Encoder:

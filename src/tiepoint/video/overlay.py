@@ -60,7 +60,9 @@ class TrailDrawer:
         self.write(draw_tracks(black, {}, caption="skipped"))
 
     def _extend(self, observations: Observations) -> None:
-        self._missed = {number: missed + 1 for number, missed in self._missed.items() if missed < TRAIL_LENGTH}
+        self._missed = {
+            number: missed + 1 for number, missed in self._missed.items() if missed < TRAIL_LENGTH
+        }
         self._trails = {number: self._trails[number] for number in self._missed}
         for number, point in zip(observations.track_ids.tolist(), observations.points, strict=True):
             self._trails.setdefault(number, deque(maxlen=TRAIL_LENGTH)).append(point)

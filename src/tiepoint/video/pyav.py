@@ -11,7 +11,9 @@ def import_pyav() -> ModuleType:
     Raises:
         MissingDependency: If PyAV is not installed.
     """
-    return import_optional("av", purpose="reading and writing videos (a folder of frames works without)", install="av")
+    return import_optional(
+        "av", purpose="reading and writing videos (a folder of frames works without)", install="av"
+    )
 
 
 def reason(error: Exception) -> str:

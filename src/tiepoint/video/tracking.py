@@ -157,7 +157,9 @@ class _Sequence:
             elif self.image_size not in (None, image.image_size):
                 sizes = (*(self.image_size or ()), *image.image_size)
                 name = image.source or "the frame"
-                self._skip("expected {} x {} px like the first frame, got {} x {} px; resize {}".format(*sizes, name))
+                self._skip(
+                    "expected {} x {} px like the first frame, got {} x {} px; resize {}".format(*sizes, name)
+                )
             else:
                 self.image_size = image.image_size
                 yield image, self.tracker.step(image)

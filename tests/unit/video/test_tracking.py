@@ -89,7 +89,9 @@ def test_a_broken_frame_keeps_its_index_in_the_overlay(folder: Path, tmp_path: P
     track_to_files(folder, video=tmp_path / "t.mp4")
     assert len(list(read_frames(tmp_path / "t.mp4"))) == 8
     is_usable: list[bool] = []
-    track(folder, on_frame=lambda *_: is_usable.append(True), on_problem=lambda problem: is_usable.append(False))
+    track(
+        folder, on_frame=lambda *_: is_usable.append(True), on_problem=lambda problem: is_usable.append(False)
+    )
     assert is_usable == [False, False, True, True, False, True, True, True]
 
 
@@ -114,7 +116,9 @@ def test_a_video_is_tracked_at_its_own_rate(folder: Path, tmp_path: Path, sequen
 @pytest.mark.parametrize(
     "files", [{"output": "t.txt"}, {"json": "t.npz"}, {"video": "t.png"}], ids=["o", "j", "v"]
 )
-def test_output_paths_are_validated_before_starting(files: dict[str, str], folder: Path, sequence: KnownSequence):
+def test_output_paths_are_validated_before_starting(
+    files: dict[str, str], folder: Path, sequence: KnownSequence
+):
     with pytest.raises(InvalidInput, match="cannot write"):
         track_to_files(folder, **files)
     assert sequence.matched == []

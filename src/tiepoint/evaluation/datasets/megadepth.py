@@ -37,11 +37,15 @@ def read_megadepth1500(path: str | Path) -> Dataset:
     listing, indices = folder / LIST_NAME, sorted(folder.glob("*.npz"))
     builder = DatasetBuilder()
     if listing.is_file():
-        add_posed_list(builder, listing, [folder / image_folder] if image_folder else [folder, folder / "images"])
+        add_posed_list(
+            builder, listing, [folder / image_folder] if image_folder else [folder, folder / "images"]
+        )
     elif indices:
         for index in indices:
             with builder.skip_invalid(index):
-                _add_index(builder, index, [folder / image_folder] if image_folder else [folder, folder.parent])
+                _add_index(
+                    builder, index, [folder / image_folder] if image_folder else [folder, folder.parent]
+                )
     else:
         raise InvalidInput(
             f"{folder} is not MegaDepth-1500: expected {LIST_NAME} (glue-factory), or 0015_0.1_0.3.npz and the others "
@@ -53,9 +57,7 @@ def read_megadepth1500(path: str | Path) -> Dataset:
 def _add_index(builder: DatasetBuilder, index: Path, folders: list[Path]) -> None:
     arrays = load_npz(index)
     if missing := [name for name in ARRAYS if name not in arrays]:
-        raise InvalidInput(
-            f"expected a LoFTR index with {', '.join(ARRAYS)}; missing: {', '.join(missing)}"
-        )
+        raise InvalidInput(f"expected a LoFTR index with {', '.join(ARRAYS)}; missing: {', '.join(missing)}")
     for row, info in enumerate(arrays["pair_infos"]):
         with builder.skip_invalid(f"{index}, pair_infos[{row}]"):
             builder.add(_pair(arrays, info, index, folders, builder))

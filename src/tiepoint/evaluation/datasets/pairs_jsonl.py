@@ -60,7 +60,9 @@ def read_pairs_jsonl(path: str | Path) -> Dataset:
             if subset in ("", row["set"]):
                 builder.add(_pair(row, listing.parent, builder, prefix="" if subset else f"{row['set']}/"))
     if subset and subset not in sets:
-        raise InvalidInput(f"{listing} has no rows of the set {subset!r}; available: {', '.join(sorted(sets))}")
+        raise InvalidInput(
+            f"{listing} has no rows of the set {subset!r}; available: {', '.join(sorted(sets))}"
+        )
     return builder.dataset("pairs-jsonl" + (f"#{subset}" if subset else ""))
 
 

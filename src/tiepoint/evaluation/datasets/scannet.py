@@ -53,9 +53,13 @@ def read_scannet1500(path: str | Path) -> Dataset:
     folder, image_folder = split_subset(path)
     builder = DatasetBuilder()
     if (listing := folder / LIST_NAME).is_file():
-        add_posed_list(builder, listing, [folder / image_folder] if image_folder else [folder, folder / "images"])
+        add_posed_list(
+            builder, listing, [folder / image_folder] if image_folder else [folder, folder / "images"]
+        )
     elif (index_file := folder / INDEX_NAME).is_file():
-        index = _read_index(index_file, [folder / name for name in ((image_folder,) if image_folder else SCANS)])
+        index = _read_index(
+            index_file, [folder / name for name in ((image_folder,) if image_folder else SCANS)]
+        )
         for row in range(len(index.names)):
             with builder.skip_invalid(f"{index_file}, name[{row}]"):
                 builder.add(_pair(index, row, builder))
@@ -94,7 +98,9 @@ def _camera(index: Index, scene: str, image_size: tuple[int, int]) -> Camera:
     if native.is_file():
         return checked_camera(read_matrix(native, 4, 4)[:3, :3], image_size)
     if scene not in index.intrinsics:
-        raise InvalidInput(f"no intrinsics for {scene}: found neither {native} nor an entry in {INTRINSICS_NAME}")
+        raise InvalidInput(
+            f"no intrinsics for {scene}: found neither {native} nor an entry in {INTRINSICS_NAME}"
+        )
     K = np.asarray(index.intrinsics[scene], dtype=np.float64).reshape(3, 3)
     return checked_camera(scaled_intrinsics(K, LOFTR_SIZE, image_size), image_size)
 

@@ -75,11 +75,16 @@ def _read_view(file: Path, image: Path, builder: DatasetBuilder) -> View:
     lines = list(read_lines(file))
     if len(lines) != len(ROWS):
         raise InvalidInput(f"expected {len(ROWS)} lines (K, zeros, R, center, size), got {len(lines)}")
-    rows = [parse_numbers(line, count, f"line {number}") for (number, line), count in zip(lines, ROWS, strict=True)]
+    rows = [
+        parse_numbers(line, count, f"line {number}")
+        for (number, line), count in zip(lines, ROWS, strict=True)
+    ]
     size = (int(rows[8][0]), int(rows[8][1]))
     if builder.image_size(image) != size:
         raise InvalidInput(
             f"expected {size[0]} x {size[1]} px as in the camera file, but {image} has another size; was it resized?"
         )
     R, center = np.stack(rows[4:7]).T, rows[7]
-    return View(image, checked_camera(np.stack(rows[:3]), size), checked_pose(np.column_stack([R, -R @ center])))
+    return View(
+        image, checked_camera(np.stack(rows[:3]), size), checked_pose(np.column_stack([R, -R @ center]))
+    )

@@ -70,9 +70,7 @@ def add_posed_list(builder: DatasetBuilder, listing: Path, image_folders: Sequen
 
 def _parse(words: Sequence[str]) -> Row:
     if len(words) in (2, 4):
-        raise InvalidInput(
-            "the pair has no ground truth (K0, K1 and T) and cannot be evaluated"
-        )
+        raise InvalidInput("the pair has no ground truth (K0, K1 and T) and cannot be evaluated")
     has_rotations = len(words) == 38
     pose = words[22:] if has_rotations else words[20:]
     if len(pose) not in POSE_LENGTHS:
