@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from tiepoint.errors import InvalidInput
 from tiepoint.io.messages import unknown_name
@@ -137,9 +137,9 @@ def preset_from_folder(folder: Path) -> Preset:
         raise InvalidInput(
             f"{folder} contains no {MODEL}; expected a preset, or the folder of a trained model"
         )
-    detector = _read_json(folder / CONFIG).get("keypoint_detector_config") or {}
+    detector: dict[str, Any] = _read_json(folder / CONFIG).get("keypoint_detector_config") or {}
     names = detector.get("model_type", "superpoint"), detector.get("variant")
-    record = _read_json(folder / TRAINING) if (folder / TRAINING).exists() else {}
+    record: dict[str, Any] = _read_json(folder / TRAINING) if (folder / TRAINING).exists() else {}
     return Preset(
         extractor=record.get("extractor") or "-".join(filter(None, names)),
         matcher="lightglue",
@@ -158,4 +158,4 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"cannot read {path}: {error}; expected the folder of a trained model") from error
     if not isinstance(values, dict):
         raise InvalidInput(f"{path}: expected a JSON object, got {type(values).__name__}")
-    return values
+    return cast(dict[str, Any], values)

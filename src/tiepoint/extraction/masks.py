@@ -23,7 +23,7 @@ from tiepoint.image import Image, ImageTransform, read_image
 from tiepoint.io.hashing import SHORT_DIGEST_LENGTH
 from tiepoint.types import describe
 
-MaskSource: TypeAlias = str | os.PathLike | PIL.Image.Image | np.ndarray | Tensor | Sequence
+MaskSource: TypeAlias = str | os.PathLike[str] | PIL.Image.Image | np.ndarray | Tensor | Sequence[Any]
 """A file, pixels (nonzero = allowed), or a list of polygons (inside = allowed)."""
 
 LOSSY_SUFFIXES = (".jpg", ".jpeg")

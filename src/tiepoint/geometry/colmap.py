@@ -6,7 +6,7 @@ the top-left pixel. So points are turned back to the file's raster here, and 0.5
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -153,7 +153,7 @@ def require_pycolmap(extra: str = "collection") -> ModuleType:
 
 
 @contextmanager
-def quiet_pycolmap() -> Iterator[None]:
+def quiet_pycolmap() -> Generator[None]:
     """Let COLMAP log errors only, and afterwards as before: its log is of the whole process."""
     log = require_pycolmap().logging
     before = log.minloglevel

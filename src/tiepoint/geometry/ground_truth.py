@@ -6,6 +6,9 @@ matches alone.
 Source of the labels and thresholds: LightGlue (arXiv 2306.13643), section 4 and appendix B.
 """
 
+# pyright: reportUnknownMemberType=false
+# The stubs of torch are partial.
+
 from collections.abc import Iterator
 from typing import NamedTuple
 

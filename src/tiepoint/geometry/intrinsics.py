@@ -1,5 +1,8 @@
 """Cameras from the user, a file, EXIF data, or a default prior; undistortion."""
 
+# pyright: reportUnnecessaryIsInstance=false, reportMissingTypeStubs=false
+# The library validates values of users without a type checker; poselib has no stubs.
+
 import logging
 import os
 from pathlib import Path

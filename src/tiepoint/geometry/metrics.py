@@ -279,8 +279,8 @@ def auc(
 def _area(ordered: Float[np.ndarray, "*batch n"], limit: float) -> Float[np.ndarray, "*batch"]:
     """Trapezoidal rule between consecutive errors, each clipped at `limit`; rectangles from the limit on."""
     count = ordered.shape[-1]
-    recall = np.arange(count + 1) / count
+    recall: Float[np.ndarray, "m"] = np.arange(count + 1, dtype=np.float64) / count
     widths = np.diff(np.minimum(ordered, limit), axis=-1, prepend=0.0)
-    heights = np.where(ordered < limit, (recall[:-1] + recall[1:]) / 2, recall[:-1])
+    heights: np.ndarray = np.where(ordered < limit, (recall[:-1] + recall[1:]) / 2, recall[:-1])
     rest = limit - np.minimum(ordered[..., -1], limit)
     return np.asarray(((widths * heights).sum(axis=-1) + rest) / limit)

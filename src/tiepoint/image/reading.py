@@ -13,7 +13,7 @@ from tiepoint.image.decoding import DecodedImage, check_megapixels, decode, deco
 from tiepoint.image.image import Image
 from tiepoint.image.opening import damaged
 
-ImageSource: TypeAlias = str | os.PathLike | PIL.Image.Image | np.ndarray | Tensor
+ImageSource: TypeAlias = str | os.PathLike[str] | PIL.Image.Image | np.ndarray | Tensor
 """A path, a URL, or pixels."""
 
 

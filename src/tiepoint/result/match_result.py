@@ -54,7 +54,7 @@ class MatchResult:
     layers_run: int
     prune0: Int[np.ndarray, "m"]
     prune1: Int[np.ndarray, "n"]
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
     rotation0: int = 0
     rotation1: int = 0
     _complete: "MatchResult | None" = None  # result from which inliers were selected

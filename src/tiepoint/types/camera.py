@@ -141,19 +141,19 @@ def _read_matrix(intrinsics: Float[np.ndarray, "3 3"]) -> tuple[float, float, fl
     shape = getattr(intrinsics, "shape", None)
     if shape != (3, 3):
         raise InvalidInput(f"intrinsics: expected an array of shape (3, 3), got {describe(intrinsics)}")
-    K = np.asarray(intrinsics, dtype=np.float64)
-    text = np.array2string(K, separator=", ", precision=6).replace("\n", "")
-    if not np.isfinite(K).all():
+    matrix = np.asarray(intrinsics, dtype=np.float64)
+    text = np.array2string(matrix, separator=", ", precision=6).replace("\n", "")
+    if not np.isfinite(matrix).all():
         raise InvalidInput(f"intrinsics: expected finite values, got {text}")
-    if K[2, 2] != 0:
-        K = K / K[2, 2]  # a matrix from a decomposition may have any scale
-    fx, fy = float(K[0, 0]), float(K[1, 1])
-    if fx == 0 or fy == 0 or K[2, 2] == 0:
+    if matrix[2, 2] != 0:
+        matrix = matrix / matrix[2, 2]  # a matrix from a decomposition may have any scale
+    fx, fy = float(matrix[0, 0]), float(matrix[1, 1])
+    if fx == 0 or fy == 0 or matrix[2, 2] == 0:
         raise InvalidInput(f"intrinsics: expected an invertible matrix, got a singular one: {text}")
-    zeros = np.array([K[0, 1] / fx, K[1, 0] / fy, K[2, 0], K[2, 1]])
+    zeros = np.array([matrix[0, 1] / fx, matrix[1, 0] / fy, matrix[2, 0], matrix[2, 1]])
     if np.abs(zeros).max() > 1e-6:
         raise InvalidInput(
             f"intrinsics: expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got {text}; "
             "skew is not supported, set it to 0 if it is small"
         )
-    return fx, fy, float(K[0, 2]), float(K[1, 2])
+    return fx, fy, float(matrix[0, 2]), float(matrix[1, 2])

@@ -1,5 +1,8 @@
 """Features of one image, and the assignment (matches) of a pair."""
 
+# pyright: reportUnnecessaryIsInstance=false
+# The library validates values of users without a type checker.
+
 from dataclasses import dataclass, replace
 
 import torch
@@ -130,7 +133,7 @@ def _check_keypoints(keypoints: Tensor, image_size: tuple[int, int]) -> None:
     limit = keypoints.new_tensor(image_size) - 1 + MAX_OUTSIDE_PX
     outside = ((keypoints < -MAX_OUTSIDE_PX) | (keypoints > limit)).any(dim=1)
     if bool(outside.any()):
-        x, y = keypoints[outside][0].tolist()
+        x, y = (float(value) for value in keypoints[outside][0])
         width, height = image_size
         raise InvalidInput(
             f"{int(outside.sum())} of {len(keypoints)} keypoints are more than {MAX_OUTSIDE_PX:g} px outside the "

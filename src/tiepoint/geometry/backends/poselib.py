@@ -1,5 +1,8 @@
 """Estimators of PoseLib: LO-RANSAC with minimal solvers and non-linear refinement."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
+# PoseLib has no stubs.
+
 from typing import Any
 
 import numpy as np
