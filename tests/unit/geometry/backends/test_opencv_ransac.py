@@ -1,53 +1,25 @@
 """RANSAC with the settings of glue-factory: accurate on clean points with outliers, None without consensus."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.helpers.ransac_problems import POSE, H, K, planar_points, problem, rigid_points, with_outliers
 
 from tiepoint.geometry.backends import opencv_ransac
-from tiepoint.geometry.backends.base import Problem
 from tiepoint.geometry.metrics import pose_error_deg
-from tiepoint.geometry.multiview import sampson_distances, warp_points
+from tiepoint.geometry.multiview import sampson_distances
 from tiepoint.types import Camera
-
-K = np.array([[500.0, 0, 320], [0, 510, 240], [0, 0, 1]])
-POSE = np.array(
-    [[math.cos(0.2), 0, math.sin(0.2), 1.0], [0, 1, 0, 0.2], [-math.sin(0.2), 0, math.cos(0.2), 0.1]]
-)
-H = np.array([[1.1, 0.1, 5], [-0.05, 0.9, 7], [1e-4, 2e-4, 1]])
-
-
-def problem(points0: np.ndarray, points1: np.ndarray, max_error_px: float = 0.5) -> Problem:
-    camera = Camera.from_intrinsics(K, (640, 480))
-    return Problem(
-        points0=points0,
-        points1=points1,
-        weights=np.ones(len(points0)),
-        max_error_px=max_error_px,
-        seed=0,
-        cameras=(camera, camera),
-    )
-
-
-def with_outliers(points1: np.ndarray) -> np.ndarray:
-    """Replace a third of the points by outliers."""
-    changed = points1.copy()
-    changed[::3] = np.random.default_rng(5).uniform(0, 480, changed[::3].shape)
-    return changed
 
 
 @pytest.fixture
 def scene() -> tuple[np.ndarray, np.ndarray]:
-    space = np.random.default_rng(2).uniform((-2, -2, 4), (2, 2, 9), (150, 3))
-    seen = [space @ K.T, (space @ POSE[:, :3].T + POSE[:, 3]) @ K.T]
-    return seen[0][:, :2] / seen[0][:, 2:], seen[1][:, :2] / seen[1][:, 2:]
+    return rigid_points()
 
 
 def test_homography():
-    points0 = np.random.default_rng(1).uniform(0, 480, (90, 2))
-    found = opencv_ransac.homography(problem(points0, with_outliers(warp_points(points0, H))))
+    points0, points1 = planar_points()
+    found = opencv_ransac.homography(problem(points0, with_outliers(points1)))
     assert found is not None
     np.testing.assert_allclose(found.matrix / found.matrix[2, 2], H, atol=1e-3)
 
