@@ -52,7 +52,7 @@ def bench(
     from tiepoint.bench import bench as measure
 
     to_stdout = json_file == "-"
-    load: "LoadOptions" = {
+    load: LoadOptions = {
         "max_keypoints": max_keypoints,
         "resize": resize or None,
         "device": device,

@@ -23,7 +23,7 @@ from tiepoint.io.optional import import_optional
 from tiepoint.types import Camera, Features
 
 CAMERA_MODEL = "SIMPLE_RADIAL"
-"""COLMAP's own choice for photographs of which little is known: one focal length, one coefficient of distortion."""
+"""COLMAP's default for unknown cameras: one focal length and one radial distortion coefficient."""
 
 HALF_PIXEL = 0.5
 """From the center of the top-left pixel to its corner, where COLMAP's (0, 0) is."""

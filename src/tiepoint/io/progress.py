@@ -3,9 +3,9 @@
 A library function takes `progress: ProgressCallback = no_progress`; it prints nothing by itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -78,15 +78,3 @@ def _bar(description: str, total: int | None, *columns: "ProgressColumn") -> Ite
             bar.update(task, rate=f"{speed:.2f}/s" if speed else "")
 
         yield advance
-
-
-Watch: TypeAlias = Callable[[Iterable[Any], int | None], Iterable[Any]]
-Track: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
-
-
-def unwatched(items: Iterable[Any], count: int | None) -> Iterable[Any]:
-    return items
-
-
-def untracked(items: Sequence[Any], text: str) -> Iterable[Any]:
-    return items

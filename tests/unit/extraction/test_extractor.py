@@ -263,7 +263,7 @@ class TestBuildNetwork:
             build_network("aliked-t16", {**state, "fc.weight": torch.zeros(2)})
 
     def test_another_variant_is_an_error(self, state: dict[str, Tensor]) -> None:
-        with pytest.raises(WeightsError, match="must have shape .*another variant") as error:
+        with pytest.raises(WeightsError, match=r"must have shape .*another variant") as error:
             build_network("aliked-n16", state)
         assert "\n" not in str(error.value)
 

@@ -258,6 +258,6 @@ def test_random_polygons_are_those_of_opencv(seed: int) -> None:
     ids=["a corner", "two corners", "three coordinates", "NaN", "ragged", "text", "None"],
 )
 def test_invalid_polygons_are_rejected(polygon: object) -> None:
-    with pytest.raises(InvalidInput, match="invalid mask0: .*polygon 1") as error:
+    with pytest.raises(InvalidInput, match=r"invalid mask0: .*polygon 1") as error:
         fill_polygons([[(0, 0), (1, 0), (1, 1)], polygon], (4, 4), "mask0")
     assert "\n" not in str(error.value)

@@ -66,6 +66,6 @@ def test_tilings(tile):
 
 @pytest.mark.parametrize("tile", [0, -1, 511, True, 600.0, "512", "AUTO", [512]], ids=str)
 def test_invalid_tilings_are_rejected(tile):
-    with pytest.raises(InvalidInput, match="tile must be .*512") as error:
+    with pytest.raises(InvalidInput, match=r"tile must be .*512") as error:
         check_tiling(tile)
     assert "\n" not in str(error.value)

@@ -109,7 +109,7 @@ def test_top_k_excludes_zeros_and_scores_at_or_below_the_threshold():
 
 
 def test_top_k_rejects_a_negative_number():
-    with pytest.raises(InvalidInput, match="max_keypoints must be .*-1"):
+    with pytest.raises(InvalidInput, match=r"max_keypoints must be .*-1"):
         top_k_keypoints(torch.ones(2, 2), -1)
 
 

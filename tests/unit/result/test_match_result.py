@@ -157,7 +157,7 @@ class TestInliers:
         assert len(empty.inliers(self.estimate([], matrix=None, reason="got 0 matches"))) == 0
 
     def test_an_estimate_from_other_matches_is_an_error(self, result: MatchResult) -> None:
-        with pytest.raises(InvalidInput, match="3 matches.*2 matches"):
+        with pytest.raises(InvalidInput, match=r"3 matches.*2 matches"):
             result.inliers(self.estimate([True, True]))
 
 

@@ -83,7 +83,7 @@ def test_too_few_matches_are_an_error_with_its_reason(
 ) -> None:
     finds(monkeypatch, matched(SHIFT, photos, count=3))
     told = []
-    with pytest.raises(InvalidInput, match="homography estimation failed: .*3 matches"):
+    with pytest.raises(InvalidInput, match=r"homography estimation failed: .*3 matches"):
         stitch_to_files(*photos, tmp_path / "p.png", on_match=lambda *found: told.append(found))
     ((result, estimate),) = told
     assert (len(result), estimate.success) == (3, False)

@@ -79,7 +79,7 @@ class TestPicture:
             drawn(np.zeros((1, 2)), np.zeros((1, 2)), fundamental)
 
     def test_a_negative_number_of_lines_is_named(self) -> None:
-        with pytest.raises(InvalidInput, match="max_lines: .*got -1"):
+        with pytest.raises(InvalidInput, match=r"max_lines: .*got -1"):
             drawn(np.zeros((1, 2)), np.zeros((1, 2)), max_lines=-1)
 
 

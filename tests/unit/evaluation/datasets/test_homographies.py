@@ -175,7 +175,7 @@ def test_other_folders_are_refused_with_the_files_that_were_expected(
 
 
 def test_an_unknown_data_set() -> None:
-    with pytest.raises(InvalidInput, match="imagenet.*hpatches"):
+    with pytest.raises(InvalidInput, match=r"imagenet.*hpatches"):
         read_dataset("imagenet", "somewhere")
 
 

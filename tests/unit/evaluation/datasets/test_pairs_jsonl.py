@@ -76,7 +76,7 @@ def test_one_set(folder: Path) -> None:
 
 
 def test_a_set_that_is_not_there(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match="'x'.*corr, disp, h, pose"):
+    with pytest.raises(InvalidInput, match=r"'x'.*corr, disp, h, pose"):
         read_dataset("pairs-jsonl", f"{folder}#x")
 
 
