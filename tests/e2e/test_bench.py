@@ -1,4 +1,4 @@
-"""`tiepoint bench` in a process of its own, with the published weights."""
+"""`tiepoint bench` in a separate process, with the published weights."""
 
 import json
 import os
@@ -15,7 +15,7 @@ QUICK = ("--resize", "256", "--max-keypoints", "128", "--runs", "2")
 
 
 def bench(*arguments: object, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command; its exit code must be `code`."""
+    """Run the command and check its exit status."""
     done = subprocess.run(
         [sys.executable, "-c", MAIN, "bench", *map(str, arguments)],
         capture_output=True,
@@ -73,7 +73,7 @@ def test_the_demo_pair_without_matcher_weights(tmp_path: Path) -> None:
     ],
     ids=["one image", "missing file", "missing folder", "preset"],
 )
-def test_bad_input_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_invalid_input_is_reported_in_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
     done = bench(*arguments, cwd=tmp_path, code=1)
     (_, line) = done.stderr.splitlines()
     assert line.startswith("tiepoint: ")

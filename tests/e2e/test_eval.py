@@ -32,7 +32,7 @@ def command(*arguments: object, program: str | Path = "tiepoint") -> list[str]:
 
 @pytest.fixture(scope="module")
 def small_set(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pairs of small photographs with ground truth of three kinds; quick, and whole."""
+    """Three pairs of small images with three types of ground truth."""
     folder = tmp_path_factory.mktemp("small")
     rows = [json.loads(line) for line in (shared_data / "pairs.jsonl").read_text().splitlines()]
     chosen = [
@@ -48,7 +48,7 @@ def small_set(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def report_file(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of the smallest preset, made by the command."""
+    """The report of the smallest preset, written by the command."""
     folder = tmp_path_factory.mktemp("reports")
     found = run(
         *("eval", "pairs-jsonl", small_set, "--preset", "aliked-t16+nearest"),
@@ -78,8 +78,8 @@ def test_a_store_of_other_settings_is_refused(report_file: Path, small_set: Path
     assert len(found.stderr.strip().splitlines()) == 1
 
 
-def test_a_broken_data_set_is_evaluated_as_far_as_it_goes(small_set: Path, report_file: Path, tmp_path: Path):
-    """A line cut off and an image that is gone: both are named, the rest is scored, the exit code is 1."""
+def test_valid_pairs_of_a_damaged_data_set_are_evaluated(small_set: Path, report_file: Path, tmp_path: Path):
+    """A truncated line and a missing image: both are reported, the rest is scored, the exit status is 1."""
     shutil.copytree(small_set, tmp_path / "set")
     listing = tmp_path / "set" / "pairs.jsonl"
     lines = listing.read_text().splitlines()
@@ -122,15 +122,15 @@ def test_compare(report_file: Path, tmp_path: Path):
     ],
     ids=["data set", "path", "protocol", "preset", "limit", "options first", "no path"],
 )
-def test_misuse_is_one_line(arguments: tuple[str, ...], code: int, text: str):
+def test_misuse_is_reported_in_one_line(arguments: tuple[str, ...], code: int, text: str):
     found = run(*arguments)
     assert found.returncode == code
     assert text.lower() in found.stderr.lower()
     assert "Traceback" not in found.stderr
 
 
-def test_killed_and_resumed(shared_data: Path, tmp_path: Path):
-    """kill -9 while the second shard is being made: the first one stays as it is, and the rest is added to it."""
+def test_interrupted_and_resumed(shared_data: Path, tmp_path: Path):
+    """kill -9 while the second shard is computed: the first one is kept, and the rest is added."""
     arguments = (
         *(
             "eval",
@@ -161,8 +161,8 @@ def test_killed_and_resumed(shared_data: Path, tmp_path: Path):
     assert len([path for path in features.iterdir() if not path.name.startswith(".")]) == 2
 
 
-def test_the_results_in_their_quick_form(tmp_path: Path, shared_data: Path):
-    """The page is made from nothing but the shared photographs; the second run finds everything done."""
+def test_the_results_of_the_quick_run(tmp_path: Path, shared_data: Path):
+    """The page is generated from the shared images only; the second run computes nothing."""
     program = REPOSITORY / "benchmarks" / "results.py"
     options = ("--quick", "--data", shared_data, "--store", tmp_path / "store", "--records", tmp_path)
     made = run(*options, program=program)
@@ -185,8 +185,8 @@ def test_the_results_in_their_quick_form(tmp_path: Path, shared_data: Path):
     assert run("--records", tmp_path, "--page", page, "--check", program=RENDER).returncode == 1
 
 
-def test_the_reference_finds_the_same_on_the_same_pixels(shared_data: Path, monkeypatch: pytest.MonkeyPatch):
-    """What differs from our preset in the tables is its resizing, and nothing else."""
+def test_the_reference_agrees_on_the_same_pixels(shared_data: Path, monkeypatch: pytest.MonkeyPatch):
+    """The reference differs from our preset in the tables only by its resizing."""
     monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
     from peers_accuracy import ReferencePredictor
 
@@ -208,8 +208,8 @@ def test_the_reference_finds_the_same_on_the_same_pixels(shared_data: Path, monk
     assert np.mean(apart.min(axis=1) < 0.01) > 0.99
 
 
-def test_the_page_is_what_its_record_says():
-    """Nobody typed a figure into docs/results.md."""
+def test_the_page_matches_its_record():
+    """All numbers in docs/results.md are generated."""
     page = (REPOSITORY / "docs" / "results.md").read_text()
     if (REPOSITORY / "benchmarks" / "records" / "accuracy.json").exists():
         found = run("--check", program=RENDER)

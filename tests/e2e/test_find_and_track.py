@@ -1,4 +1,4 @@
-"""`tiepoint find` and `tiepoint track` as people type them, in processes of their own, on real photographs."""
+"""`tiepoint find` and `tiepoint track` in separate processes, on real images."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ MAIN = "from tiepoint.cli import main; main()"
 
 
 def tiepoint(*arguments: object, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own; its exit code must be `code`."""
+    """Run the command in a separate process and check its exit status."""
     command = [sys.executable, "-c", MAIN, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
     assert done.returncode == code, done.stderr
@@ -29,7 +29,7 @@ def tiepoint(*arguments: object, cwd: Path, code: int = 0) -> subprocess.Complet
 
 @pytest.fixture
 def frames(shared_data: Path, tmp_path: Path) -> Path:
-    """The first six of Freiburg, the fourth broken."""
+    """The first six frames of the Freiburg sequence, the fourth one damaged."""
     folder = tmp_path / "frames"
     folder.mkdir()
     for number, path in enumerate(find_images(shared_data / "superglue_assets" / "freiburg_sequence")[:6]):
@@ -55,7 +55,7 @@ def test_a_sequence_with_a_broken_frame_is_tracked(frames: Path, tmp_path: Path)
         assert estimate.num_inliers > 0.85 * len(estimate.inliers)
 
 
-def test_a_video_of_its_own_is_tracked_again(frames: Path, tmp_path: Path):
+def test_an_output_video_can_be_tracked(frames: Path, tmp_path: Path):
     (frames / "3.jpg").unlink()
     tiepoint("track", frames, "--video", "a.mp4", "--rate", "5", *QUICK, cwd=tmp_path)
     done = tiepoint("track", "a.mp4", "--json", "-", *QUICK, cwd=tmp_path)
@@ -65,7 +65,7 @@ def test_a_video_of_its_own_is_tracked_again(frames: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("given", ["missing.mp4", "empty"])
-def test_nothing_to_track_is_one_line(given: str, tmp_path: Path):
+def test_nothing_to_track_is_reported_in_one_line(given: str, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     done = tiepoint("track", given, "-o", "t.npz", "-q", *QUICK, cwd=tmp_path, code=1)
     assert done.stderr.startswith("tiepoint: ")
@@ -73,14 +73,14 @@ def test_nothing_to_track_is_one_line(given: str, tmp_path: Path):
     assert not (tmp_path / "t.npz").exists()
 
 
-def test_a_place_is_found_among_others_and_the_second_query_uses_the_cache(shared_data: Path, tmp_path: Path):
+def test_a_scene_is_found_and_the_second_query_uses_the_cache(shared_data: Path, tmp_path: Path):
     folder = tmp_path / "photos"
     folder.mkdir()
     source = shared_data / "superglue_assets" / "phototourism_sample_images"
     for path in sorted(source.glob("piazza*"))[:3] + sorted(source.glob("london*"))[:3]:
         shutil.copy(path, folder)
     (folder / "broken.jpg").write_bytes(b"broken")
-    (folder / "notes.txt").write_text("not a photograph")
+    (folder / "notes.txt").write_text("not an image")
     query = sorted(folder.glob("piazza*"))[0]
     arguments = ("find", query, "photos", "--cache", "cache", *QUICK[2:6])
     done = tiepoint(*arguments, "--json", "r.json", "-o", "found.jpg", cwd=tmp_path, code=1)

@@ -1,6 +1,6 @@
-"""Memory grows with the number of keypoints, not with its square: 16,384 x 16,384 fit into 1 GiB. Nor with that of pairs.
+"""Memory grows less than quadratically with the number of keypoints, and not with the number of pairs.
 
-One matrix of all pairs of keypoints takes 1 GiB in float32, and attention would take four of them. Weights are random
+16,384 x 16,384 keypoints need less than 1 GiB, the size of one float32 matrix of all pairs of keypoints. Weights are random
 and there is one layer, as memory depends on neither.
 """
 
@@ -34,7 +34,7 @@ print(peak_bytes() - before)
 
 
 def bytes_above_model(count0: int, count1: int) -> int:
-    """Peak of a fresh process, above what it held before the match."""
+    """Peak memory of a new process, relative to the memory before matching."""
     command = [sys.executable, "-c", PROGRAM, str(count0), str(count1)]
     return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
@@ -43,8 +43,8 @@ def test_many_keypoints_fit_into_one_gib():
     assert bytes_above_model(KEYPOINTS, KEYPOINTS) < 2**30
 
 
-def test_twice_the_keypoints_take_no_four_times_the_memory():
-    """Of the smaller numbers, where a quadratic part would still be hidden below 1 GiB."""
+def test_memory_grows_less_than_quadratically_with_keypoints():
+    """For smaller numbers of keypoints, where a quadratic part would be hidden below 1 GiB."""
     small, large = (bytes_above_model(count, count) for count in (3072, 6144))
     assert large < 3 * small
 
@@ -72,6 +72,6 @@ print(resident_bytes() - before)
 
 
 def test_memory_does_not_grow_with_the_number_of_pairs():
-    """Of images with ever other numbers of keypoints, for which libraries below us would keep something each time."""
+    """For images with varying numbers of keypoints, for which underlying libraries might cache memory each time."""
     done = subprocess.run([sys.executable, "-c", MANY_PAIRS], check=True, stdout=subprocess.PIPE, text=True)
     assert int(done.stdout) < 128 * 2**20  # without care 300

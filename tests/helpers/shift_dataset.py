@@ -1,4 +1,4 @@
-"""A data set whose truth is a shift, and a predictor that reads the shift from the picture: figures are known beforehand."""
+"""A data set with known shifts, and a predictor that reads the shift from the image: the metrics are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ SIZE = (64, 48)
 COUNT = 30
 
 
-def write_photograph(path: Path, shift: int) -> Path:
-    """A gray image that says by how many px its points are shifted to the right."""
+def write_image(path: Path, shift: int) -> Path:
+    """Write a gray image whose value is the shift of its points to the right in px."""
     PIL.Image.new("RGB", SIZE, (shift, shift, shift)).save(path)
     return path
 
 
 def shifted_dataset(folder: Path, shifts: Sequence[int] = (0, 2, 5), *, name: str = "shifts") -> Dataset:
-    """Image 0 with each of the others; the truth is the shift between them."""
-    paths = [write_photograph(folder / f"{number}.png", shift) for number, shift in enumerate(shifts)]
+    """Pairs of image 0 with each of the others; the ground truth is the shift between them."""
+    paths = [write_image(folder / f"{number}.png", shift) for number, shift in enumerate(shifts)]
     pairs = [
         EvaluationPair(
             name=f"scene/0-{number}",
@@ -45,7 +45,7 @@ def shifted_dataset(folder: Path, shifts: Sequence[int] = (0, 2, 5), *, name: st
 
 @dataclass
 class ShiftPredictor:
-    """Right to the pixel; counts what it is asked."""
+    """Predicts exact matches and records its calls."""
 
     name: str = "shift"
     fingerprint: str = "shift 1"

@@ -1,4 +1,4 @@
-"""Sequences of which every point is known, and a matcher that never errs: what a tracker makes of them is known too."""
+"""Synthetic sequences with known points, and an exact matcher for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from tiepoint.types import Features
 SIZE = (64, 48)
 
 Frame = Mapping[int, tuple[float, float]]
-"""Number of a physical point -> where it is, in px."""
+"""Id of a physical point -> its coordinates in px."""
 
 
 def frame_image(number: int, size: tuple[int, int] = SIZE) -> Image:
-    """An image that says which frame it is."""
+    """Return an image that encodes the index of its frame."""
     return Image(pixels=torch.full((3, size[1], size[0]), number, dtype=torch.uint8))
 
 
 @dataclass
 class KnownSequence:
-    """Stands in for a `Matcher`: sees exactly the points of each frame, and matches those that are the same."""
+    """A `Matcher` that detects exactly the points of each frame and matches identical ones."""
 
     frames: Sequence[Frame]
     points: dict[int, list[int]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class KnownSequence:
 
 
 def sliding(count: int, *, visible: int = 40, step: int = 5) -> list[Frame]:
-    """A window that slides over points: in each frame `step` of them go and `step` come."""
+    """Frames with a sliding window of points: `step` points disappear and `step` appear per frame."""
     return [
         {point: (point % 60, point % 40) for point in range(step * k, step * k + visible)}
         for k in range(count)

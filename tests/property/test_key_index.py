@@ -1,4 +1,4 @@
-"""The compact index says of each key what a dict would say."""
+"""The compact index behaves like a dict."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -14,7 +14,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.lists(KEYS, max_size=6), st.sampled_from([0, 3, 10_000]))
-def test_it_is_a_dict(steps: list, others: list[str], recent: int):
+def test_it_behaves_like_a_dict(steps: list, others: list[str], recent: int):
     found, expected = KeyIndex(), {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_index, "MAX_UNSORTED", recent)

@@ -1,4 +1,4 @@
-"""Any record under any key comes back as it was; a flipped bit never passes as data."""
+"""Any record under any key is restored; flipped bits are always detected."""
 
 import tempfile
 
@@ -36,7 +36,7 @@ def test_round_trip(records: dict[str, dict]):
 
 @settings(max_examples=50)
 @given(st.data())
-def test_a_flipped_bit_is_never_taken_for_data(data: st.DataObject):
+def test_a_flipped_bit_is_always_detected(data: st.DataObject):
     array = np.arange(200, dtype=np.float32).reshape(100, 2)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("tiepoint.feature_store.store.logger.warning", lambda *_: None)

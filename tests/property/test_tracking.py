@@ -1,4 +1,4 @@
-"""Whatever comes and goes, a track is one point, once a frame, and no point of a frame has two."""
+"""A track has at most one observation per frame, always of the same point, and each point at most one track."""
 
 from collections import Counter
 

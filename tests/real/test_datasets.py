@@ -1,4 +1,4 @@
-"""The readers on the real sets, and their truths against the photographs' own contents."""
+"""The readers on real data sets, and their ground truth against the contents of the images."""
 
 import json
 from collections import Counter
@@ -48,7 +48,7 @@ def test_sets_add_up(shared_data: Path, rows: list[dict]) -> None:
         assert len(read_dataset("pairs-jsonl", f"{shared_data}#{name}")) == count
 
 
-def test_oxford_affine_is_found_beside_pairs_jsonl(shared_data: Path) -> None:
+def test_oxford_affine_is_read_from_pairs_jsonl(shared_data: Path) -> None:
     dataset = read_dataset("oxford-affine", shared_data / "oxford_affine")
     assert dataset.name == "oxford-affine"
     assert len(dataset) == 40
@@ -88,7 +88,7 @@ def test_superglues_list_of_scannet(shared_data: Path, rows: list[dict], tmp_pat
         assert pair.truth.camera0.intrinsics.ravel().tolist() == row["K0"]
 
 
-def test_superglues_list_without_truth_is_reported_line_by_line(shared_data: Path) -> None:
+def test_pairs_without_ground_truth_are_reported_per_line(shared_data: Path) -> None:
     listing = shared_data / "superglue_assets" / "phototourism_sample_pairs.txt"
     dataset = read_dataset("superglue-pairs", listing)
     assert len(dataset) == 0
@@ -96,15 +96,15 @@ def test_superglues_list_without_truth_is_reported_line_by_line(shared_data: Pat
     assert places == [f"{listing}:{number}" for number in range(1, len(listing.read_text().splitlines()) + 1)]
 
 
-def test_known_disparities_are_most_of_an_image(shared_data: Path) -> None:
+def test_most_disparities_are_known(shared_data: Path) -> None:
     for pair in read_dataset("pairs-jsonl", f"{shared_data}#middlebury_stereo").pairs:
         disparity = read_disparity(pair.truth)
         assert 0.7 < np.isfinite(disparity).mean() < 1
         assert 0 < np.nanmin(disparity) < np.nanmax(disparity) < disparity.shape[1] / 2
 
 
-def test_hand_marked_points_of_one_motion_fit_one_fundamental_matrix(shared_data: Path) -> None:
-    """Eight points and more: the eight-point algorithm on the points themselves leaves a few px at most."""
+def test_annotated_points_of_one_motion_fit_one_fundamental_matrix(shared_data: Path) -> None:
+    """With eight or more points, the residuals of the eight-point algorithm are a few px at most."""
     import cv2
 
     for pair in read_dataset("pairs-jsonl", f"{shared_data}#wxbs").pairs:
@@ -113,8 +113,8 @@ def test_hand_marked_points_of_one_motion_fit_one_fundamental_matrix(shared_data
         assert np.median(epipolar_errors_px(truth.points0, truth.points1, F)) < 5, pair.name
 
 
-def test_the_temple_ring_agrees_with_its_photographs(shared_data: Path) -> None:
-    """SIFT matches of neighbors on the ring lie near the epipolar lines of the true pose."""
+def test_the_temple_ring_agrees_with_its_images(shared_data: Path) -> None:
+    """SIFT matches of neighbors on the ring are near the epipolar lines of the ground-truth pose."""
     import cv2
 
     pairs = read_dataset("pairs-jsonl", f"{shared_data}#templeRing47").pairs

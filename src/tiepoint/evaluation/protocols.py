@@ -135,7 +135,7 @@ def _glue_factory(estimator: str, planar_px: float, posed_px: float, indoor_px: 
 PROTOCOLS: dict[str, Protocol] = {
     "tiepoint": Protocol(
         name="tiepoint",
-        about="matches as `tiepoint match` finds them; PoseLib, thresholds in px of the images",
+        about="matches as found by `tiepoint match`; PoseLib, thresholds in px of the original images",
         planar=OURS_PLANAR,
         posed=OURS_POSED,
         indoor=OURS_POSED,

@@ -1,7 +1,7 @@
-"""COLMAP's conventions: the one place where keypoints leave ours for them, and cameras get COLMAP's priors.
+"""COLMAP models and conventions: the only place where coordinates and cameras are converted from and to COLMAP's.
 
-COLMAP reads files as they lie on the disk, without their EXIF orientation, and puts (0, 0) at the top-left *corner* of
-the top-left pixel. So points are turned back to the file's raster here, and 0.5 is added; nowhere else.
+COLMAP ignores the EXIF orientation of a file, and (0, 0) is the top-left *corner* of its top-left pixel. Points are
+therefore mapped to the raster of the file, and 0.5 is added.
 """
 
 import math
@@ -23,29 +23,29 @@ from tiepoint.io.optional import import_optional
 from tiepoint.types import Camera, Features
 
 CAMERA_MODEL = "SIMPLE_RADIAL"
-"""COLMAP's default for unknown cameras: one focal length and one radial distortion coefficient."""
+# COLMAP's default for images without known intrinsics: one focal length, one distortion coefficient
 
 HALF_PIXEL = 0.5
-"""From the center of the top-left pixel to its corner, where COLMAP's (0, 0) is."""
+# Offset from the center of the top-left pixel to its corner, the origin in COLMAP
 
 
 def raster_size(image_size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
-    """(width, height) in px of the file's raster, from that of the upright image."""
+    """Return the size (width, height) in px of the file's raster from that of the upright image."""
     return swap_sides(image_size, exif_orientation)
 
 
 def to_raster(
     points: Float[np.ndarray, "n 2"], image_size: tuple[int, int], exif_orientation: int
 ) -> Float[np.ndarray, "n 2"]:
-    """Turn points back to how the file lies on the disk.
+    """Map points from the upright image to the file's raster.
 
     Args:
-        points: (x, y) in px of the upright image.
-        image_size: (width, height) in px of the upright image.
-        exif_orientation: 1 to 8.
+        points: Coordinates (x, y) in px of the upright image, shape (n, 2).
+        image_size: Size (width, height) of the upright image in px.
+        exif_orientation: EXIF orientation of the file, 1 to 8.
 
     Returns:
-        (x, y) in px of the file's raster; the center of its top-left pixel is still (0, 0).
+        Coordinates (x, y) in px of the file's raster, shape (n, 2); the center of its top-left pixel is still (0, 0).
     """
     orientation = ORIENTATIONS[exif_orientation]
     swapped = points[:, ::-1] if orientation.swaps_axes else points
@@ -56,7 +56,7 @@ def to_raster(
 def from_raster(
     points: Float[np.ndarray, "n 2"], image_size: tuple[int, int], exif_orientation: int
 ) -> Float[np.ndarray, "n 2"]:
-    """The inverse of `to_raster`; `image_size` is still that of the upright image."""
+    """Map points from the file's raster to the upright image; the inverse of `to_raster` with the same arguments."""
     orientation = ORIENTATIONS[exif_orientation]
     size = np.array(raster_size(image_size, exif_orientation), points.dtype)
     unflipped = np.where([orientation.flips_x, orientation.flips_y], size - 1 - points, points)
@@ -64,25 +64,26 @@ def from_raster(
 
 
 def colmap_keypoints(features: Features) -> Float[np.ndarray, "n 2"]:
-    """Keypoints as COLMAP has them: in the file's raster, its top-left corner at (0, 0); float32."""
+    """Return keypoints in COLMAP's convention, shape (n, 2), float32: file's raster, top-left corner at (0, 0)."""
     upright = features.keypoints.float().cpu().numpy()
     return to_raster(upright, features.image_size, features.exif_orientation) + np.float32(HALF_PIXEL)
 
 
 def upright_points(points: Float[np.ndarray, "n 2"], features: Features) -> Float[np.ndarray, "n 2"]:
-    """The inverse of `colmap_keypoints`, for any points of the image."""
+    """Map points from COLMAP's convention to the upright image; the inverse of `colmap_keypoints`."""
     return from_raster(points - HALF_PIXEL, features.image_size, features.exif_orientation)
 
 
 def colmap_camera(size: tuple[int, int], focal_px: float | None) -> Any:
-    """A camera with COLMAP's priors: the EXIF focal length, else 1.2 times the longer side, which is said to be a guess.
+    """Create a `pycolmap.Camera` with a prior of the focal length.
 
     Args:
-        size: (width, height) in px of the file's raster.
-        focal_px: None: not known.
+        size: Size (width, height) of the file's raster in px.
+        focal_px: Focal length in px from EXIF data; None uses COLMAP's default of 1.2 times the longer side, which is
+            not flagged as a prior.
     """
-    guess = DEFAULT_FOCAL_RATIO * max(size)
-    camera = require_pycolmap().Camera.create_from_model_name(0, CAMERA_MODEL, focal_px or guess, *size)
+    default = DEFAULT_FOCAL_RATIO * max(size)
+    camera = require_pycolmap().Camera.create_from_model_name(0, CAMERA_MODEL, focal_px or default, *size)
     camera.has_prior_focal_length = focal_px is not None
     return camera
 
@@ -154,7 +155,7 @@ def require_pycolmap(extra: str = "collection") -> ModuleType:
 
 @contextmanager
 def quiet_pycolmap() -> Generator[None]:
-    """Let COLMAP log errors only, and afterwards as before: its log is of the whole process."""
+    """Restrict COLMAP's process-wide log to errors within a block."""
     log = require_pycolmap().logging
     before = log.minloglevel
     log.minloglevel = log.ERROR.value

@@ -1,4 +1,4 @@
-"""The description of the machine, and its memory."""
+"""Description of the machine; memory of the process."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tiepoint.bench.timing import Seconds
 LINUX = Path("/proc/self/status").exists()
 
 
-def test_it_says_what_figures_depend_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "gemm_gflops", lambda device: 123.0)
     told = describe_machine()
     assert (told.torch, told.tiepoint) == (torch.__version__, __version__)
@@ -36,13 +36,13 @@ def test_a_matrix_product_has_a_rate() -> None:
     assert gemm_gflops(side=32, runs=2) > 0
 
 
-def test_the_processors_name_is_the_first_that_linux_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_processor_name_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "processor : 0\nmodel name\t: A processor: fast\nmodel name\t: another\n"
     monkeypatch.setattr(machine.Path, "read_text", lambda *arguments, **options: text)
     assert processor_name() == "A processor: fast"
 
 
-def test_elsewhere_python_knows_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_the_platform_name_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*arguments: object, **options: object) -> str:
         raise FileNotFoundError
 
@@ -65,7 +65,7 @@ print(peak_bytes() - before)
 
 
 @pytest.mark.skipif(not LINUX, reason="other systems tell the peak only")
-def test_memory_is_seen_while_it_is_held_and_its_peak_afterwards() -> None:
+def test_resident_and_peak_memory() -> None:
     printed = subprocess.run(
         [sys.executable, "-c", PROGRAM], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -74,7 +74,9 @@ def test_memory_is_seen_while_it_is_held_and_its_peak_afterwards() -> None:
     assert forgotten < 32
 
 
-def test_without_proc_the_peak_is_that_of_getrusage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_proc_the_peak_is_read_from_getrusage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     told = memory.peak_bytes()
     monkeypatch.setattr(memory, "STATUS", tmp_path / "missing")
     assert memory.resident_bytes() == memory.peak_bytes() >= told // 2

@@ -1,4 +1,4 @@
-"""Seconds: how often work is run, what their median and quartiles are, and that threads come back."""
+"""Timed runs, their median and quartiles; the number of threads is restored."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def test_median_and_quartiles(runs: tuple[float, ...], median: float, quartiles:
     assert seconds.to_dict() == {"median": median, "quartiles": list(quartiles), "runs": list(runs)}
 
 
-def test_one_run_warms_up_and_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_warm_up_run_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 11.0, 20.0, 22.0])
     monkeypatch.setattr(timing, "perf_counter", lambda: next(clock))
     calls: list[int] = []
@@ -35,7 +35,7 @@ def test_at_least_one_run(runs: int) -> None:
         measure(list, runs)
 
 
-def test_threads_come_back_even_after_an_error() -> None:
+def test_threads_are_restored_after_an_error() -> None:
     before = torch.get_num_threads()
     seen: list[int] = []
 
@@ -50,7 +50,7 @@ def test_threads_come_back_even_after_an_error() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_without_a_number_threads_stay() -> None:
+def test_without_a_number_threads_are_unchanged() -> None:
     before = torch.get_num_threads()
     with torch_threads(None) as count:
         assert count == torch.get_num_threads() == before
@@ -65,7 +65,7 @@ def test_at_least_one_thread(count: int) -> None:
         pass
 
 
-def test_a_device_is_waited_for_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_is_synchronized_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: events.append("wait"))
     timing.seconds_of(lambda: events.append("work"), torch.device("cuda"))

@@ -1,4 +1,4 @@
-"""What is tried, and when a value is recommended."""
+"""Measured values of options, and recommendations."""
 
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ IMAGES = tuple(Image(pixels=torch.full((3, 20, 30), k, dtype=torch.uint8)) for k
 
 
 class FoundMatcher(Matcher):
-    """Always finds `KEYPOINTS`, without a network; remembers the sizes of the images."""
+    """Detects `KEYPOINTS` keypoints without a network; records the image sizes."""
 
     def __init__(self, matcher: LightGlueMatcher | NearestMatcher) -> None:
         self.extractor = SimpleNamespace(device=torch.device("cpu"))  # type: ignore[assignment]
@@ -44,12 +44,12 @@ def lightglue(**adaptivity: float) -> LightGlueMatcher:
 
 
 def tuned(*totals: tuple[float, ...]) -> Tuning:
-    """Values 0, 10, 20, …, the first the default, each with one pair."""
+    """Values 0, 10, 20, ... with one pair each; the first is the default."""
     trials = (Trial(value=10 * k, pairs={"pair": Seconds(runs)}) for k, runs in enumerate(totals))
     return Tuning(option="threads", trials=tuple(trials))
 
 
-def test_the_quickest_is_recommended() -> None:
+def test_the_fastest_is_recommended() -> None:
     report = tuned((1.0, 1.1, 1.0), (0.5, 0.5, 0.6), (0.8, 0.8, 0.8))
     assert report.recommended.value == 10
     assert report.speedup(report.recommended) == pytest.approx(2.0)
@@ -61,7 +61,7 @@ def test_the_quickest_is_recommended() -> None:
     [(0.99, 0.98, 0.99), (0.2, 0.3, 1.5, 1.2), (1.2, 1.3, 1.2)],
     ids=["hardly quicker", "not surely", "slower"],
 )
-def test_the_default_stays_unless_another_is_surely_quicker(runs: tuple[float, ...]) -> None:
+def test_the_default_is_kept_unless_another_is_reliably_faster(runs: tuple[float, ...]) -> None:
     report = tuned((1.0,) * len(runs), runs)
     assert report.recommended is report.default
 
@@ -71,14 +71,14 @@ def test_all_pairs_count_together() -> None:
     assert Trial(value=0, pairs=pairs).total.runs == (11.0, 22.0)
 
 
-def test_json_holds_every_value_and_the_recommendation() -> None:
+def test_json_contains_every_value_and_the_recommendation() -> None:
     record = tuned((1.0, 1.0), (0.5, 0.5)).to_dict()
     assert (record["option"], record["default"], record["recommended"]) == ("threads", 0, 10)
     assert [(trial["value"], trial["gain"]) for trial in record["trials"]] == [(0, 1.0), (10, 2.0)]
     assert record["trials"][1]["seconds"]["pair"]["runs"] == [0.5, 0.5]
 
 
-def test_pruning_is_tried_from_always_to_never_on_an_easy_and_a_turned_pair() -> None:
+def test_pruning_thresholds_cover_always_to_never_on_an_easy_and_a_hard_pair() -> None:
     matcher = FoundMatcher(lightglue())
     before = matcher.matcher.settings  # type: ignore[union-attr]
     report = tune_pruning(matcher, IMAGES, runs=2)
@@ -102,7 +102,7 @@ def test_the_values_reach_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tried == [value for _ in range(2) for value in (0, 10, 20, 30, 40) for _ in range(2)]
 
 
-def test_a_threshold_that_was_set_is_the_default() -> None:
+def test_the_configured_threshold_is_the_default() -> None:
     report = tune_pruning(FoundMatcher(lightglue(pruning_min_keypoints=15)), IMAGES, runs=1)
     assert [trial.value for trial in report.trials] == [15, 0, 10, 20, 30, 40]
 
@@ -110,14 +110,14 @@ def test_a_threshold_that_was_set_is_the_default() -> None:
 @pytest.mark.parametrize(
     "matcher", [NearestMatcher(), lightglue(width_confidence=-1.0)], ids=["nearest", "never prunes"]
 )
-def test_what_never_prunes_has_nothing_to_tune(matcher: LightGlueMatcher | NearestMatcher) -> None:
+def test_matchers_without_pruning_cannot_be_tuned(matcher: LightGlueMatcher | NearestMatcher) -> None:
     assert not tuning.prunes(FoundMatcher(matcher))
     with pytest.raises(InvalidInput, match="pruning_min_keypoints"):
         tune_pruning(FoundMatcher(matcher), IMAGES)
 
 
 @pytest.mark.parametrize(("cores", "values"), [(1, {1}), (2, {1, 2}), (6, {1, 2, 4, 6}), (8, {1, 2, 4, 8})])
-def test_threads_are_doubled_up_to_the_cores(
+def test_threads_are_doubled_up_to_the_number_of_cores(
     cores: int, values: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "available_cores", lambda: cores)

@@ -1,4 +1,4 @@
-"""`tiepoint bench`: what it asks of the library, and what it prints."""
+"""`tiepoint bench`: arguments that reach the library, and its output."""
 
 import json
 from typing import Any
@@ -60,7 +60,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
 
 
-def test_it_prints_machine_stages_and_rates(asked: dict[str, Any]) -> None:
+def test_the_report_is_printed(asked: dict[str, Any]) -> None:
     result = run()
     assert result.exit_code == 0
     for promised in (
@@ -102,13 +102,13 @@ def test_a_recommendation_names_the_option_and_value(asked: dict[str, Any]) -> N
     assert "0 (default)" in printed
 
 
-def test_threads_are_torchs(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_torch_threads(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     report = BenchReport(pair=PAIR, tunings=(tuning("threads", 0.5),))
     monkeypatch.setattr(bench, "bench", lambda *images, **options: report)
     assert "recommended: --threads 512, in Python torch.set_num_threads(512)" in run("--tune").stdout
 
 
-def test_json_on_standard_output_is_json_alone(asked: dict[str, Any]) -> None:
+def test_json_on_standard_output_is_only_json(asked: dict[str, Any]) -> None:
     result = run("--tune", "--json", "-")
     record = json.loads(result.stdout)
     assert (record["matches"], record["machine"]["cores"]) == (1234, 8)
@@ -118,6 +118,6 @@ def test_json_on_standard_output_is_json_alone(asked: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--runs", "0"], ["--threads", "0"], ["--max-keypoints", "0"]])
-def test_numbers_below_one_are_wrong_usage(arguments: list[str], asked: dict[str, Any]) -> None:
+def test_numbers_below_one_are_usage_errors(arguments: list[str], asked: dict[str, Any]) -> None:
     assert run(*arguments).exit_code == 2
     assert asked == {}

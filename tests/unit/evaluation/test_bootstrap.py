@@ -1,4 +1,4 @@
-"""Intervals: a hand-computed case, the normal approximation, and what a comparison may conclude."""
+"""Bootstrap intervals against manual values and the normal approximation; paired comparison."""
 
 import math
 from functools import partial
@@ -19,7 +19,7 @@ def auc_at_5(errors: np.ndarray) -> np.ndarray | np.floating:
     return auc(errors, [5])[..., 0]
 
 
-def test_the_interval_of_a_mean_is_close_to_the_normal_one() -> None:
+def test_the_interval_of_a_mean_is_close_to_the_normal_interval() -> None:
     interval = bootstrap_interval(SHARES)
     half = NORMAL_95 * SHARES.std() / math.sqrt(len(SHARES))
     assert interval.value == pytest.approx(SHARES.mean())
@@ -27,7 +27,7 @@ def test_the_interval_of_a_mean_is_close_to_the_normal_one() -> None:
     assert interval.high == pytest.approx(SHARES.mean() + half, abs=half / 10)
 
 
-def test_two_values_have_three_means() -> None:
+def test_the_bootstrap_of_two_values_has_three_means() -> None:
     # Means of two draws of 0 and 1: 0 and 1 with probability 1/4 each, so the interval of 95 % spans both.
     interval = bootstrap_interval(np.array([0.0, 1.0]))
     assert (interval.low, interval.value, interval.high) == (0, 0.5, 1)
@@ -35,7 +35,7 @@ def test_two_values_have_three_means() -> None:
     assert (narrow.low, narrow.high) == (0.5, 0.5)
 
 
-def test_a_difference_of_pairs_is_surer_than_one_of_groups() -> None:
+def test_the_paired_interval_is_narrower_than_the_unpaired_one() -> None:
     better = SHARES + 0.02 + RANDOM.normal(0, 0.01, len(SHARES))
     paired = paired_bootstrap(SHARES, better)
     assert paired.value == pytest.approx((better - SHARES).mean())
@@ -66,7 +66,7 @@ def test_the_auc_of_errors_with_failures() -> None:
     assert interval.excludes_zero
 
 
-def test_the_interval_is_that_of_draws_one_by_one() -> None:
+def test_the_interval_equals_resampling_one_by_one() -> None:
     errors = RANDOM.exponential(4, 30)
     interval = bootstrap_interval(errors, statistic=auc_at_5, samples=50, seed=7)
     rows = np.random.default_rng(7).integers(0, 30, (50, 30))
@@ -74,18 +74,18 @@ def test_the_interval_is_that_of_draws_one_by_one() -> None:
     assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(metrics, [0.025, 0.975])))
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_change_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bootstrap_interval(SHARES, samples=100)
     monkeypatch.setattr("tiepoint.evaluation.bootstrap.BLOCK_VALUES", 3 * len(SHARES))
     assert bootstrap_interval(SHARES, samples=100) == whole
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_determines_the_interval() -> None:
     assert bootstrap_interval(SHARES, seed=1) == bootstrap_interval(SHARES, seed=1)
     assert bootstrap_interval(SHARES, seed=1) != bootstrap_interval(SHARES, seed=2)
 
 
-def test_more_confidence_is_wider() -> None:
+def test_higher_confidence_widens_the_interval() -> None:
     usual, wide = bootstrap_interval(SHARES), bootstrap_interval(SHARES, confidence=0.99)
     assert wide.low < usual.low
     assert usual.high < wide.high

@@ -60,8 +60,8 @@ def test_noise_is_not_significant():
     assert not difference(report_of(errors), report_of(np.abs(errors + jitter))).is_significant
 
 
-def test_pairing_finds_what_two_intervals_hide():
-    """0.5 degrees better everywhere: the intervals of both overlap, that of the difference excludes zero."""
+def test_pairing_detects_differences_within_overlapping_intervals():
+    """0.5 degrees better on every pair: the intervals overlap, but that of the difference excludes zero."""
     errors = noise(0)
     worse, better = report_of(errors + 0.5), report_of(errors)
     intervals = [report.metrics()["pose_auc_10deg"] for report in (worse, better)]
@@ -69,13 +69,13 @@ def test_pairing_finds_what_two_intervals_hide():
     assert difference(worse, better).is_significant
 
 
-def test_failures_count():
+def test_failures_are_included():
     errors = noise(0)
     failing = np.where(np.arange(len(errors)) % 2, errors, math.inf)
     assert difference(report_of(failing), report_of(errors)).conclusion == "the second is better"
 
 
-def test_fewer_seconds_are_better_and_more_matches_are_more():
+def test_shorter_times_are_better():
     slow, fast = (report_of(noise(0)) for _ in range(2))
     rows = [
         replace(row, values={**row.values, "seconds_match": 1.0 + 0.01 * i, "num_matches": 200.0 + i})
@@ -93,7 +93,7 @@ def test_too_few_pairs_are_not_significant(count: int, conclusion: str):
     assert difference(report_of(errors + 5), report_of(errors)).conclusion == conclusion
 
 
-def test_only_pairs_that_both_have():
+def test_only_common_pairs_are_compared():
     errors = noise(0)
     found = compare(report_of(errors), report_of(errors[10:], start=10), samples=100)
     assert (found.pairs, found.excluded) == (50, 10)

@@ -1,4 +1,4 @@
-"""Loop 1: each image once, each pair once, and after an interruption only what is missing."""
+"""Stage 1: each image and pair is processed once; interrupted runs resume."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,12 +12,8 @@ import pytest
 import torch
 from tests.helpers.shift_dataset import COUNT, ShiftPredictor, shifted_dataset
 
-from tiepoint import api
-from tiepoint.errors import StoreError
 from tiepoint.evaluation.ground_truth import EvaluationPair
 from tiepoint.evaluation.predict import predict
-from tiepoint.evaluation.predictors import Predictor, PresetPredictor, describe
-from tiepoint.evaluation.protocols import Prediction
 from tiepoint.evaluation.score import read_matched
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.records import features_from_record
@@ -28,7 +24,7 @@ SETTINGS = {"name": "shift"}
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> tuple[EvaluationPair, ...]:
-    folder = tmp_path / "photographs"
+    folder = tmp_path / "images"
     folder.mkdir()
     return shifted_dataset(folder, shifts=range(12)).pairs
 
@@ -38,7 +34,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store", SETTINGS)
 
 
-def test_each_image_and_pair_once(pairs, store: Store):
+def test_each_image_and_pair_is_processed_once(pairs, store: Store):
     predictor = ShiftPredictor()
     predictions = predict([*pairs, pairs[0]], predictor, store)
     assert sorted(predictor.extracted) == list(range(12))
@@ -48,7 +44,7 @@ def test_each_image_and_pair_once(pairs, store: Store):
     assert predictions.problems == ()
 
 
-def test_nothing_is_done_twice(pairs, store: Store):
+def test_nothing_is_computed_twice(pairs, store: Store):
     predict(pairs, ShiftPredictor(), store)
     again = ShiftPredictor()
     predictions = predict(pairs, again, Store(store.folder, SETTINGS))
@@ -56,8 +52,8 @@ def test_nothing_is_done_twice(pairs, store: Store):
     assert len(predictions.images) == len(pairs)
 
 
-def test_a_killed_run_goes_on(pairs, store: Store):
-    """Killed at the eleventh image: the first shard of eight stays."""
+def test_an_interrupted_run_resumes(pairs, store: Store):
+    """Interrupted at the eleventh image: the first shard of eight is kept."""
     with pytest.raises(KeyboardInterrupt):
         predict(pairs, ShiftPredictor(stop_after=10), store)
     rest = ShiftPredictor()
@@ -67,7 +63,7 @@ def test_a_killed_run_goes_on(pairs, store: Store):
     np.testing.assert_allclose(matched.points1[:, 0] - matched.points0[:, 0], 11, atol=1e-5)
 
 
-def test_more_pairs_later_cost_only_these(pairs, store: Store):
+def test_additional_pairs_are_computed_incrementally(pairs, store: Store):
     predict(pairs[:3], ShiftPredictor(), store)
     more = ShiftPredictor()
     predict(pairs, more, store)
@@ -75,7 +71,7 @@ def test_more_pairs_later_cost_only_these(pairs, store: Store):
     assert sum(more.matched) == 8
 
 
-def test_a_data_set_may_move(pairs, store: Store, tmp_path: Path):
+def test_a_data_set_may_be_moved(pairs, store: Store, tmp_path: Path):
     predict(pairs, ShiftPredictor(), store)
     shutil.copytree(pairs[0].image0.parent, tmp_path / "elsewhere")
     moved = [
@@ -91,7 +87,7 @@ def test_a_data_set_may_move(pairs, store: Store, tmp_path: Path):
     assert again.extracted == []
 
 
-def test_an_image_that_changed_is_extracted_again(pairs, store: Store):
+def test_a_changed_image_is_extracted_again(pairs, store: Store):
     predict(pairs, ShiftPredictor(), store)
     PIL.Image.new("RGB", (64, 48), (13, 13, 13)).save(pairs[0].image1)
     again = ShiftPredictor()
@@ -101,7 +97,7 @@ def test_an_image_that_changed_is_extracted_again(pairs, store: Store):
 
 
 @pytest.mark.parametrize("fault", ["missing", "no image", "a folder"])
-def test_an_image_that_cannot_be_read_is_a_problem(pairs, store: Store, fault: str):
+def test_an_unreadable_image_is_reported(pairs, store: Store, fault: str):
     bad = pairs[4].image1
     bad.unlink()
     if fault == "no image":
@@ -114,7 +110,7 @@ def test_an_image_that_cannot_be_read_is_a_problem(pairs, store: Store, fault: s
     assert predictions.images.keys() == {pair.name for pair in pairs} - {pairs[4].name}
 
 
-def test_quarter_turns_turn_as_numpy_does(tmp_path: Path, store: Store):
+def test_rotations_are_those_of_numpy(tmp_path: Path, store: Store):
     pixels = np.arange(48 * 64 * 3, dtype=np.uint32).astype(np.uint8).reshape(48, 64, 3)
     (pair,) = shifted_dataset(tmp_path, shifts=(0, 1)).pairs
     PIL.Image.fromarray(pixels).save(pair.image1)
@@ -132,8 +128,8 @@ def test_quarter_turns_turn_as_numpy_does(tmp_path: Path, store: Store):
         np.testing.assert_array_equal(seen[1 + turns], np.rot90(pixels, turns))
 
 
-def test_features_are_matched_as_they_come_back(pairs, store: Store):
-    """float16 and all: else a resumed run would differ from an undisturbed one."""
+def test_features_are_read_back_before_matching(pairs, store: Store):
+    """Including float16 rounding; otherwise a resumed run would differ from an uninterrupted one."""
     seen = []
 
     class Watching(ShiftPredictor):
@@ -148,16 +144,6 @@ def test_features_are_matched_as_they_come_back(pairs, store: Store):
     assert not torch.equal(expected, torch.eye(COUNT) / 3)
 
 
-def test_other_settings_are_refused_with_the_difference(tmp_path: Path):
-    small, large = Prediction(resize=640), Prediction(resize=1024)
-    predictor = ShiftPredictor()
-    Store(tmp_path, describe(predictor, small))
-    with pytest.raises(StoreError, match="resize 640, not 1024"):
-        Store(tmp_path, describe(predictor, large))
-    with pytest.raises(StoreError, match="fingerprint 'shift 1', not 'shift 2'"):
-        Store(tmp_path, describe(ShiftPredictor(fingerprint="shift 2"), small))
-
-
 def test_progress_is_reported(pairs, store: Store):
     calls: list[tuple[int | None, str]] = []
 
@@ -170,7 +156,7 @@ def test_progress_is_reported(pairs, store: Store):
     assert calls == [(2, "shift: 12 images"), (2, "shift: 11 pairs")]
 
 
-def test_the_record_of_an_image_keeps_everything(pairs, store: Store):
+def test_the_record_of_an_image_is_complete(pairs, store: Store):
     predictor = ShiftPredictor()
     predictions = predict(pairs[:1], predictor, store)
     key = predictions.images[pairs[0].name][1]
@@ -179,30 +165,3 @@ def test_the_record_of_an_image_keeps_everything(pairs, store: Store):
     assert features.image_size == (64, 48)
     assert features.source == str(pairs[0].image1)
     assert {"seconds_read", "seconds_extract"} <= set(record)
-
-
-@pytest.mark.weights
-@pytest.mark.parametrize(("side", "longer"), [("long", 96), ("short", 128)])
-def test_a_preset_sees_what_the_protocol_says(tmp_path: Path, store: Store, side: str, longer: int):
-    pixels = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
-    PIL.Image.fromarray(pixels).save(tmp_path / "a.png")
-    PIL.Image.fromarray(pixels[:, ::-1]).save(tmp_path / "b.png")
-    prediction = Prediction(resize=96, side=side, max_keypoints=50)  # type: ignore[arg-type]
-    predictor = PresetPredictor("aliked-t16+nearest", prediction, device="cpu")
-    assert isinstance(predictor, Predictor)
-    (pair,) = shifted_dataset(tmp_path, shifts=(0, 1)).pairs
-    pair = replace(pair, image0=tmp_path / "a.png", image1=tmp_path / "b.png")
-    predictions = predict([pair], predictor, store)
-    matched = read_matched(predictions, pair.name)
-    alone = api.load("aliked-t16+nearest", device="cpu", max_keypoints=50, resize=longer)
-    assert matched.image_size0 == (160, 120)
-    np.testing.assert_array_equal(matched.keypoints0, alone.extract(pair.image0).keypoints.numpy())
-
-
-@pytest.mark.weights
-def test_the_fingerprint_of_a_preset_changes_with_every_setting():
-    predictions = [Prediction(), Prediction(resize=640), Prediction(adaptive=True), Prediction(side="short")]
-    presets = ["aliked+nearest", "aliked-t16+nearest", "aliked+lightglue"]
-    found = {PresetPredictor(presets[0], prediction, device="cpu").fingerprint for prediction in predictions}
-    found |= {PresetPredictor(preset, predictions[0], device="cpu").fingerprint for preset in presets}
-    assert len(found) == len(predictions) + len(presets) - 1

@@ -1,4 +1,4 @@
-"""Protocols are frozen: these are their values, and a change of one is a new name."""
+"""Protocols are fixed: other values require a new name."""
 
 from dataclasses import FrozenInstanceError, asdict
 
@@ -49,12 +49,12 @@ POINTS = PointsGroundTruth(points0=np.zeros((1, 2)), points1=np.zeros((1, 2)))
 
 
 @pytest.mark.parametrize(("name", "family"), FROZEN)
-def test_values_stay(name: str, family: str):
+def test_values_are_unchanged(name: str, family: str):
     setup = PROTOCOLS[name].setup(family)
     assert (*asdict(setup.prediction).values(), *asdict(setup.scoring).values()) == FROZEN[name, family]
 
 
-def test_every_row_is_frozen_here():
+def test_every_protocol_is_fixed_here():
     assert {name for name, _ in FROZEN} == set(PROTOCOLS)
     assert all(protocol.name == name for name, protocol in PROTOCOLS.items())
     with pytest.raises(FrozenInstanceError):
@@ -69,7 +69,7 @@ def test_the_estimators_exist(name: str):
         assert all((kind, protocol.setup(family).scoring.estimator) in ESTIMATORS for kind in wanted)
 
 
-def test_which_setup_holds():
+def test_the_setup_of_a_pair():
     protocol = PROTOCOLS["glue-factory-opencv"]
     disparity = DisparityGroundTruth(path=command.Path("d.png"), scale=1.0)
     assert protocol.family("hpatches", HOMOGRAPHY) == "planar"
@@ -91,11 +91,11 @@ def test_which_setup_holds():
     ],
     ids=["landscape", "portrait", "square", "long", "as it is", "as it is, short"],
 )
-def test_the_side_that_is_resized(prediction: Prediction, size: tuple[int, int], longer: int | None):
+def test_the_resized_side(prediction: Prediction, size: tuple[int, int], longer: int | None):
     assert prediction.longer_side(size) == longer
 
 
-def test_an_unknown_name_lists_the_known():
+def test_an_unknown_name_lists_the_available_ones():
     with pytest.raises(InvalidInput, match=r"tiepoint, glue-factory.*did you mean 'glue-factory-opencv'"):
         find_protocol("gluefactory-opencv")
     assert find_protocol("tiepoint") is PROTOCOLS["tiepoint"]

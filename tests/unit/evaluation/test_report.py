@@ -31,14 +31,14 @@ def report_of(rows: list[PairResult]) -> Report:
 
 
 def second_auc(errors: list[float], limit: float) -> float:
-    """The area by sampling the curve of recall finely: no formula is shared with the library."""
+    """Area under the finely sampled recall curve; independent of the library."""
     finite = sorted(error for error in errors if error < limit)
     recalls = [0.0] + [(i + 1) / len(errors) for i in range(len(finite))]
     curve = np.interp(np.linspace(0, limit, 200_001), [0.0, *finite], recalls)
     return float(curve.mean())
 
 
-def test_auc_by_hand():
+def test_auc_against_manual_values():
     """Errors 1, 3 and a failure at 2 px: a triangle to (1, 1/3), then flat: (1/6 + 1/3) / 2."""
     metrics = report_of(rows_of("homography", corner_error_px=[1.0, 3.0, math.inf])).metrics()
     assert metrics["corner_auc_3px"].value == pytest.approx((1 / 6 + 2 / 3) / 3)
@@ -47,7 +47,7 @@ def test_auc_by_hand():
     assert metrics["pose_auc_10deg"].value == pytest.approx((1.25 + 2.5) / 10)
 
 
-def test_auc_by_a_second_computation():
+def test_auc_against_an_independent_computation():
     errors = [*np.random.default_rng(0).exponential(6, 60).tolist(), math.inf, math.inf]
     metrics = report_of(rows_of("pose", pose_error_deg=errors)).metrics()
     for limit in (5, 10, 20):
@@ -62,7 +62,7 @@ def test_means_and_medians():
     assert metrics["precision_3px"].low <= 0.5 <= metrics["precision_3px"].high
 
 
-def test_a_figure_takes_only_rows_of_its_truth():
+def test_a_metric_uses_only_rows_of_its_ground_truth():
     rows = rows_of("homography", corner_error_px=[1.0]) + rows_of("pose", pose_error_deg=[1.0])
     metrics = report_of(rows).metrics()
     assert {"corner_auc_3px", "pose_auc_5deg"} <= set(metrics)
@@ -73,7 +73,7 @@ def test_names_of_metrics_are_unique():
     assert len({figure.key for figure in METRICS}) == len(METRICS)
 
 
-def test_json_and_back(tmp_path: Path):
+def test_json_round_trip(tmp_path: Path):
     report = report_of(rows_of("pose", pose_error_deg=[1.5, math.inf, 0.0], num_matches=[1.0, 2.0, 3.0]))
     report.save(tmp_path / "report.json")
     text = (tmp_path / "report.json").read_text()
@@ -91,7 +91,7 @@ def test_json_and_back(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"rows": 5}', '{"rows": [{"pair": "a"}]}'])
-def test_a_file_that_is_no_report(tmp_path: Path, text: str | None):
+def test_an_invalid_report_is_refused(tmp_path: Path, text: str | None):
     path = tmp_path / "report.json"
     if text is not None:
         path.write_text(text)

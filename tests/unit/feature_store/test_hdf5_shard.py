@@ -1,7 +1,9 @@
 """One shard: round trips, partial reads, checksums of every byte, other formats."""
 
+import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -106,3 +108,34 @@ def test_a_later_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.undo()
     with pytest.raises(StoreError, match="format 99"):
         read_record(tmp_path / "later.h5", "a", ())
+
+
+def test_arrays_of_equal_name_dtype_and_width_share_a_column(shard: Path):
+    with h5py.File(shard) as file:
+        assert sorted(column.shape for column in file["columns"].values()) == [(3, 2), (4,)]
+
+
+def test_all_data_sets_have_checksums(shard: Path):
+    with h5py.File(shard) as file:
+        assert all(
+            column.fletcher32 for column in (*file["columns"].values(), file["shard"], file["records"])
+        )
+
+
+def test_shards_of_format_1_are_read(tmp_path: Path):
+    """One group per record, its arrays as data sets."""
+
+    def encoded(value: object) -> np.ndarray:
+        return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file["shard"] = encoded({"format": 1, "fingerprint": "f", "keys": list(RECORDS)})
+        for index, record in enumerate(RECORDS.values()):
+            group = file.create_group(str(index))
+            arrays = {name: value for name, value in record.items() if isinstance(value, np.ndarray)}
+            group["values"] = encoded({name: record[name] for name in record if name not in arrays})
+            for name, value in arrays.items():
+                group[f"array {name}"] = value
+    assert check_shard(tmp_path / "old.h5").format == 1
+    for key, expected in RECORDS.items():
+        assert_equal(read_record(tmp_path / "old.h5", key, ()), expected)

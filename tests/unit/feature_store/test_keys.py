@@ -7,7 +7,7 @@ from tiepoint.feature_store.keys import KeySet, digests, pair_key
 KEYS = ["a@1", "b@2", "a@1 | b@2", "", "ö", "caf\udce9.jpg", "x" * 10_000]
 
 
-def test_what_is_in_a_set_and_what_is_not():
+def test_membership():
     known = KeySet(KEYS[::2])
     assert known.contains(KEYS).tolist() == [True, False, True, False, True, False, True]
     assert "a@1" in known
@@ -20,11 +20,11 @@ def test_an_empty_set():
     assert KeySet(KEYS).contains([]).tolist() == []
 
 
-def test_twice_is_once():
+def test_duplicates_are_ignored():
     assert len(KeySet(KEYS * 2)) == len(KEYS)
 
 
-def test_sets_can_be_joined():
+def test_union_of_sets():
     joined = KeySet(KEYS[:4]) | KeySet(KEYS[2:])
     assert len(joined) == len(KEYS)
     assert joined.contains(KEYS).all()
@@ -34,11 +34,11 @@ def test_from_digests_in_any_order():
     assert KeySet.from_digests(digests(KEYS)[::-1]).contains(KEYS).all()
 
 
-def test_digests_take_16_bytes_and_stand_in_order():
+def test_digests_take_16_bytes_and_keep_their_order():
     found = digests(KEYS)
     assert found.nbytes == 16 * len(KEYS)
     assert np.array_equal(found[::-1], digests(KEYS[::-1]))
 
 
-def test_a_pair_has_another_key_the_other_way_round():
+def test_the_key_of_a_pair_depends_on_the_order():
     assert pair_key(("a@1", "b@2")) != pair_key(("b@2", "a@1"))

@@ -1,4 +1,4 @@
-"""A store on object storage: one object a shard, read through a cache that is bounded."""
+"""A store on object storage: one object per shard, read through an LRU cache."""
 
 import sys
 from pathlib import Path
@@ -20,7 +20,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return f"memory://{request.node.name}"
 
 
-def test_what_is_written_comes_back(url: str):
+def test_records_are_restored(url: str):
     Store(url, SETTINGS).write("features", RECORDS)
     for check in ("bytes", "headers"):
         store = Store(url, SETTINGS, check=check)  # type: ignore[arg-type]
@@ -29,20 +29,20 @@ def test_what_is_written_comes_back(url: str):
         assert store.missing("features", ["a", "c"]) == ["c"]
 
 
-def test_a_shard_is_one_object_and_nothing_else_is_left(url: str):
+def test_a_shard_is_one_object_without_leftovers(url: str):
     Store(url, SETTINGS).write("features", RECORDS)
     found = fsspec.filesystem("memory").find(url)
     assert [Path(path).suffix for path in sorted(found)] == [".h5", ".json"]
 
 
-def test_shards_of_others_are_seen(url: str):
+def test_shards_of_other_writers_are_read(url: str):
     store = Store(url, SETTINGS)
     assert store.keys("features") == set()
     Store(url, SETTINGS).write("features", RECORDS)
     assert store.missing("features", ["a"]) == []
 
 
-def test_a_shard_that_is_known_by_name_needs_no_index(url: str):
+def test_a_shard_known_by_name_needs_no_index(url: str):
     shard = Store(url, SETTINGS).write("features", RECORDS).name
     store = Store(url, SETTINGS)
     assert store.read("features", "a", shard=shard)["n"] == 3
@@ -50,7 +50,7 @@ def test_a_shard_that_is_known_by_name_needs_no_index(url: str):
     assert not store.has("features", "c")
 
 
-def test_a_damaged_object_is_set_aside(url: str):
+def test_a_damaged_object_is_quarantined(url: str):
     files = fsspec.filesystem("memory")
     shard = Store(url, SETTINGS).write("features", RECORDS).name
     path = f"{url}/features/{shard}"
@@ -69,7 +69,7 @@ def test_other_settings_are_refused(url: str):
         Store(url, {"resize": 640})
 
 
-def test_a_place_with_something_else_is_refused(url: str):
+def test_a_folder_with_other_files_is_refused_on_object_storage(url: str):
     fsspec.filesystem("memory").pipe_file(f"{url}/thesis.tex", b"years of work")
     with pytest.raises(StoreError, match=r"thesis\.tex"):
         Store(url, SETTINGS)
@@ -90,7 +90,7 @@ def test_the_cache_is_bounded(url: str):
 
 @pytest.fixture
 def large(url: str) -> tuple[str, dict[str, dict]]:
-    """A store whose one shard is much larger than what tells its keys."""
+    """A store with one shard that is much larger than its header."""
     random = np.random.default_rng(0)
     records = {f"{n}": {"x": random.random(100_000, np.float32), "n": n} for n in range(8)}
     Store(url, SETTINGS).write("features", records)
@@ -99,7 +99,7 @@ def large(url: str) -> tuple[str, dict[str, dict]]:
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes each request for the content of an object has brought."""
+    """Number of bytes of every request for the content of an object."""
     files, sizes = fsspec.filesystem("memory"), []
     get_file, cat_file = files.get_file, files.cat_file
 
@@ -117,7 +117,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_keys_and_plain_values_need_the_beginning_of_a_shard_alone(
+def test_keys_and_scalars_need_only_the_head_of_a_shard(
     large: tuple[str, dict[str, dict]], fetched: list[int]
 ):
     url, records = large
@@ -129,7 +129,7 @@ def test_keys_and_plain_values_need_the_beginning_of_a_shard_alone(
     assert fetched == [HEAD_BYTES]
 
 
-def test_what_has_been_fetched_is_not_fetched_again(large: tuple[str, dict[str, dict]], fetched: list[int]):
+def test_fetched_shards_are_cached(large: tuple[str, dict[str, dict]], fetched: list[int]):
     url, records = large
     store = Store(url, SETTINGS, check="headers")
     shard = store.shard("features", "3")
@@ -140,7 +140,7 @@ def test_what_has_been_fetched_is_not_fetched_again(large: tuple[str, dict[str, 
     assert len(fetched) == 1
 
 
-def test_a_small_shard_is_fetched_whole_and_once(url: str, fetched: list[int]):
+def test_a_small_shard_is_fetched_completely_and_once(url: str, fetched: list[int]):
     Store(url, SETTINGS).write("features", RECORDS)
     store = Store(url, SETTINGS, check="headers")
     fetched.clear()
@@ -149,7 +149,7 @@ def test_a_small_shard_is_fetched_whole_and_once(url: str, fetched: list[int]):
     assert len(fetched) == 1
 
 
-def test_a_shard_whose_keys_need_more_than_its_beginning(url: str, fetched: list[int]):
+def test_a_shard_with_a_large_header(url: str, fetched: list[int]):
     records = {f"{n}" * 40_000: {"n": n, "x": np.zeros(9)} for n in range(8)}
     Store(url, SETTINGS).write("features", records)
     store = Store(url, SETTINGS, check="headers")
@@ -160,7 +160,7 @@ def test_a_shard_whose_keys_need_more_than_its_beginning(url: str, fetched: list
     assert store.warnings == []
 
 
-def test_a_damaged_beginning_is_set_aside(large: tuple[str, dict[str, dict]]):
+def test_a_damaged_header_is_quarantined(large: tuple[str, dict[str, dict]]):
     url, records = large
     files = fsspec.filesystem("memory")
     (path,) = files.glob(f"{url}/features/*.h5")
@@ -174,7 +174,7 @@ def test_a_damaged_beginning_is_set_aside(large: tuple[str, dict[str, dict]]):
     assert store.keys("features") == set(records)
 
 
-def test_a_shard_that_is_written_anew_is_not_taken_from_what_was_fetched(
+def test_a_rewritten_shard_is_not_read_from_the_cache(
     large: tuple[str, dict[str, dict]],
 ):
     url, records = large
@@ -184,7 +184,7 @@ def test_a_shard_that_is_written_anew_is_not_taken_from_what_was_fetched(
     assert {record["n"] for _, record in store.scan("features")} == {-1}
 
 
-def test_a_shard_is_set_aside_for_a_reason_of_ones_own(url: str):
+def test_an_intact_shard_can_be_quarantined(url: str):
     shard = Store(url, SETTINGS).write("features", RECORDS).name
     store = Store(url, SETTINGS)
     assert store.shards("features") == [shard]
@@ -198,15 +198,13 @@ def test_a_shard_is_set_aside_for_a_reason_of_ones_own(url: str):
     assert not again.has_quarantined("matches")
 
 
-def test_an_object_that_is_gone_is_an_error_that_names_it(url: str):
+def test_a_missing_object_is_named(url: str):
     store = Store(url, SETTINGS)
     with pytest.raises(StoreError, match=r"gone\.h5"):
         store.read("features", "a", shard="gone.h5")
 
 
-def test_an_object_that_cannot_be_fetched_now_is_not_called_damaged(
-    url: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_unavailable_object_is_not_quarantined(url: str, monkeypatch: pytest.MonkeyPatch):
     Store(url, SETTINGS).write("features", {"a": {"x": np.arange(3)}})
     store = Store(url, SETTINGS)
 
@@ -220,7 +218,7 @@ def test_an_object_that_cannot_be_fetched_now_is_not_called_damaged(
     assert Store(url, SETTINGS).keys("features") == {"a"}
 
 
-def test_a_server_that_does_not_answer_is_named_in_one_line(url: str, monkeypatch: pytest.MonkeyPatch):
+def test_server_errors_are_one_line(url: str, monkeypatch: pytest.MonkeyPatch):
     store = Store(url, SETTINGS)
 
     def refuse(*_: object) -> None:
@@ -241,7 +239,7 @@ def test_file_urls_are_folders(tmp_path: Path):
     assert Store(tmp_path / "store", SETTINGS).keys("features") == set(RECORDS)
 
 
-def test_a_url_of_no_known_kind():
+def test_an_unknown_url_scheme_is_refused():
     with pytest.raises(InvalidInput, match="nonsense://"):
         open_storage("nonsense://bucket/folder")
 

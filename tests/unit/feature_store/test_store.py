@@ -1,4 +1,4 @@
-"""The store: what is written comes back, what is damaged is named and redone, other settings are refused."""
+"""The store: records are restored, damaged shards quarantined, other settings refused."""
 
 import errno
 import json
@@ -16,7 +16,7 @@ SETTINGS = {"name": "a preset", "resize": 1024, "threshold": 0.1, "adaptive": Fa
 
 
 def record(value: float, count: int = 3) -> dict:
-    """Arrays of every dtype that we keep, and plain values of every type."""
+    """Arrays of all dtypes in use, and scalars of every type."""
     return {
         "keypoints": np.full((count, 2), value, np.float32),
         "descriptors": np.full((count, 4), value, np.float16),
@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "new" / "store", SETTINGS)
 
 
-def test_what_is_written_comes_back(store: Store):
+def test_records_are_restored(store: Store):
     records = {"a": record(1.5), "b": record(-2.0, count=0)}
     path = store.write("features", records)
     assert path.parent == store.folder / "features"
@@ -79,14 +79,14 @@ def test_a_key_may_be_any_string(store: Store, key: str):
     assert again.read("features", key)["seconds"] == 1.0
 
 
-def test_only_the_arrays_that_are_asked_for_are_read(store: Store):
+def test_only_requested_arrays_are_read(store: Store):
     store.write("features", {"a": record(1.0)})
     found = store.read("features", "a", "keypoints", "absent")
     assert {name for name, value in found.items() if isinstance(value, np.ndarray)} == {"keypoints"}
     assert found["width"] == 640
 
 
-def test_kinds_are_apart(store: Store):
+def test_kinds_are_separate(store: Store):
     store.write("features", {"a": record(1.0)})
     store.write("matches", {"b": record(2.0)})
     assert store.keys("features") == {"a"}
@@ -99,7 +99,7 @@ def test_resuming_is_set_difference(store: Store):
     assert store.missing("features", ["c", "b", "a", "c"]) == ["c", "a"]
 
 
-def test_shards_of_another_process_are_seen(store: Store):
+def test_shards_of_other_processes_are_read(store: Store):
     assert store.keys("features") == set()
     Store(store.folder, SETTINGS).write("features", {"a": record(1.0)})
     assert store.missing("features", ["a"]) == []
@@ -125,7 +125,7 @@ def test_other_settings_are_refused_with_the_difference(store: Store):
     assert "\n" not in text
 
 
-def test_the_order_of_settings_means_nothing(store: Store):
+def test_the_order_of_settings_does_not_matter(store: Store):
     assert Store(store.folder, dict(reversed(SETTINGS.items()))).fingerprint == store.fingerprint
     assert differences(SETTINGS, dict(reversed(SETTINGS.items()))) == ""
 
@@ -146,14 +146,14 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_file_is_no_folder(tmp_path: Path):
+def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="file"):
         Store(tmp_path / "file", SETTINGS)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "{}", '{"format": 1}', '{"format": 1, "settings": 5}'])
-def test_damaged_settings_are_named(store: Store, text: str):
+def test_damaged_settings_are_refused(store: Store, text: str):
     (store.folder / "settings.json").write_text(text)
     with pytest.raises(StoreError, match=r"settings\.json is damaged"):
         Store(store.folder, SETTINGS)
@@ -180,7 +180,9 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut off", "emptied", "not HDF5", "one bit"])
-def test_a_damaged_shard_is_named_and_redone(store: Store, caplog: pytest.LogCaptureFixture, how: str):
+def test_a_damaged_shard_is_reported_and_its_keys_are_missing(
+    store: Store, caplog: pytest.LogCaptureFixture, how: str
+):
     store.write("features", {"whole": record(0.5)})
     path = store.write("features", {"a": record(1.5), "b": record(1.5)})
     damage(path, how)
@@ -193,7 +195,7 @@ def test_a_damaged_shard_is_named_and_redone(store: Store, caplog: pytest.LogCap
     assert_same(Store(store.folder, SETTINGS).read("features", "b"), record(1.5))
 
 
-def test_a_shard_is_set_aside_for_a_reason_of_ones_own(store: Store):
+def test_an_intact_shard_can_be_quarantined(store: Store):
     kept = store.write("features", {"a": record(1.0)})
     stale = store.write("features", {"b": record(2.0), "c": record(3.0)})
     assert sorted(store.shards("features")) == sorted([kept.name, stale.name])
@@ -208,32 +210,32 @@ def test_a_shard_is_set_aside_for_a_reason_of_ones_own(store: Store):
     assert store.read("features", "c")["seconds"] == 4.0
 
 
-def test_a_damaged_shard_leaves_a_sign(store: Store):
+def test_a_damaged_shard_leaves_a_quarantined_file(store: Store):
     damage(store.write("features", {"a": record(1.5)}), "cut off")
     again = Store(store.folder, SETTINGS)
     assert again.keys("features") == set()
     assert again.has_quarantined("features")
 
 
-def test_damage_after_opening_is_an_error_that_names_the_file(store: Store):
+def test_damage_after_opening_names_the_file(store: Store):
     path = store.write("features", {"a": record(1.5)})
     damage(path, "one bit")
     with pytest.raises(StoreError, match=path.name):
         store.read("features", "a")
 
 
-def test_a_record_that_is_not_there(store: Store):
+def test_a_missing_record(store: Store):
     with pytest.raises(StoreError, match=r"no features of 'a\.jpg'"):
         store.read("features", "a.jpg")
 
 
-def test_what_a_killed_writer_left_is_no_shard(store: Store):
+def test_temporary_files_are_not_shards(store: Store):
     store.write("features", {"a": record(1.0)})
     (store.folder / "features" / ".tiepoint-0123456789abcdef.h5").write_bytes(b"half")
     assert Store(store.folder, SETTINGS).keys("features") == {"a"}
 
 
-def test_a_writer_that_fails_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_write_leaves_no_files(store: Store, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -249,7 +251,7 @@ def test_h5py_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         Store(tmp_path, SETTINGS)
 
 
-def test_no_room_is_an_error_that_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_leaves_no_files(store: Store, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""read_frames: folders, lists, videos; what is broken keeps its place; one frame at a time."""
+"""read_frames: folders, lists and videos, one frame at a time; unreadable frames keep their index."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tiepoint.video.frames import sequence_length, sequence_rate
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Frames 2, 10 and, broken, 3; and a text."""
+    """Frames 2, 3 (broken) and 10, and a text file."""
     for number in (2, 10):
         PIL.Image.new("L", (8, 6), number).save(tmp_path / f"frame{number}.png")
     (tmp_path / "frame3.png").write_bytes(b"no image")
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_read_as_people_count_and_broken_frames_keep_their_place(folder: Path):
+def test_a_folder_is_read_in_natural_sort_order_and_unreadable_frames_keep_their_index(folder: Path):
     first, broken, last = read_frames(folder)
     assert isinstance(first, Image)
     assert isinstance(last, Image)
@@ -32,7 +32,7 @@ def test_a_folder_is_read_as_people_count_and_broken_frames_keep_their_place(fol
     assert sequence_length(folder) == 3
 
 
-def test_images_of_any_kind_are_frames():
+def test_all_image_types_are_accepted_as_frames():
     gray = np.zeros((2, 6, 8), np.uint8)
     assert [image.image_size for image in read_frames([gray[0], Image(pixels=frame(1))])] == [(8, 6), (8, 6)]
     stack = np.zeros((4, 6, 8, 3), np.uint8)
@@ -52,7 +52,7 @@ def read(image: PIL.Image.Image) -> Image:
     return one
 
 
-def test_frames_are_read_when_they_are_asked_for(folder: Path):
+def test_frames_are_read_lazily(folder: Path):
     asked = []
 
     def paths():
@@ -66,12 +66,12 @@ def test_frames_are_read_when_they_are_asked_for(folder: Path):
     assert len(asked) == 1
 
 
-def test_one_image_is_no_sequence():
+def test_a_single_image_is_refused():
     with pytest.raises(InvalidInput, match="got one image"):
         read_frames(np.zeros((6, 8, 3), np.uint8))
 
 
-def test_one_picture_file_is_one_frame(folder: Path):
+def test_one_image_file_is_one_frame(folder: Path):
     assert len(list(read_frames(folder / "frame2.png"))) == 1
 
 

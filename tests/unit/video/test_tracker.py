@@ -1,4 +1,4 @@
-"""Tracker: who is who from frame to frame, when the keyframe changes, and what is kept in memory."""
+"""Tracker: track ids, keyframe changes, memory."""
 
 import weakref
 
@@ -20,7 +20,7 @@ def tracks_of(sequence: KnownSequence, min_tracked: float = 0.4) -> tuple[Tracks
 
 
 def physical(tracks: Tracks, frames: list) -> list[set[int]]:
-    """Which physical points each track went through; a point is known by where it is."""
+    """Physical points of each track, identified by their coordinates."""
     found: list[set[int]] = [set() for _ in range(len(tracks))]
     for track, frame, (x, y) in zip(tracks.track_ids, tracks.frames, tracks.points, strict=True):
         there = {tuple(map(float, place)): point for point, place in frames[frame].items()}
@@ -31,7 +31,7 @@ def physical(tracks: Tracks, frames: list) -> list[set[int]]:
 STILL = [{point: (point, frame) for point in range(40)} for frame in range(6)]
 
 
-def test_points_that_stay_in_sight_are_one_track_each():
+def test_visible_points_have_one_track_each():
     tracks, tracker = tracks_of(KnownSequence(STILL))
     assert len(tracks) == 40
     assert tracks.lengths.tolist() == [6] * 40
@@ -42,7 +42,7 @@ def test_points_that_stay_in_sight_are_one_track_each():
     assert tracks.scores[first].tolist() == pytest.approx([1, 0.9, 0.9, 0.9, 0.9, 0.9])
 
 
-def test_numbers_live_on_when_the_keyframe_changes():
+def test_track_ids_persist_across_keyframes():
     frames = sliding(20)
     tracks, tracker = tracks_of(KnownSequence(frames))
     assert len(tracker.keyframes) > 3
@@ -56,7 +56,7 @@ def test_numbers_live_on_when_the_keyframe_changes():
     assert len(points) == len(set(points)), "no point has two tracks"
 
 
-def test_every_frame_is_matched_with_the_keyframe_and_with_the_one_before_only_where_it_changes():
+def test_the_previous_frame_is_matched_only_when_the_keyframe_changes():
     sequence = KnownSequence(sliding(8))
     _, tracker = tracks_of(sequence)
     changes = tracker.keyframes[1:]
@@ -67,7 +67,7 @@ def test_every_frame_is_matched_with_the_keyframe_and_with_the_one_before_only_w
 
 
 @pytest.mark.parametrize("lost", range(1, MAX_LOST_FRAMES))
-def test_a_flash_costs_nothing(lost: int):
+def test_a_flash_does_not_interrupt_tracks(lost: int):
     frames = [*STILL[:2], *[{} for _ in range(lost)], *STILL[2:]]
     tracks, tracker = tracks_of(KnownSequence(frames))
     assert tracker.keyframes == [0]
@@ -81,13 +81,13 @@ def test_a_cut_starts_over_with_new_tracks():
     assert sorted(tracks.lengths.tolist()) == [3] * 30 + [6] * 40
 
 
-def test_few_matches_may_be_chance_and_are_not_followed():
+def test_frames_with_few_matches_are_lost():
     frames = [STILL[0], {point: STILL[1][point] for point in range(MIN_MATCHES - 1)}]
     tracks, _ = tracks_of(KnownSequence(frames))
     assert len(tracks) == 0
 
 
-def test_a_frame_that_is_skipped_keeps_its_number():
+def test_a_skipped_frame_keeps_its_index():
     sequence = KnownSequence(STILL)
     tracker = Tracker(sequence)
     tracker.step(frame_image(0))
@@ -95,7 +95,7 @@ def test_a_frame_that_is_skipped_keeps_its_number():
     assert set(tracker.step(frame_image(1)).frames.tolist()) == {0, 2}
 
 
-def test_features_of_three_frames_are_in_memory_however_long_the_sequence():
+def test_at_most_three_frames_of_features_are_in_memory():
     alive: list[weakref.ref] = []
 
     class Watched(KnownSequence):

@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-import torch
 from tests.helpers.synthetic_sequences import SIZE, KnownSequence, frame_image, sliding
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.io.progress import Advance
-from tiepoint.video import Observations, read_frames, track, track_to_files, tracking
-from tiepoint.video.overlay import TrailDrawer
+from tiepoint.video import read_frames, track, track_to_files, tracking
 
 
 @pytest.fixture
@@ -66,7 +64,7 @@ def test_no_frames_are_an_error(sequence: KnownSequence, tmp_path: Path):
             track(nothing)
 
 
-def test_only_broken_frames_are_an_error_that_names_the_first(sequence: KnownSequence, tmp_path: Path):
+def test_if_all_frames_are_broken_the_first_is_named(sequence: KnownSequence, tmp_path: Path):
     (tmp_path / "a.png").write_bytes(b"broken")
     (tmp_path / "b.png").write_bytes(b"broken")
     with pytest.raises(InvalidInput, match=r"none of the 2 frames is usable; frame 0 .*a\.png"):
@@ -93,19 +91,6 @@ def test_a_broken_frame_keeps_its_index_in_the_overlay(folder: Path, tmp_path: P
         folder, on_frame=lambda *_: is_usable.append(True), on_problem=lambda problem: is_usable.append(False)
     )
     assert is_usable == [False, False, True, True, False, True, True, True]
-
-
-def test_skipped_frames_are_black_and_as_large_as_the_others():
-    gray = Image(pixels=torch.full((3, 24, 32), 90, dtype=torch.uint8))
-    drawn: list[PIL.Image.Image] = []
-    drawer = TrailDrawer(drawn.append)
-    drawer.skip("broken")
-    drawer.skip("broken")
-    assert drawn == []
-    drawer(gray, Observations.joined([]))
-    drawer.skip("broken")
-    assert [picture.size for picture in drawn] == [(32, 24)] * 4
-    assert [picture.getpixel((31, 23)) for picture in drawn] == [(n, n, n) for n in (0, 0, 90, 0)]
 
 
 def test_a_video_is_tracked_at_its_own_rate(folder: Path, tmp_path: Path, sequence: KnownSequence):

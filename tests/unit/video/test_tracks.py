@@ -1,4 +1,4 @@
-"""Tracks: sorted rows, what two frames share, and files that hold everything."""
+"""Tracks: sorted rows, corresponding points of two frames, files."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def three_frames() -> Tracks:
     )
 
 
-def test_rows_come_by_track_and_then_by_frame():
+def test_rows_are_sorted_by_track_then_frame():
     tracks = three_frames()
     assert tracks.track_ids.tolist() == [0, 0, 1, 1, 1]
     assert tracks.frames.tolist() == [0, 2, 0, 1, 2]
@@ -37,21 +37,21 @@ def test_rows_come_by_track_and_then_by_frame():
     assert tracks.lengths.tolist() == [2, 3]
 
 
-def test_two_frames_share_the_points_of_their_tracks_in_one_order():
+def test_corresponding_points_of_two_frames_have_the_same_order():
     points0, points2 = three_frames().between(0, 2)
     assert points0.tolist() == [[1, 2], [3, 4]]
     assert points2.tolist() == [[9, 9], [7, 8]]
     assert [points.tolist() for points in three_frames().between(1, 0)] == [[[5, 6]], [[3, 4]]]
 
 
-def test_no_observations_are_no_tracks():
+def test_no_observations():
     tracks = Tracks.of(Observations.joined([]), num_frames=1, image_size=(2, 2))
     assert len(tracks) == 0
     assert tracks.lengths.tolist() == []
     assert [points.shape for points in tracks.between(0, 1)] == [(0, 2), (0, 2)]
 
 
-def test_files_hold_everything(tmp_path: Path):
+def test_files_contain_everything(tmp_path: Path):
     tracks = three_frames()
     with np.load(tracks.save(tmp_path / "t.npz")) as arrays:
         assert {name: arrays[name].tolist() for name in arrays} == json.loads(json.dumps(tracks.to_dict()))
@@ -62,6 +62,6 @@ def test_files_hold_everything(tmp_path: Path):
     assert tracks.to_dict()["keyframes"] == [0]
 
 
-def test_another_ending_is_refused(tmp_path: Path):
+def test_an_unsupported_suffix_is_refused(tmp_path: Path):
     with pytest.raises(InvalidInput, match=r"\.npz or \.json"):
         three_frames().save(tmp_path / "t.csv")

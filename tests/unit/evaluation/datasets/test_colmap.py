@@ -1,4 +1,4 @@
-"""COLMAP's models, text and binary, against what pycolmap says of a synthetic reconstruction."""
+"""COLMAP models, text and binary, against a synthetic reconstruction of pycolmap."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ SIZE = (1024, 768)
 
 @pytest.fixture(scope="session")
 def reconstruction() -> pycolmap.Reconstruction:
-    """Four cameras around a hundred points, all of them seen by all."""
+    """Four cameras around 100 points, all visible in all images."""
     options = pycolmap.SyntheticDatasetOptions()
     options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, 4
     options.num_points3D, options.num_points2D_without_point3D = 100, 7
@@ -55,7 +55,7 @@ def images_of(pair_name: str, reconstruction: pycolmap.Reconstruction) -> list[p
     return next([named[a], named[b]] for a in named for b in named if stems == f"{a}-{b}")
 
 
-def test_every_two_images_make_a_pair(project: Path, reconstruction: pycolmap.Reconstruction) -> None:
+def test_all_pairs_of_images_are_used(project: Path, reconstruction: pycolmap.Reconstruction) -> None:
     dataset = read_dataset("colmap", project)
     assert dataset.problems == ()
     assert len(dataset) == 6
@@ -72,7 +72,7 @@ def test_every_two_images_make_a_pair(project: Path, reconstruction: pycolmap.Re
         assert pair.tags["shared_points"] == 100
 
 
-def test_binary_and_text_say_the_same(project: Path, binary: Path) -> None:
+def test_binary_and_text_models_are_equal(project: Path, binary: Path) -> None:
     from_text, from_binary = read_dataset("colmap", project), read_dataset("colmap", f"{binary}#../images")
     assert from_binary.problems == ()
     assert [pair.name for pair in from_binary.pairs] == [pair.name for pair in from_text.pairs]
@@ -106,14 +106,14 @@ def shared_points(image0: pycolmap.Image, image1: pycolmap.Image) -> tuple[np.nd
 
 
 def upright_points(points: np.ndarray, orientation: int) -> np.ndarray:
-    """What EXIF 2.32 says of rows and columns; the center of the top-left pixel is (0, 0)."""
+    """Orientation according to EXIF 2.32; the center of the top-left pixel is (0, 0)."""
     x, y = points.T
     width, height = SIZE
     moved = {1: (x, y), 3: (width - 1 - x, height - 1 - y), 6: (height - 1 - y, x), 8: (y, width - 1 - x)}
     return np.column_stack(moved[orientation])
 
 
-def test_mirrored_photographs_are_no_cameras(project: Path, reconstruction: pycolmap.Reconstruction) -> None:
+def test_mirrored_images_are_skipped(project: Path, reconstruction: pycolmap.Reconstruction) -> None:
     write_images(reconstruction, project / "images", orientation=2)
     dataset = read_dataset("colmap", project)
     assert len(dataset) == 0
@@ -178,7 +178,7 @@ def test_images_with_an_invalid_rotation_are_skipped(project: Path) -> None:
     assert words[9] in dataset.problems[0]
 
 
-def test_images_of_another_size_are_noticed(project: Path) -> None:
+def test_images_of_another_size_are_reported(project: Path) -> None:
     for path in (project / "images").rglob("*.png"):
         Image.new("L", (512, 384)).save(path)
     dataset = read_dataset("colmap", project)
