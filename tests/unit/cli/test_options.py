@@ -1,0 +1,123 @@
+"""Options that commands share: their values, defaults and limits."""
+
+import logging
+from collections.abc import Callable
+from importlib import import_module
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from tiepoint.cli.options import ImageArgument, MatcherOptions, matcher_options
+
+options = import_module("tiepoint.cli.options")  # tiepoint.cli has a function of that name
+
+Parse = Callable[..., MatcherOptions]
+
+
+def app(received: list[MatcherOptions], **defaults: int | bool) -> typer.Typer:
+    """One command with an argument of its own and the shared options."""
+    app = typer.Typer()
+
+    @app.command()
+    @matcher_options(**defaults)
+    def command(image: ImageArgument, matcher: MatcherOptions) -> None:
+        """Do something with IMAGE."""
+        received.append(matcher)
+
+    return app
+
+
+@pytest.fixture
+def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
+    """Parse arguments; keyword arguments are those of `matcher_options`."""
+    monkeypatch.setattr(options, "set_up_logging", lambda quiet: None)
+
+    def parse(*arguments: str, **defaults: int | bool) -> MatcherOptions:
+        received: list[MatcherOptions] = []
+        CliRunner().invoke(app(received, **defaults), ["a.jpg", *arguments], catch_exceptions=False)
+        (matcher,) = received
+        return matcher
+
+    return parse
+
+
+def test_defaults(parse: Parse):
+    assert parse() == MatcherOptions(
+        preset="aliked+lightglue",
+        load={
+            "max_keypoints": 2048,
+            "resize": 1024,
+            "filter_threshold": 0.1,
+            "device": "auto",
+            "accept_license": False,
+            "progress": True,
+        },
+        quiet=False,
+    )
+
+
+def test_defaults_of_a_command(parse: Parse):
+    load = parse(max_keypoints=512, resize=640).load
+    assert (load["max_keypoints"], load["resize"]) == (512, 640)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--max-keypoints", "7"], "max_keypoints", 7),
+        (["--resize", "0"], "resize", None),
+        (["--threshold", "0.5"], "filter_threshold", 0.5),
+        (["--device", "cpu"], "device", "cpu"),
+        (["--rotations", "auto"], "rotations", "auto"),
+        (["--accept-license"], "accept_license", True),
+        (["--quiet"], "progress", False),
+    ],
+)
+def test_options_of_load(parse: Parse, arguments: list[str], name: str, value: object):
+    assert parse(*arguments).load[name] == value
+
+
+def test_rotations_are_left_out_unless_chosen(parse: Parse):
+    assert "rotations" not in parse("--rotations", "none").load
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--max-keypoints", "0"],
+        ["--resize", "-1"],
+        ["--threshold", "2"],
+        ["--threads", "0"],
+        ["--rotations", "x"],
+    ],
+)
+def test_values_out_of_range_are_usage_errors(arguments: list[str]):
+    assert CliRunner().invoke(app([]), ["a.jpg", *arguments]).exit_code == 2
+
+
+def test_commands_without_rotations():
+    assert CliRunner().invoke(app([], rotations=False), ["a.jpg", "--rotations", "auto"]).exit_code == 2
+
+
+def test_the_help_is_that_of_the_command():
+    text = CliRunner().invoke(app([]), ["--help"], env={"COLUMNS": "200"}).stdout
+    assert "Do something with IMAGE." in text
+    assert "--max-keypoints" in text
+
+
+def test_threads(monkeypatch: pytest.MonkeyPatch):
+    counts: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", counts.append)
+    options.use_threads(None)
+    options.use_threads(3)
+    assert counts == [3]
+
+
+@pytest.mark.parametrize(("quiet", "level"), [(True, logging.ERROR), (False, logging.WARNING)])
+def test_quiet_prints_errors_only(monkeypatch: pytest.MonkeyPatch, quiet: bool, level: int):
+    settings: dict[str, object] = {}
+    monkeypatch.setattr(logging, "basicConfig", lambda **given: settings.update(given))
+    options.set_up_logging(quiet=quiet)
+    assert settings["level"] == level
