@@ -48,18 +48,18 @@ check: $(VENV)/.test  ## format, lint, types, layers, spelling, terms
 	$(BIN)/codespell
 	-$(BIN)/python tools/check_terms.py
 
-# QUICK=1: minutes instead of an hour, small cases, one run, and nothing of docs/ or benchmarks/records/ is touched.
+# QUICK=1: small cases and one run, in minutes; docs/ and benchmarks/records/ are not changed.
 BENCH := $(if $(QUICK),--quick --records build/bench)
-bench: $(VENV)/.bench  ## speed beside the peers, in one run; writes JSON records, and from them tables and plots
-	$(BIN)/python benchmarks/speed.py $(BENCH)
-	$(BIN)/python benchmarks/growth.py $(BENCH)
-	$(BIN)/python benchmarks/render_results.py $(if $(QUICK),--records build/bench --page build/bench/results.md)
+bench: $(VENV)/.bench  ## speed against other implementations; writes JSON records, tables and plots
+	$(BIN)/python -m benchmarks speed $(BENCH)
+	$(BIN)/python -m benchmarks speed scaling $(BENCH)
+	$(BIN)/python -m benchmarks speed render $(if $(QUICK),--records build/bench --page build/bench/results.md)
 
-# QUICK=1: small images, and nothing of docs/ or benchmarks/records/ is touched. What was interrupted goes on.
+# QUICK=1: small images; docs/ and benchmarks/records/ are not changed. Interrupted runs resume.
 RESULTS := $(if $(QUICK),build/results-quick)
-results: $(VENV)/.bench  ## accuracy of presets and peers on ../shared/data; writes the record, and from it tables and plots
-	$(BIN)/python benchmarks/results.py $(if $(QUICK),--quick --store $(RESULTS) --records $(RESULTS))
-	$(BIN)/python benchmarks/render_accuracy.py $(if $(QUICK),--records $(RESULTS) --page $(RESULTS)/results.md)
+results: $(VENV)/.bench  ## accuracy of presets and baselines on ../shared/data; writes the record, tables and plots
+	$(BIN)/python -m benchmarks accuracy $(if $(QUICK),--quick --store $(RESULTS) --records $(RESULTS))
+	$(BIN)/python -m benchmarks accuracy render $(if $(QUICK),--records $(RESULTS) --page $(RESULTS)/results.md)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

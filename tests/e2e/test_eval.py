@@ -10,24 +10,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.accuracy.baselines import ReferencePredictor
 from tests.helpers.paths import REPOSITORY
 
 from tiepoint.evaluation.predictors import PresetPredictor
 from tiepoint.evaluation.protocols import Prediction
 from tiepoint.image import Image, ImageTransform, read_image
 
-RENDER = REPOSITORY / "benchmarks" / "render_accuracy.py"
-
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 
 
-def run(*arguments: object, program: str | Path = "tiepoint") -> subprocess.CompletedProcess:
-    return subprocess.run(command(*arguments, program=program), capture_output=True, text=True, timeout=500)
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=500)
 
 
-def command(*arguments: object, program: str | Path = "tiepoint") -> list[str]:
-    how = ["-c", "from tiepoint.cli import main; main()"] if program == "tiepoint" else [str(program)]
-    return [sys.executable, *how, *map(str, arguments)]
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-c", "from tiepoint.cli import main; main()", *map(str, arguments)]
+
+
+def run_benchmark(*arguments: object) -> subprocess.CompletedProcess:
+    words = [sys.executable, "-m", "benchmarks", "accuracy", *map(str, arguments)]
+    return subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=500)
 
 
 @pytest.fixture(scope="module")
@@ -163,33 +166,29 @@ def test_interrupted_and_resumed(shared_data: Path, tmp_path: Path):
 
 def test_the_results_of_the_quick_run(tmp_path: Path, shared_data: Path):
     """The page is generated from the shared images only; the second run computes nothing."""
-    program = REPOSITORY / "benchmarks" / "results.py"
     options = ("--quick", "--data", shared_data, "--store", tmp_path / "store", "--records", tmp_path)
-    made = run(*options, program=program)
+    made = run_benchmark(*options)
     assert made.returncode == 0, made.stderr
     record = json.loads((tmp_path / "accuracy.json").read_text())
     assert record["protocol"]["name"] == "quick"
     assert len(record["methods"]) == 5
     shards = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.h5")}
-    again = run(*options, program=program)
+    again = run_benchmark(*options)
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.h5")} == shards
     page = tmp_path / "page" / "results.md"
-    rendered = run("--records", tmp_path, "--page", page, program=RENDER)
+    rendered = run_benchmark("render", "--records", tmp_path, "--page", page)
     assert rendered.returncode == 0, rendered.stderr
-    assert "Beside the reference" in page.read_text()
+    assert "Comparison with the reference" in page.read_text()
     assert all(0 < path.stat().st_size < 200_000 for path in (page.parent / "images").glob("*.png"))
     assert len(list((page.parent / "images").glob("*.png"))) == 2
-    assert run("--records", tmp_path, "--page", page, "--check", program=RENDER).returncode == 0
+    assert run_benchmark("render", "--records", tmp_path, "--page", page, "--check").returncode == 0
     page.write_text(page.read_text().replace("quick", "quack"))
-    assert run("--records", tmp_path, "--page", page, "--check", program=RENDER).returncode == 1
+    assert run_benchmark("render", "--records", tmp_path, "--page", page, "--check").returncode == 1
 
 
-def test_the_reference_agrees_on_the_same_pixels(shared_data: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_reference_agrees_on_the_same_pixels(shared_data: Path):
     """The reference differs from our preset in the tables only by its resizing."""
-    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
-    from peers_accuracy import ReferencePredictor
-
     prediction = Prediction(resize=640, max_keypoints=512, adaptive=True)
     folder = shared_data / "lund_door12" / "images"
     images = [read_image(folder / name) for name in ("DSC_0001.JPG", "DSC_0003.JPG")]
@@ -206,14 +205,3 @@ def test_the_reference_agrees_on_the_same_pixels(shared_data: Path, monkeypatch:
     assert len(ours) > 200
     assert abs(len(ours) - len(theirs)) <= 0.01 * len(ours)
     assert np.mean(apart.min(axis=1) < 0.01) > 0.99
-
-
-def test_the_page_matches_its_record():
-    """All numbers in docs/results.md are generated."""
-    page = (REPOSITORY / "docs" / "results.md").read_text()
-    if (REPOSITORY / "benchmarks" / "records" / "accuracy.json").exists():
-        found = run("--check", program=RENDER)
-        assert found.returncode == 0, found.stderr
-    else:
-        between = page.split("<!-- accuracy: begin -->")[1].split("<!-- accuracy: end -->")[0]
-        assert between.strip() == ""

@@ -1,22 +1,17 @@
 """Plans of random collections: nothing is left out or repeated, for any selection and unit size."""
 
-import json
-import subprocess
-import sys
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from benchmarks.processes import run_in_new_process
 from hypothesis import given, strategies as st
-from tests.helpers.paths import BENCHMARKS
 
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import PairSelection, select_pairs
 from tiepoint.collection.run.planning import plan_extraction, plan_matching
 from tiepoint.feature_store.keys import KeySet, pair_key
 from tiepoint.image.exif import GPSPosition
-
-BENCHMARK = BENCHMARKS / "planning.py"
 
 names = st.lists(st.text(st.characters(exclude_characters="\0\r\n")), unique=True, max_size=30)
 
@@ -89,16 +84,15 @@ def test_key_set_equals_a_set(keys: list[str], others: list[str]):
 
 
 def test_memory_per_pair():
-    """A tenth of the collection of benchmarks/planning.py (100,000 images, 10 million pairs in less than 1 GiB)."""
-    small, large = (simulated(images=2_000, neighbors=count) for count in (10, 510))
+    """A tenth of `python -m benchmarks pairs planning`: 100,000 images and 10 million pairs, in under 1 GiB."""
+    small, large = (measure_plan(images=2_000, neighbors=count) for count in (10, 510))
     assert large["pairs"] > 850_000
     assert large["planned"] == large["pairs"] - large["done"] == large["pairs"] // 2
     grown = (large["peak_mib"] - small["peak_mib"]) * 2**20
     assert grown < 64 * (large["pairs"] - small["pairs"])
 
 
-def simulated(*, images: int, neighbors: int) -> dict[str, float]:
-    """Measured in a new process."""
-    sizes = ("--photographs", str(images), "--neighbors", str(neighbors))
-    command = [sys.executable, str(BENCHMARK), "--measure", "list", *sizes]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+def measure_plan(*, images: int, neighbors: int) -> dict[str, float]:
+    """Measure in a new process, whose memory is its own."""
+    sizes = ("--images", str(images), "--neighbors", str(neighbors))
+    return run_in_new_process("pairs", "planning", "--measure", "list", *sizes)

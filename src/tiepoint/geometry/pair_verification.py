@@ -2,7 +2,7 @@
 
 Both images are scaled to the same size, a homography and a fundamental matrix are estimated from the highest-scoring
 matches, and a logistic model turns inlier counts and scores into a probability. `MODELS` holds its coefficients, one
-row per type of matcher, as fitted by benchmarks/verdict.py.
+row per type of matcher, as fitted by `python -m benchmarks verification`.
 """
 
 import math

@@ -21,7 +21,7 @@ from tiepoint.result import MatchResult
 from tiepoint.stitching.panorama import stitch_to_files
 from tiepoint.types import Correspondences, Features, ImageInfo, TwoViewEstimate
 
-RECORD = RECORDS / "verdict.json"
+RECORD = RECORDS / "verification.json"
 KEYPOINTS = 500
 STRONG = PairStatistics(
     matcher="lightglue",

@@ -1,0 +1,1 @@
+"""Benchmarks of tiepoint against other implementations; `python -m benchmarks --help` lists them."""

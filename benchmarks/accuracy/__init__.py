@@ -1,0 +1,1 @@
+"""Accuracy of presets and baselines on all data sets."""

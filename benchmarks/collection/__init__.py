@@ -1,0 +1,1 @@
+"""Collections: throughput against other programs, memory against the number of pairs."""

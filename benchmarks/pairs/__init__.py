@@ -1,0 +1,1 @@
+"""Pair selection: recall of image retrieval, memory and time of planning."""

@@ -1,0 +1,155 @@
+"""Table of the benchmarks, and their command line: `python -m benchmarks TOPIC [PROGRAM] [options]`.
+
+A program is a module `benchmarks.<topic>.<program>` with a docstring, `add_arguments(parser)` and `main(arguments)`.
+Modules are imported when they run, because each needs other libraries.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of the benchmarks.
+
+    Attributes:
+        summary: One line for the list of topics.
+        programs: Program -> one line about it; the first one is the default.
+        hidden: Programs that other programs run in a new process.
+    """
+
+    summary: str
+    programs: Mapping[str, str]
+    hidden: tuple[str, ...] = ()
+
+
+TOPICS = {
+    "speed": Topic(
+        "speed against other implementations",
+        {
+            "measure": "time matching, detection, whole pairs and the Hugging Face interface",
+            "scaling": "measure time and memory against the number of keypoints, and batches",
+            "attention": "time attention kernels (nothing is recorded)",
+            "render": "render tables and plots into docs/results.md",
+        },
+        hidden=("single-match",),
+    ),
+    "accuracy": Topic(
+        "accuracy of presets and baselines on all data sets",
+        {
+            "measure": "evaluate all methods on all data sets",
+            "render": "render tables and plots into docs/results.md",
+        },
+    ),
+    "rotation": Topic(
+        "correct matches against in-plane rotation",
+        {
+            "measure": "count correct matches of rotated pairs",
+            "render": "render table and plot into docs/results.md",
+        },
+    ),
+    "verification": Topic(
+        "pair verification: fit and test",
+        {
+            "measure": "fit the coefficients on one half of the scenes, record both halves",
+            "render": "render table and plot into docs/results.md",
+        },
+    ),
+    "pairs": Topic(
+        "pair selection for collections",
+        {
+            "measure": "measure the recall of image retrieval",
+            "planning": "measure memory and time of planning large collections",
+            "render": "render tables into docs/results.md",
+        },
+    ),
+    "collection": Topic(
+        "matching of whole collections",
+        {
+            "measure": "time all pairs of a folder, against other programs",
+            "memory": "measure peak memory against the number of pairs",
+            "render": "render tables into docs/results.md",
+        },
+    ),
+    "reconstruction": Topic(
+        "reconstructions from tiepoint matches and from SIFT",
+        {
+            "measure": "match, map and record all scenes",
+            "render": "render the table into docs/results.md",
+        },
+    ),
+    "tracking": Topic(
+        "tracking through an image sequence",
+        {
+            "measure": "track, and compare with optical flow",
+            "render": "render the table into docs/robust-matching.md",
+        },
+    ),
+    "training": Topic(
+        "training on this machine",
+        {
+            "measure": "train and evaluate all recipes",
+            "interpolation": "evaluate interpolated weights for the small preset",
+            "small-preset": "write the weights of the small preset",
+            "render": "render tables into docs/results.md",
+        },
+    ),
+    "pictures": Topic(
+        "pictures of the documentation",
+        {
+            "guide": "examples of visualizations",
+            "rotation": "example of the rotation search",
+            "verification": "examples of pair verification",
+            "reconstruction": "a reconstruction with its cameras",
+        },
+    ),
+}
+
+
+def run(words: Sequence[str]) -> None:
+    """Run a program with its command-line options."""
+    topic, program, options = split(words)
+    module = load(topic, program)
+    module.main(parser_of(topic, program, module).parse_args(options))
+
+
+def split(words: Sequence[str]) -> tuple[str, str, Sequence[str]]:
+    """Split the command line into topic, program (the topic's first one by default) and options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        usage="python -m benchmarks TOPIC [PROGRAM] [options]",
+        description="Benchmarks of tiepoint. `python -m benchmarks TOPIC --help` shows the options of a topic.",
+        epilog="\n".join(["topics:", *(f"  {name:16}{topic.summary}" for name, topic in TOPICS.items())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("topic", metavar="TOPIC", choices=TOPICS, help="one of the topics below")
+    name = parser.parse_args(words[:1]).topic
+    topic, rest = TOPICS[name], words[1:]
+    if rest and not rest[0].startswith("-"):
+        if rest[0] not in (*topic.programs, *topic.hidden):
+            parser.error(f"unknown program {rest[0]!r} of {name}; available: {', '.join(topic.programs)}")
+        return name, rest[0], rest[1:]
+    return name, next(iter(topic.programs)), rest
+
+
+def load(topic: str, program: str) -> ModuleType:
+    """Import the module of a program."""
+    return import_module(f"benchmarks.{topic}.{program.replace('-', '_')}")
+
+
+def parser_of(topic: str, program: str, module: ModuleType) -> argparse.ArgumentParser:
+    """Create the parser of a program's options; its help shows the other programs of the topic."""
+    programs = TOPICS[topic].programs
+    default = next(iter(programs))
+    lines = [f"  {name:16}{text}{' (default)' if name == default else ''}" for name, text in programs.items()]
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks {topic}" + ("" if program == default else f" {program}"),
+        description=module.__doc__,
+        epilog="\n".join([f"programs of {topic}:", *lines]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return parser

@@ -1,0 +1,1 @@
+"""Reconstructions from tiepoint matches and from SIFT, with the same mapper."""

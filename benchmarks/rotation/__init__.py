@@ -1,0 +1,1 @@
+"""Correct matches against in-plane rotation, with and without rotation search."""

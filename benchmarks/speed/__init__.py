@@ -1,0 +1,1 @@
+"""Speed: matching, detection, whole pairs and the Hugging Face interface; scaling with keypoints and batch size."""

@@ -1,0 +1,1 @@
+"""Tracking through an image sequence, against optical flow."""

@@ -1,0 +1,1 @@
+"""Training: recipes on this machine, and the weights of the small preset."""

@@ -1,0 +1,1 @@
+"""Pair verification: fit of its coefficients, and its accuracy on other scenes."""
