@@ -1,4 +1,4 @@
-"""The command as people type it, in processes of its own, with the published weights."""
+"""The command line in separate processes, with published weights."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def photos(shared_data: Path) -> tuple[Path, Path]:
     return folder / "DSC_0410.JPG", folder / "DSC_0411.JPG"
 
 
-def test_the_line_of_the_issue(shared_data: Path, tmp_path: Path) -> None:
+def test_match_with_all_outputs(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "lightglue_assets"
     done = tiepoint(
         *("match", folder / "sacre_coeur1.jpg", folder / "sacre_coeur2.jpg"),
@@ -97,14 +97,14 @@ def test_json_on_standard_output(photos: tuple[Path, Path], tmp_path: Path) -> N
         assert set(matches) - set(arrays) == {"seconds", "verification"}
 
 
-def test_quiet_is_silent(photos: tuple[Path, Path], tmp_path: Path) -> None:
+def test_quiet_prints_nothing(photos: tuple[Path, Path], tmp_path: Path) -> None:
     done = tiepoint("match", *photos, *QUICK, "--quiet", "-o", "m.webp", cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("", "")
     with PIL.Image.open(tmp_path / "m.webp") as picture:
         assert picture.format == "WEBP"
 
 
-def test_nothing_to_see_is_a_result(tmp_path: Path) -> None:
+def test_blank_images_have_an_empty_result(tmp_path: Path) -> None:
     PIL.Image.new("RGB", (1, 1)).save(tmp_path / "one.png")
     PIL.Image.new("RGB", (300, 200)).save(tmp_path / "black.png")
     done = tiepoint(
@@ -142,7 +142,7 @@ class TestWhatCannotBeDone:
         return fails
 
     @pytest.mark.parametrize("what", ["missing.jpg", "folder.jpg", "text.jpg", "empty.jpg", "truncated.jpg"])
-    def test_photographs(self, photos: tuple[Path, Path], tmp_path: Path, what: str, fails: Failing) -> None:
+    def test_images(self, photos: tuple[Path, Path], tmp_path: Path, what: str, fails: Failing) -> None:
         if what == "folder.jpg":
             (tmp_path / what).mkdir()
         elif what != "missing.jpg":
@@ -173,14 +173,14 @@ class TestWhatCannotBeDone:
     ) -> None:
         assert reason in fails("match", *photos, *QUICK, *arguments)
 
-    def test_a_process_of_its_own_says_no_more(self, photos: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_no_further_output_in_a_separate_process(self, photos: tuple[Path, Path], tmp_path: Path) -> None:
         (tmp_path / "truncated.jpg").write_bytes(photos[0].read_bytes()[:50_000])
         done = tiepoint("match", photos[0], "truncated.jpg", "-o", "m.png", cwd=tmp_path, code=1)
         assert done.stdout == ""
         assert "truncated.jpg" in one_line(done.stderr)
         assert contents(tmp_path) == ["truncated.jpg"]
 
-    def test_weights_that_cannot_be_had(self, photos: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_unavailable_weights(self, photos: tuple[Path, Path], tmp_path: Path) -> None:
         """Offline, and without the package that carries them."""
         done = tiepoint(
             *("match", *photos, "--preset", "disk+lightglue"),

@@ -15,7 +15,7 @@ HOMOGRAPHY = np.array([[1.1, 0.05, 30.0], [-0.04, 0.95, -20.0], [1e-4, -5e-5, 1.
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Matches of which the truth is known; `outliers` says which of them are wrong."""
+    """Matches with ground truth; `outliers` marks the wrong ones."""
 
     points0: np.ndarray
     points1: np.ndarray
@@ -25,13 +25,13 @@ class Scene:
 
     @property
     def fundamental(self) -> np.ndarray:
-        """Of Frobenius norm 1."""
+        """Ground-truth fundamental matrix with Frobenius norm 1."""
         F = fundamental_from_essential(essential_from_pose(self.cam1_from_cam0), K0, K1)
         return F / np.linalg.norm(F)
 
 
 def rotation(angle_deg: float, axis: tuple[float, float, float]) -> np.ndarray:
-    """Rodrigues' formula."""
+    """Rotation matrix by Rodrigues' formula."""
     x, y, z = np.array(axis) / np.linalg.norm(axis)
     cross, angle = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]), np.deg2rad(angle_deg)
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
@@ -44,11 +44,11 @@ POSE[:, 3] /= np.linalg.norm(POSE[:, 3])
 def plane_scene(
     count: int = 400, *, outlier_share: float = 0.5, noise_px: float = 0.5, seed: int = 0
 ) -> Scene:
-    """A plane, seen twice."""
+    """Two views of a plane."""
     rng = np.random.default_rng(seed)
     points0 = rng.uniform((0, 0), SIZE0, (count, 2))
     points1 = warp_points(points0, HOMOGRAPHY) + rng.normal(0, noise_px, (count, 2))
-    outliers = _spoil(points1, outlier_share, rng)
+    outliers = _add_outliers(points1, outlier_share, rng)
     return Scene(points0=points0, points1=points1, outliers=outliers, homography=HOMOGRAPHY)
 
 
@@ -60,24 +60,24 @@ def space_scene(
     seed: int = 0,
     cam1_from_cam0: np.ndarray = POSE,
 ) -> Scene:
-    """Points between 4 and 9 baselines away, seen by two cameras."""
+    """Two views of points at depths between 4 and 9 baselines."""
     rng = np.random.default_rng(seed)
     world = np.column_stack([rng.uniform(-2, 2, (count, 2)), rng.uniform(4, 9, count)])
     points0 = project(world, K0) + rng.normal(0, noise_px, (count, 2))
     there = world @ cam1_from_cam0[:, :3].T + cam1_from_cam0[:, 3]
     points1 = project(there, K1) + rng.normal(0, noise_px, (count, 2))
-    outliers = _spoil(points1, outlier_share, rng)
+    outliers = _add_outliers(points1, outlier_share, rng)
     return Scene(points0=points0, points1=points1, outliers=outliers, cam1_from_cam0=cam1_from_cam0)
 
 
 def project(points: np.ndarray, K: np.ndarray) -> np.ndarray:
-    """(n, 3) in front of a camera -> (n, 2) px."""
+    """Project points in the camera frame (n, 3) to px (n, 2)."""
     image = points @ K.T
     return image[:, :2] / image[:, 2:]
 
 
 def distort(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """Where a lens sends the points of a pinhole camera. Source: OpenCV's documentation of `calib3d`."""
+    """Apply lens distortion to points of a pinhole camera. Source: OpenCV's documentation of `calib3d`."""
     (fx, fy), (cx, cy), (k1, k2, p1, p2) = camera.focal_lengths, camera.principal_point, camera.distortion
     x, y = (points[:, 0] - cx) / fx, (points[:, 1] - cy) / fy
     r2 = x**2 + y**2
@@ -106,7 +106,7 @@ def as_correspondences(
     )
 
 
-def _spoil(points1: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def _add_outliers(points1: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     outliers = rng.random(len(points1)) < share
     points1[outliers] = rng.uniform((0, 0), SIZE1, (int(outliers.sum()), 2))
     return outliers

@@ -1,4 +1,4 @@
-"""From real photographs to geometry: homographies and poses that were measured by others."""
+"""Two-view geometry of real images: homographies and poses with measured ground truth."""
 
 import json
 from functools import cache
@@ -40,14 +40,14 @@ def truth(folder: Path, names: tuple[str, str]) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_wall_gives_its_homography(shared_data: Path, method: str):
+def test_planar_scenes(shared_data: Path, method: str):
     result = matched(shared_data, GRAF)
     found = tiepoint.estimate_homography(result, method=method)
     assert corner_error_px(found.matrix, truth(shared_data, GRAF)["H"], result.features0.image_size) < 3.0
     assert found.num_inliers > 0.9 * len(result) > 200
 
 
-def test_dlt_takes_the_inliers_of_another_estimate(shared_data: Path):
+def test_dlt_of_the_inliers_of_another_estimate(shared_data: Path):
     result = matched(shared_data, GRAF)
     fitting = result.inliers(tiepoint.estimate_homography(result, max_error_px=2.0))
     found = tiepoint.estimate_homography(fitting, method="dlt")
@@ -56,7 +56,7 @@ def test_dlt_takes_the_inliers_of_another_estimate(shared_data: Path):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("names", [FOUNTAIN, DOOR], ids=["fountain", "door"])
-def test_calibrated_photographs_give_their_pose(shared_data: Path, names: tuple[str, str], method: str):
+def test_calibrated_images(shared_data: Path, names: tuple[str, str], method: str):
     result, true = matched(shared_data, names), truth(shared_data, names)
     found = tiepoint.estimate_relative_pose(result, method=method, camera0=true["K0"], camera1=true["K1"])
     assert pose_error_deg(found.cam1_from_cam0, true["T"][:3]) < 0.6
@@ -64,7 +64,7 @@ def test_calibrated_photographs_give_their_pose(shared_data: Path, names: tuple[
     assert found.num_inliers > 0.8 * len(result) > 200
 
 
-def test_exif_data_are_good_for_a_pose(shared_data: Path):
+def test_pose_with_exif_focal_lengths(shared_data: Path):
     found = tiepoint.estimate_relative_pose(matched(shared_data, DOOR))
     true = truth(shared_data, DOOR)
     assert (found.camera0.source, found.camera1.source) == ("exif", "exif")
@@ -72,16 +72,16 @@ def test_exif_data_are_good_for_a_pose(shared_data: Path):
     assert pose_error_deg(found.cam1_from_cam0, true["T"][:3]) < 1.0
 
 
-def test_a_guess_is_said_to_be_one(shared_data: Path):
-    """These photographs have no EXIF data; their focal length is 0.9 times the longer side, not 1.2 times."""
+def test_default_focal_lengths_are_flagged(shared_data: Path):
+    """These images have no EXIF data; their focal length is 0.9 times the longer side, not 1.2 times."""
     found = tiepoint.estimate_relative_pose(matched(shared_data, FOUNTAIN))
     assert (found.camera0.source, found.camera1.source) == ("default", "default")
     assert pose_error_deg(found.cam1_from_cam0, truth(shared_data, FOUNTAIN)["T"][:3]) < 6.0
 
 
 @pytest.mark.parametrize("scale", [1 / 3, 0.5, 2.0])
-def test_intrinsics_of_a_resized_photograph_are_noticed(shared_data: Path, scale: float):
-    """People calibrate at one size and match at another."""
+def test_intrinsics_of_a_resized_image_are_detected(shared_data: Path, scale: float):
+    """Images are often calibrated at one size and matched at another."""
     true = truth(shared_data, FOUNTAIN)
     resized = true["K0"] * np.array([[scale], [scale], [1.0]])
     with pytest.raises(InvalidInput, match="camera0 seems to be of an image of about"):
@@ -89,7 +89,7 @@ def test_intrinsics_of_a_resized_photograph_are_noticed(shared_data: Path, scale
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_fundamental_matrix_keeps_the_matches_that_are_right(shared_data: Path, method: str):
+def test_fundamental_matrices_keep_correct_matches(shared_data: Path, method: str):
     result, true = matched(shared_data, FOUNTAIN), truth(shared_data, FOUNTAIN)
     found = tiepoint.estimate_fundamental(result, method=method)
     posed = tiepoint.estimate_relative_pose(result, camera0=true["K0"], camera1=true["K1"])

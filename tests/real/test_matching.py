@@ -1,4 +1,4 @@
-"""Real photographs and real weights: enough matches, and matches that are right."""
+"""Real images and published weights: enough matches, and correct ones."""
 
 from functools import cache
 from pathlib import Path
@@ -48,20 +48,20 @@ def photos(shared_data: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def small(photos: Path) -> PIL.Image.Image:
-    """A photograph that is quick to work with."""
+    """Return a small image."""
     with PIL.Image.open(photos / EASY[0]) as image:
         return image.convert("RGB").resize((384, 256))
 
 
 def share_on_one_geometry(result: MatchResult, max_error_px: float = 3.0) -> float:
-    """Share of the matches that fit the epipolar geometry which OpenCV estimates from them."""
+    """Fraction of inliers of the fundamental matrix that OpenCV estimates."""
     _, inliers = cv2.findFundamentalMat(
         result.points0, result.points1, cv2.USAC_MAGSAC, max_error_px, 0.9999, 20_000
     )
     return float(inliers.mean())
 
 
-def test_the_easy_pair_as_published(photos: Path) -> None:
+def test_easy_pair_at_full_size(photos: Path) -> None:
     """At full size, with 2048 keypoints; the hard pair is matched so in tests/e2e/test_command.py."""
     result = matcher_of().match(*(photos / name for name in EASY))
     assert 750 < len(result) < 1100
@@ -80,7 +80,7 @@ def test_every_preset_finds_the_easy_pair(photos: Path, preset: str) -> None:
     assert share_on_one_geometry(result) > 0.8
 
 
-def test_photographs_of_different_places_have_few_sure_matches(photos: Path) -> None:
+def test_different_scenes_have_few_confident_matches(photos: Path) -> None:
     matcher = matcher_of(resize=512, max_keypoints=512, filter_threshold=0.5)
     easy0, easy1, hard = (matcher.extract(photos / name) for name in (*EASY, HARD[0]))
     same, different = matcher.match_features([(easy0, easy1), (easy0, hard)])
@@ -100,7 +100,7 @@ def test_measured_disparity() -> None:
     assert np.mean(moved[:, 0] < 0) > 0.95
 
 
-def test_a_photograph_matches_itself_point_by_point(small: PIL.Image.Image) -> None:
+def test_an_image_matches_itself(small: PIL.Image.Image) -> None:
     result = matcher_of(resize=512, max_keypoints=512).match(small, small)
     assert len(result) > 300
     np.testing.assert_array_equal(result.points0, result.points1)
@@ -130,7 +130,7 @@ def test_half_as_large_is_half_as_far_from_the_corner(photos: Path) -> None:
     np.testing.assert_allclose(np.median(offsets, axis=0), 0, atol=0.05)
 
 
-def test_coordinates_are_those_of_the_upright_photograph(small: PIL.Image.Image, tmp_path: Path) -> None:
+def test_coordinates_refer_to_the_upright_image(small: PIL.Image.Image, tmp_path: Path) -> None:
     matcher = matcher_of(resize=256, max_keypoints=128)
     upright = matcher.extract(small)
     for orientation, turn in STORED.items():
@@ -144,7 +144,7 @@ def test_coordinates_are_those_of_the_upright_photograph(small: PIL.Image.Image,
         np.testing.assert_array_equal(result.points0, result.points1)
 
 
-def test_one_photograph_in_every_form_gives_the_same_features(small: PIL.Image.Image, tmp_path: Path) -> None:
+def test_features_do_not_depend_on_the_input_type(small: PIL.Image.Image, tmp_path: Path) -> None:
     small.save(tmp_path / "photo.png")
     array = np.asarray(small)
     tensor = torch.from_numpy(array.copy()).permute(2, 0, 1)
@@ -166,7 +166,7 @@ def test_one_photograph_in_every_form_gives_the_same_features(small: PIL.Image.I
         assert (features.kind, features.fingerprint) == (expected.kind, expected.fingerprint)
 
 
-def test_extracted_once_and_matched_in_a_batch_is_what_each_pair_gives(photos: Path) -> None:
+def test_batched_results_are_identical_to_single_pairs(photos: Path) -> None:
     matcher = matcher_of(resize=256, max_keypoints=256)
     features = [matcher.extract(photos / name) for name in (*EASY, HARD[0])]
     pairs = [(features[i], features[j]) for i, j in ((0, 1), (2, 0), (1, 1), (1, 0))]
@@ -177,7 +177,7 @@ def test_extracted_once_and_matched_in_a_batch_is_what_each_pair_gives(photos: P
         assert together.layers_run == alone.layers_run
 
 
-def test_108_megapixels_simply_work(small: PIL.Image.Image, tmp_path: Path) -> None:
+def test_108_megapixels(small: PIL.Image.Image, tmp_path: Path) -> None:
     large = small.resize((12_000, 9_000), PIL.Image.Resampling.NEAREST)
     large.save(tmp_path / "large.bmp")
     result = matcher_of(resize=512, max_keypoints=256).match(tmp_path / "large.bmp", small)
@@ -192,7 +192,7 @@ def test_108_megapixels_simply_work(small: PIL.Image.Image, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_short_types_find_nearly_the_same(photos: Path, dtype: str) -> None:
+def test_16_bit_types_find_nearly_the_same_matches(photos: Path, dtype: str) -> None:
     """Scores are off by what eight bits allow, so that a few matches near the threshold come and go."""
     matcher = matcher_of(max_keypoints=128)
     pair = tuple(matcher.extract(photos / name) for name in EASY)

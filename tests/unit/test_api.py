@@ -1,6 +1,6 @@
-"""load, match, Matcher and match_to_files: the wiring, with a detector that finds bright dots instead of a network.
+"""load, match, Matcher and match_to_files, with a detector of bright dots instead of a network.
 
-What needs published weights stands at the end.
+Tests that need published weights are at the end.
 """
 
 import json
@@ -40,7 +40,7 @@ SHIFT = (7, 4)  # (x, y) px from image 0 to image 1
 
 
 class BrightDots(nn.Module):
-    """Finds white pixels, and describes them by the column of colors below."""
+    """Detects white pixels, and describes them by the colors of the pixels below."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,20 +107,18 @@ def one_line(error: pytest.ExceptionInfo[TiepointError]) -> str:
 
 
 class TestMatcher:
-    def test_points_lie_where_the_scene_moved_to(self, matcher: Matcher) -> None:
+    def test_points_move_with_the_scene(self, matcher: Matcher) -> None:
         result = matcher.match(dots(), dots(SHIFT))
         assert len(result) == 8
         np.testing.assert_array_equal(result.points1 - result.points0, [SHIFT] * 8)
         np.testing.assert_allclose(result.scores, 1, atol=1e-6)
 
-    def test_it_times_its_three_stages(self, matcher: Matcher) -> None:
+    def test_durations_of_the_three_stages(self, matcher: Matcher) -> None:
         seconds = matcher.match(dots(), dots()).seconds
         assert list(seconds) == ["read", "extract", "match"]
         assert all(isinstance(value, float) and value >= 0 for value in seconds.values())
 
-    def test_extract_and_match_features_give_what_match_gives(
-        self, matcher: Matcher, photos: tuple[str, str]
-    ) -> None:
+    def test_match_equals_extract_and_match_features(self, matcher: Matcher, photos: tuple[str, str]) -> None:
         features = [matcher.extract(path) for path in photos]
         (result,) = matcher.match_features([(features[0], features[1])])
         together = matcher.match(*photos)
@@ -135,7 +133,7 @@ class TestMatcher:
         moved = [(result.points1 - result.points0)[0].tolist() for result in matcher.match_features(pairs)]
         assert moved == [[2, 3], [-1, -2], [0, 0]]
 
-    def test_any_iterable_of_pairs_will_do(self, matcher: Matcher, without_type_checker: None) -> None:
+    def test_any_iterable_of_pairs_is_accepted(self, matcher: Matcher, without_type_checker: None) -> None:
         features = matcher.extract(dots())
         assert len(matcher.match_features(iter([(features, features)] * 3))) == 3  # type: ignore[arg-type]
         assert len(matcher.match_features([[features, features]])) == 1  # type: ignore[list-item]
@@ -153,14 +151,14 @@ class TestMatcher:
 
     @pytest.mark.usefixtures("without_type_checker")
     @pytest.mark.parametrize("wrong", [lambda f: (f, f), lambda f: [f, f], lambda f: [f], lambda f: f])
-    def test_a_pair_outside_a_list_is_told_how_to_write_it(self, matcher: Matcher, wrong) -> None:
+    def test_a_pair_outside_a_list_is_an_error_with_the_right_call(self, matcher: Matcher, wrong) -> None:
         with pytest.raises(InvalidInput, match=r"match_features\(\[\(features0, features1\)\]\)") as error:
             matcher.match_features(wrong(matcher.extract(dots())))
         one_line(error)
 
     @pytest.mark.usefixtures("without_type_checker")
     @pytest.mark.parametrize("wrong", [[("a.jpg", "b.jpg")], [None], [3]])
-    def test_what_is_no_pair_of_features_is_an_error(self, matcher: Matcher, wrong: list) -> None:
+    def test_invalid_pairs_are_errors(self, matcher: Matcher, wrong: list) -> None:
         with pytest.raises(InvalidInput, match=r"extract") as error:
             matcher.match_features(wrong)
         one_line(error)
@@ -265,7 +263,7 @@ class TestMatch:
 
 @pytest.mark.usefixtures("loaded")
 class TestMatchToFiles:
-    def test_it_writes_what_is_asked_for(self, photos: tuple[str, str], tmp_path: Path) -> None:
+    def test_all_requested_files_are_written(self, photos: tuple[str, str], tmp_path: Path) -> None:
         picture, npz = tmp_path / "m.png", tmp_path / "m.npz"
         result, estimate = match_to_files(
             *photos, picture=picture, json=tmp_path / "m.json", npz=npz, draw={"max_lines": 3}
@@ -278,10 +276,8 @@ class TestMatchToFiles:
             np.testing.assert_array_equal(drawn, result.draw(max_lines=3))
         assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png", "m.png", "m.json", "m.npz"}
 
-    @pytest.mark.parametrize("reason", ["", "nothing fits"], ids=["found", "failed"])
-    def test_what_verification_finds_is_written_too(
-        self, reason: str, photos: tuple[str, str], tmp_path: Path
-    ) -> None:
+    @pytest.mark.parametrize("reason", ["", "no consensus"], ids=["found", "failed"])
+    def test_the_estimate_is_written_too(self, reason: str, photos: tuple[str, str], tmp_path: Path) -> None:
         fits = np.arange(8) < (0 if reason else 6)
         found = TwoViewEstimate(
             kind="homography",
@@ -303,7 +299,7 @@ class TestMatchToFiles:
         with PIL.Image.open(picture) as drawn:
             np.testing.assert_array_equal(drawn, result.draw_inliers(found))
 
-    def test_it_writes_nothing_unasked(self, photos: tuple[str, str], tmp_path: Path) -> None:
+    def test_nothing_is_written_by_default(self, photos: tuple[str, str], tmp_path: Path) -> None:
         match_to_files(*photos)
         assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
 
@@ -318,19 +314,17 @@ class TestMatchToFiles:
             {"json": "x.json", "npz": "no/x.npz"},
         ],
     )
-    def test_bad_paths_are_found_before_the_work(
+    def test_paths_are_validated_before_matching(
         self, bad: dict, photos: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(api, "match", lambda *given, **options: pytest.fail("the work has begun"))
+        monkeypatch.setattr(api, "match", lambda *given, **options: pytest.fail("matching has started"))
         with pytest.raises(InvalidInput) as error:
             match_to_files(*photos, **bad)
         one_line(error)
         assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
 
-    def test_the_picture_never_replaces_a_photograph_by_half(
-        self, photos: tuple[str, str], tmp_path: Path
-    ) -> None:
+    def test_a_failure_keeps_an_existing_file(self, photos: tuple[str, str], tmp_path: Path) -> None:
         with pytest.raises(InvalidInput):
             match_to_files(photos[0], tmp_path / "missing.png", picture=photos[0])
         with PIL.Image.open(photos[0]) as kept:
@@ -364,7 +358,7 @@ class TestOptions:
         ],
         ids=str,
     )
-    def test_a_value_that_cannot_be_is_named(self, wrong: dict) -> None:
+    def test_invalid_values_are_named(self, wrong: dict) -> None:
         ((name, value),) = wrong.items()
         with pytest.raises(InvalidInput, match=name) as error:
             load(**wrong)
@@ -430,12 +424,14 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("adaptive", "depth", "width"), [(True, 1, 1), (False, 0, 0), ("depth", 1, 0), ("width", 0, 1)]
     )
-    def test_adaptivity_is_the_published_one_or_a_part(self, adaptive, depth: int, width: int) -> None:
+    def test_adaptive_inference_is_the_published_one_or_a_part(
+        self, adaptive, depth: int, width: int
+    ) -> None:
         found = load(adaptive=adaptive).matcher.settings.adaptivity  # type: ignore[attr-defined]
         assert found.depth_confidence == (0.95 if depth else -1)
         assert found.width_confidence == (0.99 if width else -1)
 
-    def test_nothing_in_the_configuration_is_left_to_the_device(self) -> None:
+    def test_settings_do_not_depend_on_the_device(self) -> None:
         assert load(device="cpu").matcher.settings.adaptivity.pruning_min_keypoints == 0  # type: ignore[attr-defined]
         found = load(pruning_min_keypoints=7).matcher.settings  # type: ignore[attr-defined]
         assert found.adaptivity.pruning_min_keypoints == 7
@@ -455,7 +451,7 @@ class TestLoad:
         ]
         assert len({load(**option).fingerprint for option in options}) == len(options)
 
-    def test_torchs_own_dtypes_are_taken_too(self) -> None:
+    def test_torch_dtypes_are_accepted(self) -> None:
         assert load(dtype=torch.bfloat16).fingerprint == load(dtype="bfloat16").fingerprint
         with pytest.raises(InvalidInput, match=r"'float16', 'bfloat16', got torch\.int8"):
             load(dtype=torch.int8)
@@ -466,12 +462,12 @@ class TestLoad:
 
     @pytest.mark.parametrize("option", ["batch_size", "memory_budget", "pruning_min_keypoints"])
     @pytest.mark.parametrize("value", [-1, True])
-    def test_numbers_that_can_not_be(self, option: str, value: object) -> None:
+    def test_invalid_numbers(self, option: str, value: object) -> None:
         with pytest.raises(InvalidInput, match=f"^{option} .*got {value!r}$"):
             load(**{option: value})
 
     @pytest.mark.parametrize("name", FREE)
-    def test_an_image_that_shows_nothing_has_no_keypoints(self, name: str) -> None:
+    def test_blank_images_have_no_keypoints(self, name: str) -> None:
         matcher = load(name, resize=64)
         one, black, gray = (
             np.full(shape, value, np.uint8)
@@ -499,7 +495,7 @@ class TestLoad:
 
 
 @pytest.mark.weights
-class TestWeightsOfYourOwn:
+class TestCustomWeights:
     def save(self, folder: Path, what: str) -> Path:
         path = folder / f"{what}.pth"
         if what == "damaged":
@@ -533,7 +529,7 @@ class TestWeightsOfYourOwn:
             load(**{role: other})
         one_line(error)
 
-    def test_a_copy_of_the_published_file_does_the_same(self, tmp_path: Path) -> None:
+    def test_a_copy_of_the_published_weights_is_equivalent(self, tmp_path: Path) -> None:
         copy = tmp_path / "mine.pth"
         copy.write_bytes(tiepoint.weights.resolve("aliked-t16").read_bytes())
         published, mine = load("aliked-t16+nearest"), load("aliked-t16+nearest", extractor_weights=copy)

@@ -1,4 +1,4 @@
-"""The table of presets: what is promised is there, every row can be filled, and a wrong name gets help."""
+"""The table of presets: all rows are valid, and unknown names get a suggestion."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_the_promised_presets_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_row_names_things_that_exist(name: str) -> None:
+def test_every_row_is_valid(name: str) -> None:
     preset = PRESETS[name]
     assert preset.extractor in NETWORKS
     assert set(preset.weights) <= set(WEIGHTS)
@@ -34,7 +34,7 @@ def test_every_row_names_things_that_exist(name: str) -> None:
     assert preset.about
 
 
-def test_an_extractor_meets_the_matcher_that_was_trained_for_it() -> None:
+def test_matchers_were_trained_for_their_extractors() -> None:
     for preset in PRESETS.values():
         if preset.matcher_weights:
             family = preset.extractor.split("-")[0]
@@ -51,7 +51,7 @@ def test_a_preset_is_found_by_its_name(name: str) -> None:
     assert find_preset(name) is PRESETS[name]
 
 
-def test_a_slip_of_the_pen_is_told_what_was_meant() -> None:
+def test_a_typo_gets_a_suggestion() -> None:
     with pytest.raises(
         InvalidInput, match=r"unknown preset 'disk\+lightgleu'.*did you mean 'disk\+lightglue'\?"
     ):

@@ -130,7 +130,7 @@ def classify(statistics: PairStatistics) -> PairVerification:
     return PairVerification(
         same_scene=same_scene,
         probability=probability,
-        reason=_inlier_count(statistics) if same_scene else _reason(statistics),
+        reason=_support(statistics) if same_scene else _reason(statistics),
         num_inliers=statistics.num_inliers,
     )
 
@@ -220,6 +220,10 @@ def _reason(statistics: PairStatistics) -> str:
     if 0 < statistics.coverage < MIN_COVERAGE:
         return f"few inliers: {_inlier_count(statistics)}, covering only {100 * statistics.coverage:.1f} % of an image"
     return f"few inliers: {_inlier_count(statistics)}"
+
+
+def _support(statistics: PairStatistics) -> str:
+    return f"{statistics.num_inliers} inliers of {statistics.num_matches} matches"
 
 
 def _inlier_count(statistics: PairStatistics) -> str:

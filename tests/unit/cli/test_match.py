@@ -1,4 +1,4 @@
-"""`tiepoint match`: what the options become, what is printed where. The work itself is replaced by a known result."""
+"""`tiepoint match`: options, output and errors; `match_to_files` is replaced by a fake."""
 
 import json
 from dataclasses import replace
@@ -48,7 +48,7 @@ def known_result(*sources: str) -> MatchResult:
 
 
 class Work:
-    """Stands in for `match_to_files`: remembers what it was asked, and gives `result` or raises `error`."""
+    """Fake of `match_to_files` that records its arguments, and returns `result` or raises `error`."""
 
     result = known_result()
     estimate: TwoViewEstimate | None = None
@@ -129,7 +129,7 @@ class TestOptions:
         succeed("--adaptive", "--pruning-min-keypoints", "7")
         assert (work.options["adaptive"], work.options["pruning_min_keypoints"]) == (True, 7)
 
-    def test_those_of_the_picture_reach_it(self, work: Work) -> None:
+    def test_drawing_options_reach_the_library(self, work: Work) -> None:
         succeed("-o", "m.png", "--max-lines", "50", "--keypoints")
         assert work.options["draw"] == {"max_lines": 50, "keypoints": True}
 
@@ -152,13 +152,13 @@ class TestOptions:
         ],
         ids=str,
     )
-    def test_wrong_usage_is_exit_code_2_and_no_work(self, work: Work, arguments: list[str]) -> None:
+    def test_wrong_usage_has_exit_status_2(self, work: Work, arguments: list[str]) -> None:
         result = run(*arguments)
         assert result.exit_code == 2
         assert result.stderr
         assert not hasattr(work, "images")
 
-    def test_one_photograph_is_not_enough(self, work: Work) -> None:
+    def test_two_images_are_required(self, work: Work) -> None:
         assert CliRunner().invoke(app, ["match", "a.jpg"]).exit_code == 2
 
 
@@ -188,27 +188,27 @@ class TestVerify:
         assert isinstance(run("--verify", "pose", "--intrinsics", "missing.txt").exception, InvalidInput)
         assert not hasattr(work, "images")
 
-    def test_it_says_how_many_fit_and_how_well(self, work: Work) -> None:
+    def test_inlier_count_and_median_error_are_printed(self, work: Work) -> None:
         work.estimate = self.estimate()
         assert (
             "homography: 2 of 3 matches are inliers (threshold 3 px, median error 1.41 px)"
             in succeed().stdout
         )
 
-    def test_it_says_why_there_is_none_and_is_content(self, work: Work) -> None:
-        work.estimate = self.estimate(matrix=None, inliers=np.zeros(3, bool), reason="3 matches came")
+    def test_the_reason_of_a_failure_is_printed(self, work: Work) -> None:
+        work.estimate = self.estimate(matrix=None, inliers=np.zeros(3, bool), reason="got 3 matches")
         result = succeed("--json", "-")
-        assert "homography: failed, 3 matches came" in result.stderr
-        assert json.loads(result.stdout)["estimate"]["reason"] == "3 matches came"
+        assert "homography: failed, got 3 matches" in result.stderr
+        assert json.loads(result.stdout)["estimate"]["reason"] == "got 3 matches"
 
-    def test_a_pose_names_its_cameras(self, work: Work) -> None:
-        turned = np.array([[0.0, 0, 1, 0], [0, 1, 0, 0.6], [-1, 0, 0, 0.8]])
+    def test_a_pose_is_printed_with_its_cameras(self, work: Work) -> None:
+        motion = np.array([[0.0, 0, 1, 0], [0, 1, 0, 0.6], [-1, 0, 0, 0.8]])
         cameras = [
             Camera(model="SIMPLE_PINHOLE", image_size=size, params=(600.0, 300.0, 200.0), source=source)
             for size, source in zip(SIZES, ("exif", "default"), strict=True)
         ]
         work.estimate = self.estimate(
-            kind="pose", cam1_from_cam0=turned, camera0=cameras[0], camera1=cameras[1]
+            kind="pose", cam1_from_cam0=motion, camera0=cameras[0], camera1=cameras[1]
         )
         text = succeed().stdout
         assert "rotation: 90.00 degrees" in text
@@ -224,16 +224,16 @@ class TestVerify:
 
 
 class TestTable:
-    def test_it_says_what_the_issue_promises(self, work: Work) -> None:
+    def test_sizes_keypoints_matches_and_durations_are_printed(self, work: Work) -> None:
         rows = [line.split() for line in succeed().stdout.splitlines()]
         assert ["size", "640", "x", "480", "1024", "x", "731"] in rows
         assert ["keypoints", "5", "4"] in rows
         assert ["file", "a.jpg", "b.jpg"] in rows
         text = succeed().stdout
-        for promised in ("3 matches", "7 layers", "read 0.12 s", "extract 3.45 s", "match 6.78 s"):
-            assert promised in text
+        for expected in ("3 matches", "7 layers", "read 0.12 s", "extract 3.45 s", "match 6.78 s"):
+            assert expected in text
 
-    def test_it_says_where_the_picture_is(self, work: Work) -> None:
+    def test_the_path_of_the_drawing_is_printed(self, work: Work) -> None:
         assert "out/m.png" in succeed("-o", "out/m.png").stdout
         assert "-o matches.png" in succeed().stdout
 
@@ -244,7 +244,7 @@ class TestTable:
         work.result = known_result(f"photos/{Path(name).name}", "b.jpg")
         assert Path(name).name in succeed().stdout
 
-    def test_pixels_without_a_name_have_a_table_too(self, work: Work) -> None:
+    def test_images_without_a_source_have_a_table_too(self, work: Work) -> None:
         nameless = [
             replace(features, source=None) for features in (work.result.features0, work.result.features1)
         ]
@@ -269,6 +269,6 @@ class TestJson:
         assert result.stderr == ""
 
 
-def test_errors_leave_the_command_for_main_to_print(work: Work) -> None:
+def test_errors_are_printed_by_main(work: Work) -> None:
     work.error = InvalidInput("a.jpg does not exist")
     assert isinstance(run().exception, TiepointError)

@@ -1,4 +1,4 @@
-"""`tiepoint pose`: what it asks for and what it says. The work itself is replaced by a known result."""
+"""`tiepoint pose`: options and output; `match_to_files` is replaced by a fake."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def known_result() -> MatchResult:
 
 
 def known_pose(reason: str = "") -> TwoViewEstimate:
-    """No rotation, to the right; or none at all."""
+    """A translation to the right, or a failure."""
     failed = bool(reason)
     return TwoViewEstimate(
         kind="pose",
@@ -57,7 +57,7 @@ def known_pose(reason: str = "") -> TwoViewEstimate:
 
 
 class Work:
-    """Stands in for `match_to_files`."""
+    """Fake of `match_to_files`."""
 
     estimate = known_pose()
 
@@ -77,7 +77,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["pose", "a.jpg", "b.jpg", *arguments])
 
 
-def test_it_says_rotation_translation_inliers_and_cameras(work: Work) -> None:
+def test_rotation_translation_inliers_and_cameras_are_printed(work: Work) -> None:
     text = run().stdout
     assert "pose: 2 of 2 matches are inliers (threshold 3 px, median error 0.00 px)" in text
     assert "rotation: 0.00 degrees" in text
@@ -106,7 +106,7 @@ def test_options_reach_the_library(work: Work) -> None:
     assert (verify.func, verify.keywords) == (estimate_relative_pose, {"max_error_px": 2.0})
 
 
-def test_intrinsics_may_lie_in_a_file(work: Work, tmp_path: Path) -> None:
+def test_intrinsics_of_a_file(work: Work, tmp_path: Path) -> None:
     (tmp_path / "K.txt").write_text("120 0 49.5\n0 121 39.5\n0 0 1\n")
     run("--intrinsics", str(tmp_path / "K.txt"))
     K = [[120, 0, 49.5], [0, 121, 39.5], [0, 0, 1]]
@@ -124,20 +124,20 @@ def test_quiet_prints_nothing(work: Work) -> None:
     assert run("--quiet").output == ""
 
 
-def test_where_there_is_no_pose_the_verification_is_printed_all_the_same(work: Work) -> None:
-    work.estimate = known_pose("4 matches came, but a pose needs at least 5")
+def test_the_verification_is_printed_for_a_failed_pose(work: Work) -> None:
+    work.estimate = known_pose("got 4 matches, but a pose needs at least 5")
     result = run()
     assert "same scene: 0." in result.stdout
-    assert "pose: failed, 4 matches came" in result.stdout
+    assert "pose: failed, got 4 matches" in result.stdout
     assert isinstance(result.exception, InvalidInput)
     assert run("--quiet").output == ""
 
 
-def test_a_failure_is_one_line_and_the_json_says_so_too(work: Work) -> None:
-    work.estimate = known_pose("4 matches came, but a pose needs at least 5")
+def test_a_failure_is_one_line_and_is_in_the_json(work: Work) -> None:
+    work.estimate = known_pose("got 4 matches, but a pose needs at least 5")
     result = run("--json", "-")
     assert isinstance(result.exception, InvalidInput)
-    assert str(result.exception) == "pose estimation failed: 4 matches came, but a pose needs at least 5"
+    assert str(result.exception) == "pose estimation failed: got 4 matches, but a pose needs at least 5"
     found = json.loads(result.stdout)
     assert found["estimate"]["success"] is False
     assert found["verification"]["same_scene"] is False

@@ -1,4 +1,4 @@
-"""`tiepoint stitch`: what the options become, what is printed where. The work itself is replaced."""
+"""`tiepoint stitch`: options and output; `stitch_to_files` is replaced by a fake."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tiepoint.types import Assignment, Features, TwoViewEstimate
 
 
 def known_result() -> MatchResult:
-    """No keypoints at all."""
+    """No keypoints."""
     features = Features(
         keypoints=torch.zeros(0, 2), scores=torch.zeros(0), descriptors=torch.zeros(0, 4), image_size=(9, 8)
     )
@@ -39,7 +39,7 @@ ESTIMATE = TwoViewEstimate(
 
 
 class Work:
-    """Stands in for `stitch_to_files`."""
+    """Fake of `stitch_to_files`."""
 
     error: Exception | None = None
 
@@ -87,7 +87,7 @@ def test_options_reach_the_library(work: Work) -> None:
     assert {name: work.options[name] for name in expected} == expected
 
 
-def test_it_says_what_was_written(work: Work) -> None:
+def test_written_files_are_printed(work: Work) -> None:
     text = run("-o", "p.png", "--overlay", "o.png").stdout
     assert "homography: 0 of 0 matches are inliers (threshold 3 px" in text
     assert "panorama: p.png\noverlay: o.png\n" in text
@@ -104,18 +104,18 @@ def test_quiet_prints_nothing(work: Work) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--mode", "mix"], ["--max-error-px", "0"], ["c.jpg"]], ids=str)
-def test_wrong_usage_is_exit_code_2_and_no_work(work: Work, arguments: list[str]) -> None:
+def test_wrong_usage_has_exit_status_2(work: Work, arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
     assert not hasattr(work, "given")
 
 
-def test_errors_leave_the_command_for_main_to_print(work: Work) -> None:
+def test_errors_are_printed_by_main(work: Work) -> None:
     work.error = InvalidInput("homography estimation failed: got 3 matches")
     assert run("--quiet").exception is work.error
     assert run("--quiet").output == ""
 
 
-def test_where_there_is_no_panorama_the_verification_is_printed_all_the_same(work: Work) -> None:
+def test_the_verification_is_printed_for_a_failed_panorama(work: Work) -> None:
     work.error = InvalidInput("homography estimation failed: got 3 matches")
     assert "same scene: 0.00" in run().stdout
     assert "panorama: " not in run().stdout

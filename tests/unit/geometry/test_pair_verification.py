@@ -91,7 +91,7 @@ def test_consistent_matches_show_the_same_scene(scene: Any, layers_run: int) -> 
     assert found.same_scene
     assert found.probability > 0.9
     assert found.num_inliers > 0.6 * len(result)
-    assert found.reason == f"{found.num_inliers} of {len(result)} matches"
+    assert found.reason == f"{found.num_inliers} inliers of {len(result)} matches"
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 30, 200])

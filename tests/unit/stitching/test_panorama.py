@@ -69,7 +69,7 @@ def test_it_writes_both_pictures(photos: list[Path], tmp_path: Path, monkeypatch
     assert (tmp_path / "m.json").exists()
 
 
-def test_without_a_flat_picture_the_overlay_is_left_to_look_at(
+def test_the_overlay_is_written_even_if_the_panorama_fails(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finds(monkeypatch, matched(HORIZON, photos))
@@ -102,7 +102,7 @@ def test_too_few_matches_are_an_error_with_its_reason(
     ],
     ids=str,
 )
-def test_what_cannot_be_is_found_before_the_work(
+def test_options_are_validated_before_matching(
     panorama: str, options: dict, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
