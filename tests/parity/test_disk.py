@@ -1,4 +1,4 @@
-"""DISK with its published weights against kornia 0.9.0, on real photographs.
+"""DISK with its published weights against kornia 0.9.0, on real images.
 
 Scores are logits of some hundreds, so "within 1e-5" is meant relative to the largest of the map.
 """
@@ -45,7 +45,7 @@ def network(weights) -> DISK:
     return network
 
 
-def photograph(folder: Path, name: str) -> Tensor:
+def load_image(folder: Path, name: str) -> Tensor:
     """(1, 3, h, w) in [0, 1], the longer side 1024 px."""
     if name == "motorcycle":
         from skimage.data import stereo_motorcycle
@@ -90,7 +90,7 @@ def assert_same_order(scores: Tensor, near: float) -> None:
 @pytest.mark.parametrize("name", ["sacre_coeur1.jpg", "DSC_0410.JPG", "motorcycle"])
 @torch.inference_mode()
 def test_keypoints_order_scores_and_descriptors(published, network, shared_data, name):
-    images = photograph(shared_data, name)
+    images = load_image(shared_data, name)
     assert_agrees(network(images, max_keypoints=2048)[0], run_reference(published, images, 2048))
 
 
@@ -98,7 +98,7 @@ def test_keypoints_order_scores_and_descriptors(published, network, shared_data,
 @pytest.mark.parametrize("max_keypoints", [50, None])
 @torch.inference_mode()
 def test_odd_sizes(published, network, shared_data, size, max_keypoints):
-    images = F.interpolate(photograph(shared_data, "sacre_coeur1.jpg"), size, mode="bilinear", antialias=True)
+    images = F.interpolate(load_image(shared_data, "sacre_coeur1.jpg"), size, mode="bilinear", antialias=True)
     ours = network(images, max_keypoints=max_keypoints)[0]
     assert_agrees(ours, run_reference(published, images, max_keypoints))
 
@@ -114,7 +114,7 @@ def test_blank_and_tiny_images_have_no_keypoints(network):
 
 @torch.inference_mode()
 def test_batches_are_identical_to_single_images(network, shared_data):
-    photographs = [photograph(shared_data, name) for name in ("sacre_coeur1.jpg", "DSC_0410.JPG")]
-    images = torch.cat([one[..., :200, :300] for one in photographs])
+    loaded = [load_image(shared_data, name) for name in ("sacre_coeur1.jpg", "DSC_0410.JPG")]
+    images = torch.cat([one[..., :200, :300] for one in loaded])
     for image, together in zip(images, network(images, max_keypoints=300), strict=True):
         assert_agrees(together, network(image[None], max_keypoints=300)[0])

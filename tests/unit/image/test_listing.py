@@ -1,4 +1,4 @@
-"""The photographs of a folder: by ending, in the order in which people count."""
+"""The images of a folder: by suffix, in natural sort order."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and what can't be written is found out before the work."""
+"""Files are written atomically; paths that are not writable fail early."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Pictures are written whole or not at all, and what can't be written is said before the work."""
+"""Images are written atomically; paths that are not writable fail early."""
 
 from pathlib import Path
 

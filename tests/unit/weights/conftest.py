@@ -52,7 +52,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, Weights]:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that stands for the package index."""
+    """Folder used as the package index."""
     folder = tmp_path / "shelf"
     folder.mkdir()
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))

@@ -20,7 +20,7 @@ from tiepoint.evaluation.ground_truth import (
 K = [70.0, 0, 31, 0, 72, 24, 0, 0, 1]
 
 
-T = [1.0, 0, 0, -1, 0, 0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1]  # a quarter turn about x
+T = [1.0, 0, 0, -1, 0, 0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1]  # rotation by 90 degrees about x
 
 
 IDENTITY = [1.0, 0, 0, 0, 1, 0, 0, 0, 1]

@@ -209,11 +209,11 @@ class TestOnePair:
 
     def test_all_keypoints_pruned(self, network: LightGlue):
         """Nobody is matchable, everybody is sure: images are empty after the first layer."""
-        hopeless = random_network()
+        unmatchable = random_network()
         for layer in range(SHAPE.layers):
-            hopeless.get_parameter(f"log_assignment.{layer}.matchability.bias").fill_(-1e3)
+            unmatchable.get_parameter(f"log_assignment.{layer}.matchability.bias").fill_(-1e3)
         adaptivity = AdaptiveInference(depth_confidence=-1.0, width_confidence=0.99)
-        (result,) = run(hopeless, [random_pair(6, 4)], adaptivity)
+        (result,) = run(unmatchable, [random_pair(6, 4)], adaptivity)
         assert result.layers_run == 1
         assert result.prune0.tolist() == [1] * 6
         assert result.assignment.matches1.tolist() == [-1] * 4

@@ -1,4 +1,4 @@
-"""The network against the paper's formulas, written down once more for single pairs of images and single heads."""
+"""The network against the paper's formulas, written out for single pairs and single heads."""
 
 import math
 import subprocess
