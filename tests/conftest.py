@@ -42,6 +42,13 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def photos(shared_data: Path) -> tuple[Path, Path]:
+    """Files of an easy pair of photos; several modules have images of their own under this name."""
+    folder = shared_data / "lightglue_assets"
+    return folder / "DSC_0410.JPG", folder / "DSC_0411.JPG"
+
+
+@pytest.fixture(scope="session")
 def castle(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> "Collection":
     """Collection of eleven images of a castle, all pairs matched and verified; copy it before writing to it."""
     from tiepoint.collection.collection import open_collection

@@ -47,12 +47,6 @@ def contents(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*"))
 
 
-@pytest.fixture
-def photos(shared_data: Path) -> tuple[Path, Path]:
-    folder = shared_data / "lightglue_assets"
-    return folder / "DSC_0410.JPG", folder / "DSC_0411.JPG"
-
-
 def test_match_with_all_outputs(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "lightglue_assets"
     done = tiepoint(

@@ -36,12 +36,6 @@ print(json.dumps({
 
 
 @pytest.fixture
-def photos(shared_data: Path) -> tuple[Path, Path]:
-    folder = shared_data / "lightglue_assets"
-    return folder / "DSC_0410.JPG", folder / "DSC_0411.JPG"
-
-
-@pytest.fixture
 def mosaic(photos: tuple[Path, Path], tmp_path: Path) -> Path:
     """A mosaic of two by two images, each enlarged to a quarter of it."""
     half = (SIZE[0] // 2, SIZE[1] // 2)

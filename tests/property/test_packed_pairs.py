@@ -4,49 +4,22 @@ The network is small and random, scaled so that pairs stop after different layer
 computes in float64, so that rounding (a batch adds up in another order) decides nothing.
 """
 
-import math
 from functools import cache
 
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from torch import Tensor
+from tests.helpers import packed_pairs
+from tests.helpers.packed_pairs import SHAPE, Pair, random_pair
 from torch.nn.functional import normalize
 
 from tiepoint.models.lightglue.assignment import log_assignment_matrix, mutual_matches, streamed_matches
 from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
-SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
-GAINS = {"input_proj": 4.0, "final_proj": 0.8, "token.0": 3.0, "matchability": 2.0}
 COUNTS = (0, 1, 5, 300)
 
-Pair = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Positions and descriptors of image 0, then of image 1."""
-
-
-@cache
-def random_network(seed: int, shape: LightGlueShape = SHAPE) -> LightGlue:
-    network = LightGlue(shape).double().eval()
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        gain = next((gain for part, gain in GAINS.items() if part in name), 1.0)
-        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-        parameter.data *= gain / math.sqrt(parameter.shape[-1])
-        if name.endswith(("token.0.bias", "ffn.1.weight")):
-            parameter.data += 1.5
-    return network.requires_grad_(False)
-
-
-def random_pair(m: int, n: int, seed: int) -> Pair:
-    """Image 1 sees keypoints of image 0 again, shuffled and a little changed; pairs differ in what they show."""
-    generator = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)  # noqa: E731
-    scene = draw(max(m, n), SHAPE.input_dim) + draw(SHAPE.input_dim)
-    positions = draw(max(m, n), 2).clamp(-2, 2).float() / 2
-    order = torch.randperm(max(m, n), generator=generator)[:n]
-    again = scene[order] + 0.1 * draw(n, SHAPE.input_dim)
-    return positions[:m], normalize(scene[:m], dim=1), positions[order] + 0.05, normalize(again, dim=1)
+random_network = cache(packed_pairs.random_network)
 
 
 def run(network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference) -> list[PairAssignment]:

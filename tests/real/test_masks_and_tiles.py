@@ -20,7 +20,6 @@ from tiepoint.types import Features
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 
 QUICK = "aliked-t16+nearest"
-NAMES = ("DSC_0410.JPG", "DSC_0411.JPG")
 ORIENTATION = 0x0112
 
 
@@ -30,12 +29,7 @@ def matcher_of(preset: str = QUICK, **options: Any) -> Matcher:
 
 
 @pytest.fixture(scope="session")
-def photos(shared_data: Path) -> list[Path]:
-    return [shared_data / "lightglue_assets" / name for name in NAMES]
-
-
-@pytest.fixture(scope="session")
-def size(photos: list[Path]) -> tuple[int, int]:
+def size(photos: tuple[Path, Path]) -> tuple[int, int]:
     with PIL.Image.open(photos[0]) as image:
         return image.size
 
@@ -54,7 +48,7 @@ def inside(mask: np.ndarray, points: Any) -> bool:
 
 
 @pytest.mark.parametrize("preset", [QUICK, "disk+lightglue"])
-def test_matches_lie_inside_both_masks(photos: list[Path], mask: np.ndarray, preset: str) -> None:
+def test_matches_lie_inside_both_masks(photos: tuple[Path, Path], mask: np.ndarray, preset: str) -> None:
     matcher = matcher_of(preset)
     result = matcher.match(*photos, mask0=mask, mask1=mask)
     assert len(result.features0) == len(result.features1) == 300
@@ -68,7 +62,7 @@ def test_matches_lie_inside_both_masks(photos: list[Path], mask: np.ndarray, pre
 
 
 def test_a_mask_for_the_upright_image_whatever_the_file_says(
-    photos: list[Path], mask: np.ndarray, tmp_path: Path
+    photos: tuple[Path, Path], mask: np.ndarray, tmp_path: Path
 ) -> None:
     exif = PIL.Image.Exif()
     exif[ORIENTATION] = 6
@@ -86,13 +80,13 @@ def test_a_mask_for_the_upright_image_whatever_the_file_says(
         matcher.extract(tmp_path / "turned.png", mask=np.rot90(mask))
 
 
-def test_a_mask_that_forbids_everything_is_an_empty_result(photos: list[Path]) -> None:
+def test_a_mask_that_forbids_everything_is_an_empty_result(photos: tuple[Path, Path]) -> None:
     result = matcher_of().match(*photos, mask0=[])
     assert (len(result.features0), len(result.features1), len(result)) == (0, 300, 0)
 
 
 def test_the_command_takes_masks_border_and_tiles(
-    photos: list[Path], mask: np.ndarray, size: tuple[int, int], tmp_path: Path
+    photos: tuple[Path, Path], mask: np.ndarray, size: tuple[int, int], tmp_path: Path
 ) -> None:
     width, height = size
     PIL.Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -127,13 +121,13 @@ def test_the_command_takes_masks_border_and_tiles(
     ],
     ids=["tile", "mask"],
 )
-def test_the_command_says_what_is_wrong(photos: list[Path], arguments: list[str], message: str) -> None:
+def test_the_command_says_what_is_wrong(photos: tuple[Path, Path], arguments: list[str], message: str) -> None:
     done = CliRunner().invoke(app, ["match", *map(str, photos), "--preset", QUICK, *arguments])
     assert isinstance(done.exception, InvalidInput)
     assert message in str(done.exception)
 
 
-def test_a_tile_that_is_no_number_is_wrong_usage(photos: list[Path]) -> None:
+def test_a_tile_that_is_no_number_is_wrong_usage(photos: tuple[Path, Path]) -> None:
     assert CliRunner().invoke(app, ["match", *map(str, photos), "--tile", "big"]).exit_code == 2
 
 
@@ -145,7 +139,7 @@ def test_borders_that_cannot_be(border: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("preset", [QUICK, "aliked+nearest"])
-def test_tiles_find_what_the_whole_finds(photos: list[Path], preset: str) -> None:
+def test_tiles_find_what_the_whole_finds(photos: tuple[Path, Path], preset: str) -> None:
     """ALIKED's coarsest level looks hundreds of pixels away; here it sees the whole image from every tile."""
     whole, tiled = (
         matcher_of(preset, resize=1100, max_keypoints=1500, tile=tile).extract(photos[0])
@@ -167,7 +161,7 @@ def same_keypoints(ours: Features, theirs: Features) -> torch.Tensor:
     )
 
 
-def test_disk_in_tiles_finds_most_of_what_it_finds_in_the_whole(photos: list[Path]) -> None:
+def test_disk_in_tiles_finds_most_of_what_it_finds_in_the_whole(photos: tuple[Path, Path]) -> None:
     """Its instance norm sees only the tile."""
     whole, tiled = (
         matcher_of("disk+lightglue", resize=900, max_keypoints=1000, tile=tile).extract(photos[0])

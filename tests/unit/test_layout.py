@@ -31,7 +31,6 @@ def unit_tests() -> list[Path]:
     return [Path(path.relative_to(UNIT).as_posix()) for path in sorted(UNIT.rglob("test_*.py"))]
 
 
-@pytest.mark.xfail(strict=False, reason="the tests are being reorganized")
 def test_every_long_module_has_a_test_file() -> None:
     lines = {
         module: len((SOURCE / "tiepoint" / module).read_text(encoding="utf-8").splitlines())
@@ -42,7 +41,6 @@ def test_every_long_module_has_a_test_file() -> None:
     assert not missing, "\n".join(missing)
 
 
-@pytest.mark.xfail(strict=False, reason="the tests are being reorganized")
 def test_every_test_file_has_a_module() -> None:
     expected = {path_of_test(module) for module in modules()} | {Path("test_layout.py")}
     ours = [path for path in unit_tests() if path.parts[0] not in ROOTS]

@@ -22,11 +22,6 @@ REDONE = "view 2.png"
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return write_image_folder(tmp_path / "photos", 4)
-
-
-@pytest.fixture
 def out(photos: Path) -> Path:
     """A complete collection."""
     match_collection(photos, photos.parent / "out", **QUICK)

@@ -20,11 +20,6 @@ from tiepoint.errors import InvalidInput, MissingDependency, StoreError
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return write_image_folder(tmp_path / "photos", 4)
-
-
-@pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 

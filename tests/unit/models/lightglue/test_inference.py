@@ -8,8 +8,8 @@ import math
 
 import pytest
 import torch
+from tests.helpers.packed_pairs import SHAPE, Pair, random_network, random_pair
 from torch import Tensor
-from torch.nn.functional import normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tiepoint.models.lightglue.assignment import log_assignment_matrix, mutual_matches
@@ -21,10 +21,8 @@ from tiepoint.models.lightglue.inference import (
     confidence_threshold,
     match_batch,
 )
-from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
+from tiepoint.models.lightglue.network import LightGlue
 
-SHAPE = LightGlueShape(input_dim=16, dim=32, layers=4, heads=2)
-GAINS = {"input_proj": 4.0, "final_proj": 0.8, "token.0": 3.0, "matchability": 2.0}
 THRESHOLD = 0.1
 ADAPTIVE = AdaptiveInference(depth_confidence=0.7, width_confidence=0.7)
 MODES = {
@@ -37,32 +35,6 @@ MODES = {
     ),
 }
 SIZES = [(60, 60), (90, 40), (5, 60), (41, 40), (1, 1), (7, 3)]
-
-Pair = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Positions and descriptors of image 0, then of image 1."""
-
-
-def random_network(seed: int = 2) -> LightGlue:
-    network = LightGlue(SHAPE).double().eval()
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        gain = next((gain for part, gain in GAINS.items() if part in name), 1.0)
-        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-        parameter.data *= gain / math.sqrt(parameter.shape[-1])
-        if name.endswith(("token.0.bias", "ffn.1.weight")):
-            parameter.data += 1.5
-    return network.requires_grad_(False)
-
-
-def random_pair(m: int, n: int, seed: int = 0) -> Pair:
-    """Image 1 sees keypoints of image 0 again, shuffled and a little changed; pairs differ in what they show."""
-    generator = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)  # noqa: E731
-    scene = draw(max(m, n), SHAPE.input_dim) + draw(SHAPE.input_dim)
-    positions = draw(max(m, n), 2).clamp(-2, 2).float() / 2
-    order = torch.randperm(max(m, n), generator=generator)[:n]
-    again = scene[order] + 0.1 * draw(n, SHAPE.input_dim)
-    return positions[:m], normalize(scene[:m], dim=1), positions[order] + 0.05, normalize(again, dim=1)
 
 
 def run(network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference) -> list[PairAssignment]:
