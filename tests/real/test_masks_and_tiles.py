@@ -121,7 +121,9 @@ def test_the_command_takes_masks_border_and_tiles(
     ],
     ids=["tile", "mask"],
 )
-def test_the_command_says_what_is_wrong(photos: tuple[Path, Path], arguments: list[str], message: str) -> None:
+def test_the_command_says_what_is_wrong(
+    photos: tuple[Path, Path], arguments: list[str], message: str
+) -> None:
     done = CliRunner().invoke(app, ["match", *map(str, photos), "--preset", QUICK, *arguments])
     assert isinstance(done.exception, InvalidInput)
     assert message in str(done.exception)
