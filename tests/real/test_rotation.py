@@ -1,4 +1,4 @@
-"""rotations="auto" on real photographs with the published weights, from Python and from the command line."""
+"""rotations="auto" on real images with the published weights, from Python and from the command line."""
 
 import json
 from functools import cache
@@ -55,7 +55,7 @@ def turned(path: Path, degrees: int) -> PIL.Image.Image:
 
 
 def upright_points1(result: MatchResult, size: tuple[int, int], degrees: int) -> np.ndarray:
-    """Points of an image that was turned, where they are in the photograph."""
+    """Points of a rotated image in px of the upright one."""
     (x, y), (width, height) = result.points1.T, size
     places = {90: (width - 1 - y, x), 180: (width - 1 - x, height - 1 - y), 270: (y, height - 1 - x)}
     return np.column_stack(places[degrees])
@@ -93,7 +93,7 @@ def test_an_upright_pair_is_left_as_it_is(photos: list[Path]) -> None:
 
 
 def test_different_places_stay_unmatched_in_every_turn(photos: list[Path], shared_data: Path) -> None:
-    """The probe finds no turn that is clearly better, so what comes out is what came out without it."""
+    """No rotation is clearly better, so the result is the one without rotation search."""
     other = shared_data / "oxford_affine" / "leuven" / "img1.jpg"
     never, auto = (
         matcher_of("aliked+lightglue", rotations).match(photos[0], other) for rotations in (None, "auto")
@@ -104,7 +104,7 @@ def test_different_places_stay_unmatched_in_every_turn(photos: list[Path], share
 
 
 def test_the_command_with_exif_orientation_on_top(photos: list[Path], tmp_path: Path) -> None:
-    """The file says that it is shown a quarter turn clockwise; the photograph in it was upright already."""
+    """EXIF rotates an image by 90 degrees clockwise that was upright already."""
     exif = PIL.Image.Exif()
     exif[ORIENTATION] = 6
     with PIL.Image.open(photos[1]) as image:

@@ -14,7 +14,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """Return the message for a name that is not in a table.
 
     Args:
-        kind: What the name stands for, for example `"preset"`.
+        kind: Kind of the name, for example `"preset"`.
         name: The name that was given.
         known: Names that are available.
     """

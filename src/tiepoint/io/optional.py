@@ -11,7 +11,7 @@ def import_optional(module: str, *, purpose: str, install: str) -> ModuleType:
 
     Args:
         module: Dotted name of the module, for example `"plotly.graph_objects"`.
-        purpose: What needs the library, as the subject of "requires", for example `"the 3-D view"`.
+        purpose: Feature that needs the library, as the subject of "requires", for example `"the 3-D view"`.
         install: Requirement for pip, for example `"tiepoint[collection]"`.
 
     Returns:
