@@ -46,9 +46,9 @@ def project(pose: np.ndarray, K: np.ndarray) -> np.ndarray:
     return rays[:, :2] / rays[:, 2:]
 
 
-def turn_points(points: np.ndarray, size: tuple[int, int], quarter_turns: int) -> np.ndarray:
+def rotate_points(points: np.ndarray, size: tuple[int, int], num_rotations: int) -> np.ndarray:
     """Rotate points like numpy.rot90: one rotation maps (x, y) to (y, width - 1 - x)."""
-    for _ in range(quarter_turns):
+    for _ in range(num_rotations):
         points = np.column_stack([points[:, 1], size[0] - 1 - points[:, 0]])
         size = size[::-1]
     return points
@@ -60,6 +60,6 @@ def assert_truth_holds(pair: EvaluationPair, turns: tuple[int, int] = (0, 0)) ->
     assert isinstance(truth, PoseGroundTruth)
     E = essential_from_pose(truth.cam1_from_cam0)
     F = fundamental_from_essential(E, truth.camera0.intrinsics, truth.camera1.intrinsics)
-    points0 = turn_points(project(np.eye(3, 4), K0), SIZE, turns[0])
-    points1 = turn_points(project(POSE, K1), SIZE, turns[1])
+    points0 = rotate_points(project(np.eye(3, 4), K0), SIZE, turns[0])
+    points1 = rotate_points(project(POSE, K1), SIZE, turns[1])
     np.testing.assert_allclose(epipolar_distances(points0, points1, F), 0, atol=1e-6)

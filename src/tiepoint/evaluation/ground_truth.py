@@ -1,6 +1,6 @@
 """Evaluation pairs and their ground truth.
 
-Coordinates are pixels (x, y) of the upright image, rotated by `quarter_turns` if the data set specifies it; the center of
+Coordinates are pixels (x, y) of the upright image, rotated by `num_rotations` if the data set specifies it; the center of
 the top-left pixel is (0, 0). Data sets published with another convention are off by half a pixel, which is within their
 accuracy.
 """
@@ -84,9 +84,9 @@ class EvaluationPair:
         image1: Path of image 1.
         truth: Ground truth in px of the images as they are matched, after their rotation.
         tags: Attributes by which metrics may be grouped: "rot_deg", "gap", "index" of the viewpoint, ...
-        quarter_turns0: Number of 90-degree rotations (CCW, as `numpy.rot90`), 0 to 3, applied to the upright image 0
+        num_rotations0: Number of 90-degree rotations (CCW, as `numpy.rot90`), 0 to 3, applied to the upright image 0
             before matching; SuperGlue's lists specify these for images without EXIF orientation.
-        quarter_turns1: Number of 90-degree rotations (CCW) applied to image 1.
+        num_rotations1: Number of 90-degree rotations (CCW) applied to image 1.
     """
 
     name: str
@@ -95,8 +95,8 @@ class EvaluationPair:
     image1: Path
     truth: GroundTruth
     tags: dict[str, str | float] = field(default_factory=dict)
-    quarter_turns0: int = 0
-    quarter_turns1: int = 0
+    num_rotations0: int = 0
+    num_rotations1: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

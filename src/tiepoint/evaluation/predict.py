@@ -27,7 +27,7 @@ class Source(NamedTuple):
     """An image as it is matched: a file and its number of 90-degree rotations (CCW)."""
 
     path: Path
-    quarter_turns: int
+    num_rotations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +92,7 @@ def _find_images(pairs: Sequence[EvaluationPair]) -> tuple[dict[Source, str], di
 
 
 def _key(source: Source, content: str) -> str:
-    rotation = f"/{source.quarter_turns}" if source.quarter_turns else ""
+    rotation = f"/{source.num_rotations}" if source.num_rotations else ""
     return f"{source.path.name}@{content[:SHORT_DIGEST_LENGTH]}{rotation}"
 
 
@@ -120,7 +120,7 @@ def _extract_missing(
 def _read(source: Source) -> tuple[Image, float]:
     start = perf_counter()
     image = read_image(source.path)
-    rotated = torch.rot90(image.pixels, source.quarter_turns, (1, 2))
+    rotated = torch.rot90(image.pixels, source.num_rotations, (1, 2))
     return replace(image, pixels=rotated), perf_counter() - start
 
 
@@ -150,7 +150,7 @@ def _match_missing(
 
 
 def _sources(pair: EvaluationPair) -> tuple[Source, Source]:
-    return Source(pair.image0, pair.quarter_turns0), Source(pair.image1, pair.quarter_turns1)
+    return Source(pair.image0, pair.num_rotations0), Source(pair.image1, pair.num_rotations1)
 
 
 def _tracked_batches(

@@ -16,7 +16,7 @@ def pair_of() -> EvaluationPair:
 
 def test_defaults() -> None:
     pair = pair_of()
-    assert (pair.tags, pair.quarter_turns0, pair.quarter_turns1) == ({}, 0, 0)
+    assert (pair.tags, pair.num_rotations0, pair.num_rotations1) == ({}, 0, 0)
     assert Dataset(name="x", pairs=(pair,)).problems == ()
 
 

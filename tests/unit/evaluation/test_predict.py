@@ -121,7 +121,7 @@ def test_rotations_are_those_of_numpy(tmp_path: Path, store: Store):
             seen.append(image.pixels.permute(1, 2, 0).numpy())
             return super().extract(replace(image, pixels=torch.zeros_like(image.pixels)))
 
-    turned = [replace(pair, name=str(turns), quarter_turns1=turns) for turns in range(4)]
+    turned = [replace(pair, name=str(turns), num_rotations1=turns) for turns in range(4)]
     predict(turned, Watching(), store)
     assert len(seen) == 1 + 4
     for turns in range(4):

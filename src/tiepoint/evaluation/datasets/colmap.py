@@ -112,11 +112,11 @@ def _upright(view: View, image: Path, builder: DatasetBuilder) -> tuple[Camera, 
     rotation_deg = ORIENTATIONS[orientation].rotation_deg
     if rotation_deg is None:
         raise InvalidInput(f"{image} is mirrored (EXIF orientation {orientation}); no camera model fits it")
-    turns = rotation_deg // 90
-    camera = rotate_camera(view.camera, turns)
+    num_rotations = rotation_deg // 90
+    camera = rotate_camera(view.camera, num_rotations)
     if camera.image_size != builder.image_size(image):
         width, height = view.camera.image_size or (0, 0)
         raise InvalidInput(
             f"expected {width} x {height} px as in the model, but {image} has another size; was it resized?"
         )
-    return camera, rotate_pose(view.cam_from_world, turns)
+    return camera, rotate_pose(view.cam_from_world, num_rotations)

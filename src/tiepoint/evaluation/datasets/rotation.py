@@ -11,29 +11,29 @@ ROTATED_FROM_CAMERA = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
 # Rotation of the camera frame for one 90-degree rotation of the image (CCW)
 
 
-def rotate_ground_truth(truth: PoseGroundTruth, quarter_turns0: int, quarter_turns1: int) -> PoseGroundTruth:
+def rotate_ground_truth(truth: PoseGroundTruth, num_rotations0: int, num_rotations1: int) -> PoseGroundTruth:
     """Return the ground truth of the rotated images from that of the original images."""
-    R0 = np.linalg.matrix_power(ROTATED_FROM_CAMERA, quarter_turns0)
+    R0 = np.linalg.matrix_power(ROTATED_FROM_CAMERA, num_rotations0)
     R, t = truth.cam1_from_cam0[:, :3], truth.cam1_from_cam0[:, 3]
     return PoseGroundTruth(
-        camera0=rotate_camera(truth.camera0, quarter_turns0),
-        camera1=rotate_camera(truth.camera1, quarter_turns1),
-        cam1_from_cam0=rotate_pose(np.column_stack([R @ R0.T, t]), quarter_turns1),
+        camera0=rotate_camera(truth.camera0, num_rotations0),
+        camera1=rotate_camera(truth.camera1, num_rotations1),
+        cam1_from_cam0=rotate_pose(np.column_stack([R @ R0.T, t]), num_rotations1),
     )
 
 
-def rotate_pose(cam_from_world: Float[np.ndarray, "3 4"], quarter_turns: int) -> Float[np.ndarray, "3 4"]:
+def rotate_pose(cam_from_world: Float[np.ndarray, "3 4"], num_rotations: int) -> Float[np.ndarray, "3 4"]:
     """Return the pose of the camera of the rotated image."""
-    return np.linalg.matrix_power(ROTATED_FROM_CAMERA, quarter_turns) @ cam_from_world
+    return np.linalg.matrix_power(ROTATED_FROM_CAMERA, num_rotations) @ cam_from_world
 
 
-def rotate_camera(camera: Camera, quarter_turns: int) -> Camera:
+def rotate_camera(camera: Camera, num_rotations: int) -> Camera:
     """Return the camera of the rotated image.
 
     Raises:
         InvalidInput: If the image size of the camera is unknown.
     """
-    for _ in range(quarter_turns):
+    for _ in range(num_rotations):
         camera = _rotate_once(camera)
     return camera
 

@@ -28,7 +28,7 @@ class Row(NamedTuple):
     """A line of a list."""
 
     names: tuple[str, str]
-    quarter_turns: tuple[int, int]
+    num_rotations: tuple[int, int]
     intrinsics: tuple[np.ndarray, np.ndarray]
     cam1_from_cam0: np.ndarray
 
@@ -80,8 +80,8 @@ def _parse(words: Sequence[str]) -> Row:
         )
     rest = words[4:] if has_rotations else words[2:]
     K0, K1 = (parse_numbers(rest[start : start + 9], 9, f"K{start // 9}").reshape(3, 3) for start in (0, 9))
-    turns = (_quarter_turns(words[2]), _quarter_turns(words[3])) if has_rotations else (0, 0)
-    return Row((words[0], words[1]), turns, (K0, K1), _pose(pose))
+    num_rotations = (_num_rotations(words[2]), _num_rotations(words[3])) if has_rotations else (0, 0)
+    return Row((words[0], words[1]), num_rotations, (K0, K1), _pose(pose))
 
 
 def _pose(words: Sequence[str]) -> np.ndarray:
@@ -91,7 +91,7 @@ def _pose(words: Sequence[str]) -> np.ndarray:
     return checked_pose(np.column_stack([values[:9].reshape(3, 3), values[9:]]))
 
 
-def _quarter_turns(word: str) -> int:
+def _num_rotations(word: str) -> int:
     if word not in ("0", "1", "2", "3"):
         raise InvalidInput(f"rot0 and rot1 must be 0, 1, 2 or 3 (rotations by 90 degrees), got {word!r}")
     return int(word)
@@ -106,8 +106,8 @@ def _pair(
         camera1=checked_camera(row.intrinsics[1], builder.image_size(image1)),
         cam1_from_cam0=row.cam1_from_cam0,
     )
-    truth = rotate_ground_truth(truth, *row.quarter_turns)
+    truth = rotate_ground_truth(truth, *row.num_rotations)
     scene = scene_name(row.names[0], default_scene)
-    turns0, turns1 = row.quarter_turns
+    num_rotations0, num_rotations1 = row.num_rotations
     pair = posed_pair(scene, (image0, image1), truth)
-    return replace(pair, quarter_turns0=turns0, quarter_turns1=turns1)
+    return replace(pair, num_rotations0=num_rotations0, num_rotations1=num_rotations1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.helpers.posed_pairs import K0, SIZE, WORLD, turn_points
+from tests.helpers.posed_pairs import K0, SIZE, WORLD, rotate_points
 
 from tiepoint.evaluation.datasets.rotation import rotate_camera
 from tiepoint.types import Camera
@@ -21,7 +21,7 @@ def test_distortion_is_rotated_with_the_image() -> None:
     camera = Camera.from_intrinsics(K0, SIZE, distortion=(0.1, -0.02, 0.003, -0.004))
     rays = WORLD[:, :2] / WORLD[:, 2:]
     turned_rays = np.column_stack([rays[:, 1], -rays[:, 0]])
-    expected = turn_points(_distort(camera, rays), SIZE, 1)
+    expected = rotate_points(_distort(camera, rays), SIZE, 1)
     np.testing.assert_allclose(_distort(rotate_camera(camera, 1), turned_rays), expected, atol=1e-9)
 
 

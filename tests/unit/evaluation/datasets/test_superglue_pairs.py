@@ -47,7 +47,7 @@ class TestSuperGlue:
     def test_rotations_by_90_degrees(self, listing: Path, turns: tuple[int, int]) -> None:
         listing.write_text(superglue_line("a.jpg", "b.jpg", turns))
         pair = read_dataset("superglue-pairs", listing).pairs[0]
-        assert (pair.quarter_turns0, pair.quarter_turns1) == turns
+        assert (pair.num_rotations0, pair.num_rotations1) == turns
         assert pair.truth.camera0.image_size == (SIZE if turns[0] % 2 == 0 else SIZE[::-1])
         assert_truth_holds(pair, turns)
 
