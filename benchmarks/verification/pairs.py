@@ -121,7 +121,7 @@ def negative_pairs(scenes: dict[str, list[EvaluationPair]], count: int) -> list[
 
 def upright_images(pairs: Sequence[EvaluationPair]) -> list[Path]:
     """Return the images of a scene that are upright."""
-    upright = (pair for pair in pairs if not pair.quarter_turns0 and not pair.quarter_turns1)
+    upright = (pair for pair in pairs if not pair.num_rotations0 and not pair.num_rotations1)
     return list(dict.fromkeys(image for pair in upright for image in (pair.image0, pair.image1)))
 
 
