@@ -1,5 +1,8 @@
 """Matcher: an extractor and a matcher, loaded once and used many times."""
 
+# ImageSource and MaskSource contain NumPy arrays of any dtype
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -192,9 +195,9 @@ class Matcher:
         image: AnyImage | Features,
     ) -> MatchResult | InvalidInput:
         source = image.source if isinstance(image, Features) else image
-        has_pixels = image0 is not None and source is not None
         # features of another fingerprint may have been extracted with a mask, which is unknown here
-        if not has_pixels or upright.features1.fingerprint != self.extractor.fingerprint:
+        has_mask = upright.features1.fingerprint != self.extractor.fingerprint
+        if image0 is None or source is None or has_mask:
             return _to_result(upright, seconds)
         if not self._rotation_search.is_needed(upright):
             return _to_result(upright, seconds)  # without reading the image again

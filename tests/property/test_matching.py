@@ -1,7 +1,7 @@
-"""For all pairs of features: what must hold when images are swapped, keypoints reordered, pairs put into batches.
+"""Invariances of matchers: swapped images, reordered keypoints, batches.
 
-The network is random and small, but adaptive: pairs stop early and lose keypoints. Examples are drawn the same way in
-every run, since a decision between two nearly equal scores may fall either way.
+The network is random and small, but adaptive: pairs stop early, and keypoints are pruned. Examples are deterministic,
+because near ties between two scores may be decided either way.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.types import Assignment, Features
 
 SIZE = (640, 480)
-COLUMNS = 16
+DIM = 16
 COUNTS = st.integers(0, 30)
 SEEDS = st.integers(0, 1 << 32)
 ADAPTIVITY = {
@@ -31,9 +31,7 @@ ADAPTIVITY = {
 def random_network() -> LightGlue:
     """Random weights, with a bias that makes keypoints confident, but not in all pairs."""
     generator = torch.Generator().manual_seed(5)
-    network = (
-        LightGlue(LightGlueShape(input_dim=COLUMNS, dim=32, layers=2, heads=2)).eval().requires_grad_(False)
-    )
+    network = LightGlue(LightGlueShape(input_dim=DIM, dim=32, layers=2, heads=2)).eval().requires_grad_(False)
     for name, parameter in network.named_parameters():
         gain = next((gain for part, gain in {"final_proj": 3.0, "token": 9.0}.items() if part in name), 1.0)
         parameter.copy_(gain * torch.randn(parameter.shape, generator=generator) / parameter.shape[-1] ** 0.5)
@@ -55,7 +53,7 @@ MATCHERS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tensors this small are computed faster by one thread than by several that wait for each other."""
+    """Tensors this small are computed faster by one thread than by several."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -67,13 +65,13 @@ repeatable = settings(derandomize=True, deadline=None, max_examples=15)
 
 
 def random_pair(m: int, n: int, seed: int) -> tuple[Features, Features]:
-    """Image 1 shows keypoints of image 0 again, shuffled and changed; some are new."""
+    """Image 1 has keypoints of image 0, shuffled and perturbed, and new ones if it has more."""
     generator = torch.Generator().manual_seed(seed)
-    scene = torch.randn(max(m, n), COLUMNS, generator=generator)
-    places = torch.rand(max(m, n), 2, generator=generator) * (torch.tensor(SIZE) - 1)
-    again = torch.randperm(max(m, n), generator=generator)[:n]
-    changed = scene + 0.3 * torch.randn(scene.shape, generator=generator)
-    return features_of(places[:m], scene[:m]), features_of(places[again], changed[again])
+    scene = torch.randn(max(m, n), DIM, generator=generator)
+    keypoints = torch.rand(max(m, n), 2, generator=generator) * (torch.tensor(SIZE) - 1)
+    shuffled = torch.randperm(max(m, n), generator=generator)[:n]
+    perturbed = scene + 0.3 * torch.randn(scene.shape, generator=generator)
+    return features_of(keypoints[:m], scene[:m]), features_of(keypoints[shuffled], perturbed[shuffled])
 
 
 def features_of(keypoints: torch.Tensor, descriptors: torch.Tensor) -> Features:
@@ -86,8 +84,8 @@ def features_of(keypoints: torch.Tensor, descriptors: torch.Tensor) -> Features:
 
 
 def reordered(features: Features, order: torch.Tensor) -> Features:
-    columns = {name: getattr(features, name)[order] for name in ("keypoints", "scores", "descriptors")}
-    return replace(features, **columns)
+    values = {name: getattr(features, name)[order] for name in ("keypoints", "scores", "descriptors")}
+    return replace(features, **values)
 
 
 def scored(found: Assignment) -> dict[tuple[int, int], float]:
@@ -96,7 +94,7 @@ def scored(found: Assignment) -> dict[tuple[int, int], float]:
     }
 
 
-def the_same(found: dict[tuple[int, int], float], expected: dict[tuple[int, int], float]) -> None:
+def assert_same(found: dict[tuple[int, int], float], expected: dict[tuple[int, int], float]) -> None:
     assert set(found) == set(expected)
     assert found == pytest.approx(expected, rel=0, abs=1e-5)
 
@@ -107,7 +105,7 @@ def the_same(found: dict[tuple[int, int], float], expected: dict[tuple[int, int]
 def test_swapped_images_give_transposed_matches(name: str, m: int, n: int, seed: int) -> None:
     a, b = random_pair(m, n, seed)
     forward, backward = MATCHERS[name].match([(a, b), (b, a)])
-    the_same({(i, j): score for (j, i), score in scored(backward).items()}, scored(forward))
+    assert_same({(i, j): score for (j, i), score in scored(backward).items()}, scored(forward))
     assert torch.equal(forward.prune0, backward.prune1)
     assert torch.equal(forward.prune1, backward.prune0)
     torch.testing.assert_close(forward.matching_scores0, backward.matching_scores1, rtol=0, atol=1e-5)
@@ -123,7 +121,7 @@ def test_reordered_keypoints_give_reordered_matches(name: str, m: int, n: int, s
     order0, order1 = (torch.randperm(count, generator=generator) for count in (m, n))
     plain, mixed = MATCHERS[name].match([(a, b), (reordered(a, order0), reordered(b, order1))])
     found = {(order0[i].item(), order1[j].item()): score for (i, j), score in scored(mixed).items()}
-    the_same(found, scored(plain))  # type: ignore[arg-type]
+    assert_same(found, scored(plain))  # type: ignore[arg-type]
     assert torch.equal(mixed.prune0, plain.prune0[order0])
     assert torch.equal(mixed.prune1, plain.prune1[order1])
 
@@ -131,13 +129,13 @@ def test_reordered_keypoints_give_reordered_matches(name: str, m: int, n: int, s
 @each_matcher
 @repeatable
 @given(pairs=st.lists(st.tuples(COUNTS, COUNTS, SEEDS), max_size=4))
-def test_a_pair_in_a_batch_gives_what_it_gives_alone(name: str, pairs: list[tuple[int, int, int]]) -> None:
+def test_batched_results_equal_those_of_single_pairs(name: str, pairs: list[tuple[int, int, int]]) -> None:
     batch = [random_pair(*pair) for pair in pairs]
     together = MATCHERS[name].match(batch)
     assert len(together) == len(batch)
     for pair, found in zip(batch, together, strict=True):
         (alone,) = MATCHERS[name].match([pair])
-        the_same(scored(found), scored(alone))
+        assert_same(scored(found), scored(alone))
         assert torch.equal(found.prune0, alone.prune0)
         assert torch.equal(found.prune1, alone.prune1)
         assert found.layers_run == alone.layers_run
@@ -160,7 +158,7 @@ def test_matches_are_one_to_one_and_in_range(name: str, m: int, n: int, seed: in
 
 @repeatable
 @given(m=st.integers(1, 30), n=st.integers(1, 30), seed=SEEDS, threshold=st.floats(0, 1))
-def test_a_threshold_takes_matches_away_and_changes_none(m: int, n: int, seed: int, threshold: float) -> None:
+def test_a_threshold_removes_matches_and_changes_none(m: int, n: int, seed: int, threshold: float) -> None:
     pair = random_pair(m, n, seed)
     strict = LightGlueMatcher(
         MATCHERS["full"].network, adaptivity=ADAPTIVITY["full"], filter_threshold=threshold
@@ -169,8 +167,8 @@ def test_a_threshold_takes_matches_away_and_changes_none(m: int, n: int, seed: i
     assert scored(kept) == {match: score for match, score in scored(every).items() if score > threshold}
 
 
-def test_the_examples_are_worth_matching() -> None:
-    """Some pairs stop early, some keypoints are dropped, and most of those seen again are found."""
+def test_the_examples_cover_early_stopping_and_pruning() -> None:
+    """Some pairs stop early, some keypoints are pruned, and most correspondences are found."""
     batch = [random_pair(25, 30, seed) for seed in range(20)]
     found = MATCHERS["adaptive"].match(batch)
     assert {1, 2} <= {matches.layers_run for matches in found}

@@ -1,7 +1,7 @@
 """Inputs and outputs of matchers: validated pairs of Features to network inputs, network outputs to Assignment."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -93,20 +93,23 @@ def to_assignment(result: PairAssignment) -> Assignment:
 
 
 def _as_pair(pair: object, number: int) -> FeaturePair:
-    if isinstance(pair, Sequence) and len(pair) == 2:
-        features0, features1 = pair
-        if isinstance(features0, Features) and isinstance(features1, Features):
-            return features0, features1
+    items = _items(pair)
+    if len(items) == 2 and isinstance(items[0], Features) and isinstance(items[1], Features):
+        return items[0], items[1]
     raise InvalidInput(
         f"pair {number}: expected (features0, features1), got {_describe(pair)}; "
         "extract features with matcher.extract(image)"
     )
 
 
+def _items(value: object) -> Sequence[object]:
+    is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
+    return cast(Sequence[object], value) if is_sequence else ()
+
+
 def _describe(pair: object) -> str:
-    if not isinstance(pair, Sequence) or isinstance(pair, str):
-        return type(pair).__name__
-    return f"({', '.join(type(item).__name__ for item in pair)})"
+    names = [type(item).__name__ for item in _items(pair)]
+    return f"({', '.join(names)})" if names else type(pair).__name__
 
 
 def _check_device(features: Features) -> None:

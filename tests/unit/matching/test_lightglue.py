@@ -23,7 +23,7 @@ SIZE = (640, 480)
 
 
 def random_network(shape: LightGlueShape = SHAPE) -> LightGlue:
-    """Random weights; keypoints count as matchable and similarities are large, so that scores aren't all tiny."""
+    """Random weights with matchable keypoints and large similarities, so that not all scores are tiny."""
     generator = torch.Generator().manual_seed(0)
     network = LightGlue(shape).eval().requires_grad_(False)
     for name, parameter in network.named_parameters():
@@ -48,8 +48,8 @@ def random_features(count: int, seed: int, *, dim: int = 16, kind: str = "", fra
     )
 
 
-def seen_again(features: Features, order: list[int]) -> Features:
-    """The same keypoints in another order, a little displaced."""
+def reordered(features: Features, order: list[int]) -> Features:
+    """The same keypoints in another order, displaced by a few px."""
     moved = (features.keypoints[order] + torch.tensor([3.0, -2.0])).clamp(min=0)
     return replace(
         features,
@@ -58,7 +58,7 @@ def seen_again(features: Features, order: list[int]) -> Features:
     )
 
 
-def the_same(found: Assignment, expected: Assignment) -> None:
+def assert_same(found: Assignment, expected: Assignment) -> None:
     assert torch.equal(found.matches, expected.matches)
     torch.testing.assert_close(found.scores, expected.scores, rtol=0, atol=1e-5)
     assert torch.equal(found.prune0, expected.prune0)
@@ -67,9 +67,9 @@ def the_same(found: Assignment, expected: Assignment) -> None:
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.1])
-def test_without_adaptivity_it_is_the_dense_network(threshold: float) -> None:
+def test_without_adaptivity_it_equals_the_dense_network(threshold: float) -> None:
     network, a = random_network(), random_features(30, 1)
-    b = seen_again(a, order=list(reversed(range(5, 30))))
+    b = reordered(a, order=list(reversed(range(5, 30))))
     (found,) = LightGlueMatcher(network, adaptivity=EXACT, filter_threshold=threshold).match([(a, b)])
     size = torch.tensor([SIZE]).float()
     positions = [normalize_keypoints(features.keypoints[None], size) for features in (a, b)]
@@ -96,7 +96,7 @@ def test_the_batch_size_changes_nothing(limit: dict) -> None:
     pairs = [(a, b) for a in images for b in images]
     together = LightGlueMatcher(network, filter_threshold=0.0, **limit)
     for found, pair in zip(together.match(pairs), pairs, strict=True):
-        the_same(found, alone.match([pair])[0])
+        assert_same(found, alone.match([pair])[0])
 
 
 def test_batches_are_computed_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,13 +113,13 @@ def test_batches_are_computed_one_after_the_other(monkeypatch: pytest.MonkeyPatc
     assert sizes == [(100, 2), (50, 1)]
 
 
-def test_types_may_be_mixed_in_a_batch() -> None:
+def test_dtypes_may_be_mixed_in_a_batch() -> None:
     matcher = LightGlueMatcher(random_network(), filter_threshold=0.0)
     single = random_features(20, 1), random_features(15, 2)
     half = tuple(replace(features, descriptors=features.descriptors.half()) for features in single)
     expected = [matcher.match([pair])[0] for pair in (single, half)]
     for found, alone in zip(matcher.match([single, half]), expected, strict=True):
-        the_same(found, alone)
+        assert_same(found, alone)
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])
@@ -133,7 +133,7 @@ def test_no_pairs_no_results() -> None:
     assert LightGlueMatcher(random_network()).match([]) == []
 
 
-def test_matches_carry_no_gradient_and_leave_no_mode_behind() -> None:
+def test_matches_have_no_gradient_and_torch_modes_are_restored() -> None:
     features = random_features(20, 1)
     network = random_network().requires_grad_(True)
     (found,) = LightGlueMatcher(network, filter_threshold=0.0).match([(features, features)])
@@ -142,11 +142,11 @@ def test_matches_carry_no_gradient_and_leave_no_mode_behind() -> None:
     assert not torch.is_inference_mode_enabled()
 
 
-def test_the_network_is_put_into_evaluation_mode() -> None:
+def test_the_network_is_set_to_evaluation_mode() -> None:
     assert not LightGlueMatcher(random_network().train()).network.training
 
 
-def test_stored_half_precision_descriptors_are_taken() -> None:
+def test_half_precision_descriptors_are_accepted() -> None:
     features = random_features(20, 1)
     half = Features(
         keypoints=features.keypoints,
@@ -162,7 +162,7 @@ def test_stored_half_precision_descriptors_are_taken() -> None:
 class TestScalesAndOrientations:
     shape = LightGlueShape(input_dim=16, dim=32, layers=2, heads=2, position_dim=4)
 
-    def test_they_reach_the_network_behind_the_position(self) -> None:
+    def test_they_follow_the_position_in_the_network_input(self) -> None:
         network, (a, b) = random_network(self.shape), (random_features(20, k, frame=True) for k in (1, 2))
         matcher = LightGlueMatcher(network, adaptivity=EXACT, filter_threshold=0.0)
         (found,) = matcher.match([(a, b)])
@@ -183,16 +183,16 @@ class TestScalesAndOrientations:
 class TestWrongFeatures:
     def test_of_another_extractor(self) -> None:
         matcher = LightGlueMatcher(random_network(), kind="aliked@1")
-        good, wrong = random_features(5, 1, kind="aliked@1"), random_features(5, 1, kind="disk@2")
-        for pair in ((wrong, good), (good, wrong), (wrong, wrong)):
+        valid, wrong = random_features(5, 1, kind="aliked@1"), random_features(5, 1, kind="disk@2")
+        for pair in ((wrong, good), (valid, wrong), (wrong, wrong)):
             with pytest.raises(InvalidInput, match="'aliked@1', got 'disk@2'"):
-                matcher.match([(good, good), pair])
+                matcher.match([(valid, valid), pair])
 
     def test_of_another_dimension(self) -> None:
         features = random_features(5, 1, dim=24)
         with pytest.raises(InvalidInput, match="dimension 16, got 24"):
             LightGlueMatcher(random_network()).match([(features, features)])
 
-    def test_the_users_own_kind_passes(self) -> None:
+    def test_features_of_the_user_are_accepted(self) -> None:
         features = random_features(5, 1, kind="")
         assert len(LightGlueMatcher(random_network(), kind="aliked@1").match([(features, features)])) == 1

@@ -1,4 +1,4 @@
-"""Mutual nearest neighbors against the definition, written down as loops over the cosines."""
+"""Mutual nearest neighbors against a naive loop over the cosine similarities."""
 
 import pytest
 import torch
@@ -21,8 +21,8 @@ def features_of(descriptors: Tensor, kind: str = "") -> Features:
     )
 
 
-def random_features(count: int, seed: int, columns: int = 8) -> Features:
-    vectors = torch.randn(count, columns, generator=torch.Generator().manual_seed(seed))
+def random_features(count: int, seed: int, dim: int = 8) -> Features:
+    vectors = torch.randn(count, dim, generator=torch.Generator().manual_seed(seed))
     return features_of(normalize(vectors, dim=1))
 
 
@@ -46,11 +46,11 @@ def test_matches_are_mutual_and_scored_by_their_cosine(m: int, n: int, threshold
     torch.testing.assert_close(found.scores.tolist(), [expected[match] for match in sorted(expected)])
 
 
-def test_the_definition_finds_something() -> None:
+def test_the_naive_loop_finds_matches() -> None:
     assert len(mutual_by_hand(random_features(30, seed=30), random_features(40, seed=140))) > 5
 
 
-def test_scores_per_keypoint_know_those_below_the_threshold_too() -> None:
+def test_scores_per_keypoint_include_those_below_the_threshold() -> None:
     pair = random_features(30, seed=1), random_features(40, seed=2)
     expected = mutual_by_hand(*pair)
     (found,) = NearestMatcher(filter_threshold=0.99).match([pair])
@@ -61,14 +61,14 @@ def test_scores_per_keypoint_know_those_below_the_threshold_too() -> None:
         assert found.matching_scores0[i] == found.matching_scores1[j] == pytest.approx(cosine, abs=1e-6)
 
 
-def test_a_photograph_matches_itself() -> None:
+def test_an_image_matches_itself() -> None:
     features = random_features(50, seed=3)
     (found,) = NearestMatcher(filter_threshold=0.9).match([(features, features)])
     assert found.matches.tolist() == [[k, k] for k in range(50)]
     torch.testing.assert_close(found.scores, torch.ones(50))
 
 
-def test_the_length_of_descriptors_does_not_matter() -> None:
+def test_descriptors_are_normalized() -> None:
     features0, features1 = random_features(20, seed=4), random_features(20, seed=5)
     longer = features_of(features1.descriptors * 7)
     (short,), (long,) = (NearestMatcher().match([(features0, other)]) for other in (features1, longer))
@@ -76,7 +76,7 @@ def test_the_length_of_descriptors_does_not_matter() -> None:
     torch.testing.assert_close(short.scores, long.scores)
 
 
-def test_a_descriptor_of_zeros_has_the_cosine_zero() -> None:
+def test_a_zero_descriptor_has_similarity_zero() -> None:
     (found,) = NearestMatcher(filter_threshold=0.1).match(
         [(features_of(torch.zeros(3, 8)), random_features(4, 6))]
     )
@@ -99,7 +99,7 @@ def test_half_precision_descriptors_match_single_precision_ones() -> None:
     assert len(found.matches) == 20
 
 
-def test_results_come_in_the_order_of_the_pairs() -> None:
+def test_results_have_the_order_of_the_pairs() -> None:
     images = [random_features(count, seed=count) for count in (5, 9, 0, 12)]
     pairs = [(images[i], images[j]) for i in range(4) for j in range(4)]
     together = NearestMatcher().match(pairs)
@@ -115,7 +115,7 @@ def test_no_pairs_no_results() -> None:
     assert NearestMatcher().match([]) == []
 
 
-def test_features_of_two_extractors_are_an_error() -> None:
+def test_features_of_different_kinds_are_an_error() -> None:
     pair = features_of(torch.eye(3), kind="aliked@1"), features_of(torch.eye(3), kind="disk@2")
     with pytest.raises(InvalidInput, match="'aliked@1', got 'disk@2'"):
         NearestMatcher().match([pair])
@@ -123,6 +123,6 @@ def test_features_of_two_extractors_are_an_error() -> None:
         NearestMatcher(kind="xfeat@3").match([pair])
 
 
-def test_descriptors_of_two_lengths_are_an_error() -> None:
+def test_descriptors_of_different_dimensions_are_an_error() -> None:
     with pytest.raises(InvalidInput, match="128, got 64"):
-        NearestMatcher().match([(random_features(3, 1, columns=128), random_features(3, 1, columns=64))])
+        NearestMatcher().match([(random_features(3, 1, dim=128), random_features(3, 1, dim=64))])

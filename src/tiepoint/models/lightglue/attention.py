@@ -12,6 +12,9 @@ All of them have one layout: queries, keys and values are (*b, heads, t, head_di
 (*b, t, heads * head_dim), the heads next to each other. A query without any key gets zeros.
 """
 
+# torch has no types for Tensor.split, unbind and tolist
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from typing import Protocol, runtime_checkable
 
 import torch

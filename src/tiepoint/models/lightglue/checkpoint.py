@@ -7,6 +7,9 @@
 Loading is strict: a tensor that is missing, unexpected or has another shape is an error that names it.
 """
 
+# torch has no types for Tensor.split, unbind and tolist
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -13,6 +13,9 @@
 Only the order of rounding differs.
 """
 
+# torch has no types for Tensor.split, unbind and tolist
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import platform
 from collections.abc import Iterable
 from typing import cast

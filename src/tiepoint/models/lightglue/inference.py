@@ -12,6 +12,9 @@
 Source: LightGlue (arXiv 2306.13643), section 3.3, "Adaptive depth and width".
 """
 
+# torch has no types for Tensor.split, unbind and tolist
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

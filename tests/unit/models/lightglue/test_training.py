@@ -1,4 +1,4 @@
-"""The form that is trained says after each layer what a shorter network would say, and checkpointing changes nothing."""
+"""Per-layer outputs equal those of truncated networks, and checkpointing does not change gradients."""
 
 import pytest
 import torch
@@ -27,18 +27,18 @@ def inputs() -> list[Tensor]:
     return [*(torch.randn(shape, generator=generator) for shape in shapes), *masks]
 
 
-def test_the_last_output_is_that_of_the_network(network: LightGlue, inputs: list[Tensor]):
+def test_the_last_output_equals_that_of_the_network(network: LightGlue, inputs: list[Tensor]):
     outputs = LayerwiseLightGlue(network)(*inputs)
     torch.testing.assert_close(outputs[-1].log_assignment, network(*inputs))
     assert outputs[-1].confidence_logits0 is outputs[-1].confidence_logits1 is None
 
 
-def test_a_shorter_network_says_what_the_layer_says(network: LightGlue, inputs: list[Tensor]):
+def test_outputs_of_a_layer_equal_those_of_the_truncated_network(network: LightGlue, inputs: list[Tensor]):
     outputs = LayerwiseLightGlue(network)(*inputs)
     torch.testing.assert_close(outputs[1].log_assignment, network.truncated(2)(*inputs))
 
 
-def test_logits_are_those_of_the_confidence(network: LightGlue):
+def test_sigmoid_of_the_logits_is_the_confidence(network: LightGlue):
     tokens = torch.randn(2, 5, 16)
     head = network.token_confidence[0]
     torch.testing.assert_close(head.logits(tokens).sigmoid(), head(tokens))
@@ -58,8 +58,8 @@ def test_checkpointing_gives_the_same_gradients(network: LightGlue, inputs: list
         torch.testing.assert_close(plain, again)
 
 
-def test_confidence_moves_nothing_but_itself(network: LightGlue, inputs: list[Tensor]):
+def test_the_confidence_loss_trains_only_the_confidence(network: LightGlue, inputs: list[Tensor]):
     outputs = LayerwiseLightGlue(network)(*inputs)
     sum(o.confidence_logits0.sum() for o in outputs[:-1]).backward()
-    moved = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
-    assert moved == {name for name in moved if name.startswith("token_confidence")} != set()
+    trained = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+    assert trained == {name for name in trained if name.startswith("token_confidence")} != set()
