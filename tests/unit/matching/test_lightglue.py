@@ -184,7 +184,7 @@ class TestWrongFeatures:
     def test_of_another_extractor(self) -> None:
         matcher = LightGlueMatcher(random_network(), kind="aliked@1")
         valid, wrong = random_features(5, 1, kind="aliked@1"), random_features(5, 1, kind="disk@2")
-        for pair in ((wrong, good), (valid, wrong), (wrong, wrong)):
+        for pair in ((wrong, valid), (valid, wrong), (wrong, wrong)):
             with pytest.raises(InvalidInput, match="'aliked@1', got 'disk@2'"):
                 matcher.match([(valid, valid), pair])
 
