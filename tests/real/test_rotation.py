@@ -121,4 +121,4 @@ def test_the_command_with_exif_orientation_on_top(photos: list[Path], tmp_path: 
     assert (
         np.array(found["points1"])[:, 1].max() > shown[0]
     )  # positions are those in the image as it is shown
-    assert any(line.split() == ["turned", "by", "90", "degrees"] for line in done.output.splitlines())
+    assert "90 degrees" in done.output
