@@ -16,7 +16,7 @@ from torch import Tensor
 from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 
-NEAR = 1e-5
+NEAR = 2e-5  # relative to the highest score; the two programs differ by up to 1.1e-5 on some CPUs
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 

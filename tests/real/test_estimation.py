@@ -84,7 +84,7 @@ def test_intrinsics_of_a_resized_image_are_detected(shared_data: Path, scale: fl
     """Images are often calibrated at one size and matched at another."""
     true = truth(shared_data, FOUNTAIN)
     resized = true["K0"] * np.array([[scale], [scale], [1.0]])
-    with pytest.raises(InvalidInput, match="camera0 seems to be of an image of about"):
+    with pytest.raises(InvalidInput, match=r"camera0.* suggests an image of about"):
         tiepoint.estimate_relative_pose(matched(shared_data, FOUNTAIN), camera0=resized, camera1=true["K1"])
 
 

@@ -19,7 +19,7 @@ from tiepoint.geometry.colmap import (
 from tiepoint.image.exif import read_focal_length_px
 from tiepoint.types import Features
 
-FocalSource = Literal["given", "model", "exif", "guess"]
+FocalSource = Literal["given", "model", "exif", "default"]
 """Source of the focal length: the user, a camera of the model, EXIF data, or a default prior. The last two are refined
 together with the pose."""
 
@@ -54,7 +54,7 @@ def choose_camera(
     camera = _camera_of_model(size, exif_px, collection, model, correspondences)
     if camera is not None:
         return camera, "model"
-    return colmap_camera(size, exif_px), "guess" if exif_px is None else "exif"
+    return colmap_camera(size, exif_px), "default" if exif_px is None else "exif"
 
 
 def _camera_of_model(
@@ -102,9 +102,9 @@ def estimate_pose(
     estimation = pycolmap.AbsolutePoseEstimationOptions()
     estimation.ransac.max_error = max_error_px
     estimation.ransac.random_seed = seed
-    estimation.estimate_focal_length = source == "guess"
+    estimation.estimate_focal_length = source == "default"
     refinement = pycolmap.AbsolutePoseRefinementOptions()
-    refinement.refine_focal_length = source in ("exif", "guess")
+    refinement.refine_focal_length = source in ("exif", "default")
     points = colmap_keypoints(query)[correspondences.keypoints].astype(np.float64)
     with quiet_pycolmap():
         return pycolmap.estimate_and_refine_absolute_pose(

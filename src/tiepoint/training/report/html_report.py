@@ -9,7 +9,6 @@ from typing import NamedTuple
 import jinja2
 import numpy as np
 import PIL.Image
-from markupsafe import Markup
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.metrics import homography_errors_px
@@ -40,7 +39,7 @@ class Plot(NamedTuple):
     """A plot with its title."""
 
     title: str
-    svg: Markup
+    svg: str
 
 
 class Drawing(NamedTuple):
@@ -78,12 +77,12 @@ def _plots(folder: Path) -> Iterator[Plot]:
     steps, validations = read_rows(folder / STEPS), read_rows(folder / VALIDATIONS)
     if steps:
         losses = [Curve.from_rows(name, steps, "pairs", name, max_points=MAX_POINTS) for name in LOSSES]
-        yield Plot("Loss", Markup(svg_plot(losses, xlabel="training pairs")))
+        yield Plot("Loss", svg_plot(losses, xlabel="training pairs"))
     if validations:
         metrics = [
             Curve.from_rows(name, validations, "pairs", name) for name in ("precision", "recall", "auc")
         ]
-        yield Plot("Validation", Markup(svg_plot(metrics, xlabel="training pairs")))
+        yield Plot("Validation", svg_plot(metrics, xlabel="training pairs"))
 
 
 def _drawings(pairs: Sequence[HeldOutPair], matchers: Mapping[str, PairMatcher]) -> Iterator[Drawing]:

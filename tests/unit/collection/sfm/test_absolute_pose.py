@@ -29,6 +29,6 @@ def test_unknown_focal_length_is_refined(reconstructed: Reconstructed, query: st
     inside = (features.keypoints <= SIZE[1] - 3).all(dim=1)
     kept = {name: getattr(cropped, name)[inside] for name in ("keypoints", "scores", "descriptors")}
     found = localize(query, collection, matcher=FixedFeaturesMatcher(replace(cropped, **kept)))
-    assert found.focal_source == "guess"
+    assert found.focal_source == "default"
     assert found.camera_params[0] == pytest.approx(FOCAL, rel=0.05)
     assert position_error(found.position, reconstructed) < 0.05
