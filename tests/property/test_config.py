@@ -52,6 +52,7 @@ def no_shape_checker() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+@pytest.mark.slow
 @given(SETTINGS)
 def test_json_round_trip(settings: Settings):
     back = from_json(Settings, to_json(settings))
@@ -64,6 +65,7 @@ def test_dict_round_trip(settings: Settings):
     assert from_dict(Settings, to_dict(settings)) == settings
 
 
+@pytest.mark.slow
 @given(SETTINGS, SETTINGS)
 def test_fingerprints_differ_where_settings_do(first: Settings, second: Settings):
     assume(first != second)

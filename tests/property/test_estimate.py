@@ -30,6 +30,7 @@ SEEDS = st.integers(0, 2**31 - 1)
 COORDINATES = st.floats(-1e4, 1e4) | st.integers(-3, 3).map(float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "method"), ESTIMATORS)
 @settings(max_examples=25)
 @given(data=st.data(), seed=SEEDS)
@@ -54,6 +55,7 @@ def test_the_reverse_of_a_homography_is_its_inverse(method: str, seed: int):
     assert corner_error_px(np.linalg.inv(back.matrix), there.matrix, SIZE0) < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["poselib", "opencv", "pycolmap"])
 @settings(max_examples=10)
 @given(seed=SEEDS)

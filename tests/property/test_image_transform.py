@@ -1,5 +1,6 @@
 """For all sizes and points: coordinates come back, corners stay inside, sizes keep the aspect ratio."""
 
+import pytest
 import torch
 from hypothesis import given, strategies as st
 
@@ -10,6 +11,7 @@ SIZES = st.tuples(SIDES, SIDES)
 RESIZES = st.none() | st.integers(1, 5_000)
 
 
+@pytest.mark.slow
 @given(
     size=SIZES, resize=RESIZES, fractions=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=20)
 )

@@ -13,6 +13,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(STEPS, st.lists(KEYS, max_size=6), st.sampled_from([0, 3, 10_000]))
 def test_it_behaves_like_a_dict(steps: list, others: list[str], recent: int):
     found, expected = KeyIndex(), {}

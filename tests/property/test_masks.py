@@ -47,6 +47,7 @@ def rounded(keypoints: Tensor) -> Tensor:
     return keypoints.round().long().clamp(min=0).minimum(torch.tensor([WIDTH - 1, HEIGHT - 1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXTRACTORS)
 @settings(max_examples=25)
 @given(mask=masks(), resize=st.sampled_from([None, 20, 33, 61, 90, 122]), seed=st.integers(0, 9))
@@ -56,6 +57,7 @@ def test_no_keypoint_lies_outside(name: str, mask: Tensor, resize: int | None, s
     assert bool(mask[rows, columns].all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXTRACTORS)
 @settings(max_examples=25)
 @given(mask=masks(), budget=st.integers(1, 60), seed=st.integers(0, 9))

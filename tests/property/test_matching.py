@@ -126,6 +126,7 @@ def test_reordered_keypoints_give_reordered_matches(name: str, m: int, n: int, s
     assert torch.equal(mixed.prune1, plain.prune1[order1])
 
 
+@pytest.mark.slow
 @each_matcher
 @repeatable
 @given(pairs=st.lists(st.tuples(COUNTS, COUNTS, SEEDS), max_size=4))
@@ -156,6 +157,7 @@ def test_matches_are_one_to_one_and_in_range(name: str, m: int, n: int, seed: in
         assert (found.layers_run == 0) == (m == 0 or n == 0)
 
 
+@pytest.mark.slow
 @repeatable
 @given(m=st.integers(1, 30), n=st.integers(1, 30), seed=SEEDS, threshold=st.floats(0, 1))
 def test_a_threshold_removes_matches_and_changes_none(m: int, n: int, seed: int, threshold: float) -> None:

@@ -57,6 +57,7 @@ quick = settings(max_examples=25, deadline=None)
 
 
 class TestBatches:
+    @pytest.mark.slow
     @quick
     @given(
         network=networks,
@@ -71,6 +72,7 @@ class TestBatches:
         for pair, result in zip(batch, together, strict=True):
             assert_same(result, run(network, [pair], adaptivity)[0])
 
+    @pytest.mark.slow
     def test_the_batches_above_are_worth_testing(self):
         """Pairs really stop after different layers, lose keypoints and keep matches."""
         batch = [random_pair(m, n, seed) for seed in range(3) for m, n in [(60, 60), (300, 5), (5, 5)]]
@@ -94,6 +96,7 @@ class TestBatches:
         with pytest.raises(AssertionError):
             assert_same(all_layers[first], alone[first])
 
+    @pytest.mark.slow
     @quick
     @given(network=networks, pair=full_pairs, others=st.lists(pairs, max_size=3), adaptivity=adaptivities)
     def test_a_pair_given_twice_gives_the_same_twice(
@@ -102,6 +105,7 @@ class TestBatches:
         results = run(network, [pair, *others, pair], adaptivity)
         assert_same(results[0], results[-1])
 
+    @pytest.mark.slow
     @quick
     @given(
         network=networks,
@@ -119,6 +123,7 @@ class TestBatches:
 
 
 class TestSymmetry:
+    @pytest.mark.slow
     @quick
     @given(network=networks, pair=full_pairs, adaptivity=adaptivities)
     def test_swapped_images_give_transposed_matches(self, network, pair: Pair, adaptivity: AdaptiveInference):
@@ -127,6 +132,7 @@ class TestSymmetry:
         back = type(turned.assignment)(matches1, matches0, scores1, scores0)
         assert_same(PairAssignment(back, turned.prune1, turned.prune0, turned.layers_run), straight)
 
+    @pytest.mark.slow
     @quick
     @given(network=networks, pair=full_pairs, adaptivity=adaptivities, seed=seeds)
     def test_permuted_keypoints_give_permuted_matches(self, network, pair: Pair, adaptivity, seed: int):
@@ -140,6 +146,7 @@ class TestSymmetry:
         new = permuted.assignment.matches1
         assert torch.equal(torch.where(new >= 0, order[new], -1), plain.assignment.matches1)
 
+    @pytest.mark.slow
     @quick
     @given(network=networks, pair=full_pairs, adaptivity=adaptivities)
     def test_matches_are_one_to_one_and_above_the_threshold(
@@ -200,6 +207,7 @@ def test_of_equal_keypoints_the_first_ones_match(m: int, n: int, kinds: int, blo
     assert int((found.matches0[torch.isin(kind0, torch.tensor(both))] >= 0).sum()) == len(both)
 
 
+@pytest.mark.slow
 def test_forty_thousand_keypoints():
     """No index may be cut to 16 bits, and no (m, m) matrix fits into memory."""
     shape = LightGlueShape(input_dim=16, dim=32, layers=1, heads=1)

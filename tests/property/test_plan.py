@@ -4,6 +4,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from benchmarks.processes import run_in_new_process
 from hypothesis import given, strategies as st
 
@@ -36,6 +37,7 @@ selections = st.sampled_from(["exhaustive", "sequential:1", "sequential:4", "spa
 )
 
 
+@pytest.mark.slow
 @given(images=collections(), selection=selections)
 def test_pairs_are_distinct_and_ordered(images: list[ImageRecord], selection: PairSelection):
     pairs = select_pairs(selection, images)
@@ -48,6 +50,7 @@ def test_pairs_are_distinct_and_ordered(images: list[ImageRecord], selection: Pa
         assert found == list(combinations(order, 2))
 
 
+@pytest.mark.slow
 @given(images=collections(), size=st.integers(1, 9), data=st.data())
 def test_extraction_plans_missing_images(images: list[ImageRecord], size: int, data: st.DataObject):
     done = data.draw(st.sets(st.sampled_from(images))) if images else set()
@@ -58,6 +61,7 @@ def test_extraction_plans_missing_images(images: list[ImageRecord], size: int, d
         assert sum(any(p.digest == digest for p in unit.images) for unit in planned) <= 1
 
 
+@pytest.mark.slow
 @given(images=collections(), selection=selections, size=st.integers(1, 40), seed=st.integers(0, 99))
 def test_matching_plans_missing_pairs(
     images: list[ImageRecord], selection: PairSelection, size: int, seed: int

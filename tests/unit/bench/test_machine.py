@@ -64,6 +64,7 @@ print(peak_bytes() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LINUX, reason="other systems tell the peak only")
 def test_resident_and_peak_memory() -> None:
     printed = subprocess.run(

@@ -78,6 +78,7 @@ def test_json_contains_every_value_and_the_recommendation() -> None:
     assert record["trials"][1]["seconds"]["pair"]["runs"] == [0.5, 0.5]
 
 
+@pytest.mark.slow
 def test_pruning_thresholds_cover_always_to_never_on_an_easy_and_a_hard_pair() -> None:
     matcher = FoundMatcher(lightglue())
     before = matcher.matcher.settings  # type: ignore[union-attr]
@@ -89,6 +90,7 @@ def test_pruning_thresholds_cover_always_to_never_on_an_easy_and_a_hard_pair() -
     assert matcher.matcher.settings is before  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_values_reach_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int | None] = []
     match = LightGlueMatcher.match
@@ -102,6 +104,7 @@ def test_the_values_reach_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tried == [value for _ in range(2) for value in (0, 10, 20, 30, 40) for _ in range(2)]
 
 
+@pytest.mark.slow
 def test_the_configured_threshold_is_the_default() -> None:
     report = tune_pruning(FoundMatcher(lightglue(pruning_min_keypoints=15)), IMAGES, runs=1)
     assert [trial.value for trial in report.trials] == [15, 0, 10, 20, 30, 40]

@@ -22,6 +22,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["collection", *map(str, arguments)], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_steps_resume_with_the_options_of_the_first(tmp_path: Path) -> None:
     images, out = write_image_folder(tmp_path / "photos", 3), tmp_path / "out"
     assert run("extract", images, out, *OPTIONS).exit_code == 0
@@ -36,6 +37,7 @@ def test_steps_resume_with_the_options_of_the_first(tmp_path: Path) -> None:
     assert run("status", out).exit_code == 0
 
 
+@pytest.mark.slow
 def test_status_of_an_incomplete_run(tmp_path: Path) -> None:
     folder = make_collection(tmp_path)[0].folder
     state = open_collection(folder).state

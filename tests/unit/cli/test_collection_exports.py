@@ -29,6 +29,7 @@ def test_the_formats_are_those_of_the_library() -> None:
     assert [form.value for form in Format] == list(EXPORTS)
 
 
+@pytest.mark.slow
 def test_several_formats_at_once(out: Path) -> None:
     printed = run("collection", "export", out, "--to", "npz", "--to", "parquet")
     assert printed.splitlines() == [
@@ -53,6 +54,7 @@ def test_a_folder_without_a_collection_is_named(tmp_path: Path) -> None:
         run("collection", "export", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "written"),
     [
@@ -89,6 +91,7 @@ def test_incomplete_collection_is_reported_if_another_format_fails(tmp_path: Pat
     assert "1 of 1 selected pairs have no matches" in result.stderr
 
 
+@pytest.mark.slow
 def test_view_prints_the_path(out: Path, tmp_path: Path) -> None:
     assert run("collection", "view", out) == f"page: {out / 'view.html'}\n"
     run("collection", "view", out, "-o", tmp_path / "page.html", "--quiet")

@@ -25,6 +25,7 @@ def run(*arguments: object) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_options_and_summary(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     collection, scene = make_collection(tmp_path, leave_out="e.jpg")
     reconstruct(collection)

@@ -82,6 +82,7 @@ def test_default_is_the_default_recipe(called_with: dict[str, Any]) -> None:
     assert not called_with["resume"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "value", "name", "expected"),
     [

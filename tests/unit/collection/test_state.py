@@ -34,6 +34,7 @@ def test_a_folder_without_a_collection(tmp_path: Path):
         open_collection(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1, "tiepoint": "0.1.0"}'])
 def test_damaged_state_is_an_error(collection: Collection, text: str):
     (collection.folder / "collection.json").write_text(text)

@@ -192,6 +192,7 @@ class TestWhatIsTaken:
         scene = scene_of(kind, outlier_share=0.0 if method == "dlt" else 0.5)
         assert_same(*(estimate(kind, scene.points0, scene.points1, method=method, seed=3) for _ in range(2)))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("kind", "method"), each())
     def test_another_seed_draws_other_samples(self, kind: str, method: str):
         """With few right matches, RANSAC doesn't end at the same optimum each time."""

@@ -54,6 +54,7 @@ def labels_by_hand(keypoints0: Tensor, keypoints1: Tensor, H: np.ndarray, max_px
     return [labels0, labels1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("homography", [SHIFT, PERSPECTIVE], ids=["shift", "perspective"])
 @pytest.mark.parametrize("seed", range(4))
 def test_homography_labels_by_hand(homography: np.ndarray, seed: int):

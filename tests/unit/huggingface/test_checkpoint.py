@@ -64,6 +64,7 @@ def set_config(folder: Path, **values) -> Path:
 # --- Round trips ---
 
 
+@pytest.mark.slow
 def test_saved_folder_has_two_files_and_loads(model, folder):
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
     loaded = load(folder)
@@ -75,6 +76,7 @@ def test_saved_folder_has_two_files_and_loads(model, folder):
         assert torch.equal(loaded(images).matches, model(images).matches)
 
 
+@pytest.mark.slow
 def test_transformers_loads_our_checkpoint(folder):
     theirs, info = transformers.LightGlueForKeypointMatching.from_pretrained(folder, output_loading_info=True)
     assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
@@ -82,6 +84,7 @@ def test_transformers_loads_our_checkpoint(folder):
     assert theirs.config.num_hidden_layers == 3
 
 
+@pytest.mark.slow
 def test_checkpoint_of_transformers_loads(folder, model, tmp_path):
     theirs = transformers.LightGlueForKeypointMatching.from_pretrained(folder)
     theirs.save_pretrained(tmp_path / "theirs")
@@ -92,6 +95,7 @@ def test_checkpoint_of_transformers_loads(folder, model, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_unknown_keys_of_the_configuration_are_kept(folder, tmp_path):
     loaded = load(set_config(folder, unknown_key=[1, 2]))
     loaded.save_pretrained(tmp_path / "again")
@@ -107,6 +111,7 @@ def test_folder_that_cannot_be_created(model, tmp_path):
 # --- Dtypes, devices, settings ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", torch.bfloat16, "torch.float16"])
 def test_dtypes_by_name(folder, dtype):
     expected = dtype if isinstance(dtype, torch.dtype) else getattr(torch, dtype.removeprefix("torch."))
@@ -114,6 +119,7 @@ def test_dtypes_by_name(folder, dtype):
     assert load(folder, torch_dtype=dtype).dtype == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [None, "auto"])
 def test_stored_dtype_is_kept(folder, model, dtype):
     assert load(folder, dtype=dtype).dtype == torch.float32
@@ -137,6 +143,7 @@ def test_invalid_dtypes_are_rejected(folder, dtype):
         load(folder, dtype=dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device_map", ["cpu", "auto", {"": "cpu"}, torch.device("cpu")])
 def test_devices(folder, device_map, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -154,6 +161,7 @@ def test_settings_override_the_stored_ones(folder):
     assert (loaded.config.filter_threshold, loaded.config.width_confidence) == (0.3, -1.0)
 
 
+@pytest.mark.slow
 def test_configuration_replaces_the_stored_one(folder):
     loaded = load(folder, config=tiny_config(filter_threshold=0.4))
     assert loaded.config.filter_threshold == 0.4
@@ -164,6 +172,7 @@ def test_configuration_replaces_the_stored_one(folder):
 # --- Presets ---
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.parametrize(
     ("preset", "detector", "dim"),
@@ -290,6 +299,7 @@ def test_code_in_a_pickle_is_not_executed(folder, tmp_path):
     assert not (tmp_path / "evil").exists()
 
 
+@pytest.mark.slow
 def test_other_detectors_do_not_load_in_transformers(tmp_path):
     config = LightGlueConfig(keypoint_detector_config={"model_type": "aliked", "variant": "t16"})
     LightGlueForKeypointMatching(config).save_pretrained(tmp_path)

@@ -44,6 +44,7 @@ def test_randomly_initialized_model_of_transformers():
     assert torch.equal(ours.matcher.transformers[0].cross_attn.to_qk.weight, cross.q_proj.weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_dtype_is_kept_in_both_directions(model, dtype):
     theirs = to_transformers(random_model(tiny_config()).to(dtype))

@@ -40,6 +40,7 @@ def assert_same_pair(
 # --- Batches and padding ---
 
 
+@pytest.mark.slow
 def test_batched_results_are_identical_to_single_pairs(adaptive_model):
     images = noise_pairs(3)
     together = adaptive_model(images)
@@ -61,6 +62,7 @@ def test_padding_is_marked(adaptive_model):
         assert output[name][padded].unique().tolist() == [0]
 
 
+@pytest.mark.slow
 def test_padded_images_give_the_same_results_as_unpadded_ones(adaptive_model):
     (wide, tall), (small, full) = noise_pair(80, WIDTH, 0), noise_pair(HEIGHT, 104, 1)
     sizes = [[(80, 128), (80, 120)], [(96, 104), (72, 104)]]

@@ -92,6 +92,7 @@ def test_paths_and_images_can_be_mixed(matcher, tmp_path):
         assert matcher([path, second]) == matcher([first, second])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_batched_results_are_identical_to_single_pairs(matcher, batch_size):
     pairs = [photos(seed) for seed in range(3)]
@@ -176,6 +177,7 @@ def pipeline_module() -> Any:
     return sys.modules[KeypointMatchingPipeline.__module__]
 
 
+@pytest.mark.slow
 def test_progress_of_long_lists_is_shown_on_a_terminal_only(matcher, capsys, monkeypatch):
     pairs = [photos(0)] * 10
     matcher(pairs, batch_size=10)
@@ -252,11 +254,13 @@ def test_model_object_requires_its_processor(matcher):
 # --- Construction ---
 
 
+@pytest.mark.slow
 def test_from_a_folder(matcher, folder):
     for made in (pipeline("keypoint-matching", str(folder)), pipeline(model=folder, dtype="auto")):
         assert made(photos(0)) == matcher(photos(0))
 
 
+@pytest.mark.slow
 def test_image_processor_from_another_folder(matcher, folder, tmp_path):
     LightGlueImageProcessor(size={"height": 48, "width": 64}).save_pretrained(tmp_path / "processor")
     made = pipeline(model=folder, image_processor=tmp_path / "processor")
@@ -265,17 +269,20 @@ def test_image_processor_from_another_folder(matcher, folder, tmp_path):
     assert pipeline(model=folder, image_processor=pil_processor).image_processor is pil_processor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", -1, torch.device("cpu"), None])
 def test_devices(folder, device):
     assert pipeline(model=folder, device=device).model.device == torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_dtype_and_device_map(folder):
     made = pipeline(model=folder, dtype="bfloat16", device_map={"": "cpu"})
     assert made.model.dtype == torch.bfloat16
     assert len(made(photos(0))) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.parametrize("model", [None, "aliked+lightglue", "disk+lightglue"])
 def test_presets_need_no_hub(model, monkeypatch):

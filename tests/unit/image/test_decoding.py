@@ -181,6 +181,7 @@ def test_tiny_images_are_fine(tmp_path: Path, width: int, height: int) -> None:
     assert read_image(tmp_path / "a.jpg").image_size == (width, height)
 
 
+@pytest.mark.slow
 def test_our_own_limit_holds_before_anything_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     PIL.Image.new("1", (20_000, 15_001)).save(path)

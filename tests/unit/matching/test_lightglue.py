@@ -86,6 +86,7 @@ def test_without_adaptivity_it_equals_the_dense_network(threshold: float) -> Non
     assert found.prune0.tolist() == [2] * 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "limit", [{"batch_size": 1}, {"batch_size": 3}, {"memory_budget": 17 << 20}, {}], ids=str
 )

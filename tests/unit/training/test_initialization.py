@@ -162,6 +162,7 @@ def test_extractor_without_a_matcher() -> None:
     assert pretrained.extractor.descriptor_dim == 64
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_pretrained_matcher_is_the_one_of_the_paper() -> None:
     pretrained = load_pretrained("aliked-n16", torch.device("cpu"))

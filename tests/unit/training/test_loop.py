@@ -49,6 +49,7 @@ def kill_after(step: int) -> StepCallback:
 
 
 class TestTrainingLoop:
+    @pytest.mark.slow
     @pytest.mark.parametrize("killed_at", [(1,), (3, 4, 7)], ids=str)
     def test_interrupted_run_is_bit_identical(self, tmp_path: Path, killed_at: tuple[int, ...]) -> None:
         uninterrupted = make_trainer(tmp_path / "a", pairs=20)
@@ -69,6 +70,7 @@ class TestTrainingLoop:
         losses = [[row["total"] for row in read_rows(tmp_path / name / STEPS)] for name in "ab"]
         assert losses[0] == losses[1]
 
+    @pytest.mark.slow
     def test_steps_after_the_last_checkpoint_are_repeated(self, tmp_path: Path) -> None:
         uninterrupted = make_trainer(tmp_path, pairs=12)
         take_all_steps(uninterrupted)
@@ -94,11 +96,13 @@ class TestTrainingLoop:
         assert resumed.seconds > trainer.seconds
         resumed.close()
 
+    @pytest.mark.slow
     def test_other_settings_are_refused(self, tmp_path: Path) -> None:
         make_loop(make_trainer(tmp_path, pairs=2)).run()
         with pytest.raises(StoreError, match="recipe 'synthetic', not 'another'"):
             make_loop(make_trainer(tmp_path, pairs=2), settings={"recipe": "another"}).resume()
 
+    @pytest.mark.slow
     def test_validations_are_evenly_spaced_and_every_step_is_reported(self, tmp_path: Path) -> None:
         reports: list[StepReport] = []
         make_loop(make_trainer(tmp_path, pairs=20), run={"validations": 4}, on_step=reports.append).run()

@@ -54,6 +54,7 @@ def train_all(trainer: Trainer) -> list[dict[str, float]]:
 
 
 class TestStep:
+    @pytest.mark.slow
     def test_loss_decreases(self, tmp_path: Path) -> None:
         metrics = train_all(make_trainer(tmp_path, pairs=240, batch_size=4))
         first, last = (sum(f["total"] for f in part) / 10 for part in (metrics[:10], metrics[-10:]))
@@ -67,6 +68,7 @@ class TestStep:
         assert metrics["seconds"] > 0
         trainer.close()
 
+    @pytest.mark.slow
     def test_accumulated_batches_equal_a_large_batch(self, tmp_path: Path) -> None:
         one, four = (
             make_trainer(tmp_path, pairs=24, batch_size=4),

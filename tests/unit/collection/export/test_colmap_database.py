@@ -88,6 +88,7 @@ def test_cameras_have_colmaps_priors() -> None:
     assert (guessed.has_prior_focal_length, known.has_prior_focal_length) == (False, True)
 
 
+@pytest.mark.slow
 def test_database_content(odd_names: Collection) -> None:
     path = export_colmap(odd_names)
     with pycolmap.Database.open(str(path)) as database:
@@ -139,6 +140,7 @@ def test_existing_database_is_replaced(collection: Collection, tmp_path: Path) -
 COMPANIONS = ("-wal", "-shm", "-journal")
 
 
+@pytest.mark.slow
 def test_auxiliary_files_of_a_killed_program_are_removed(collection: Collection, tmp_path: Path) -> None:
     """SQLite applies any write-ahead log with a matching name, also of another database."""
     left = kill_within_a_change(tmp_path)

@@ -30,6 +30,7 @@ def odd_names(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     return make_collection(tmp_path_factory.mktemp("odd"), NAMES)[0]
 
 
+@pytest.mark.slow
 def test_text_file_content(collection: Collection) -> None:
     folder = export_colmap_text(collection)
     for image in collection.images:
@@ -43,6 +44,7 @@ def test_text_file_content(collection: Collection) -> None:
         assert verified[pair] == collection.matches(*pair)[0][collection.geometry(*pair).inliers].tolist()
 
 
+@pytest.mark.slow
 def test_text_files_give_the_same_model_as_the_database(collection: Collection, tmp_path: Path) -> None:
     """COLMAP creates images and cameras itself, imports keypoints and matches, and verifies them."""
     ours = export_colmap(collection, cameras="each")
@@ -69,6 +71,7 @@ def test_text_files_give_the_same_model_as_the_database(collection: Collection, 
     assert models[0].num_points3D() == pytest.approx(models[1].num_points3D(), abs=5)
 
 
+@pytest.mark.slow
 def test_names_with_spaces_are_refused(odd_names: Collection) -> None:
     with pytest.raises(InvalidInput, match=r"spaces.*'b b.jpg'"):
         export_colmap_text(odd_names)

@@ -32,6 +32,7 @@ def points_of(collection: Collection, pair: tuple[str, str], side: int) -> np.nd
     return collection.features(pair[side]).keypoints.numpy()[collection.matches(*pair)[0][:, side]]
 
 
+@pytest.mark.slow
 def test_npz_content(collection: Collection) -> None:
     folder = export_as(collection, "npz")
     lines = [json.loads(line) for line in (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -54,6 +55,7 @@ def test_npz_of_unverified_pairs_has_no_inliers(unverified: Collection) -> None:
         assert not {"inliers", "fundamental"} & set(found)
 
 
+@pytest.mark.slow
 def test_parquet_has_one_row_per_match(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tiepoint.collection.export.formats.PAIRS_PER_ROW_GROUP", 4)
     table = pyarrow.parquet.read_table(export_as(collection, "parquet")).to_pydict()
@@ -76,6 +78,7 @@ def test_parquet_of_unverified_pairs_has_null_inliers(unverified: Collection, tm
     assert table.column("inlier").null_count == table.num_rows > 0
 
 
+@pytest.mark.slow
 def test_folder_name_that_is_not_utf8(collection: Collection, tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     try:

@@ -18,6 +18,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     return make_collection(tmp_path_factory.mktemp("few"), [name for name in NAMES if name != "sub-d.jpg"])[0]
 
 
+@pytest.mark.slow
 def test_hloc_reads_features(collection: Collection) -> None:
     with h5py.File(export_hloc(collection) / "features.h5") as file:
         for image in collection.images:
@@ -51,6 +52,7 @@ def test_hloc_reads_matches(collection: Collection, reverse: bool) -> None:
             np.testing.assert_array_equal(scores, our_scores[by_first])
 
 
+@pytest.mark.slow
 def test_names_that_hloc_cannot_distinguish_are_refused(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, NAMES)
     with pytest.raises(InvalidInput, match=r"'sub-d.jpg' from 'sub/d.jpg'|'sub/d.jpg' from 'sub-d.jpg'"):

@@ -77,6 +77,7 @@ def exhaustive_search(positions: list[GPSPosition], count: int) -> np.ndarray:
     return np.argsort(squared, axis=1, kind="stable")[:, :count]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 4, 8, 40, 399])
 @pytest.mark.parametrize("spacing", [0.0, 1e-9, 1e-4, 0.5])
 def test_ties_are_those_of_an_exhaustive_search(count: int, spacing: float):

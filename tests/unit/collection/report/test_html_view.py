@@ -22,6 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
     return collection, scene
 
 
+@pytest.mark.slow
 def test_page_is_complete_and_self_contained(made: tuple[Collection, Scene]) -> None:
     page = write_html_view(made[0].folder).read_text(encoding="utf-8")
     for heading in ("Reconstruction", "Match graph", "Images"):
@@ -57,6 +58,7 @@ def test_model_of_other_features_is_refused(
         write_html_view(made[0])
 
 
+@pytest.mark.slow
 def test_removed_registered_image_is_left_out(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, PLAIN_NAMES)
     reconstruct(collection)

@@ -17,6 +17,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
     return collection, scene
 
 
+@pytest.mark.slow
 def test_frustum_projects_onto_the_image_border(made: tuple[Collection, Scene]) -> None:
     model = read_model(made[0])
     image = model.find_image_with_name("a.jpg")

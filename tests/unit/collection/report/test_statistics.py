@@ -16,6 +16,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
     return collection, scene
 
 
+@pytest.mark.slow
 def test_statistics_of_pairs_and_model(made: tuple[Collection, Scene]) -> None:
     collection, _ = made
     model = read_model(collection)

@@ -54,6 +54,7 @@ def warnings_of(folder: Path, write: Callable[[Collection], object]) -> list[str
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_complete_collection_has_no_warning(
     collection: Collection, writer: str, caplog: pytest.LogCaptureFixture
@@ -63,6 +64,7 @@ def test_complete_collection_has_no_warning(
     assert caplog.text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_damaged_features_leave_out_the_image_and_its_pairs(collection: Collection, writer: str):
     damage(collection.folder, "features")
@@ -72,6 +74,7 @@ def test_damaged_features_leave_out_the_image_and_its_pairs(collection: Collecti
     assert f"tiepoint collection verify {collection.folder}" in line
 
 
+@pytest.mark.slow
 def test_pairs_have_features_of_both_images(collection: Collection):
     damage(collection.folder, "features")
     opened = open_collection(collection.folder)
@@ -83,6 +86,7 @@ def test_pairs_have_features_of_both_images(collection: Collection):
     assert set(compute_statistics(opened, None)[0]) == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_damaged_matches_leave_out_the_pair(collection: Collection, writer: str):
     damage(collection.folder, "matches")
@@ -91,6 +95,7 @@ def test_damaged_matches_leave_out_the_pair(collection: Collection, writer: str)
     assert "tiepoint collection verify" in line
 
 
+@pytest.mark.slow
 def test_remaining_data_is_written(collection: Collection):
     damage(collection.folder, "matches")
     opened = open_collection(collection.folder)
@@ -102,6 +107,7 @@ def test_remaining_data_is_written(collection: Collection):
         assert database.num_matched_image_pairs() == 14
 
 
+@pytest.mark.slow
 def test_warnings_are_logged_by_default(collection: Collection, caplog: pytest.LogCaptureFixture):
     damage(collection.folder, "matches")
     opened = open_collection(collection.folder)
@@ -113,6 +119,7 @@ def test_warnings_are_logged_by_default(collection: Collection, caplog: pytest.L
     assert record.getMessage() == describe_missing(opened)
 
 
+@pytest.mark.slow
 def test_page_shows_the_warning(collection: Collection):
     damage(collection.folder, "matches")
     page = write_html_view(collection).read_text(encoding="utf-8")
@@ -120,6 +127,7 @@ def test_page_shows_the_warning(collection: Collection):
     assert "1 of 15 selected pairs have no matches or features" in page
 
 
+@pytest.mark.slow
 def test_missing_verification(collection: Collection):
     damage(collection.folder, "verified")
     (line,) = warnings_of(collection.folder, WRITERS["npz"])
@@ -132,6 +140,7 @@ def test_run_killed_before_the_selection(collection: Collection):
     assert "the last run ended before it selected pairs" in line
 
 
+@pytest.mark.slow
 def test_run_killed_during_extraction(collection: Collection):
     new = replace(collection.state.images[0], name="new.jpg", digest="f" * 16)
     write_state(
@@ -153,6 +162,7 @@ def test_collection_without_verification_is_complete(tmp_path: Path):
     )
 
 
+@pytest.mark.slow
 def test_damage_found_when_reading_names_the_command(collection: Collection):
     names = [image.name for image in collection.images]  # reads the store
     path = damage(collection.folder, "features")
@@ -161,6 +171,7 @@ def test_damage_found_when_reading_names_the_command(collection: Collection):
     assert "same command" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_damage_found_when_opening_is_logged_with_the_command(
     collection: Collection, caplog: pytest.LogCaptureFixture
 ):

@@ -18,6 +18,7 @@ print(before - resident_bytes(), sum(map(len, kept)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(memory._malloc_trim() is None, reason="the C library is not glibc")
 def test_free_memory_between_used_blocks_is_returned() -> None:
     printed = subprocess.run(

@@ -88,6 +88,7 @@ def test_finished_pairs_are_left_out_of_unchanged_units():
     assert rest == [*units[2:4], MatchUnit(units[4].pairs[7:]), *units[5:]]
 
 
+@pytest.mark.slow
 def test_few_images_per_unit():
     count = 5 * IMAGES_PER_TILE
     needed = [
@@ -105,6 +106,7 @@ def chunks(items: list[tuple[str, str]], size: int) -> list[list[tuple[str, str]
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
+@pytest.mark.slow
 def test_one_more_image_changes_few_units():
     """New pairs join existing units instead of forming units of one pair."""
     before, after = exhaustive(200), exhaustive(201)

@@ -66,6 +66,7 @@ def fresh(photos: Path, **options: float) -> Collection:
     return open_collection(photos.parent / "fresh")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("another_order")
 @pytest.mark.parametrize("lose", [damage, remove])
 def test_matches_of_replaced_features_are_recomputed(photos: Path, out: Path, lose: Callable[[Path], None]):
@@ -78,6 +79,7 @@ def test_matches_of_replaced_features_are_recomputed(photos: Path, out: Path, lo
     assert match_collection(photos, out, **QUICK).new == {}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("another_order")
 def test_killed_right_after_extraction(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     damage(features_shard(out))
@@ -93,6 +95,7 @@ def test_killed_right_after_extraction(photos: Path, out: Path, monkeypatch: pyt
     assert_same_collections(open_collection(out), fresh(photos))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("another_order")
 def test_stale_matches_of_other_settings_are_found_when_these_are_used(photos: Path, out: Path):
     """Two match stores share the features; the run that recomputes the features uses only one of them."""
@@ -104,6 +107,7 @@ def test_stale_matches_of_other_settings_are_found_when_these_are_used(photos: P
     assert_same_collections(open_collection(out), fresh(photos))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("another_order")
 def test_extraction_alone_quarantines_stale_matches(photos: Path, out: Path):
     damage(features_shard(out))
@@ -111,11 +115,13 @@ def test_extraction_alone_quarantines_stale_matches(photos: Path, out: Path):
     assert all(REDONE not in pair for pair in open_collection(out).pairs())
 
 
+@pytest.mark.slow
 def test_recomputed_identical_features_keep_the_matches(photos: Path, out: Path):
     damage(features_shard(out))
     assert match_collection(photos, out, **QUICK).new == {"features": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [damage, remove])
 def test_geometry_of_changed_matches_is_recomputed(
     photos: Path, out: Path, lose: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
@@ -128,12 +134,14 @@ def test_geometry_of_changed_matches_is_recomputed(
     assert_same_collections(open_collection(out), fresh(photos))
 
 
+@pytest.mark.slow
 def test_no_check_if_nothing_was_recomputed(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stages, "STALE", {})
     assert match_collection(photos, out, **QUICK).new == {}
     match_collection(photos, out.with_name("new"), **QUICK)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("another_order")
 def test_records_without_provenance_are_valid(photos: Path, out: Path):
     forget(out, "features", "digest")
@@ -145,6 +153,7 @@ def test_records_without_provenance_are_valid(photos: Path, out: Path):
     assert match_collection(photos, out, **QUICK).new == {"features": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("another_order")
 def test_verification_refuses_matches_of_other_features(photos: Path, out: Path):
     """For example, a worker that was considered dead wrote the features later."""

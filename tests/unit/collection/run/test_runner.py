@@ -24,6 +24,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_complete_run(photos: Path, out: Path):
     report = match_collection(photos, out, **QUICK)
     assert report.success
@@ -42,6 +43,7 @@ def test_complete_run(photos: Path, out: Path):
     assert (out / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_finished_work_is_not_repeated(photos: Path, out: Path):
     first = match_collection(photos, out, **QUICK)
     shards = {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")}
@@ -51,6 +53,7 @@ def test_finished_work_is_not_repeated(photos: Path, out: Path):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")} == shards
 
 
+@pytest.mark.slow
 def test_old_temporary_files_are_removed(photos: Path, out: Path):
     stores = out.with_name("stores")
     match_collection(photos, out, stores=str(stores), stop_after="extract", **QUICK)
@@ -70,12 +73,14 @@ def test_old_temporary_files_are_removed(photos: Path, out: Path):
         assert [path for path in halves if path.exists()] == left
 
 
+@pytest.mark.slow
 def test_new_image_adds_only_its_own_work(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     write_image_folder(photos, 5)
     assert match_collection(photos, out, **QUICK).new == {"features": 1, "matches": 4, "verified": 4}
 
 
+@pytest.mark.slow
 def test_changed_image_is_recomputed(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     PIL.Image.open(photos / "view 4.png").transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT).save(
@@ -88,6 +93,7 @@ def test_changed_image_is_recomputed(photos: Path, out: Path):
     assert_same_collections(open_collection(out), open_collection(fresh))
 
 
+@pytest.mark.slow
 def test_other_settings_recompute_only_dependent_records(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     looser = match_collection(photos, out, **QUICK, max_error_px=8.0)
@@ -100,6 +106,7 @@ def test_other_settings_recompute_only_dependent_records(photos: Path, out: Path
     assert match_collection(photos, out, **QUICK).new == {}
 
 
+@pytest.mark.slow
 def test_moved_image_folder(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     moved = photos.rename(photos.with_name("elsewhere"))
@@ -107,6 +114,7 @@ def test_moved_image_folder(photos: Path, out: Path):
     assert open_collection(out).features("view 1.png").source == str(moved / "view 1.png")
 
 
+@pytest.mark.slow
 def test_moved_output_folder(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     moved = out.rename(out.with_name("elsewhere"))
@@ -114,6 +122,7 @@ def test_moved_output_folder(photos: Path, out: Path):
     assert match_collection(photos, moved, **QUICK).new == {}
 
 
+@pytest.mark.slow
 def test_separate_steps_give_the_same_result(photos: Path, out: Path):
     match_collection(photos, out, stop_after="extract", **QUICK)
     assert list(open_collection(out).pairs()) == []
@@ -127,6 +136,7 @@ def test_separate_steps_give_the_same_result(photos: Path, out: Path):
     assert_same_collections(open_collection(out), open_collection(whole))
 
 
+@pytest.mark.slow
 def test_extraction_keeps_the_options_of_later_stages(photos: Path, out: Path):
     match_collection(photos, out, pairs="sequential:1", max_error_px=2.0, verify=False, **QUICK)
     write_image_folder(photos, 5)
@@ -146,6 +156,7 @@ def test_threads_are_kept(photos: Path, out: Path, monkeypatch: pytest.MonkeyPat
     assert report.options["threads"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["another choice", "another image", "none"])
 def test_run_killed_before_the_selection(
     photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch, change: str
@@ -167,6 +178,7 @@ def _killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_name_that_is_not_utf8_is_left_out(photos: Path, out: Path):
     name = os.fsdecode(b"caf\xe9.jpg")
     try:
@@ -193,6 +205,7 @@ def test_without_verification(photos: Path, out: Path):
     assert all(open_collection(out).geometry(*pair) is None for pair in open_collection(out).pairs())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ü ö/ä-ß 日本.png", "a | b@0123456789abcdef.png", 'tab\there "q".png', "a-b/c.png"]
 )
@@ -209,6 +222,7 @@ def test_any_name(photos: Path, out: Path, name: str):
     assert sum(name in pair for pair in collection.pairs()) == 3
 
 
+@pytest.mark.slow
 def test_corrupt_files_are_problems(photos: Path, out: Path):
     (photos / "empty.png").touch()
     (photos / "page.jpg").write_text("<html>")
@@ -223,6 +237,7 @@ def test_corrupt_files_are_problems(photos: Path, out: Path):
     assert "view 1b.png" not in [image.name for image in open_collection(out).images]
 
 
+@pytest.mark.slow
 def test_duplicates_are_kept_and_reported(photos: Path, out: Path):
     shutil.copy(photos / "view 1.png", photos / "twin.png")
     report = match_collection(photos, out, **QUICK)
@@ -248,6 +263,7 @@ def test_a_list_with_unknown_names(photos: Path, out: Path, tmp_path: Path):
     assert any("view 9.png" in problem and ":2:" in problem for problem in report.problems)
 
 
+@pytest.mark.slow
 def test_list_is_found_from_another_working_directory(
     photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -261,6 +277,7 @@ def test_list_is_found_from_another_working_directory(
     assert read_status(out).is_complete
 
 
+@pytest.mark.slow
 def test_changed_list_is_another_selection(
     photos: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -284,6 +301,7 @@ def test_changed_list_is_another_selection(
     assert read_status(out).is_complete
 
 
+@pytest.mark.slow
 def test_failed_run_leaves_no_old_report(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     match_collection(photos, out, **QUICK)
     with monkeypatch.context() as patch:
@@ -296,6 +314,7 @@ def test_failed_run_leaves_no_old_report(photos: Path, out: Path, monkeypatch: p
     assert (out / "report.json").is_file()
 
 
+@pytest.mark.slow
 def test_invalid_options_keep_the_old_report(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     with pytest.raises(InvalidInput, match="max_error_px"):
@@ -312,6 +331,7 @@ def test_retrieval_without_faiss_fails_before_starting(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_name_with_a_line_break_keeps_pairs_file_readable(photos: Path, out: Path):
     shutil.copy(photos / "view 1.png", photos / "line\nbreak.png")
     report = match_collection(photos, out, **QUICK)
@@ -323,6 +343,7 @@ def test_name_with_a_line_break_keeps_pairs_file_readable(photos: Path, out: Pat
     assert (again.selected, len(again.problems)) == (6, 1)
 
 
+@pytest.mark.slow
 def test_pairs_file_is_a_pair_list(photos: Path, out: Path):
     (photos / "view 1.png").rename(photos / "#1.png")
     match_collection(photos, out, **QUICK)
@@ -331,6 +352,7 @@ def test_pairs_file_is_a_pair_list(photos: Path, out: Path):
     assert read_status(out).is_complete
 
 
+@pytest.mark.slow
 def test_damaged_shard_is_recomputed(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     whole = out.with_name("whole")
@@ -384,6 +406,7 @@ def test_output_folder_with_unexpected_files_is_refused(photos: Path, tmp_path: 
         match_collection(photos, tmp_path, **QUICK)
 
 
+@pytest.mark.slow
 def test_output_folder_of_another_version_is_refused(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     path = out / "collection.json"
@@ -398,6 +421,7 @@ def test_output_path_is_a_file(photos: Path, tmp_path: Path):
         match_collection(photos, tmp_path / "file", **QUICK)
 
 
+@pytest.mark.slow
 def test_object_storage(photos: Path, out: Path):
     import fsspec
 
@@ -412,6 +436,7 @@ def test_object_storage(photos: Path, out: Path):
     assert match_collection(photos, out, stores=url, **QUICK).new == {}
 
 
+@pytest.mark.slow
 def test_output_folder_without_state_is_resumed(photos: Path, out: Path):
     match_collection(photos, out, **QUICK)
     (out / "collection.json").unlink()

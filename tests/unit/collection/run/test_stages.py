@@ -63,6 +63,7 @@ def grown_bytes(work: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_memory_of_planning_does_not_grow_with_the_pairs(selected: SelectedPairs, stores: Stores):
     workers = Idle()
     stages = Stages(selected.images, stores, workers, RunLog(no_progress))
@@ -70,6 +71,7 @@ def test_memory_of_planning_does_not_grow_with_the_pairs(selected: SelectedPairs
     assert workers.pairs == len(selected) - 1
 
 
+@pytest.mark.slow
 def test_memory_of_counting_does_not_grow_with_the_pairs(selected: SelectedPairs, stores: Stores):
     stages = Stages(selected.images, stores, Idle(), RunLog(no_progress))
     stages.check()
@@ -78,6 +80,7 @@ def test_memory_of_counting_does_not_grow_with_the_pairs(selected: SelectedPairs
     assert counts == [{"pairs": 1, "matches": 7, "verified": 0, "inliers": 0}]
 
 
+@pytest.mark.slow
 def test_counting_reads_each_shard_once(
     selected: SelectedPairs, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ):

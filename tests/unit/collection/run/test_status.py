@@ -27,11 +27,13 @@ def numbers(collection: Collection) -> dict[str, tuple[int, int, int]]:
     }
 
 
+@pytest.mark.slow
 def test_complete(collection: Collection):
     assert numbers(collection) == {"extract": (6, 0, 0), "match": (15, 0, 0), "verify": (15, 0, 0)}
     assert read_status(collection.folder).is_complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut off", "one bit"])
 def test_damaged_records_become_missing(collection: Collection, how: str):
     path = sorted(collection.folder.glob("stores/matches-*/matches/*.h5"))[3]
@@ -45,6 +47,7 @@ def test_damaged_records_become_missing(collection: Collection, how: str):
     assert numbers(collection) == {"extract": (6, 0, 0), "match": (14, 1, 0), "verify": (15, 0, 0)}
 
 
+@pytest.mark.slow
 def test_missing_records(collection: Collection):
     for path in collection.folder.glob("stores/verified-*/verified/*.h5"):
         path.unlink()
@@ -58,6 +61,7 @@ def test_collection_without_verification(collection: Collection):
     assert "verify" not in numbers(collection)
 
 
+@pytest.mark.slow
 def test_pairs_of_another_selection_are_not_current(collection: Collection):
     """As after a kill between writing the state and the pairs."""
     collection.state.options["pairs"] = "sequential:2"
@@ -68,6 +72,7 @@ def test_pairs_of_another_selection_are_not_current(collection: Collection):
     assert not status.is_complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["", "a.jpg\tb.jpg\n", None], ids=["empty", "without its comment", "missing"]
 )
@@ -84,6 +89,7 @@ def test_damaged_pairs_file(collection: Collection):
         read_status(collection.folder)
 
 
+@pytest.mark.slow
 def test_damage_names_the_command(collection: Collection):
     path = sorted(collection.folder.glob("stores/matches-*/matches/*.h5"))[0]
     path.write_bytes(path.read_bytes()[:-10])
@@ -91,6 +97,7 @@ def test_damage_names_the_command(collection: Collection):
     assert line.endswith(f"; to compute what is missing, run: tiepoint collection verify {collection.folder}")
 
 
+@pytest.mark.slow
 def test_pair_keys_are_not_kept_in_memory(collection: Collection, monkeypatch: pytest.MonkeyPatch):
     alive = most = 0
 

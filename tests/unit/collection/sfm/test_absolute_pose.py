@@ -12,6 +12,7 @@ from tests.helpers.synthetic_collections import (
 from tiepoint.collection.sfm.localization import localize
 
 
+@pytest.mark.slow
 def test_given_focal_length_is_used(reconstructed: Reconstructed, query: str) -> None:
     collection, scene = reconstructed
     found = localize(query, collection, focal_px=FOCAL, matcher=FixedFeaturesMatcher(scene.features(QUERY)))

@@ -52,6 +52,7 @@ def test_default_number_of_images(
     assert signature(command).parameters["num_images"].default == NUM_IMAGES
 
 
+@pytest.mark.slow
 def test_another_scene_fails_with_a_reason(reconstructed: Reconstructed, query: str) -> None:
     collection, scene = reconstructed
     features = scene.features(QUERY)

@@ -22,6 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return collection, scene, reconstruct(collection)
 
 
+@pytest.mark.slow
 def test_camera_positions_are_correct(made: Made) -> None:
     collection, scene, _ = made
     model = read_model(collection)
@@ -51,6 +52,7 @@ def test_summary_file(made: Made) -> None:
     assert written["folder"] == str(found.folder)
 
 
+@pytest.mark.slow
 def test_second_reconstruction_replaces_the_model_identically(made: Made) -> None:
     collection, _, found = made
     before = {point.xyz.tobytes() for point in read_model(collection).points3D.values()}

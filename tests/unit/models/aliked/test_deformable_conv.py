@@ -27,6 +27,7 @@ def test_offsets_are_clamped_to_a_quarter_of_the_longer_side():
     torch.testing.assert_close(layer(maps), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_reach_maps_offsets_and_kernel():
     shapes = [(1, 2, 3, 4), (1, 18, 3, 4), (2, 2, 3, 3)]
     generator = torch.Generator().manual_seed(1)

@@ -86,6 +86,7 @@ def test_no_keypoint_where_the_score_map_is_masked(network):
     assert keypoints[:, 0].max() < 30
 
 
+@pytest.mark.slow
 def test_the_whole_network_can_be_trained():
     network = ALIKED(ALIKEDConfig(widths=(4, 4, 8, 8), dim=16, positions=4)).train()
     detection = network(torch.rand(2, 3, 256, 256), max_keypoints=20)[0]

@@ -67,6 +67,7 @@ def shapes(draw: st.DrawFn) -> LightGlueShape:
 
 
 class TestRoundTrip:
+    @pytest.mark.slow
     @pytest.mark.parametrize("format_", ["old", "huggingface"])
     @settings(max_examples=30, deadline=None)
     @given(shape=shapes(), seed=st.integers(0, 1000))
@@ -149,6 +150,7 @@ class TestNames:
 class TestStrictness:
     """Other implementations silently leave missing tensors random."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("format_", FORMATS)
     def test_every_missing_tensor_is_named(self, format_: str):
         complete = from_official(official_state(), format_)
@@ -158,6 +160,7 @@ class TestStrictness:
             assert "\n" not in str(error.value)
             assert name in str(error.value)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("format_", FORMATS)
     @pytest.mark.parametrize(
         "extra", ["extractor.conv.weight", "transformers.7.self_attn.Wqkv.weight", "log_assignment.0.q"]
@@ -167,6 +170,7 @@ class TestStrictness:
             build(from_official(official_state(), format_) | {extra: torch.zeros(3)})
         assert "\n" not in str(error.value)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", sorted(official_tensors(SHAPE)))
     def test_every_tensor_of_another_shape_is_named(self, name: str):
         state = official_state()
@@ -205,6 +209,7 @@ class TestStrictness:
             from_official(state, "huggingface")
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.parametrize(("name", "format_"), [("aliked", "official"), ("disk", "old")])
 def test_real_checkpoints_load(name: str, format_: str):

@@ -139,6 +139,7 @@ def pairs() -> list[Pair]:
 
 
 class TestOnePair:
+    @pytest.mark.slow
     @pytest.mark.parametrize("mode", MODES)
     def test_is_the_loop(self, network: LightGlue, pairs: list[Pair], mode: str):
         adaptivity = MODES[mode]
@@ -158,6 +159,7 @@ class TestOnePair:
         matched_after_pruning = [result for result in pruned if bool((result.assignment.matches0 >= 0).any())]
         assert matched_after_pruning
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("other", ["depth", "width", "zero switches off too", "large images only"])
     def test_the_loop_notices_another_rule(self, network: LightGlue, pairs: list[Pair], other: str):
         results = run(network, pairs, MODES[other])
@@ -273,6 +275,7 @@ class TestAdaptivity:
             assert given.for_device(torch.device("cuda")) == given
 
 
+@pytest.mark.slow
 def test_the_original_network_gives_the_same_as_its_fused_form(
     network: LightGlue, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ):
@@ -288,6 +291,7 @@ def test_two_calls_give_the_same_bits(network: LightGlue, pairs: list[Pair]):
         assert all(torch.equal(a, b) for a, b in zip(first.assignment, second.assignment, strict=True))
 
 
+@pytest.mark.slow
 def test_inputs_stay_as_they_were(network: LightGlue):
     pair = random_pair(30, 20)
     before = [part.clone() for part in pair]

@@ -400,6 +400,7 @@ assert before == after, (before, after)
 """
 
 
+@pytest.mark.slow
 def test_import_construction_and_use_touch_no_global_switch():
     run = subprocess.run([sys.executable, "-c", GLOBAL_SWITCHES], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -37,6 +37,7 @@ def points_by_hand(model: Any, posed: PosedImage, name: str) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_matches_are_observations_of_the_same_point(cached: CachedReconstruction, scene: Path):
     model = read_reconstruction(scene / "model")
     labels = Counter()
@@ -107,6 +108,7 @@ class TestNegatives:
             cached, pairs=((a, b), (c, d)), covisible={key: frozenset({partners[key]}) for key in partners}
         )
 
+    @pytest.mark.slow
     def test_negatives_are_non_covisible_and_unmatched(self, model: CachedReconstruction):
         dataset = ColmapPairs(model, negatives=0.4)
         sides = [{Path(name).name for name in drawn} for drawn in drawn_sources(dataset, 100)]
@@ -118,6 +120,7 @@ class TestNegatives:
             labels = set(dataset[k].matches0.tolist()) | set(dataset[k].matches1.tolist())
             assert (labels == {UNMATCHED}) == (k in negative)
 
+    @pytest.mark.slow
     def test_negatives_depend_on_their_index_only(self, model: CachedReconstruction):
         sources = [ColmapPairs(model, seed=3, negatives=0.5, cache_size=size) for size in (64, 1)]
         forwards, backwards = (

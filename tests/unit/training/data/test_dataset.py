@@ -129,23 +129,27 @@ class TestUsable:
         with pytest.raises(InvalidInput, match=r"at least 10 .*got 9 usable"):
             prepare(folder, tmp_path / "cache")
 
+    @pytest.mark.slow
     def test_no_usable_validation_image_is_refused(self, tmp_path: Path) -> None:
         images = write_images(tmp_path / "photos", 15)
         folder = self.broken(split_held_out(images)[1], 4)
         with pytest.raises(InvalidInput, match=r"no usable validation image.*--val"):
             prepare(folder, tmp_path / "cache")
 
+    @pytest.mark.slow
     def test_ten_are_enough(self, images: list[Path], tmp_path: Path) -> None:
         data = prepare(self.broken(images, 2), tmp_path / "cache")
         assert len(data.problems) == 2
         assert 1 <= len(data.held_out) <= 4
 
+    @pytest.mark.slow
     def test_images_of_a_validation_folder_do_not_count(self, images: list[Path], tmp_path: Path) -> None:
         val = self.broken(images, 3).rename(tmp_path / "val")
         few = write_images(tmp_path / "few", 12, (160, 120))
         with pytest.raises(InvalidInput, match=r"at least 10 .*got 9 usable in .*few"):
             prepare(self.broken(few, 3), tmp_path / "cache", val)
 
+    @pytest.mark.slow
     def test_fingerprint_depends_on_the_images(self, images: list[Path], tmp_path: Path) -> None:
         """So resuming with other images is refused."""
         before = prepare(images[0].parent, tmp_path / "cache").dataset.fingerprint

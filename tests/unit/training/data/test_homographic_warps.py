@@ -120,6 +120,7 @@ def cached(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Cach
     return cache_warps(images, identity_extractor(), tmp_path_factory.mktemp("warps") / "store", SMALL)
 
 
+@pytest.mark.slow
 def test_every_image_has_warps(cached: CachedWarps):
     assert len(cached) == 12
     assert cached.problems == ()
@@ -131,6 +132,7 @@ def test_every_image_has_warps(cached: CachedWarps):
     assert not same_warps(warps[:1], warps[1:2])
 
 
+@pytest.mark.slow
 def test_interrupted_extraction_is_resumed(images: list[Path], cached: CachedWarps, tmp_path: Path):
     class Killed(Exception):
         pass
@@ -157,6 +159,7 @@ def test_warp_does_not_depend_on_other_images(images: list[Path], cached: Cached
     assert same_warps(some.read(0), cached.read(11))
 
 
+@pytest.mark.slow
 def test_processes_divide_the_work(images: list[Path], cached: CachedWarps, tmp_path: Path):
     filters = [DistributedContext(rank, 2, torch.device("cpu")).owns for rank in (0, 1)]
     extractors = [identity_extractor() for _ in filters]
@@ -179,6 +182,7 @@ def test_duplicates_count_once(images: list[Path], tmp_path: Path):
     assert found.problems == ()
 
 
+@pytest.mark.slow
 def test_bad_images_are_reported_and_skipped(images: list[Path], tmp_path: Path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image")
@@ -208,6 +212,7 @@ def test_other_settings_are_refused(cached: CachedWarps, images: list[Path]):
         cache_warps(images, extractor, cached.store.folder, SMALL)
 
 
+@pytest.mark.slow
 def test_full_disk_keeps_written_shards(images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     cache_warps(images[:10], identity_extractor(), tmp_path / "s", SMALL)
 

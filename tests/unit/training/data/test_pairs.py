@@ -111,11 +111,13 @@ class TestHomographyPairs:
             assert torch.equal(sample.matches0, expected.matches0)
             assert torch.equal(sample.matches1, expected.matches1)
 
+    @pytest.mark.slow
     def test_all_pairs_of_warps_occur_in_both_orders(self, warps: CachedWarps):
         dataset = HomographyPairs(warps, negatives=0.0)
         sizes = Counter((len(s.features0) - len(s.features1)) for s in (dataset[k] for k in range(200)))
         assert set(sizes) == {-2, -1, 1, 2}
 
+    @pytest.mark.slow
     def test_negatives_are_different_images_without_matches(self, warps: CachedWarps):
         dataset = HomographyPairs(warps, negatives=0.4)
         samples = [dataset[k] for k in range(300)]

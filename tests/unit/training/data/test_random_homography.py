@@ -88,6 +88,7 @@ def test_out_of_range_values_are_refused(name: str, value: float):
         HomographyConfig(**{name: value})
 
 
+@pytest.mark.slow
 def test_fraction_of_upright_warps():
     def angle(H: np.ndarray) -> float:
         (x, y) = np.diff(warp_points(np.array([[0.0, 0.0], [10.0, 0.0]]), H), axis=0)[0]

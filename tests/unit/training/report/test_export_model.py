@@ -40,6 +40,7 @@ def folder(tmp_path: Path, network: LightGlue, pretrained: Pretrained) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_load_reads_the_folder(folder: Path, network: LightGlue, pretrained: Pretrained) -> None:
     matcher = tiepoint.load(folder, device="cpu")
     for ours, saved in (
@@ -52,17 +53,20 @@ def test_load_reads_the_folder(folder: Path, network: LightGlue, pretrained: Pre
     assert matcher.matcher.network.shape == network.shape  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_features_have_the_kind_of_the_training(folder: Path) -> None:
     matcher = tiepoint.load(str(folder), device="cpu")
     assert matcher.extractor.settings.kind == matcher.matcher.settings.kind == KIND  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_from_pretrained_reads_the_folder(folder: Path, network: LightGlue) -> None:
     model = tiepoint.LightGlueForKeypointMatching.from_pretrained(folder)
     assert all(torch.equal(t, network.state_dict()[name]) for name, t in model.matcher.state_dict().items())
     assert model.config.num_attention_heads == 3
 
 
+@pytest.mark.slow
 def test_folder_without_a_record_is_a_preset_too(folder: Path) -> None:
     (folder / TRAINING).unlink()
     kinds = {tiepoint.load(folder, device="cpu").extractor.settings.kind for _ in range(2)}

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from tests.helpers.synthetic_pairs import METRICS, features, make_loop, make_trainer
 
@@ -44,6 +45,7 @@ def finalize_training(folder: Path, rank: int) -> TrainingReport:
     return finalize(config, loop, InitialWeights(config=config.model, pretrained=pretrained), data)
 
 
+@pytest.mark.slow
 def test_main_process_measures_and_writes_everything(tmp_path: Path) -> None:
     report = finalize_training(tmp_path, rank=0)
     assert list(report.metrics) == ["mutual nearest", "pretrained", "before", "trained", "trained, adaptive"]

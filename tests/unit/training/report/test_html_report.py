@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from tests.helpers.synthetic_pairs import features
@@ -29,6 +30,7 @@ def make_pair(image: Path | None) -> HeldOutPair:
     return HeldOutPair(Warp(with_source, np.eye(3)), Warp(with_source, np.eye(3)))
 
 
+@pytest.mark.slow
 def test_report_is_self_contained(report: TrainingReport) -> None:
     Image.new("RGB", (64, 64), "white").save(report.folder / "white.png")
     log = CsvLog(report.folder / STEPS)

@@ -31,6 +31,7 @@ def job(tmp_path: Path) -> Job:
     )
 
 
+@pytest.mark.slow
 def test_same_outcomes_with_a_killed_worker(tasks: list[Extract], job: Job):
     with Processes(2, job) as workers:
         outcomes = workers.run(iter(tasks))
@@ -46,6 +47,7 @@ def test_same_outcomes_with_a_killed_worker(tasks: list[Extract], job: Job):
         assert serial.settings == workers.settings
 
 
+@pytest.mark.slow
 def test_gives_up_on_a_task_that_kills_every_worker(
     tasks: list[Extract], job: Job, monkeypatch: pytest.MonkeyPatch
 ):
@@ -64,11 +66,13 @@ def test_gives_up_on_a_task_that_kills_every_worker(
     assert sent_deaths == [0, 1]
 
 
+@pytest.mark.slow
 def test_errors_of_workers_are_raised(tasks: list[Extract], job: Job):
     with Processes(1, job) as workers, pytest.raises(StoreError, match="no-such-key"):
         list(workers.run([Match((("no-such-key", "b"),), {"no-such-key": "", "b": ""})]))
 
 
+@pytest.mark.slow
 def test_errors_while_starting_are_raised(job: Job):
     with pytest.raises(InvalidInput, match="resize"):
         Processes(2, replace(job, load={"resize": -1}))

@@ -41,6 +41,7 @@ def test_invalid_names(name: str):
         check_executor(name)
 
 
+@pytest.mark.slow
 def test_serial_runs_tasks_lazily(tasks: list[Extract], job: Job):
     with open_executor("serial", job) as workers:
         outcomes = workers.run(iter(tasks))
