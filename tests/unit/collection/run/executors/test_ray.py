@@ -10,6 +10,8 @@ from tiepoint.collection.run.executors.ray import Ray, _is_same_cluster
 from tiepoint.collection.run.tasks import Extract, Job
 from tiepoint.errors import ExecutorError
 
+pytest.importorskip("ray")
+
 OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
 
 
