@@ -20,6 +20,7 @@ OPTIONAL = {
     "transformers": "tiepoint/huggingface/",
     "cv2": "tiepoint/geometry/",
     "pycolmap": ("tiepoint/geometry/", "tiepoint/collection/"),
+    "matplotlib": "tiepoint/training/report/plots.py",
     "plotly": "tiepoint/collection/report/plots.py",
     "pyarrow": "tiepoint/collection/export/formats.py",
     "av": "tiepoint/video/",
