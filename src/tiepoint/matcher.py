@@ -5,7 +5,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
 from time import perf_counter
 
 from torch import Tensor
@@ -13,7 +12,9 @@ from torch import Tensor
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.extraction.masks import MaskSource, read_mask
+from tiepoint.geometry.pair_verification import PairVerification
 from tiepoint.image import Image, ImageSource, read_image
+from tiepoint.io.batching import batched
 from tiepoint.matching.inputs import FeaturePair, PairMatcher
 from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, check_rotations
 from tiepoint.result import MatchResult
@@ -159,8 +160,7 @@ class Matcher:
         self, reference: Features, image0: ImageAndMask | None, images: Iterable[AnyImage | Features]
     ) -> Iterator[MatchResult | InvalidInput]:
         """Match in groups; `image0` are the pixels of the reference if rotations are searched."""
-        remaining = iter(images)
-        while group := list(islice(remaining, ONE_TO_MANY_GROUP)):
+        for group in batched(images, ONE_TO_MANY_GROUP):
             extracted = [self._try_extract(image) for image in group]
             pairs = [(reference, features) for features in extracted if isinstance(features, Features)]
             matches = iter(self._match_timed(pairs))
@@ -200,7 +200,7 @@ class Matcher:
         if image0 is None or source is None or has_mask:
             return _to_result(upright, seconds)
         if not self._rotation_search.is_needed(upright):
-            return _to_result(upright, seconds)  # without reading the image again
+            return _to_result(upright, seconds, upright.verification)  # without reading the image again
         try:
             return self._rotate(upright, seconds, image0, (_read_again(source, upright.features1), None))
         except InvalidInput as error:
@@ -216,12 +216,19 @@ class Matcher:
         """Search the rotations of image 1, and return the best."""
         start = perf_counter()
         best, *_ = self._rotation_search.search(upright, image0, image1)
-        return _to_result(best, {**seconds, "rotate": perf_counter() - start})
+        return _to_result(best, {**seconds, "rotate": perf_counter() - start}, best.verification)
 
 
-def _to_result(match: RotatedMatch, seconds: dict[str, float]) -> MatchResult:
+def _to_result(
+    match: RotatedMatch, seconds: dict[str, float], verification: PairVerification | None = None
+) -> MatchResult:
     return MatchResult.from_assignment(
-        match.features0, match.features1, match.assignment, seconds, rotation1=match.rotation1
+        match.features0,
+        match.features1,
+        match.assignment,
+        seconds,
+        rotation1=match.rotation1,
+        verification=verification,
     )
 
 

@@ -16,6 +16,7 @@ import tiepoint
 from tiepoint import api
 from tiepoint.cli import app
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.pair_verification import verify_pair
 from tiepoint.matcher import Matcher
 from tiepoint.matching.view_search import RotationSearch
 from tiepoint.result import MatchResult
@@ -70,6 +71,15 @@ class TestMatch:
         assert result.rotation1 == 0
         assert points(result) == points(upright)
         assert list(result.seconds) == ["read", "extract", "match", "rotate"]
+
+    @pytest.mark.parametrize("quarters", [0, 1])
+    def test_the_search_has_verified_the_result_already(
+        self, quarters: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        result = make_matcher().match(dots(), np.rot90(dots(SHIFT), quarters).copy())
+        expected = verify_pair(result.correspondences)
+        monkeypatch.setattr("tiepoint.result.match_result.verify_pair", None)
+        assert result.verify() == expected
 
     def test_none_disables_the_search(self) -> None:
         matcher = make_matcher(None)

@@ -58,7 +58,7 @@ class MatchResult:
     rotation0: int = 0
     rotation1: int = 0
     _complete: "MatchResult | None" = None  # result from which inliers were selected
-    _loaded: PairVerification | None = None  # verification that was saved with the matches
+    _known_verification: PairVerification | None = None  # saved with the matches, or from the rotation search
 
     @classmethod
     def from_assignment(
@@ -70,6 +70,7 @@ class MatchResult:
         *,
         rotation0: int = 0,
         rotation1: int = 0,
+        verification: PairVerification | None = None,
     ) -> "MatchResult":
         """Combine the features of a pair with the matcher's output.
 
@@ -80,6 +81,7 @@ class MatchResult:
             seconds: Duration of each stage in seconds.
             rotation0: Rotation of image 0 before feature extraction, in degrees (CCW).
             rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+            verification: Pair verification of these matches if it is known, which `verify` then returns.
         """
         return cls(
             matches=assignment.matches.numpy(),
@@ -92,6 +94,7 @@ class MatchResult:
             seconds=dict(seconds or {}),
             rotation0=rotation0,
             rotation1=rotation1,
+            _known_verification=verification,
         )
 
     def __len__(self) -> int:
@@ -146,7 +149,7 @@ class MatchResult:
 
     @cached_property
     def _verification(self) -> PairVerification:
-        return self._loaded or verify_pair(self.correspondences)
+        return self._known_verification or verify_pair(self.correspondences)
 
     def inliers(self, estimate: TwoViewEstimate) -> "MatchResult":
         """Keep only the inliers of an estimate; no matches if the estimation failed.
@@ -369,7 +372,7 @@ class MatchResult:
             seconds=dict(values.get("seconds", {})),
             rotation0=int(values["rotation0"]),
             rotation1=int(values["rotation1"]),
-            _loaded=None if verification is None else PairVerification(**verification),
+            _known_verification=None if verification is None else PairVerification(**verification),
         )
 
     @staticmethod
