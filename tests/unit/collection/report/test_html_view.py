@@ -15,13 +15,6 @@ from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.types import Features
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
-    collection, scene = make_collection(tmp_path_factory.mktemp("view"), NAMES)
-    reconstruct(collection)
-    return collection, scene
-
-
 @pytest.mark.slow
 def test_page_is_complete_and_self_contained(made: tuple[Collection, Scene]) -> None:
     page = write_html_view(made[0].folder).read_text(encoding="utf-8")

@@ -2,19 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.helpers.synthetic_collections import NAMES, Scene, make_collection
+from tests.helpers.synthetic_collections import Scene
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.report.plots import frustum_line, graph_figure, scene_extent, scene_figure
 from tiepoint.collection.report.statistics import Edge
-from tiepoint.collection.sfm.reconstruction import read_model, reconstruct
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
-    collection, scene = make_collection(tmp_path_factory.mktemp("view"), NAMES)
-    reconstruct(collection)
-    return collection, scene
+from tiepoint.collection.sfm.reconstruction import read_model
 
 
 @pytest.mark.slow

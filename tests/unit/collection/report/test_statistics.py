@@ -1,19 +1,12 @@
 """Statistics of images and pairs."""
 
 import pytest
-from tests.helpers.synthetic_collections import NAMES, Scene, make_collection
+from tests.helpers.synthetic_collections import Scene
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.report import statistics
 from tiepoint.collection.report.statistics import compute_statistics
-from tiepoint.collection.sfm.reconstruction import read_model, reconstruct
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Collection, Scene]:
-    collection, scene = make_collection(tmp_path_factory.mktemp("view"), NAMES)
-    reconstruct(collection)
-    return collection, scene
+from tiepoint.collection.sfm.reconstruction import read_model
 
 
 @pytest.mark.slow

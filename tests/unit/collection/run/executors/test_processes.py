@@ -3,32 +3,14 @@
 import os
 import signal
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from tests.helpers.small_collections import QUICK, write_image_folder
 
-from tiepoint.collection.images import scan_images
 from tiepoint.collection.run.executors import processes
 from tiepoint.collection.run.executors.processes import Processes, _Process
 from tiepoint.collection.run.executors.serial import Serial
 from tiepoint.collection.run.tasks import Extract, Job, Match
 from tiepoint.errors import ExecutorError, InvalidInput, StoreError
-
-OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
-
-
-@pytest.fixture(scope="module")
-def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Extract]:
-    images, _ = scan_images(write_image_folder(tmp_path_factory.mktemp("photos"), 12))
-    return [Extract((image,)) for image in images]
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Job:
-    return Job(
-        preset=QUICK["preset"], load=OPTIONS, max_error_px=4.0, stores=str(tmp_path / "stores"), threads=1
-    )
 
 
 @pytest.mark.slow
