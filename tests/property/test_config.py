@@ -61,6 +61,7 @@ def test_json_round_trip(settings: Settings):
 
 
 @given(SETTINGS)
+@pytest.mark.slow
 def test_dict_round_trip(settings: Settings):
     assert from_dict(Settings, to_dict(settings)) == settings
 

@@ -87,6 +87,7 @@ def test_key_set_equals_a_set(keys: list[str], others: list[str]):
     assert len(KeySet(keys) | KeySet(others)) == len(set(keys) | set(others))
 
 
+@pytest.mark.slow
 def test_memory_per_pair():
     """A tenth of `python -m benchmarks pairs planning`: 100,000 images and 10 million pairs, in under 1 GiB."""
     small, large = (measure_plan(images=2_000, neighbors=count) for count in (10, 510))

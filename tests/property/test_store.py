@@ -20,6 +20,7 @@ RECORDS = st.dictionaries(KEYS, st.dictionaries(NAMES, ARRAYS | VALUES, max_size
 
 @settings(max_examples=50)
 @given(RECORDS)
+@pytest.mark.slow
 def test_round_trip(records: dict[str, dict]):
     with tempfile.TemporaryDirectory() as folder:
         Store(folder, {}).write("things", records)

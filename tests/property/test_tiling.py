@@ -1,5 +1,6 @@
 """Tiles of any size over images of any size give what the whole image gives."""
 
+import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from tests.helpers.fake_networks import IdentityDetector, NoisyDetector
@@ -34,6 +35,7 @@ def in_tiles(network: IdentityDetector, image: Image, side: int, max_keypoints: 
 
 @settings(max_examples=60)
 @given(width=sides, height=sides, side=tile_sides, levels=st.sampled_from([2, 9, 256]), budget=budgets)
+@pytest.mark.slow
 def test_the_whole_and_its_tiles_give_the_same(
     width: int, height: int, side: int, levels: int, budget: int | None
 ) -> None:
@@ -49,6 +51,7 @@ def test_the_whole_and_its_tiles_give_the_same(
 
 @settings(max_examples=30)
 @given(width=sides, height=sides, side=tile_sides)
+@pytest.mark.slow
 def test_no_two_keypoints_are_too_close(width: int, height: int, side: int) -> None:
     found = in_tiles(NoisyDetector(), noise(width, height, 256), side, None)
     distances = (found.keypoints[:, None] - found.keypoints).abs().amax(dim=2)

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 from tests.helpers.synthetic_sequences import KnownSequence
 
@@ -15,6 +16,7 @@ FRAMES = st.lists(st.frozensets(st.integers(0, POINTS - 1), max_size=POINTS), mi
 
 @settings(max_examples=60)
 @given(visible=FRAMES, min_tracked=st.floats(0, 1))
+@pytest.mark.slow
 def test_tracks_never_mix_points(visible: list[frozenset[int]], min_tracked: float):
     frames = [{point: (point, number) for point in sorted(seen)} for number, seen in enumerate(visible)]
     sequence = KnownSequence(frames)

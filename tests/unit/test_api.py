@@ -431,11 +431,13 @@ class TestLoad:
         assert found.depth_confidence == (0.95 if depth else -1)
         assert found.width_confidence == (0.99 if width else -1)
 
+    @pytest.mark.slow
     def test_settings_do_not_depend_on_the_device(self) -> None:
         assert load(device="cpu").matcher.settings.adaptivity.pruning_min_keypoints == 0  # type: ignore[attr-defined]
         found = load(pruning_min_keypoints=7).matcher.settings  # type: ignore[attr-defined]
         assert found.adaptivity.pruning_min_keypoints == 7
 
+    @pytest.mark.slow
     def test_every_option_that_decides_matches_is_in_the_fingerprint(self) -> None:
         options = [
             {},
@@ -456,6 +458,7 @@ class TestLoad:
         with pytest.raises(InvalidInput, match=r"'float16', 'bfloat16', got torch\.int8"):
             load(dtype=torch.int8)
 
+    @pytest.mark.slow
     def test_no_option_that_decides_nothing_is_in_the_fingerprint(self) -> None:
         options = [{}, {"batch_size": 3}, {"memory_budget": 1 << 30}, {"pruning_min_keypoints": 0}]
         assert len({load(device="cpu", **option).fingerprint for option in options}) == 1

@@ -137,6 +137,7 @@ def test_the_command_loads_no_torch_for_help_and_lists(arguments: list[str]) -> 
     assert not loaded_after(call) & {"torch", "numpy", "PIL"}
 
 
+@pytest.mark.slow
 def test_importing_the_api_changes_no_global_switch() -> None:
     program = (
         "import logging, torch, warnings\n"

@@ -50,6 +50,7 @@ def test_every_program_has_help(topic: str, program: str, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("topic", RENDERED)
+@pytest.mark.slow
 def test_pages_are_up_to_date(topic: str) -> None:
     with pytest.raises(SystemExit) as caught:
         run([topic, "render", "--check"])

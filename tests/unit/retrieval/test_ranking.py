@@ -24,6 +24,7 @@ def test_the_same_scene_is_ranked_first(query: Path, photos: Path, extractor: Sc
     assert extractor.extracted.count("query.png") == 1
 
 
+@pytest.mark.slow
 def test_a_contact_sheet_holds_one_image_at_a_time(
     query: Path, photos: Path, extractor: SceneExtractor, monkeypatch: pytest.MonkeyPatch
 ):

@@ -104,6 +104,7 @@ def test_installed_package_is_used_but_not_imported(
         resolve("tiny")
 
 
+@pytest.mark.slow
 def test_torch_is_imported_only_for_tensors():
     script = (
         "import sys; import tiepoint.cli.weights, tiepoint.weights as w; "
