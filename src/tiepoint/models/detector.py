@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from tiepoint.models.keypoints import Detection, apply_mask, top_k_keypoints
+from tiepoint.models.precision import without_autocast
 from tiepoint.models.tile import Tile
 
 
@@ -48,7 +49,7 @@ class Detector(nn.Module):
             masks: Masks, shape (b, h, w), True where keypoints are allowed; None allows them everywhere.
 
         Returns:
-            One detection per image.
+            One detection per image; float32 even if the network runs in half precision.
 
         Raises:
             InvalidInput: If `max_keypoints` is negative.
@@ -135,6 +136,7 @@ class Detector(nn.Module):
         """
         return None
 
+    @without_autocast()
     def _detect_images(
         self,
         images: Tensor,

@@ -26,6 +26,7 @@ from tiepoint.models.keypoints import (
     strict_maxima,
     window_offsets,
 )
+from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
 from tiepoint.models.row_chunks import conv_in_row_chunks
 from tiepoint.models.tile import Tile
 
@@ -92,7 +93,8 @@ class DISK(Detector):
             Score maps (logits), shape (b, h, w), and one descriptor map per image.
         """
         height, width = images.shape[-2:]
-        lower, skip = self.unet(_pad(images, 2 ** len(self.unet.path_up)))
+        padded = _pad(images.to(network_dtype(self)), 2 ** len(self.unet.path_up))
+        lower, skip = self.unet(padded)
         last = self.unet.last
         lower, skip = last.normalize(lower, skip)
         scores = last.last_channel(lower, skip)[:, 0, :height, :width]
@@ -153,7 +155,7 @@ class DescriptorMap:
         window = window_offsets(KERNEL // 2, self._width, indices.device)
         inputs = self._inputs((indices[:, None] + window).flatten())
         patches = inputs.unflatten(0, (len(indices), len(window))).flatten(1)
-        return F.normalize(F.linear(patches, weight.permute(0, 2, 3, 1).flatten(1), bias), dim=1)
+        return normalize_rows(F.linear(patches, weight.permute(0, 2, 3, 1).flatten(1), bias))
 
     def _inputs(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
         """Return the inputs of the last convolution at these pixels."""
@@ -161,8 +163,8 @@ class DescriptorMap:
         skip = self._skip[pixels[:, 1] * self._padded_width + pixels[:, 0]]
         # upsampling by 2 with align_corners=False replicates the border
         width, height = self._lower_size
-        last = skip.new_tensor([width - 1, height - 1])
-        positions = ((pixels + 0.5) / 2 - 0.5).clamp(min=0).minimum(last)
+        last = torch.tensor([width - 1, height - 1], dtype=torch.float32, device=pixels.device)
+        positions = ((pixels.float() + 0.5) / 2 - 0.5).clamp(min=0).minimum(last)
         lower = sample_bilinear(self._lower, positions, width, height)
         return self._block.conv.gate(torch.cat([lower, skip], dim=1))
 
@@ -300,10 +302,11 @@ class InstanceNorm(nn.Module):
 
 def _standardize(maps: Float[Tensor, "b c h w"], *, upsampled: bool = False) -> Float[Tensor, "b c h w"]:
     """Normalize each channel to mean 0 and variance 1; with `upsampled`, to variance 1 after upsampling by 2."""
-    centered = maps - maps.mean(dim=(2, 3), keepdim=True)
+    values = at_least_float32(maps)
+    centered = values - values.mean(dim=(2, 3), keepdim=True)
     partners = _blur(centered) if upsampled else centered
     variance = (centered * partners).mean(dim=(2, 3), keepdim=True)
-    return centered * (variance + EPSILON).rsqrt()
+    return (centered * (variance + EPSILON).rsqrt()).to(maps.dtype)
 
 
 def _blur(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -323,11 +326,11 @@ def _convolve_to_one(
 ) -> Float[Tensor, "b 1 h w"]:
     """Convolve to one output channel: one matrix product for all taps, then a sum of the shifted taps.
 
-    Convolution routines are inefficient for a single output channel.
+    Convolution routines are inefficient for a single output channel. The taps are added in float32 or better.
     """
     kernel = weight.shape[-1]
     taps = weight.flip(1, 2).flatten(1).T @ maps.flatten(2)  # fold scatters where a convolution gathers
-    return F.fold(taps, maps.shape[-2:], kernel, padding=kernel // 2)
+    return F.fold(at_least_float32(taps), maps.shape[-2:], kernel, padding=kernel // 2)
 
 
 def _pad(images: Float[Tensor, "b 3 h w"], multiple: int) -> Float[Tensor, "b 3 H W"]:

@@ -209,8 +209,17 @@ def bilinear_corners(
 def weighted_row_sum(
     rows: Float[Tensor, "m c"], indices: Int[Tensor, "n k"], weights: Float[Tensor, "n k"]
 ) -> Float[Tensor, "n c"]:
-    """Return a weighted sum of rows per line of `indices`; gathering and adding need no intermediate copy."""
-    return F.embedding_bag(indices, rows, per_sample_weights=weights, mode="sum")
+    """Return a weighted sum of rows per line of `indices`; gathering and adding need no intermediate copy.
+
+    Args:
+        rows: Vectors to sum, shape (m, c).
+        indices: Indices of rows, shape (n, k).
+        weights: Weights of the rows of any floating-point dtype, shape (n, k).
+
+    Returns:
+        Sums in the dtype of the rows, shape (n, c).
+    """
+    return F.embedding_bag(indices, rows, per_sample_weights=weights.to(rows.dtype), mode="sum")
 
 
 def sample_bilinear(

@@ -1,5 +1,6 @@
 """What each detector does with masks, and with a part of an image: small random networks, sizes off every grid."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -147,6 +148,61 @@ def test_disk_tiles_are_finite() -> None:
     found = detector.detect(Image(pixels=images[0]), tiles)
     assert len(found.keypoints) > 100
     assert bool(found.descriptors.isfinite().all())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, 1e-4), (torch.float16, 0.02), (torch.bfloat16, 0.25)]
+)
+@torch.inference_mode()
+def test_half_and_double_precision_are_about_float32(
+    network: nn.Module, dtype: torch.dtype, tolerance: float
+) -> None:
+    images, pixels = picture(70, 90), torch.arange(4000, 4100)
+    other = copy.deepcopy(network).to(dtype)
+    (scores, features), (other_scores, other_features) = (n.dense_maps(images) for n in (network, other))
+    spread = float(scores.std())
+    assert float((other_scores - scores).abs().mean()) < tolerance * spread
+    expected = network.keypoints_at(pixels, scores[0], features[0])
+    found = other.keypoints_at(pixels, scores[0].to(other_scores.dtype), other_features[0])
+    torch.testing.assert_close(found.keypoints.float(), expected.keypoints)
+    assert float((found.descriptors.float() * expected.descriptors).sum(dim=1).mean()) > 1 - tolerance
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("size", [(20, 2200), (4, 4)])
+@torch.inference_mode()
+def test_half_precision_outputs_are_float32_up_to_the_right_border(
+    network: nn.Module, dtype: torch.dtype, size: tuple[int, int]
+) -> None:
+    (found,) = copy.deepcopy(network).to(dtype)(picture(*size), max_keypoints=None)
+    assert {column.dtype for column in found} == {torch.float32}
+    assert all(bool(column.isfinite().all()) for column in found)
+    torch.testing.assert_close(found.descriptors.norm(dim=1), torch.ones(len(found.scores)))
+    if size[1] == 2200:
+        assert 2150 < float(found.keypoints.max()) < 2198
+        assert bool((found.keypoints[:, 0].round() % 2 == 1).any())  # float16 has only even values above 2048
+
+
+@torch.inference_mode()
+def test_tiles_in_half_precision(network: nn.Module) -> None:
+    half, images = copy.deepcopy(network).half(), picture(64, 420)
+    tiles = split_into_tiles((420, 64), 288, stride=32, origin=half.grid_origin((420, 64)), overlap=64)
+    detector = TiledDetector(half, device=torch.device("cpu"), max_keypoints=100, detection_threshold=0.0)
+    found = detector.detect(Image(pixels=images[0]), tiles)
+    assert len(tiles) > 1
+    assert len(found.keypoints) == 100
+    assert {column.dtype for column in found} == {torch.float32}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@torch.inference_mode()
+def test_autocast_changes_nothing(network: nn.Module, dtype: torch.dtype) -> None:
+    expected = network(picture(70, 90))
+    with torch.autocast("cpu", dtype):
+        found = network(picture(70, 90))
+        assert torch.is_autocast_enabled("cpu")
+    for column, other in zip(expected[0], found[0], strict=True):
+        assert torch.equal(column, other)
 
 
 def test_masks_are_split_per_image():

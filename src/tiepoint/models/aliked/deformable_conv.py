@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tiepoint.models.keypoints import flatten_spatial, pixel_coordinates, sample_bilinear
+from tiepoint.models.precision import at_least_float32
 
 
 class DeformableConv2d(nn.Module):
@@ -23,7 +24,7 @@ class DeformableConv2d(nn.Module):
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
         """Convolve maps of shape (b, c, h, w) to shape (b, d, h, w)."""
         limit = max(maps.shape[-2:]) / 4
-        offsets = self.offset_conv(maps).clamp(-limit, limit)
+        offsets = at_least_float32(self.offset_conv(maps)).clamp(-limit, limit)
         return deformable_conv2d(maps, offsets, self.regular_conv.weight)
 
 

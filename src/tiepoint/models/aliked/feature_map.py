@@ -17,6 +17,7 @@ from tiepoint.models.keypoints import (
     sample_bilinear,
     weighted_row_sum,
 )
+from tiepoint.models.precision import at_least_float32, normalize_rows
 from tiepoint.models.tile import Tile
 
 STRIDE = 32
@@ -146,13 +147,14 @@ class FeatureMap:
 
     def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
         """Return the unit vectors at pixels given by raster index."""
-        return F.normalize(self._unnormalized(indices), dim=1)
+        vectors = self._unnormalized(indices)
+        return normalize_rows(vectors).to(vectors.dtype)
 
     def sample(self, positions: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
         """Sample the unit vectors bilinearly at positions (x, y) in px; zero outside the image."""
         indices, weights = bilinear_corners(positions, *self.padding.size)
         vectors = self._unnormalized(indices.flatten())
-        norms = torch.linalg.vector_norm(vectors, dim=1).clamp_min(1e-12).view_as(weights)
+        norms = torch.linalg.vector_norm(at_least_float32(vectors), dim=1).clamp_min(1e-12).view_as(weights)
         rows = torch.arange(len(vectors), device=vectors.device).view_as(indices)
         return weighted_row_sum(vectors, rows, weights / norms)
 

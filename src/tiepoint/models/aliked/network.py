@@ -29,6 +29,7 @@ from tiepoint.models.keypoints import (
     soft_argmax,
     window_offsets,
 )
+from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
 from tiepoint.models.row_chunks import conv_in_row_chunks
 from tiepoint.models.tile import Tile
 
@@ -112,7 +113,7 @@ class ALIKED(Detector):
         context = torch.empty(0)
         for images, tile in parts:
             padding = Padding.for_images(images, tile)
-            maps = F.avg_pool2d(self._blocks(padding.pad(images))[-1], 4)
+            maps = F.avg_pool2d(self._blocks(self._pad(images, padding))[-1], 4)
             if len(context) == 0:
                 width, height = padding.padded_image_size
                 context = maps.new_empty(1, maps.shape[1], height // STRIDE, width // STRIDE)
@@ -135,7 +136,7 @@ class ALIKED(Detector):
         """
         padding = Padding.for_images(images, tile)
         coarsest = None if tile is None or tile.context is None else padding.crop_grid(tile.context)
-        fine, coarse = self.encode(padding.pad(images), coarsest)
+        fine, coarse = self.encode(self._pad(images, padding), coarsest)
         scores = padding.unpad(self.score_map(fine, coarse, padding))
         features = [
             FeatureMap(image, self.conv1.weight, levels, padding=padding)
@@ -191,6 +192,9 @@ class ALIKED(Detector):
             coarsest = self._coarsest(F.avg_pool2d(x3, 4))
         return x1, [selu(self.conv2(x2)), selu(self.conv3(x3)), coarsest]
 
+    def _pad(self, images: Tensor, padding: Padding) -> Tensor:
+        return padding.pad(images.to(network_dtype(self)))
+
     def _blocks(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x1 = self._run(self.block1, images.contiguous(memory_format=torch.channels_last))
         x2 = self._run(self.block2, F.avg_pool2d(x1, 2))
@@ -223,7 +227,7 @@ class ALIKED(Detector):
         compressed = F.conv2d(selu(self.conv1(fine)), self._compression()[0])
         for level in upsampled:
             compressed = compressed + level
-        return torch.sigmoid(self.score_head[1:](compressed))
+        return torch.sigmoid(at_least_float32(self.score_head[1:](compressed)))
 
     def _compression(self) -> tuple[Tensor, ...]:
         """Return the weights of the score head's first layer, one chunk per level."""
@@ -263,13 +267,13 @@ class DescriptorHead(nn.Module):
         descriptors = features_at.unflatten(0, positions.shape[:2]).flatten(1) @ self.agg_weights.flatten(
             0, 1
         )
-        return F.normalize(descriptors, dim=1)
+        return normalize_rows(descriptors)
 
     def _offsets(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n m 2"]:
         """Return offsets (x, y) in px, predicted from the patch around each keypoint."""
         patches = self._patches(features, keypoints).permute(0, 3, 1, 2)
         limit = max(features.padding.image_size) / 4
-        offsets = self.offset_conv(patches).clamp(-limit, limit)
+        offsets = at_least_float32(self.offset_conv(patches)).clamp(-limit, limit)
         return offsets.view(len(keypoints), 2, self.positions).transpose(1, 2)
 
     def _patches(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n k k d"]:

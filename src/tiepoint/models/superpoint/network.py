@@ -29,6 +29,7 @@ from tiepoint.models.keypoints import (
     sample_bilinear,
     simple_nms,
 )
+from tiepoint.models.precision import at_least_float32, network_dtype
 from tiepoint.models.row_chunks import CHUNK_PIXELS
 from tiepoint.models.tile import Tile
 
@@ -143,15 +144,15 @@ class SuperPoint(Detector):
         """
         height, width = (side // CELL for side in images.shape[-2:])
         if height == 0 or width == 0:
-            empty = images.new_zeros(len(images), height * CELL, width * CELL)
-            return empty, images.new_zeros(len(images), self.shape.dim, height, width)
+            empty = at_least_float32(images.new_zeros(len(images), height * CELL, width * CELL))
+            return empty, empty.new_zeros(len(images), self.shape.dim, height, width)
         gray = to_gray(images)
-        features = self.encode(gray.to(self.conv1a.weight.dtype))
+        features = self.encode(gray.to(network_dtype(self)))
         scores = self.score_map(features)
         if tile is None:
             scores = scores * has_contrast(gray)[:, None, None]
         descriptors = self.convDb(self.convDa(features))
-        return scores, F.normalize(_at_least_float32(descriptors), dim=1)
+        return scores, F.normalize(at_least_float32(descriptors), dim=1)
 
     def suppress_non_maxima(
         self,
@@ -206,7 +207,7 @@ class SuperPoint(Detector):
 
     def score_map(self, features: Float[Tensor, "b c y x"]) -> Float[Tensor, "b H W"]:
         """Compute the detection scores in (0, 1), shape (b, c, h / 8, w / 8) to (b, h, w)."""
-        logits = _at_least_float32(self.convPb(self.convPa(features)))
+        logits = at_least_float32(self.convPb(self.convPa(features)))
         # the last of the 65 channels means "no keypoint in this cell"
         return F.pixel_shuffle(logits.softmax(dim=1)[:, :-1], CELL).squeeze(1)
 
@@ -331,11 +332,6 @@ def _remove_left_and_top_border(scores: Float[Tensor, "H W"], width: int) -> Flo
     kept[:width] = 0
     kept[:, :width] = 0
     return kept
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    """Convert half precision to float32: it cannot distinguish close scores or positions above 256 or 2048 px."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _check_not_negative(**pixels: int) -> None:
