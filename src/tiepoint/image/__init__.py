@@ -6,12 +6,13 @@
     conversion   arrays of any common layout and depth -> (3, h, w)
     decoding     files, URLs and PIL images -> upright PIL images, or a one-line error
     download     images from http and https URLs
+    data_url     images in data: URLs
     opening      image headers without Pillow's global limits
     exif         orientation, focal length and position
     listing      image files of a folder
     sample_pair  a stereo pair with ground truth
 
-Keypoints are pixels (x, y) of the upright image; the center of the top-left pixel is (0, 0). The last six modules need
+Keypoints are pixels (x, y) of the upright image; the center of the top-left pixel is (0, 0). The last seven modules need
 Pillow and NumPy only; torch is imported with the first three.
 """
 

@@ -1,6 +1,7 @@
 """Files, URLs and PIL images to upright PIL images; every problem becomes a one-line InvalidInput."""
 
 import difflib
+import errno
 import io
 import itertools
 import os
@@ -11,9 +12,11 @@ from typing import NamedTuple
 import PIL.Image
 
 from tiepoint.errors import InvalidInput
+from tiepoint.image.data_url import NAME as DATA_URL, decode_data_url, is_data_url
 from tiepoint.image.download import download
 from tiepoint.image.exif import ORIENTATIONS, read_orientation
 from tiepoint.image.opening import damaged, one_line, open_pillow
+from tiepoint.io.messages import quote
 
 MAX_NAMES_COMPARED = 2_000  # of the folder's entries, to suggest a similar name for a missing file
 
@@ -24,24 +27,21 @@ class DecodedImage(NamedTuple):
     Attributes:
         image: Decoded PIL image of any mode; its EXIF orientation is applied.
         exif_orientation: EXIF orientation of the file, 1 to 8.
-        source: Path or URL of the image, if known.
+        source: Path or URL of the image, if known; None for a data: URL.
+        name: Name of the image for error messages.
     """
 
     image: PIL.Image.Image
     exif_orientation: int
     source: str | None
-
-    @property
-    def name(self) -> str:
-        """Name of the image for error messages."""
-        return repr(self.source) if self.source else "the PIL image"
+    name: str
 
 
 def decode(location: str, *, max_megapixels: float, timeout: float, max_download_mb: float) -> DecodedImage:
     """Decode the image at a path or URL.
 
     Args:
-        location: Path ("~" is expanded), or http or https URL.
+        location: Path ("~" is expanded), or http, https or data URL.
         max_megapixels: Maximum number of pixels in millions.
         timeout: Timeout of the server in s.
         max_download_mb: Maximum size of a download in MB.
@@ -49,12 +49,15 @@ def decode(location: str, *, max_megapixels: float, timeout: float, max_download
     Raises:
         InvalidInput: If the image is missing, unreachable, too large, damaged, or in an unsupported format.
     """
+    if is_data_url(location):
+        stream = io.BytesIO(decode_data_url(location, max_download_mb))
+        return _decode_opened(open_pillow(stream, DATA_URL), max_megapixels, None, DATA_URL)
     scheme = re.match(r"([a-z][a-z0-9+.-]+)://", location, re.IGNORECASE)
     if scheme is None:
         return _decode_file(location, max_megapixels)
     if scheme[1].lower() not in ("http", "https"):
         raise InvalidInput(
-            f"unsupported URL scheme in {location!r}; use http or https, or pass the path of a local file"
+            f"unsupported URL scheme in {quote(location)}; use http, https or data, or pass the path of a local file"
         )
     data = download(location, timeout, max_download_mb)
     return _decode_stream(io.BytesIO(data), location, max_megapixels)
@@ -71,12 +74,8 @@ def decode_pillow(image: PIL.Image.Image, max_megapixels: float, source: str | N
     Raises:
         InvalidInput: If the image is too large or damaged.
     """
-    name = repr(source) if source else "the PIL image"
-    check_megapixels(image.size, name, max_megapixels)
-    try:
-        return DecodedImage(*_make_upright(image), source)
-    except Exception as error:  # Pillow's decoders raise almost any type
-        raise damaged(error, name) from error
+    name = quote(source) if source else "the PIL image"
+    return _decode_opened(image, max_megapixels, source, name)
 
 
 def check_megapixels(image_size: tuple[int, int], name: str, max_megapixels: float) -> None:
@@ -93,9 +92,24 @@ def check_megapixels(image_size: tuple[int, int], name: str, max_megapixels: flo
         )
 
 
+def _decode_opened(
+    image: PIL.Image.Image, max_megapixels: float, source: str | None, name: str
+) -> DecodedImage:
+    check_megapixels(image.size, name, max_megapixels)
+    try:
+        return DecodedImage(*_make_upright(image), source, name)
+    except Exception as error:  # Pillow's decoders raise almost any type
+        raise damaged(error, name) from error
+
+
 def _decode_file(location: str, max_megapixels: float) -> DecodedImage:
     path = Path(os.path.expanduser(location))  # noqa: PTH111 (Path's fails on a file that is called "~a.jpg")
-    name = repr(str(path))
+    name = quote(str(path))
+    if _is_too_long(path):
+        raise InvalidInput(
+            f"{name} of {len(location):,} characters is too long for a path; shorten it, "
+            "or pass a base64-encoded image as a URL: 'data:image/jpeg;base64,…'"
+        )
     try:
         _check_is_file(path, name)
         with path.open("rb") as stream:
@@ -107,7 +121,7 @@ def _decode_file(location: str, max_megapixels: float) -> DecodedImage:
 def _decode_stream(
     stream: io.BufferedReader | io.BytesIO, source: str, max_megapixels: float
 ) -> DecodedImage:
-    return decode_pillow(open_pillow(stream, repr(source)), max_megapixels, source)
+    return decode_pillow(open_pillow(stream, quote(source)), max_megapixels, source)
 
 
 def _make_upright(image: PIL.Image.Image) -> tuple[PIL.Image.Image, int]:
@@ -126,6 +140,16 @@ def _check_is_file(path: Path, name: str) -> None:
         raise InvalidInput(f"image not found: {name}{_hint_for_missing(path)}")
     if not path.is_file():
         raise InvalidInput(f"{name} is a device or pipe, not a file; save its content to a file first")
+
+
+def _is_too_long(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    except ValueError:  # a null character
+        return False
+    return False
 
 
 def _hint_for_missing(path: Path) -> str:

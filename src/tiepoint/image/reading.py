@@ -33,13 +33,13 @@ def read_image(
     taken as 16-bit gray and must be in its range; floating-point gray must be in [0, 1].
 
     Args:
-        source: Path ("~" is expanded), http or https URL, PIL image, NumPy array (h, w) or (h, w, c), or tensor
+        source: Path ("~" is expanded), http, https or data URL, PIL image, NumPy array (h, w) or (h, w, c), or tensor
             (h, w) or (c, h, w), with c = 1, 3 or 4, also with a leading axis of length 1; uint8, uint16, bool, or
             floating point in [0, 1]. Channels are R, G, B: OpenCV's B, G, R cannot be detected, so reverse it with
             `array[..., ::-1]`. An `Image` is returned unchanged.
         max_megapixels: Maximum number of pixels in millions.
         timeout: Timeout of the server in s, for URLs; a download may take 1 s longer per 10 kB.
-        max_download_mb: Maximum size of a download in MB, for URLs.
+        max_download_mb: Maximum size of a download or data URL in MB.
 
     Raises:
         InvalidInput: If the source is missing, unreachable, too large, damaged, not an image, or of an unsupported

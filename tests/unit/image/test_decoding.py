@@ -207,7 +207,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     assert "does not exist either" in refusal(tmp_path / "photos" / "a.jpg")
     assert "is a folder" in refusal(tmp_path)
     assert "not found" in refusal("a\nb\0.png")
-    assert "File name too long" in refusal(tmp_path / ("a" * 300))
+    assert "too long for a path; shorten it" in refusal(tmp_path / ("a" * 300))
 
 
 def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_malformed_addresses(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/a.png", "s3://bucket/a.png"])
 def test_other_schemes_are_refused(url: str) -> None:
-    with pytest.raises(InvalidInput, match="use http or https"):
+    with pytest.raises(InvalidInput, match="use http, https or data"):
         read_image(url)
 
 

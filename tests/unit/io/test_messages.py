@@ -2,7 +2,7 @@
 
 import pytest
 
-from tiepoint.io.messages import did_you_mean, first_line, unknown_name
+from tiepoint.io.messages import did_you_mean, first_line, quote, unknown_name
 
 
 def test_close_names_are_suggested() -> None:
@@ -22,3 +22,10 @@ def test_unknown_names_list_the_available_ones() -> None:
 )
 def test_first_line(error: Exception, expected: str) -> None:
     assert first_line(error) == expected
+
+
+def test_long_texts_are_shortened_in_the_middle() -> None:
+    assert quote("it's") == '"it\'s"'
+    shortened = quote("a" * 10_000 + "b" * 10_000)
+    assert 490 < len(shortened) <= 500
+    assert "aaa...bbb" in shortened
