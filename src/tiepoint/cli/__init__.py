@@ -24,15 +24,12 @@ from tiepoint.cli import (
     train,
     weights,
 )
+from tiepoint.cli.command_group import new_app
+from tiepoint.cli.flags import print_problem
+from tiepoint.cli.streams import guarded_streams
 from tiepoint.errors import TiepointError
 
-app = typer.Typer(
-    name="tiepoint",
-    help="Two images in, tie points out.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = new_app(name="tiepoint", help="Two images in, tie points out.", pretty_exceptions_enable=False)
 app.command("match")(match.match)
 app.command("stitch")(stitch.stitch)
 app.command("pose")(pose.pose)
@@ -59,7 +56,9 @@ def _print_version(is_given: bool) -> bool:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+        typer.Option(
+            "-V", "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Two images in, tie points out: corresponding pixel coordinates, each with a score."""
@@ -67,11 +66,16 @@ def options(
 
 def main() -> None:
     """Run the command; a TiepointError is printed as one line on stderr, with exit status 1."""
+    with guarded_streams():
+        _run()
+
+
+def _run() -> None:
     try:
-        app()
+        app(prog_name="tiepoint")
     except TiepointError as error:
-        print(f"tiepoint: {error}", file=sys.stderr)
+        print_problem(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        print("tiepoint: interrupted", file=sys.stderr)
+        print_problem("interrupted")
         sys.exit(130)

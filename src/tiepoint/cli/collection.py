@@ -1,6 +1,5 @@
 """`tiepoint collection`: match a folder of images in one command or step by step, export and reconstruct it."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tiepoint.cli import collection_exports
+from tiepoint.cli.command_group import new_app
+from tiepoint.cli.flags import name_flags, print_problem
 from tiepoint.cli.options import (
     DeviceOption,
     LicenseOption,
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from tiepoint.io.progress import ProgressCallback
     from tiepoint.types.options import NetworkOptions
 
-app = typer.Typer(
-    no_args_is_help=True,
+app = new_app(
     help="Match a folder of images: extract each once, match pairs, verify them, run COLMAP. Resumable.",
 )
 app.command("export")(collection_exports.export)
@@ -224,9 +224,9 @@ def status(out: EarlierArgument) -> None:
         [(stage.name, stage.done, stage.missing, len(stage.damaged)) for stage in status.stages],
     )
     for message in status.damaged:
-        print(f"tiepoint: {message}", file=sys.stderr)
+        print_problem(message)
     if not status.pairs_are_current:
-        print(f"tiepoint: {_OUTDATED_PAIRS.format(out=out)}", file=sys.stderr)
+        print_problem(_OUTDATED_PAIRS.format(out=out))
     if not status.is_complete:
         raise typer.Exit(1)
 
@@ -286,7 +286,7 @@ def _print_report(report: "RunReport", quiet: bool) -> None:
     if not quiet:
         print_table(("", ""), report.rows())
         for note in report.notes:
-            typer.echo(note)
+            typer.echo(name_flags(note))
 
 
 @contextmanager
@@ -295,7 +295,7 @@ def _resumable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("tiepoint: interrupted; run the same command to resume", file=sys.stderr)
+        print_problem("interrupted; run the same command to resume")
         raise typer.Exit(130) from None
 
 

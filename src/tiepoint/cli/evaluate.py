@@ -1,13 +1,13 @@
 """`tiepoint eval DATASET PATH` and `tiepoint eval compare A.json B.json`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from tiepoint.cli.command_group import CommandGroup, new_app
+from tiepoint.cli.flags import print_problem
 from tiepoint.cli.options import (
     DeviceOption,
     JsonOption,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_COMMAND = "run"
 
 
-class Group(TyperGroup):
+class Group(CommandGroup):
     """`eval hpatches PATH` means `eval run hpatches PATH`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -35,9 +35,8 @@ class Group(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
+app = new_app(
     cls=Group,
-    no_args_is_help=True,
     help="Reproducible metrics on public data sets: evaluate a preset, compare two reports.",
 )
 
@@ -100,7 +99,7 @@ def run(
     else:
         _print_report(report)
     for problem in report.problems:
-        print(f"tiepoint: {problem}", file=sys.stderr)
+        print_problem(problem)
     if report.problems:
         raise typer.Exit(1)
 

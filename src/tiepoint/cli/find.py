@@ -1,12 +1,12 @@
 """`tiepoint find QUERY FOLDER`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiepoint.cli.flags import print_problem
 from tiepoint.cli.options import JsonOption, MaskOption, MatcherOptions, matcher_options
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def find(
     if to_stdout:
         typer.echo(json.dumps(ranking.to_dict()))
     for problem in ranking.problems:
-        print(f"tiepoint: skipped: {problem}", file=sys.stderr)
+        print_problem(f"skipped: {problem}")
     if ranking.problems:
         raise typer.Exit(1)
 

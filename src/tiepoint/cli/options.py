@@ -181,4 +181,8 @@ def set_up_logging(*, quiet: bool) -> None:
     """Print warnings of the library on stderr; with `quiet` only errors."""
     import logging
 
-    logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="tiepoint: %(message)s")
+    from tiepoint.cli.flags import FlagFormatter
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(FlagFormatter("%(message)s"))
+    logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, handlers=[handler])

@@ -1,10 +1,11 @@
 """Problems of a run (for example skipped images): printed at the end, one line each, with exit status 1."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
+
+from tiepoint.cli.flags import print_problem
 
 
 def finish(problems: Sequence[str]) -> None:
@@ -28,4 +29,4 @@ def finishing() -> Iterator[list[str]]:
 
 def _print(problems: Sequence[str]) -> None:
     for problem in dict.fromkeys(problems):
-        print(f"tiepoint: {problem}", file=sys.stderr)
+        print_problem(problem)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tiepoint.cli.flags import name_flags
+
 if TYPE_CHECKING:
     from tiepoint.result import MatchResult
     from tiepoint.types import Camera, TwoViewEstimate
@@ -43,14 +45,14 @@ def summarize_matches(result: "MatchResult") -> str:
 def summarize_verification(result: "MatchResult") -> str:
     """Return the probability that both images show the same scene, with the inlier count or the reason against it."""
     found = result.verify()
-    evidence = f"{found.num_inliers} inliers" if found.same_scene else found.reason
+    evidence = f"{found.num_inliers} inliers" if found.same_scene else name_flags(found.reason)
     return f"same scene: {found.probability:.2f} ({evidence})"
 
 
 def summarize_estimate(result: "MatchResult", estimate: "TwoViewEstimate") -> list[str]:
     """Return inlier count and median error, and the pose with its cameras; or the reason of the failure."""
     if not estimate.success:
-        return [f"{estimate.kind}: failed, {estimate.reason}"]
+        return [f"{estimate.kind}: failed, {name_flags(estimate.reason)}"]
     return [_inliers(result, estimate), *(_pose(estimate) if estimate.kind == "pose" else [])]
 
 

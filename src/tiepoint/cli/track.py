@@ -1,13 +1,13 @@
 """`tiepoint track VIDEO|FRAMES…`."""
 
 import json
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiepoint.cli.flags import print_problem
 from tiepoint.cli.options import JsonOption, MatcherOptions, matcher_options
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def track(
     if to_stdout:
         typer.echo(json.dumps(tracks.to_dict()))
     for problem in tracks.problems:
-        print(f"tiepoint: {problem}", file=sys.stderr)
+        print_problem(problem)
     if tracks.problems:
         raise typer.Exit(1)
 

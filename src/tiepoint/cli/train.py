@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tiepoint.cli.flags import print_problem
 from tiepoint.cli.options import (
     DeviceOption,
     JsonOption,
@@ -224,7 +224,7 @@ def _print(report: "TrainingReport", json_file: str | None, *, quiet: bool) -> N
     elif json_file is not None:
         write_json(report.to_dict(), json_file)
     for problem in report.problems:
-        print(f"tiepoint: {problem}", file=sys.stderr)
+        print_problem(problem)
     if json_file == "-" or quiet:
         return
     _print_table(report)

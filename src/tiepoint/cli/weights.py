@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from tiepoint.cli.command_group import new_app
 from tiepoint.cli.tables import print_table
 from tiepoint.errors import WeightsError
 from tiepoint.weights.cache import file_problem
 from tiepoint.weights.resolution import known_row, local_places, resolve
 from tiepoint.weights.table import WEIGHTS, Weights
 
-app = typer.Typer(no_args_is_help=True, help="List, download, locate and verify published weights.")
+app = new_app(help="List, download, locate and verify published weights.")
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Names, as shown by 'list'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,7 +1,11 @@
 """Atomic writing: a reader never sees a partial file, whatever happens to the writer."""
 
+import errno
 import os
 import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +15,10 @@ from tiepoint.errors import InvalidInput
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], *, durable: bool = False) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, and rename it to `path` if the block succeeds.
+    """Yield a temporary path, and rename it to `path` if the block succeeds.
+
+    A symbolic link is written through, like by `open(path, "w")`: its target is replaced. The permissions of a previous
+    file are kept. Devices and pipes, which cannot be replaced, receive the finished content.
 
     Args:
         path: Path of the finished file; the temporary path has the same suffix, for writers that depend on it.
@@ -21,19 +28,21 @@ def atomic_write(path: str | os.PathLike[str], *, durable: bool = False) -> Iter
     Raises:
         InvalidInput: If the folder is missing, not writable or full; a previous file at `path` is kept.
     """
-    target = Path(path)
-    check_writable(target)
-    temporary = target.with_name(f".tiepoint-{secrets.token_hex(8)}{target.suffix}")
+    given = Path(path)
+    check_writable(given)
+    target = _resolved(given)
+    folder = Path(tempfile.gettempdir()) if _is_special(target) else target.parent
+    temporary = folder / f".tiepoint-{secrets.token_hex(8)}{given.suffix}"
     try:
         yield temporary
         if durable:
             _flush_file(temporary)
-        temporary.replace(target)
+        _publish(temporary, target)
         if durable:
             _flush_folder(target.parent)
     except OSError as error:
         raise InvalidInput(
-            f"cannot write {target}: {error.strerror or error}; no partial file was written"
+            f"cannot write {given}: {error.strerror or error}; no partial file was written"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -47,11 +56,40 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     target = Path(path)
     try:
-        _check_target(target)
-    except OSError as error:  # name too long, folder not accessible
+        _check_target(_resolved(target))
+    except OSError as error:  # name too long, folder not accessible, symbolic link to itself
         raise InvalidInput(
             f"cannot write {target}: {error.strerror or error}; choose another name"
         ) from error
+
+
+def _resolved(path: Path) -> Path:
+    """Return the file that `open(path, "w")` would write: the target of symbolic links, which need not exist."""
+    if not path.is_symlink() or _is_special(path):
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
+def _is_special(path: Path) -> bool:
+    """Return whether a path is a device or a pipe, such as /dev/stdout."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    if _is_special(target):
+        with temporary.open("rb") as content, target.open("wb") as device:
+            shutil.copyfileobj(content, device)
+        return
+    with suppress(OSError):  # there is no previous file, or it belongs to somebody else
+        shutil.copymode(target, temporary)
+    temporary.replace(target)
 
 
 def _flush_file(path: Path) -> None:
@@ -74,6 +112,8 @@ def _check_target(target: Path) -> None:
         raise InvalidInput(
             f"cannot write {target}: it is a folder; pass the path of a file, such as {target / 'matches.png'}"
         )
+    if _is_special(target):
+        return
     if not target.parent.is_dir():
         raise InvalidInput(
             f"cannot write {target}: the folder {target.parent} does not exist; create it first"

@@ -1,5 +1,6 @@
 """The command as a whole: help, version, and what becomes of errors."""
 
+import subprocess
 import sys
 
 import pytest
@@ -56,10 +57,11 @@ def test_wrong_usage_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, arguments: 
     assert run_main(monkeypatch, *arguments) == 2
 
 
+@pytest.mark.parametrize("flag", ["-V", "--version"])
 def test_the_version_is_that_of_the_package(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_main(monkeypatch, "--version") == 0
+    assert run_main(monkeypatch, flag) == 0
     assert capsys.readouterr().out == f"tiepoint {tiepoint.__version__}\n"
 
 
@@ -84,3 +86,9 @@ def test_help_names_what_there_is(arguments: list[str], promised: list[str], fla
     )
     assert result.exit_code == 0
     assert [name for name in promised if name not in result.stdout] == []
+
+
+def test_python_dash_m() -> None:
+    """pypa/pipx#26, google/python-fire#70, python-gitlab/python-gitlab#713."""
+    done = subprocess.run([sys.executable, "-m", "tiepoint", "-V"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"tiepoint {tiepoint.__version__}\n", "")

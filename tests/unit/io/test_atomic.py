@@ -194,3 +194,58 @@ def test_a_bare_name_means_the_current_folder(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     write(Path("out.txt"), "content")
     assert (tmp_path / "out.txt").read_text() == "content"
+
+
+def test_symbolic_links_are_written_through(tmp_path: Path) -> None:
+    """microsoft/terminal#10908: as for `open(path, "w")`, the target has the new content and the link stays."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "latest.json").write_text("old")
+    (tmp_path / "middle").symlink_to(tmp_path / "results" / "latest.json")
+    (tmp_path / "link.json").symlink_to("middle")
+    write(tmp_path / "link.json", "new")
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "results" / "latest.json").read_text() == "new"
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["latest.json"]
+
+
+def test_the_target_of_a_dangling_link_is_created(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "new.txt")
+    write(tmp_path / "link.txt", "content")
+    assert (tmp_path / "new.txt").read_text() == "content"
+
+
+def test_a_dangling_link_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "missing" / "new.txt")
+    with pytest.raises(InvalidInput, match="does not exist"):
+        write(tmp_path / "link.txt", "content")
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
+    with pytest.raises(InvalidInput, match=r"loop\.txt"):
+        write(tmp_path / "loop.txt", "content")
+
+
+def test_a_pipe_receives_the_content(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write(pipe, "content")
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_the_null_device_stays_a_device() -> None:
+    write(Path(os.devnull), "content")
+    assert Path(os.devnull).is_char_device()
+
+
+def test_permissions_of_the_previous_file_are_kept(tmp_path: Path) -> None:
+    target = tmp_path / "shared.txt"
+    target.write_text("old")
+    target.chmod(0o664)
+    write(target, "new")
+    assert target.stat().st_mode & 0o777 == 0o664

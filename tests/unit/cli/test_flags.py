@@ -1,0 +1,50 @@
+"""Console messages name options, never Python arguments."""
+
+import logging
+
+import pytest
+
+from tiepoint.cli.flags import FlagFormatter, name_flags, print_problem
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("few inliers; try rotations='auto'", "few inliers; try --rotations auto"),
+        ("use fewer processes, or lower resize or max_keypoints", "use fewer processes, or lower resize or --max-keypoints"),
+        ("max_error_px: expected a positive number, got -1", "--max-error-px: expected a positive number, got -1"),
+        ("cannot tune pruning_min_keypoints: the matcher", "cannot tune --pruning-min-keypoints: the matcher"),
+        ("got pairs=3 and minutes=2.5", "got --pairs 3 and --minutes 2.5"),
+        ("you may pass accept_license=True.", "you may pass --accept-license."),
+        ("filter_threshold: expected a number", "--threshold: expected a number"),
+        ("resize it, or increase max_megapixels if", "resize it, or increase max_megapixels (only in Python) if"),
+        ("min_tracked must be in [0, 1]", "--min-tracked must be in [0, 1]"),
+    ],
+)  # fmt: skip
+def test_python_arguments_become_options(message: str, expected: str) -> None:
+    assert name_flags(message) == expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "cannot read 'max_keypoints.png'",
+        "cannot open /data/max_keypoints/a.png",
+        "cannot open 'max_keypoints'",
+        "unknown field of TrainConfig: some_thing=3",
+        "log_assignment.* or match_assignment_layers.*",
+        "no such option: --max-keypoints",
+    ],
+)
+def test_other_names_stay(message: str) -> None:
+    assert name_flags(message) == message
+
+
+def test_warnings_of_the_library_too() -> None:
+    record = logging.LogRecord("tiepoint", logging.WARNING, "", 0, "lower %s", ("max_keypoints",), None)
+    assert FlagFormatter("%(message)s").format(record) == "tiepoint: lower --max-keypoints"
+
+
+def test_problems_are_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    print_problem("try rotations='auto'")
+    assert capsys.readouterr() == ("", "tiepoint: try --rotations auto\n")
