@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 ENCODING_ERRORS = "backslashreplace"  # for characters that the encoding of the terminal does not have
@@ -26,7 +27,7 @@ class GuardedStream:
     def __init__(self, stream: Any) -> None:
         self.error: OSError | None = None
         self._is_closed = stream is None
-        self._stream = open(os.devnull, "w") if stream is None else stream  # noqa: SIM115
+        self._stream = Path(os.devnull).open("w") if stream is None else stream
         if hasattr(self._stream, "reconfigure"):
             self._stream.reconfigure(errors=ENCODING_ERRORS)
 

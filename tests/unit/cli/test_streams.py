@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,11 +79,17 @@ class Failing(io.TextIOBase):
     def write(self, text: str) -> int:
         raise OSError(28, "No space left on device")
 
+
 def run_guarded(monkeypatch: pytest.MonkeyPatch, *arguments: str, stream: str = "stdout") -> int:
     monkeypatch.setattr(sys, stream, Failing())
+    return exit_status(lambda: app(list(arguments), prog_name="tiepoint"))
+
+
+def exit_status(work: Callable[[], object]) -> int:
+    """Run something that exits, with guarded streams."""
     with pytest.raises(SystemExit) as end, guarded_streams():
-        app(list(arguments), prog_name="tiepoint")
-    return end.value.code  # type: ignore[return-value]
+        work()
+    return int(end.value.code or 0)
 
 
 def all_commands() -> list[list[str]]:
@@ -108,30 +115,36 @@ def test_the_work_is_completed(
 ) -> None:
     """What a command writes after the failed line is written."""
     monkeypatch.setattr(sys, "stdout", Failing())
-    with pytest.raises(SystemExit) as end, guarded_streams():
+
+    def work() -> None:
         print("first line")
         (tmp_path / "result.txt").write_text("result")
         print("second line")
         sys.exit(0)
-    assert end.value.code == 1
+
+    assert exit_status(work) == 1
     assert (tmp_path / "result.txt").read_text() == "result"
     assert capsys.readouterr().err == NO_SPACE
 
 
 def test_other_exit_statuses_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Failing())
-    with pytest.raises(SystemExit) as end, guarded_streams():
+
+    def work() -> None:
         print("no match", file=sys.stderr)
         sys.exit(3)
-    assert end.value.code == 3
+
+    assert exit_status(work) == 3
 
 
 def test_an_unwritable_stderr_is_exit_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Failing())
-    with pytest.raises(SystemExit) as end, guarded_streams():
+
+    def work() -> None:
         print("warning", file=sys.stderr)
         sys.exit(0)
-    assert end.value.code == 1
+
+    assert exit_status(work) == 1
 
 
 def test_streams_are_restored() -> None:
