@@ -60,7 +60,7 @@ def gemm_gflops(device: torch.device | str = "cpu", *, side: int = GEMM_SIDE, ru
         side: Side of the square matrices.
         runs: Number of timed runs; the fastest counts, because other programs can only slow a run down.
     """
-    a, b = (torch.rand(side, side, device=device) for _ in range(2))
+    a, b = (torch.rand(side, side, dtype=torch.float32, device=device) for _ in range(2))
     out = torch.empty_like(a)
     seconds = measure(lambda: torch.mm(a, b, out=out), runs, torch.device(device))
     return 2 * side**3 / min(seconds.runs) / 1e9

@@ -70,7 +70,7 @@ def exclude_border(
         return mask
     width, height = image_size
     inner = slice(border, max(height - border, 0)), slice(border, max(width - border, 0))
-    allowed = torch.zeros(height, width, dtype=torch.bool)
+    allowed = torch.zeros(height, width, dtype=torch.bool, device="cpu")
     allowed[inner] = True if mask is None else mask[inner]
     return allowed
 

@@ -111,7 +111,7 @@ class TiledDetector:
         maxima = self.network.suppress_non_maxima(apply_mask(scores, allowed))
         selected = self._select(maxima, tile.core.relative_to(tile.crop), found)
         detection = self.network.keypoints_at(selected, scores, features[0], mask=allowed, tile=position)
-        offset = torch.tensor(tile.crop[:2], device=self.device)
+        offset = torch.tensor(tile.crop[:2], dtype=torch.int64, device=self.device)
         return Candidates(
             pixels=pixel_coordinates(selected, scores.shape[1]) + offset,
             ranks=maxima.flatten()[selected],
@@ -170,7 +170,7 @@ def _tile_position(tile: GridTile, image: Image) -> Tile:
 
 def _no_candidates(descriptor_dim: int, device: torch.device) -> Candidates:
     pixels = torch.zeros((0, 2), dtype=torch.int64, device=device)
-    empty = torch.zeros((0, 2), device=device)
+    empty = torch.zeros((0, 2), dtype=torch.float32, device=device)
     return Candidates(pixels, empty[:, 0], empty, empty[:, 0], empty.new_zeros(0, descriptor_dim))
 
 

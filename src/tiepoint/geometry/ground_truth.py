@@ -142,14 +142,14 @@ def ground_truth_from_projections(
 
 def no_matches(m: int, n: int) -> GroundTruth:
     """Return the labels of two images without overlap: all keypoints are unmatched."""
-    return GroundTruth(torch.full((m,), UNMATCHED), torch.full((n,), UNMATCHED))
+    return GroundTruth(_labels(m, UNMATCHED), _labels(n, UNMATCHED))
 
 
 def mutual_nearest(distances: Float[Tensor, "m n"], max_px: float) -> GroundTruth:
     """Match mutual nearest neighbors closer than `max_px`; other points are ignored. Ties go to the lower index."""
     m, n = distances.shape
     if not (m and n):
-        return GroundTruth(torch.full((m,), IGNORED), torch.full((n,), IGNORED))
+        return GroundTruth(_labels(m, IGNORED), _labels(n, IGNORED))
     errors0, indices0 = distances.min(1)
     return _keep_mutual(indices0, errors0, distances.argmin(0), max_px)
 
@@ -186,9 +186,9 @@ def _nearest_neighbors(
     keypoints0: Tensor, keypoints1: Tensor, projected0: Tensor, projected1: Tensor
 ) -> _Nearest:
     m, n = len(keypoints0), len(keypoints1)
-    indices0, indices1 = (torch.zeros(count, dtype=torch.int64) for count in (m, n))
+    indices0, indices1 = (torch.zeros(count, dtype=torch.int64, device="cpu") for count in (m, n))
     errors0, errors1, distances0, distances1 = (
-        torch.full((count,), torch.inf, dtype=torch.float64) for count in (m, n, m, n)
+        torch.full((count,), torch.inf, dtype=torch.float64, device="cpu") for count in (m, n, m, n)
     )
     for rows, in_image0, in_image1 in _distance_blocks(keypoints0, keypoints1, projected0, projected1):
         errors = torch.maximum(in_image0, in_image1)
@@ -214,14 +214,19 @@ def _distance_blocks(
         )
 
 
+def _labels(count: int, label: int) -> Int[Tensor, "n"]:
+    return torch.full((count,), label, dtype=torch.int64, device="cpu")
+
+
 def _keep_mutual(indices0: Tensor, errors0: Tensor, indices1: Tensor, max_px: float) -> GroundTruth:
     """Keep pairs that are each other's nearest neighbor with an error below `max_px`."""
     m, n = len(indices0), len(indices1)
-    matches0, matches1 = torch.full((m,), IGNORED), torch.full((n,), IGNORED)
+    matches0, matches1 = _labels(m, IGNORED), _labels(n, IGNORED)
     if n:
-        mutual = (indices1[indices0] == torch.arange(m)) & (errors0 < max_px)
+        rows = torch.arange(m, dtype=torch.int64, device="cpu")
+        mutual = (indices1[indices0] == rows) & (errors0 < max_px)
         matches0[mutual] = indices0[mutual]
-        matches1[indices0[mutual]] = torch.arange(m)[mutual]
+        matches1[indices0[mutual]] = rows[mutual]
     return GroundTruth(matches0, matches1)
 
 

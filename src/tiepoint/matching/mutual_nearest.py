@@ -17,6 +17,7 @@ from tiepoint.models.lightglue.assignment import (
     row_blocks,
 )
 from tiepoint.models.lightglue.inference import PairAssignment
+from tiepoint.models.precision import without_autocast
 from tiepoint.types import Assignment, Features
 
 
@@ -41,6 +42,7 @@ class NearestMatcher:
         self.fingerprint = fingerprint(self.settings)
 
     @torch.inference_mode()
+    @without_autocast()
     def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features, in memory that grows with the number of keypoints m + n of a pair.
 

@@ -19,7 +19,9 @@ def choose_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen).tolist()  # fails on "meta", which is a device but holds no values
+        torch.empty(
+            1, dtype=torch.uint8, device=chosen
+        ).tolist()  # fails on "meta", which is a device but holds no values
     except (RuntimeError, AssertionError, ValueError, TypeError, NotImplementedError) as error:
         reason = (str(error).splitlines() or ["unknown"])[0]
         raise InvalidInput(f"cannot use device {device!r}: {reason}; use 'auto' or 'cpu'") from error

@@ -145,7 +145,7 @@ def flatten_spatial(image: Float[Tensor, "c h w"]) -> Float[Tensor, "hw c"]:
 
 def window_offsets(radius: int, width: int, device: torch.device) -> Int[Tensor, "k"]:
     """Return the raster-index offsets of a (2 radius + 1)^2 window, row by row, in a map of the given width."""
-    steps = torch.arange(-radius, radius + 1, device=device)
+    steps = torch.arange(-radius, radius + 1, dtype=torch.int64, device=device)
     return (steps[:, None] * width + steps[None, :]).flatten()
 
 

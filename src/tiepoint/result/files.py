@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.pair_verification import PairVerification
@@ -76,17 +77,21 @@ def read_match_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def features_from(values: dict[str, Any], side: int) -> Features:
     """Build the features of image `side` (0 or 1), with descriptors of dimension 0."""
-    keypoints = torch.as_tensor(values[f"keypoints{side}"], dtype=torch.float32).reshape(-1, 2)
+    keypoints = _to_tensor(values[f"keypoints{side}"]).reshape(-1, 2)
     width, height = values[f"image_size{side}"]
     return Features(
         keypoints=keypoints,
-        scores=torch.as_tensor(values[f"keypoint_scores{side}"], dtype=torch.float32),
+        scores=_to_tensor(values[f"keypoint_scores{side}"]),
         descriptors=keypoints.new_zeros(len(keypoints), 0),
         image_size=(int(width), int(height)),
         kind=values["features"],
         source=values.get(f"image{side}"),
         exif_orientation=int(values[f"exif_orientation{side}"]),
     )
+
+
+def _to_tensor(values: Any) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32, device="cpu")
 
 
 def estimate_from(values: dict[str, Any]) -> TwoViewEstimate:

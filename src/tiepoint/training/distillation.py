@@ -102,9 +102,9 @@ def top_k_targets(log_assignment: Float[Tensor, "rows columns"]) -> SoftTargets:
 
 def unmatched_targets(m: int, n: int) -> SoftTargets:
     """Return the soft targets of a negative pair."""
-    certain = torch.zeros(TOP_K)
+    certain = torch.zeros(TOP_K, dtype=torch.float32, device="cpu")
     certain[0] = 1
-    partners = (torch.full((count, TOP_K), UNMATCHED) for count in (m, n))
+    partners = (_unmatched(count, torch.device("cpu")) for count in (m, n))
     return SoftTargets(next(partners), certain.repeat(m, 1), next(partners), certain.repeat(n, 1))
 
 
@@ -144,11 +144,16 @@ def weights_digest(network: LightGlue) -> str:
     return bytes_digest(b"".join(parts))[:SHORT_DIGEST_LENGTH]
 
 
+def _unmatched(count: int, device: torch.device) -> Int[Tensor, "k p"]:
+    return torch.full((count, TOP_K), UNMATCHED, dtype=torch.int64, device=device)
+
+
 def _top_k(log_probabilities: Float[Tensor, "k others"]) -> tuple[Int[Tensor, "k p"], Float[Tensor, "k p"]]:
     """Return exactly `TOP_K` candidates, `UNMATCHED` for none, and their probabilities."""
     k, others = log_probabilities.shape
     top = log_probabilities.softmax(1).topk(min(TOP_K, others), dim=1)
-    partners, probabilities = torch.full((k, TOP_K), UNMATCHED), torch.zeros(k, TOP_K)
+    partners = _unmatched(k, top.values.device)
+    probabilities = torch.zeros_like(partners, dtype=torch.float32)
     partners[:, : top.indices.shape[1]] = top.indices.where(top.indices < others - 1, UNMATCHED)
     probabilities[:, : top.values.shape[1]] = top.values.float()
     return partners, probabilities

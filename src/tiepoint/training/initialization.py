@@ -171,10 +171,15 @@ def check_descriptor(network: LightGlue, name: str, pretrained: Pretrained) -> N
 
 
 def random_network(shape: LightGlueShape, seed: int) -> LightGlue:
-    """Create a network with PyTorch's default initialization; the global random state is unchanged."""
-    with torch.random.fork_rng(devices=[]):
+    """Create a network with PyTorch's default initialization; the global random state and default dtype are unchanged."""
+    default_dtype = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
-        return LightGlue(shape)
+        torch.set_default_dtype(torch.float32)
+        try:
+            return LightGlue(shape)
+        finally:
+            torch.set_default_dtype(default_dtype)
 
 
 def truncate_layers(network: LightGlue, config: ModelConfig) -> LightGlue:

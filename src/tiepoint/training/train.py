@@ -1,6 +1,8 @@
 """train(): from a folder of images to a folder with a trained matcher."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.models.precision import without_autocast
 from tiepoint.presets import MODEL
 from tiepoint.training.checkpoints import CHECKPOINT, check_checkpoint
 from tiepoint.training.config import TrainConfig
@@ -72,7 +75,7 @@ def train(
     folder = _open_folder(Path(out), resume=resume)
     paths = DataPaths.from_config(images, folder, config.data)
     _check_dependencies(config)
-    with init_distributed(choose_device(device)) as context:
+    with init_distributed(choose_device(device)) as context, _training_state():
         show_progress = progress is not no_progress and context.is_main_process
         pretrained = load_pretrained(
             config.model.extractor,
@@ -97,6 +100,13 @@ def train(
         loop.resume()
         loop.run()
         return finalize(config, loop, initial, data)
+
+
+@contextmanager
+def _training_state() -> Iterator[None]:
+    """Enable gradients and disable autocast, whatever the caller has set."""
+    with torch.inference_mode(False), torch.enable_grad(), without_autocast():
+        yield
 
 
 def _open_folder(folder: Path, *, resume: bool) -> Path:

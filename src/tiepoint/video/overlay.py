@@ -56,7 +56,7 @@ class TrailDrawer:
             self._write_black(self._size)
 
     def _write_black(self, size: tuple[int, int]) -> None:
-        black = Image(pixels=torch.zeros(3, size[1], size[0], dtype=torch.uint8))
+        black = Image(pixels=torch.zeros(3, size[1], size[0], dtype=torch.uint8, device="cpu"))
         self.write(draw_tracks(black, {}, caption="skipped"))
 
     def _extend(self, observations: Observations) -> None:

@@ -70,12 +70,12 @@ def _opacity_of_image0(
     if tiles < 1:
         raise InvalidInput(f"tiles: expected an integer of at least 1, got {tiles!r}")
     if mode == "blend":
-        return lambda top, rows, width: torch.full((rows, width), alpha)
+        return lambda top, rows, width: torch.full((rows, width), alpha, dtype=torch.float32, device="cpu")
     side = -(-max(size) // tiles)
     return lambda top, rows, width: _squares(top, rows, width, side)
 
 
 def _squares(top: int, rows: int, width: int, side: int) -> Tensor:
     """Checkerboard of ones and zeros, with one in the top left corner."""
-    y, x = torch.arange(top, top + rows) // side, torch.arange(width) // side
-    return 1.0 - (y[:, None] + x) % 2
+    y, x = (torch.arange(*span, dtype=torch.int64, device="cpu") for span in ((top, top + rows), (width,)))
+    return 1 - ((y[:, None] // side + x // side) % 2).to(torch.float32)

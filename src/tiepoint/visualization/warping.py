@@ -53,7 +53,7 @@ class WarpedImage:
     """
 
     def __init__(self, image: Image, target_from_image: Float[np.ndarray, "3 3"]) -> None:
-        self.image_size = torch.tensor(image.image_size)
+        self.image_size = torch.tensor(image.image_size, dtype=torch.int64, device="cpu")
         side = _reduced_side(image.image_size, target_from_image)
         self.pixels = ImageTransform.fit(image.image_size, side).apply(image)[None]
         self.image_from_target = torch.from_numpy(np.linalg.inv(target_from_image))
@@ -72,7 +72,10 @@ class WarpedImage:
             RGB in [0, 1], and the relative distance of each pixel from the image border: 0 outside and on the border,
             1 in the center.
         """
-        points, in_front = self._inverse_map(torch.arange(width), torch.arange(top, top + height))
+        points, in_front = self._inverse_map(
+            torch.arange(width, dtype=torch.int64, device="cpu"),
+            torch.arange(top, top + height, dtype=torch.int64, device="cpu"),
+        )
         positions = (2 * points + 1) / self.image_size - 1  # the borders are -1 and 1
         colors = F.grid_sample(
             self.pixels, positions.float()[None], mode="bicubic", padding_mode="border", align_corners=False

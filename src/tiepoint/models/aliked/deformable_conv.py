@@ -57,8 +57,8 @@ def _sample(image: Float[Tensor, "c h w"], positions: Float[Tensor, "n 2"]) -> F
 def _tap_positions(offsets: Float[Tensor, "b 18 h w"]) -> Float[Tensor, "b n 2"]:
     """Return the position (x, y) of every tap of every pixel; the taps of one pixel are consecutive."""
     batch, _, height, width = offsets.shape
-    pixels = pixel_coordinates(torch.arange(height * width, device=offsets.device), width)
-    steps = torch.arange(-1, 2, device=offsets.device)
+    pixels = pixel_coordinates(torch.arange(height * width, dtype=torch.int64, device=offsets.device), width)
+    steps = torch.arange(-1, 2, dtype=torch.int64, device=offsets.device)
     kernel = torch.cartesian_prod(steps, steps).flip(1)
     shifts = offsets.view(batch, 9, 2, height * width).permute(0, 3, 1, 2).flip(-1)
     return (pixels[:, None] + kernel + shifts).flatten(1, 2)

@@ -105,19 +105,25 @@ class Padding(NamedTuple):
         """
         strides = [full // side for full, side in zip(self.padded_size, level_size, strict=True)]
         axes = list(zip(self.offset, self.padded_image_size, strides, strict=True))
-        scale = [(length // stride - 1) / (length - 1) for _, length, stride in axes]
-        before = [start / stride for start, _, stride in axes]
-        values = {"dtype": torch.float32, "device": pixels.device}
-        offset = torch.tensor(self.offset, device=pixels.device)
-        return (pixels + offset) * torch.tensor(scale, **values) - torch.tensor(before, **values)
+        scale, before = (
+            torch.tensor(values, dtype=torch.float32, device=pixels.device)
+            for values in zip(
+                *(((length // stride - 1) / (length - 1), start / stride) for start, length, stride in axes),
+                strict=True,
+            )
+        )
+        offset = torch.tensor(self.offset, dtype=torch.int64, device=pixels.device)
+        return (pixels + offset) * scale - before
 
     def upsample(self, level: Float[Tensor, "b c _h _w"]) -> Float[Tensor, "b c H W"]:
         """Upsample a coarse level to the size of the padded crop."""
         width, height = self.padded_size
         if self.padded_size == self.padded_image_size:
             return F.interpolate(level, (height, width), mode="bilinear", align_corners=True)
-        diagonal = torch.arange(max(self.padded_size), device=level.device)[:, None].expand(-1, 2)
-        columns, rows = self.level_coordinates(diagonal, (level.shape[-1], level.shape[-2])).unbind(dim=1)
+        diagonal = torch.arange(max(self.padded_size), dtype=torch.int64, device=level.device)[:, None]
+        columns, rows = self.level_coordinates(
+            diagonal.expand(-1, 2), (level.shape[-1], level.shape[-2])
+        ).unbind(dim=1)
         return _interpolate(_interpolate(level, rows[:height], dim=-2), columns[:width], dim=-1)
 
 
@@ -140,7 +146,7 @@ class FeatureMap:
         padding: Padding,
     ) -> None:
         self.padding = padding
-        self._margin = torch.tensor(padding.margin, device=fine.device)
+        self._margin = torch.tensor(padding.margin, dtype=torch.int64, device=fine.device)
         self._fine = flatten_spatial(fine)
         self._fine_weight = fine_weight.flatten(1)
         self._coarse = [(flatten_spatial(level), (level.shape[2], level.shape[1])) for level in coarse]
@@ -155,7 +161,7 @@ class FeatureMap:
         indices, weights = bilinear_corners(positions, *self.padding.size)
         vectors = self._unnormalized(indices.flatten())
         norms = torch.linalg.vector_norm(at_least_float32(vectors), dim=1).clamp_min(1e-12).view_as(weights)
-        rows = torch.arange(len(vectors), device=vectors.device).view_as(indices)
+        rows = torch.arange(len(vectors), dtype=torch.int64, device=vectors.device).view_as(indices)
         return weighted_row_sum(vectors, rows, weights / norms)
 
     def _unnormalized(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:

@@ -110,7 +110,7 @@ class ALIKED(Detector):
         Args:
             parts: Crops, shape (1, 3, h, w), and positions of all tiles.
         """
-        context = torch.empty(0)
+        context = torch.empty(0, dtype=torch.float32, device="cpu")
         for images, tile in parts:
             padding = Padding.for_images(images, tile)
             maps = F.avg_pool2d(self._blocks(self._pad(images, padding))[-1], 4)

@@ -212,8 +212,8 @@ def mutual_nearest(
         best1: Nearest neighbor of each keypoint of image 1.
         above_threshold: True for the pairs (i, best0[i]) that may be matches.
     """
-    rows = torch.arange(best0.shape[-1], device=best0.device).expand_as(best0)
-    columns = torch.arange(best1.shape[-1], device=best1.device).expand_as(best1)
+    rows = torch.arange(best0.shape[-1], dtype=torch.int64, device=best0.device).expand_as(best0)
+    columns = torch.arange(best1.shape[-1], dtype=torch.int64, device=best1.device).expand_as(best1)
     is_mutual0 = best1.gather(-1, best0) == rows
     is_mutual1 = best0.gather(-1, best1) == columns
     scores0 = torch.where(is_mutual0, scores, 0)

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiepoint.models.lightglue.network import CrossBlock, LightGlue, Rotation, SelfBlock, TransformerLayer
+from tiepoint.models.precision import without_autocast
 
 # torch uses MKL for float32 products. On AMD CPUs oneDNN, which torch includes as well, is 1.1 to 1.4 times as fast
 # (docs/log.md); on other CPUs both are Intel's own.
@@ -43,6 +44,7 @@ _ROW_SIZES_PER_OCTAVE = 16
 
 
 @torch.no_grad()
+@without_autocast()
 def fuse(network: LightGlue) -> LightGlue:
     """Build the inference form of a network: the same function with fused layers.
 
@@ -103,7 +105,7 @@ class FusedSelfBlock(SelfBlock):
     def __init__(self, block: SelfBlock) -> None:
         nn.Module.__init__(self)
         self.heads = block.heads
-        rows = torch.arange(block.Wqkv.out_features, device=block.Wqkv.weight.device)
+        rows = torch.arange(block.Wqkv.out_features, dtype=torch.int64, device=block.Wqkv.weight.device)
         queries, keys, values = rows.view(block.heads, -1, 3).unbind(-1)
         order = torch.cat([_even_then_odd(queries), _even_then_odd(keys), values]).flatten()
         self.register_buffer("weight", block.Wqkv.weight[order])

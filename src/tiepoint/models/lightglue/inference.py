@@ -30,6 +30,7 @@ from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.assignment import AssignmentTensors, no_matches, streamed_matches
 from tiepoint.models.lightglue.attention import PackedAttention
 from tiepoint.models.lightglue.network import LightGlue, Rotation
+from tiepoint.models.precision import without_autocast
 
 # Images with at most this many keypoints are not pruned: gathering the remaining tokens would cost more than it saves.
 # The values are those of cvg/LightGlue.
@@ -93,6 +94,7 @@ def confidence_threshold(layer: int, layers: int) -> float:
 
 
 @torch.no_grad()
+@without_autocast()
 def match_batch(
     network: LightGlue,
     positions: Float[Tensor, "t p"],
@@ -153,7 +155,7 @@ class _Batch:
         filter_threshold: float,
     ) -> None:
         x, rotation = network.embed(positions, descriptors)
-        index = torch.arange(len(x), device=x.device)
+        index = torch.arange(len(x), dtype=torch.int64, device=x.device)
         sizes = [size for pair in counts for size in pair]
         self.tokens = _PackedTokens(x, rotation, index, pairs=list(range(len(counts))), sizes=sizes)
         self.network = network
@@ -255,9 +257,7 @@ class _Batch:
     def _confident_pairs(self, layer: int, confidence: Float[Tensor, "t"]) -> Bool[Tensor, "pairs"]:
         """Compare the fraction of confident keypoints with the threshold; pruned ones count as confident."""
         not_confident = _count_per_image(confidence < self._threshold(layer), self.tokens.sizes)
-        totals = to_device(
-            torch.tensor([sum(self.counts[pair]) for pair in self.tokens.pairs]), confidence.device
-        )
+        totals = _to_tensor([sum(self.counts[pair]) for pair in self.tokens.pairs], confidence.device)
         fraction = 1.0 - not_confident.view(-1, 2).sum(1).float() / totals
         return fraction > self.depth_confidence
 
@@ -282,8 +282,8 @@ class _PackedTokens:
 
     def repeat_per_image(self, flags: list[bool]) -> Bool[Tensor, "t"]:
         """Expand one flag per image to one per token."""
-        lengths = to_device(torch.tensor(self.sizes, dtype=torch.long), self.index.device)
-        values = to_device(torch.tensor(flags, dtype=torch.bool), self.index.device)
+        lengths = _to_tensor(self.sizes, self.index.device)
+        values = _to_tensor(flags, self.index.device)
         return values.repeat_interleave(lengths, output_size=len(self.index))
 
     def select(self, keep: Bool[Tensor, "t"], pairs: list[int], sizes: list[int]) -> "_PackedTokens":
@@ -303,8 +303,14 @@ class _PackedTokens:
 def _count_per_image(flags: Bool[Tensor, "t"], sizes: list[int]) -> Int[Tensor, "images"]:
     """Count the flagged tokens of each image in a single pass."""
     counts = F.pad(flags.cumsum(0), (1, 0))
-    edges = to_device(torch.tensor([0, *accumulate(sizes)]), flags.device)
+    edges = _to_tensor([0, *accumulate(sizes)], flags.device)
     return counts.index_select(0, edges).diff()
+
+
+def _to_tensor(values: Sequence[int] | Sequence[bool], device: torch.device) -> Tensor:
+    """Copy integers or flags to a device without waiting for it."""
+    dtype = torch.bool if values and isinstance(values[0], bool) else torch.int64
+    return to_device(torch.tensor(values, dtype=dtype, device="cpu"), device)
 
 
 def _to_original_indices(

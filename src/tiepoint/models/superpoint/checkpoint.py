@@ -101,7 +101,10 @@ def to_original(state: StateDict) -> dict[str, Tensor]:
     counters = {name for name in names if name.endswith(COUNTER)}
     optional = {names[ours] for ours in counters} - set(state)
     check_names(set(names.values()) - optional, set(state), f"SuperPoint ({family} names)")
-    return {ours: torch.tensor(0) if theirs in optional else state[theirs] for ours, theirs in names.items()}
+    return {
+        ours: torch.tensor(0, dtype=torch.int64, device="cpu") if theirs in optional else state[theirs]
+        for ours, theirs in names.items()
+    }
 
 
 def from_original(original: StateDict, family: Family, prefix: str = "") -> dict[str, Tensor]:

@@ -178,7 +178,7 @@ def warp_image(
     transform = ImageTransform.fit(image.image_size, min(longer, resize))
     y, x = np.mgrid[:height, :width]
     points = torch.from_numpy(warp_points(np.stack([x.ravel(), y.ravel()], 1).astype(np.float64), homography))
-    reduced_size = torch.tensor(transform.resized_size)
+    reduced_size = points.new_tensor(transform.resized_size)
     grid = (2 * transform.to_resized(points) + 1) / reduced_size - 1  # -1 and 1 are the image edges
     return F.grid_sample(
         transform.apply(image)[None],

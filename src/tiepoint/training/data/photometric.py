@@ -75,7 +75,9 @@ def add_shading(pixels: Pixels, strength: float, generator: np.random.Generator)
     """Darken the image linearly in a random direction."""
     _, height, width = pixels.shape
     angle = generator.uniform(0, 2 * np.pi)
-    x, y = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
+    x, y = (
+        torch.linspace(-1, 1, side, dtype=torch.float32, device=pixels.device) for side in (width, height)
+    )
     slope = np.cos(angle) * x[None, :] + np.sin(angle) * y[:, None]
     return pixels * (1 - strength * (0.5 + slope / (2 * np.sqrt(2))))
 
@@ -83,7 +85,7 @@ def add_shading(pixels: Pixels, strength: float, generator: np.random.Generator)
 def gaussian_blur(pixels: Pixels, sigma_px: float, _: np.random.Generator) -> Tensor:
     """Blur with a Gaussian."""
     radius = min(int(np.ceil(BLUR_TRUNCATE * sigma_px)), min(pixels.shape[1:]) - 1)
-    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=pixels.device)
     kernel = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
     kernel = kernel / kernel.sum()
     padded = F.pad(pixels[:, None], (radius, radius, radius, radius), mode="reflect")
