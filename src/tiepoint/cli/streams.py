@@ -27,7 +27,7 @@ class GuardedStream:
     def __init__(self, stream: Any) -> None:
         self.error: OSError | None = None
         self._is_closed = stream is None
-        self._stream = Path(os.devnull).open("w") if stream is None else stream
+        self._stream = Path(os.devnull).open("w") if stream is None else stream  # noqa: SIM115
         if hasattr(self._stream, "reconfigure"):
             self._stream.reconfigure(errors=ENCODING_ERRORS)
 

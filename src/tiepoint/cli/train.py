@@ -134,12 +134,15 @@ def train(
     Example: tiepoint train photos/ out/ --minutes 60
     """
     from tiepoint.io.progress import no_progress, progress_bar
+    from tiepoint.io.serialization import check_output_path
     from tiepoint.training import train as library
     from tiepoint.training.config import TrainConfig
     from tiepoint.training.loop import no_callback
 
     set_up_logging(quiet=quiet)
     use_threads(threads)
+    if json_file not in (None, "-"):
+        check_output_path(json_file, ".json")
     config = TrainConfig.from_recipe(
         recipe,
         model=_given(
@@ -223,8 +226,8 @@ def _print(report: "TrainingReport", json_file: str | None, *, quiet: bool) -> N
         typer.echo(json.dumps(report.to_dict()))
     elif json_file is not None:
         write_json(report.to_dict(), json_file)
-    for problem in report.problems:
-        print_problem(problem)
+    for line in (*report.problems, *report.notes):
+        print_problem(line)
     if json_file == "-" or quiet:
         return
     _print_table(report)
@@ -237,7 +240,8 @@ def _print_table(report: "TrainingReport") -> None:
     from tiepoint.cli.tables import print_table
 
     typer.echo(
-        f"{report.pairs:,} pairs in {report.seconds / 60:.1f} minutes; protocol {report.protocol.name}\n"
+        f"{report.pairs:,} pairs in {report.seconds / 60:.1f} minutes, best validation after "
+        f"{report.best_pairs:,} pairs; protocol {report.protocol.name}\n"
     )
     print_table(
         ("matcher", "precision", "recall", "AUC", "layers", "seconds per pair"),

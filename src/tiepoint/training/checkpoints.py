@@ -21,8 +21,27 @@ from tiepoint.io.messages import first_line
 
 CHECKPOINT = "checkpoint.pt"
 
-FORMAT = 2
-"""Format version; 1 had other names of settings."""
+FORMAT = 3
+"""Format version; 1 had other names of settings, 2 no best weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestWeights:
+    """Weights of the best validation of a training.
+
+    Attributes:
+        step: Number of optimizer steps at the validation.
+        pairs: Number of pairs trained on at the validation.
+        f1: F1 score of the validation, see `ValidationMetrics`.
+        validation: Digest of the protocol and the validation pairs.
+        network: State dict of the network, on the CPU.
+    """
+
+    step: int
+    pairs: int
+    f1: float
+    validation: str
+    network: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +55,7 @@ class Checkpoint:
         seconds: Time spent on steps, in all parts of the run.
         network: State dict of the network.
         optimizer: State dict of the optimizer.
+        best: Weights of the best validation; None before the first.
     """
 
     settings: Mapping[str, JSONScalar]
@@ -44,6 +64,7 @@ class Checkpoint:
     seconds: float
     network: Mapping[str, Any]
     optimizer: Mapping[str, Any]
+    best: BestWeights | None = None
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -52,7 +73,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     Raises:
         InvalidInput: If the folder cannot be written or is full; the previous checkpoint is kept.
     """
-    content = {"format": FORMAT, **{name: getattr(checkpoint, name) for name in Checkpoint.__slots__}}
+    content = {"format": FORMAT, **_values(checkpoint)}
+    content["best"] = None if checkpoint.best is None else _values(checkpoint.best)
     save_durably(content, folder / CHECKPOINT)
     return folder / CHECKPOINT
 
@@ -86,7 +108,9 @@ def load_checkpoint(folder: Path, settings: Mapping[str, JSONScalar]) -> Checkpo
         return None
     content = _read(path)
     _compare(path, content["settings"], settings)
-    return Checkpoint(**{name: content[name] for name in Checkpoint.__slots__})
+    best = content.pop("best")
+    values = {name: content[name] for name in Checkpoint.__slots__ if name != "best"}
+    return Checkpoint(**values, best=None if best is None else BestWeights(**best))
 
 
 def check_checkpoint(folder: Path, known: Mapping[str, JSONScalar]) -> None:
@@ -106,6 +130,10 @@ def remove_temporary_files(folder: Path) -> None:
     for path in folder.glob(".tiepoint-*"):
         with suppress(OSError):
             path.unlink()
+
+
+def _values(record: Checkpoint | BestWeights) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in type(record).__slots__}
 
 
 def _compare(path: Path, saved: Mapping[str, JSONScalar], requested: Mapping[str, JSONScalar]) -> None:

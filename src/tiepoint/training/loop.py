@@ -11,6 +11,7 @@ from typing import TypeAlias
 from tiepoint.feature_store import JSONScalar
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.training.checkpoints import (
+    BestWeights,
     Checkpoint,
     load_checkpoint,
     remove_temporary_files,
@@ -57,16 +58,20 @@ class TrainingLoop:
         folder: Folder of checkpoints and logs.
         settings: Settings that a resumed run must share.
         validate: Function that measures the network, called at evenly spaced steps.
+        validation: Digest of what `validate` measures; the best weights of another one are not resumed.
         config: Number of validations, checkpoint interval and logs.
         on_step: Callback after every step.
+        best: Weights of the best validation so far, by F1 score, of the main process; None before the first.
     """
 
     trainer: Trainer
     folder: Path
     settings: Mapping[str, JSONScalar]
     validate: Validate
+    validation: str = ""
     config: RunConfig = field(default_factory=RunConfig)
     on_step: StepCallback = no_callback
+    best: BestWeights | None = None
     _saved_at: float = field(default_factory=monotonic)
 
     def resume(self) -> None:
@@ -82,6 +87,7 @@ class TrainingLoop:
             checkpoint = load_checkpoint(self.folder, self.settings)
         if checkpoint := context.broadcast(checkpoint):
             self.trainer.restore(checkpoint)
+            self.best = self._comparable(checkpoint.best)
             logger.info("resuming after step %d of %s", self.trainer.step, self.folder)
 
     def run(self) -> None:
@@ -101,6 +107,11 @@ class TrainingLoop:
             self._steps(None)
         self.trainer.close()
 
+    def select_best(self) -> None:
+        """Load the weights of the best validation into the network, after `run`; its checkpoint has the last ones."""
+        if self.best is not None:
+            self.trainer.network.load_state_dict(dict(self.best.network))
+
     def _steps(self, log: TrainingLog | None) -> None:
         while self.trainer.fraction_done < 1:
             validations = self._validations_due()
@@ -109,7 +120,7 @@ class TrainingLoop:
                 continue
             log.step(metrics)
             if self._validations_due() > validations:
-                log.validation(self._validation_metrics())
+                log.validation(self._validate())
             if monotonic() - self._saved_at >= self.config.checkpoint_seconds:
                 self._save()
             self.on_step(self._report(metrics))
@@ -117,13 +128,29 @@ class TrainingLoop:
     def _validations_due(self) -> int:
         return math.floor(min(self.trainer.fraction_done, 1.0) * self.config.validations)
 
-    def _validation_metrics(self) -> dict[str, float]:
-        metrics = self.validate(self.trainer.network).to_dict()
-        del metrics["pairs"]  # the number of held-out pairs; in the log, "pairs" counts training pairs
-        return {"step": self.trainer.step, "pairs": self.trainer.pairs, **metrics}
+    def _validate(self) -> dict[str, float]:
+        """Validate the network, keep its weights if they are the best, and return the row of the log."""
+        metrics = self.validate(self.trainer.network)
+        if self.best is None or metrics.f1 > self.best.f1:
+            self.best = self._current_weights(metrics.f1)
+        row = metrics.to_dict()
+        del row["pairs"]  # the number of held-out pairs; in the log, "pairs" counts training pairs
+        return {"step": self.trainer.step, "pairs": self.trainer.pairs, **row}
+
+    def _comparable(self, best: BestWeights | None) -> BestWeights | None:
+        """Return the best weights if they were validated like those of this run."""
+        return best if best is not None and best.validation == self.validation else None
+
+    def _current_weights(self, f1: float) -> BestWeights:
+        trainer = self.trainer
+        network = {name: tensor.cpu().clone() for name, tensor in trainer.network.state_dict().items()}
+        return BestWeights(
+            step=trainer.step, pairs=trainer.pairs, f1=f1, validation=self.validation, network=network
+        )
 
     def _save(self) -> None:
-        save_checkpoint(self.folder, Checkpoint(settings=dict(self.settings), **self.trainer.state()))
+        state = self.trainer.state()
+        save_checkpoint(self.folder, Checkpoint(settings=dict(self.settings), best=self.best, **state))
         self._saved_at = monotonic()
 
     def _report(self, metrics: Mapping[str, float]) -> StepReport:

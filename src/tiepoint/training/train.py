@@ -29,7 +29,7 @@ from tiepoint.training.report.plots import check_matplotlib
 from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.resume import all_settings, resume_settings
 from tiepoint.training.trainer import Trainer
-from tiepoint.training.validation import validate_network
+from tiepoint.training.validation import validate_network, validation_digest
 
 
 def train(
@@ -45,7 +45,7 @@ def train(
 ) -> TrainingReport:
     """Train a LightGlue matcher on a folder of images.
 
-    The training can be interrupted at any time; called again with `resume`, it ends with the same result. Under
+    The result has the weights of the best validation, not of the last step. The training can be interrupted at any time; called again with `resume`, it ends with the same result. Under
     torchrun, all processes train together, each on its own batches.
 
     Args:
@@ -94,11 +94,13 @@ def train(
             folder=folder,
             settings=all_settings(config, initial, context, data),
             validate=lambda network: validate_network(network, data.held_out, data.protocol),
+            validation=validation_digest(data.held_out, data.protocol),
             config=config.run,
             on_step=on_step,
         )
         loop.resume()
         loop.run()
+        loop.select_best()
         return finalize(config, loop, initial, data)
 
 

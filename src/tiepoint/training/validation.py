@@ -17,6 +17,7 @@ from jaxtyping import Float
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.geometry.estimate import estimate_homography
 from tiepoint.geometry.metrics import auc, corner_error_px, homography_precision, homography_recall
+from tiepoint.io.hashing import short_digest
 from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
@@ -57,10 +58,32 @@ VALIDATION_PROTOCOLS: dict[str, ValidationProtocol] = {
             homography=HomographyConfig(difficulty=0.7, translation=0.7, max_angle_deg=35.0),
         ),
     ),
+    "homography-512-rotated": ValidationProtocol(
+        name="homography-512-rotated",
+        warps=WarpConfig(
+            per_image=2,
+            seed=1_000_003,
+            homography=HomographyConfig(difficulty=0.7, translation=0.7, max_angle_deg=180.0, upright=0.5),
+        ),
+    ),
 }
 """Name -> protocol. "homography-512": two warps per image at 512 px with 512 keypoints, difficulty 0.7, each rotated by up
 to 35 degrees, standard augmentation; precision and recall at 3 px. For orientation: on 82 images, mutual nearest
-neighbors reach 66.5 / 66.0 %, the pretrained ALIKED weights 92.3 / 93.0 %."""
+neighbors reach 66.5 / 66.0 %, the pretrained ALIKED weights 92.3 / 93.0 %. "homography-512-rotated": the same with any
+rotation, half of the warps upright; for matchers that are trained for it."""
+
+MAX_UPRIGHT_DEG = 90.0
+"""Maximum rotation of training warps that are validated under "homography-512"."""
+
+
+def find_protocol(homography: HomographyConfig) -> ValidationProtocol:
+    """Return the protocol that measures what a network is trained for.
+
+    Args:
+        homography: Distribution of the homographies of the training pairs.
+    """
+    is_rotated = homography.max_angle_deg > MAX_UPRIGHT_DEG
+    return VALIDATION_PROTOCOLS["homography-512-rotated" if is_rotated else "homography-512"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +128,12 @@ class ValidationMetrics:
     layers: float
     seconds: float
     pairs: int
+
+    @property
+    def f1(self) -> float:
+        """F1 score: harmonic mean of precision and recall, in [0, 1]; 0 if the recall is undefined."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to JSON values."""
@@ -171,6 +200,12 @@ def validate(
         seconds=seconds / len(pairs),
         pairs=len(pairs),
     )
+
+
+def validation_digest(pairs: Sequence[HeldOutPair], protocol: ValidationProtocol) -> str:
+    """Return a digest of the protocol and the pairs; metrics with the same one can be compared."""
+    homographies = [pair.homography.tobytes().hex() for pair in pairs]
+    return short_digest("\0".join([protocol.name, *homographies]))
 
 
 def nearest_matcher() -> NearestMatcher:

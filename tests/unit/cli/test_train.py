@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
+from tiepoint.errors import InvalidInput
 from tiepoint.io.progress import track
 from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.training import train as library
@@ -44,9 +45,11 @@ def called_with(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             settings={},
             steps=2,
             pairs=1600,
+            best_pairs=1200,
             seconds=90.0,
             protocol=VALIDATION_PROTOCOLS["homography-512"],
             metrics={"trained": METRICS},
+            notes=("no better than before the training; train longer",),
             problems=("cannot read broken.jpg",),
             versions={},
         )
@@ -69,10 +72,14 @@ def value_of(called_with: dict[str, Any], name: str) -> object:
 
 def test_prints_a_table_and_the_folder(called_with: dict[str, Any]) -> None:
     result = run()
-    assert "1,600 pairs in 1.5 minutes; protocol homography-512" in result.stdout
+    assert (
+        "1,600 pairs in 1.5 minutes, best validation after 1,200 pairs; protocol homography-512"
+        in result.stdout
+    )
     assert "87.5 %" in result.stdout
     assert "out can be used as a preset" in result.stdout
     assert "tiepoint: cannot read broken.jpg" in result.stderr
+    assert "tiepoint: no better than before the training; train longer" in result.stderr
 
 
 def test_default_is_the_default_recipe(called_with: dict[str, Any]) -> None:
@@ -139,7 +146,10 @@ def test_json_is_the_only_output(called_with: dict[str, Any]) -> None:
 def test_quiet_prints_problems_only(called_with: dict[str, Any]) -> None:
     result = run("--quiet")
     assert result.stdout == ""
-    assert result.stderr == "tiepoint: cannot read broken.jpg\n"
+    assert result.stderr.splitlines() == [
+        "tiepoint: cannot read broken.jpg",
+        "tiepoint: no better than before the training; train longer",
+    ]
 
 
 def test_other_processes_of_torchrun_are_silent(
@@ -156,3 +166,30 @@ def test_other_processes_of_torchrun_are_silent(
 def test_out_of_range_values_are_usage_errors(called_with: dict[str, Any], arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["train", "photos", "out", *arguments]).exit_code == 2
     assert called_with == {}
+
+
+def test_json_report_is_written_atomically(called_with: dict[str, Any], tmp_path: Path) -> None:
+    """A report that cannot be written completely leaves the previous one as it was."""
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    tmp_path.chmod(0o755)
+
+    def fail(*arguments: object, **options: object) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "write_text", fail)
+        CliRunner().invoke(app, ["train", "photos", "out", "--json", str(path)])
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    run("--json", str(path))
+    assert json.loads(path.read_text())["best_pairs"] == 1200
+
+
+@pytest.mark.parametrize("name", ["missing/report.json", "report.txt", "."])
+def test_json_report_that_cannot_be_written_is_refused_before_training(
+    called_with: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    result = CliRunner().invoke(app, ["train", "photos", "out", "--json", str(tmp_path / name)])
+    assert isinstance(result.exception, InvalidInput)
+    assert not called_with

@@ -1,6 +1,7 @@
 """Checkpoints: exact round trip, atomic writing, and refusal of other settings."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.training.checkpoints import (
     CHECKPOINT,
     FORMAT,
+    BestWeights,
     Checkpoint,
     check_checkpoint,
     load_checkpoint,
@@ -42,6 +44,16 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert (found.step, found.pairs, found.seconds) == (7, 56, 7.1)
     assert torch.equal(found.network["weight"], torch.linspace(0, 1, 5))
     assert torch.equal(found.optimizer["state"][0]["exp_avg"], torch.linspace(0, 1, 5) / 3)
+
+
+def test_best_weights_are_kept(tmp_path: Path) -> None:
+    best = BestWeights(step=3, pairs=24, f1=0.5, validation="a", network={"weight": torch.ones(2)})
+    save_checkpoint(tmp_path, replace(checkpoint(), best=best))
+    found = load_checkpoint(tmp_path, SETTINGS)
+    assert found is not None
+    assert found.best is not None
+    assert (found.best.step, found.best.pairs, found.best.f1, found.best.validation) == (3, 24, 0.5, "a")
+    assert torch.equal(found.best.network["weight"], torch.ones(2))
 
 
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:

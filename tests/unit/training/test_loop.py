@@ -1,17 +1,21 @@
 """The training loop: interrupted and resumed runs are bit-identical to uninterrupted ones."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.synthetic_pairs import SETTINGS, make_loop, make_trainer
+from tests.helpers.synthetic_pairs import METRICS, SETTINGS, make_loop, make_trainer
 from torch import Tensor
 
 from tiepoint.errors import StoreError, TrainingError
+from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.training.checkpoints import Checkpoint, load_checkpoint
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
-from tiepoint.training.loop import StepCallback, StepReport
+from tiepoint.training.loop import StepCallback, StepReport, TrainingLoop
 from tiepoint.training.trainer import Trainer
+from tiepoint.training.validation import ValidationMetrics
 
 EVERY_STEP = {"checkpoint_seconds": 0.0}
 """Settings of a run that writes a checkpoint after every step."""
@@ -124,3 +128,75 @@ class TestTrainingLoop:
         assert found is not None
         assert found.step == 1
         assert not any(tensor.isnan().any() for tensor in found.network.values())
+
+
+class Recall:
+    """A validation whose recall is given in advance; its weights are recorded."""
+
+    def __init__(self, *recalls: float) -> None:
+        self.recalls = list(recalls)
+        self.validated: list[dict[str, Tensor]] = []
+
+    def __call__(self, network: LightGlue) -> ValidationMetrics:
+        self.validated.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
+        return replace(METRICS, recall=self.recalls[len(self.validated) - 1])
+
+
+class TestBestWeights:
+    @pytest.mark.parametrize(
+        ("recalls", "best"),
+        [((0.5, 0.9, 0.7, 0.6), 1), ((0.1, 0.2, 0.3, 0.4), 3), ((0.9, 0.9, 0.1, 0.9), 0), ((0.2, math.nan, 0.1, 0.0), 0)],
+    )  # fmt: skip
+    def test_the_best_validated_weights_are_selected(
+        self, tmp_path: Path, recalls: tuple[float, ...], best: int
+    ) -> None:
+        validate = Recall(*recalls)
+        trainer = make_trainer(tmp_path, pairs=16)
+        loop = make_loop(trainer, validate=validate, run={"validations": 4})
+        loop.run()
+        last = weights(trainer)
+        loop.select_best()
+        assert loop.best is not None
+        assert (loop.best.step, loop.best.pairs) == (2 * best + 2, 4 * best + 4)
+        assert same(weights(trainer), validate.validated[best])
+        found = load_checkpoint(tmp_path, SETTINGS)
+        assert found is not None
+        assert same(dict(found.network), last)  # a longer training continues from the last weights
+
+    def test_without_validations_the_last_weights_stay(self, tmp_path: Path) -> None:
+        trainer = make_trainer(tmp_path, pairs=4)
+        loop = make_loop(trainer, run={"validations": 0})
+        loop.run()
+        last = weights(trainer)
+        loop.select_best()
+        assert same(weights(trainer), last)
+
+    def resume(self, folder: Path, validate: Recall, **options: object) -> TrainingLoop:
+        """Train 16 pairs with 4 validations, interrupted after the third."""
+        loop = make_loop(
+            make_trainer(folder, pairs=16),
+            validate=validate,
+            validation="a",
+            run=EVERY_STEP | {"validations": 4},
+            on_step=kill_after(7),
+        )
+        with pytest.raises(Killed):
+            loop.run()
+        resumed = make_loop(
+            make_trainer(folder, pairs=16), validate=validate, run={"validations": 4}, **options
+        )
+        resumed.resume()
+        resumed.run()
+        return resumed
+
+    def test_a_resumed_run_keeps_the_best_of_the_interrupted_one(self, tmp_path: Path) -> None:
+        validate = Recall(0.5, 0.9, 0.7, 0.6)
+        loop = self.resume(tmp_path, validate, validation="a")
+        loop.select_best()
+        assert same(weights(loop.trainer), validate.validated[1])
+
+    def test_another_validation_set_starts_again(self, tmp_path: Path) -> None:
+        validate = Recall(0.5, 0.9, 0.7, 0.6)
+        loop = self.resume(tmp_path, validate, validation="b")
+        assert loop.best is not None
+        assert loop.best.step == 8

@@ -2,20 +2,24 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tests.helpers.synthetic_pairs import SHAPE, features
+from tests.helpers.synthetic_pairs import METRICS, SHAPE, features
 
 from tiepoint.training.data.homographic_warps import Warp
+from tiepoint.training.data.random_homography import HomographyConfig
 from tiepoint.training.initialization import random_network
 from tiepoint.training.validation import (
     VALIDATION_PROTOCOLS,
     HeldOutPair,
+    find_protocol,
     nearest_matcher,
     validate,
     validate_network,
+    validation_digest,
 )
 from tiepoint.types import Assignment, Features
 
@@ -115,3 +119,39 @@ def test_protocol_is_frozen() -> None:
     assert PROTOCOL.warps.per_image == 2
     assert (PROTOCOL.warps.resize, PROTOCOL.warps.max_keypoints) == (512, 512)
     assert (PROTOCOL.max_error_px, PROTOCOL.filter_threshold) == (3.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("angle", "name"),
+    [
+        (0.0, "homography-512"),
+        (90.0, "homography-512"),
+        (91.0, "homography-512-rotated"),
+        (180.0, "homography-512-rotated"),
+    ],
+)
+def test_rotated_training_is_validated_with_rotations(angle: float, name: str) -> None:
+    protocol = find_protocol(HomographyConfig(max_angle_deg=angle))
+    assert protocol is VALIDATION_PROTOCOLS[name]
+    assert protocol.name == name
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall", "f1"),
+    [(1.0, 1.0, 1.0), (0.5, 1.0, 2 / 3), (0.0, 0.0, 0.0), (0.5, math.nan, 0.0), (0.9, 0.0, 0.0)],
+)
+def test_f1_is_the_harmonic_mean(precision: float, recall: float, f1: float) -> None:
+    assert replace(METRICS, precision=precision, recall=recall).f1 == pytest.approx(f1)
+
+
+def test_digest_tells_validations_apart(pair: HeldOutPair) -> None:
+    rotated = VALIDATION_PROTOCOLS["homography-512-rotated"]
+    swapped = HeldOutPair(pair.warp1, pair.warp0)
+    digests = {
+        validation_digest([pair], PROTOCOL),
+        validation_digest([pair], rotated),
+        validation_digest([swapped], PROTOCOL),
+        validation_digest([pair, pair], PROTOCOL),
+    }
+    assert len(digests) == 4
+    assert validation_digest([pair], PROTOCOL) in digests

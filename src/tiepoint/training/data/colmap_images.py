@@ -40,7 +40,7 @@ from tiepoint.training.data.colmap_points import (
     reconstruction_digest,
 )
 from tiepoint.training.data.deduplication import content_digest
-from tiepoint.training.data.homographic_warps import SHARD_SIZE
+from tiepoint.training.data.homographic_warps import SHARD_SIZE, no_keypoints
 from tiepoint.types import Features
 
 KIND = "images"
@@ -270,6 +270,8 @@ def _extract(model: _Model, name: str, extractor: NeuralExtractor, config: Colma
     features = _with_limits(extractor, config, resize).extract(image)
     posed = model.images[name]
     _check_size(features, posed.camera, name)
+    if len(features) == 0:
+        raise InvalidInput(no_keypoints(model.image_folder / name))
     keypoints = colmap_keypoints(features).astype(np.float64)
     without_points = PosedImage(
         features=features,

@@ -19,9 +19,9 @@ from tiepoint.training.data.homographic_warps import MIN_IMAGES, cache_warps
 from tiepoint.training.data.pairs import HomographyPairs, PairDataset
 from tiepoint.training.distributed import DistributedContext
 from tiepoint.training.validation import (
-    VALIDATION_PROTOCOLS,
     HeldOutPair,
     ValidationProtocol,
+    find_protocol,
     held_out_pairs,
 )
 
@@ -29,8 +29,6 @@ HELD_OUT_FRACTION = 0.05
 
 MIN_HELD_OUT, MAX_HELD_OUT = 4, 100
 """Bounds of the number of images held out without a folder of validation images."""
-
-PROTOCOL = VALIDATION_PROTOCOLS["homography-512"]
 
 
 class Split(NamedTuple):
@@ -143,12 +141,13 @@ def prepare_data(
         MissingDependency: If h5py, or pycolmap for a reconstruction, is not installed.
     """
     training, held_out, overlap = paths.split()
+    protocol = find_protocol(config.data.warps.homography)
     pairs, unusable = context.sharded(
         lambda accepts: held_out_pairs(
             held_out,
             extractor,
-            paths.cache / "val",
-            PROTOCOL,
+            paths.cache / f"val-{protocol.name}",
+            protocol,
             min_images=0,
             accepts=accepts,
             progress=progress,
@@ -174,7 +173,7 @@ def prepare_data(
             lambda: _colmap_pairs(paths, held_out, config, extractor, progress)
         )
     return TrainingData(
-        dataset=dataset, held_out=pairs, protocol=PROTOCOL, problems=overlap + problems + unusable
+        dataset=dataset, held_out=pairs, protocol=protocol, problems=overlap + problems + unusable
     )
 
 

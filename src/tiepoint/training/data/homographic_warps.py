@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.feature_store import JSONScalar, Store
 from tiepoint.feature_store.records import DTYPES, features_from_record, features_to_record
+from tiepoint.geometry.ground_truth import ground_truth_from_homography
 from tiepoint.geometry.multiview import warp_points
 from tiepoint.image import Image, ImageTransform, read_image
 from tiepoint.io.batching import batched
@@ -226,8 +228,27 @@ def _make_records(
             problems[path] = str(error)
         else:
             warps = [_extract(image, key, index, extractor, config) for index in range(config.per_image)]
-            records[key] = warps_to_record(warps, str(path))
+            if _can_match(warps):
+                records[key] = warps_to_record(warps, str(path))
+            else:
+                problems[path] = no_keypoints(path)
     return records, problems
+
+
+def no_keypoints(path: str | Path) -> str:
+    """Return the problem of an image without keypoints."""
+    return f"no keypoints in {path}: nothing can be learned from it; use images with texture"
+
+
+def _can_match(warps: Sequence[Warp]) -> bool:
+    """Return whether two of the warps have a match by the ground truth; keypoints of augmentation noise rarely do."""
+    return any(_has_match(*pair) for pair in combinations(warps, 2))
+
+
+def _has_match(warp0: Warp, warp1: Warp) -> bool:
+    homography = np.linalg.inv(warp1.homography) @ warp0.homography
+    truth = ground_truth_from_homography(warp0.features.keypoints, warp1.features.keypoints, homography)
+    return bool((truth.matches0 >= 0).any())
 
 
 def _extract(image: Image, key: str, index: int, extractor: NeuralExtractor, config: WarpConfig) -> Warp:
@@ -238,6 +259,8 @@ def _extract(image: Image, key: str, index: int, extractor: NeuralExtractor, con
 
 def _read(path: Path) -> Image:
     image = read_image(path)
+    if bool((image.pixels.amax((1, 2)) == image.pixels.amin((1, 2))).all()):
+        raise InvalidInput(no_keypoints(path))
     width, height = image.image_size
     if min(width, height) < MIN_SIDE:
         raise InvalidInput(

@@ -1,5 +1,7 @@
 """The end of a training: compare the trained matcher with baselines, and write model, record and report."""
 
+from collections.abc import Mapping
+
 from tiepoint.io.versions import installed_versions
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.training.config import TrainConfig
@@ -17,6 +19,9 @@ from tiepoint.training.validation import (
     validate_network,
 )
 
+BASELINES = {"before": "before the training", "mutual nearest": "mutual nearest neighbors"}
+"""Name of a matcher in `TrainingReport.metrics` -> text; a trained network should be better."""
+
 
 def finalize(
     config: TrainConfig, loop: TrainingLoop, initial: InitialWeights, data: TrainingData
@@ -25,7 +30,7 @@ def finalize(
 
     Args:
         config: Settings of the training.
-        loop: The finished training loop.
+        loop: The finished training loop, with the weights of the best validation.
         initial: Initial weights, for comparison.
         data: Training and validation pairs.
 
@@ -42,6 +47,7 @@ def _report(
     config: TrainConfig, loop: TrainingLoop, initial: InitialWeights, data: TrainingData
 ) -> TrainingReport:
     trainer, pretrained = loop.trainer, initial.pretrained
+    metrics = _compare(trainer.network, initial, data) if trainer.context.is_main_process else {}
     return TrainingReport(
         folder=loop.folder,
         recipe=config.recipe,
@@ -55,10 +61,35 @@ def _report(
         pairs=trainer.pairs,
         seconds=trainer.seconds,
         protocol=data.protocol,
-        metrics=_compare(trainer.network, initial, data) if trainer.context.is_main_process else {},
+        best_pairs=trainer.pairs if loop.best is None else loop.best.pairs,
+        metrics=metrics,
+        notes=notes_on(metrics),
         problems=data.problems,
         versions=installed_versions(),
     )
+
+
+def notes_on(metrics: Mapping[str, ValidationMetrics]) -> tuple[str, ...]:
+    """Return a note if the trained network is no better than before the training or than mutual nearest neighbors.
+
+    Args:
+        metrics: Metrics of the matchers by name, as in `TrainingReport`.
+    """
+    trained = metrics.get("trained")
+    baselines = {
+        name: metrics[name]
+        for name in ("before", "mutual nearest")
+        if trained is not None and name in metrics
+    }
+    return tuple(
+        f"no better than {BASELINES[name]}: {_summarize(trained)}, {name} {_summarize(baseline)}; train longer"
+        for name, baseline in baselines.items()
+        if trained is not None and trained.f1 <= baseline.f1
+    )
+
+
+def _summarize(metrics: ValidationMetrics) -> str:
+    return f"precision {100 * metrics.precision:.1f} %, recall {100 * metrics.recall:.1f} %"
 
 
 def _compare(trained: LightGlue, initial: InitialWeights, data: TrainingData) -> dict[str, ValidationMetrics]:

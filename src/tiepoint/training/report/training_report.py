@@ -28,10 +28,12 @@ class TrainingReport:
         settings: Settings that determine the result, with digests of weights and data.
         steps: Number of optimizer steps.
         pairs: Number of pairs trained on.
+        best_pairs: Number of pairs after which the delivered weights were validated; they are the best by F1 score.
         seconds: Time spent on steps, in all parts of the run.
         protocol: Validation protocol of the metrics.
         metrics: Metrics of each matcher on the held-out images: "mutual nearest", "pretrained" if there is one, the
             network "before" and "trained", and "trained, adaptive".
+        notes: Remarks on the result, one line each: that it is no better than before the training.
         problems: Images that could not be used, one line each.
         versions: Versions of the packages that the metrics depend on.
     """
@@ -46,9 +48,11 @@ class TrainingReport:
     settings: Mapping[str, JSONScalar]
     steps: int
     pairs: int
+    best_pairs: int
     seconds: float
     protocol: ValidationProtocol
     metrics: Mapping[str, ValidationMetrics]
+    notes: tuple[str, ...]
     problems: tuple[str, ...]
     versions: Mapping[str, str]
 
@@ -61,6 +65,7 @@ class TrainingReport:
             "protocol": asdict(self.protocol),
             "metrics": {name: _finite(metrics.to_dict()) for name, metrics in self.metrics.items()},
             "settings": dict(self.settings),
+            "notes": list(self.notes),
             "problems": list(self.problems),
         }
         return values | converted

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 from tests.helpers.noise_images import identity_extractor, write_images
@@ -99,10 +100,11 @@ class TestSplit:
         assert paths.split().training == []
 
 
-def prepare(images: Path, cache: Path, val: Path | None = None) -> TrainingData:
+def prepare(images: Path, cache: Path, val: Path | None = None, angle: float = 35.0) -> TrainingData:
     paths = DataPaths(images=images, cache=cache, val=val)
     single = DistributedContext(0, 1, torch.device("cpu"))
-    config = TrainConfig().replace(data={"warps": {"max_keypoints": 40, "resize": 96}})
+    warps = {"max_keypoints": 40, "resize": 96, "homography": {"max_angle_deg": angle}}
+    config = TrainConfig().replace(data={"warps": warps})
     return prepare_data(paths, config, identity_extractor(), single, no_progress)
 
 
@@ -136,6 +138,37 @@ class TestUsable:
         with pytest.raises(InvalidInput, match=r"no usable validation image.*--val"):
             prepare(folder, tmp_path / "cache")
 
+    @pytest.mark.parametrize("count", [3, 12])
+    def test_images_without_keypoints_are_not_usable(
+        self, images: list[Path], tmp_path: Path, count: int
+    ) -> None:
+        """cvg/glue-factory#113: a training on such images ends well, and the network matches nothing."""
+        for number, path in enumerate(images[:count]):
+            PIL.Image.new("RGB", (128, 96), (15 * number, 9, 9)).save(path)
+        with pytest.raises(InvalidInput, match=rf"got {12 - count} usable .*no keypoints in .*\.png"):
+            prepare(images[0].parent, tmp_path / "cache")
+
+    @pytest.mark.slow
+    def test_some_images_without_keypoints_are_problems(self, images: list[Path], tmp_path: Path) -> None:
+        PIL.Image.new("RGB", (128, 96), (1, 2, 3)).save(images[0])
+        data = prepare(images[0].parent, tmp_path / "cache")
+        (problem,) = data.problems
+        assert "no keypoints" in problem
+        assert "0.png" in problem
+
+    @pytest.mark.slow
+    def test_validation_images_without_keypoints_are_refused(self, tmp_path: Path) -> None:
+        images = write_images(tmp_path / "photos", 12)
+        (tmp_path / "val").mkdir()
+        PIL.Image.new("RGB", (128, 96)).save(tmp_path / "val" / "blank.png")
+        with pytest.raises(InvalidInput, match=r"no usable validation image .*no keypoints"):
+            prepare(images[0].parent, tmp_path / "cache", tmp_path / "val")
+
+    def test_one_image_is_refused(self, tmp_path: Path) -> None:
+        (image,) = write_images(tmp_path / "photos", 1)
+        with pytest.raises(InvalidInput, match=r"at least 10 .*got 1"):
+            prepare(image.parent, tmp_path / "cache")
+
     @pytest.mark.slow
     def test_ten_are_enough(self, images: list[Path], tmp_path: Path) -> None:
         data = prepare(self.broken(images, 2), tmp_path / "cache")
@@ -148,6 +181,15 @@ class TestUsable:
         few = write_images(tmp_path / "few", 12, (160, 120))
         with pytest.raises(InvalidInput, match=r"at least 10 .*got 9 usable in .*few"):
             prepare(self.broken(few, 3), tmp_path / "cache", val)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("angle", "protocol"), [(35.0, "homography-512"), (180.0, "homography-512-rotated")]
+    )
+    def test_validation_measures_what_is_trained_for(
+        self, images: list[Path], tmp_path: Path, angle: float, protocol: str
+    ) -> None:
+        assert prepare(images[0].parent, tmp_path / "cache", angle=angle).protocol.name == protocol
 
     @pytest.mark.slow
     def test_fingerprint_depends_on_the_images(self, images: list[Path], tmp_path: Path) -> None:

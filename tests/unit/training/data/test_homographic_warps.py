@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from tests.helpers.fake_networks import IdentityDetector
@@ -236,3 +237,21 @@ def test_descriptors_are_stored_in_half_precision(cached: CachedWarps):
 def test_invalid_settings_are_refused(name: str, value: int):
     with pytest.raises(InvalidInput, match=f"{name}.*{value}"):
         WarpConfig(**{name: value})
+
+
+@pytest.mark.parametrize("kind", ["uniform", "without keypoints"])
+def test_images_that_nothing_can_be_learned_from_are_problems(tmp_path: Path, kind: str):
+    """cvg/glue-factory#113: the network would match nothing."""
+    images = write_images(tmp_path / "photos", 3)
+    threshold = 0.0
+    if kind == "uniform":
+        for number, path in enumerate(images):
+            PIL.Image.new("RGB", (128, 96), (number, 9, 9)).save(path)
+    else:
+        threshold = 2.0  # no pixel is that bright
+    extractor = NeuralExtractor(
+        IdentityDetector(), ExtractionSettings(kind="echo", detection_threshold=threshold)
+    )
+    warps = cache_warps(images, extractor, tmp_path / "store", SMALL, min_images=0)
+    assert len(warps) == 0
+    assert [problem.startswith("no keypoints in") for problem in warps.problems] == [True] * 3

@@ -27,9 +27,11 @@ def report(tmp_path: Path) -> TrainingReport:
         settings={"seed": 0},
         steps=3,
         pairs=6,
+        best_pairs=4,
         seconds=1.5,
         protocol=VALIDATION_PROTOCOLS["homography-512"],
         metrics={"trained": metrics},
+        notes=("no better than before",),
         problems=("cannot read <b>.jpg",),
         versions={"torch": "2"},
     )
