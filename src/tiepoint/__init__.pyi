@@ -27,11 +27,16 @@ from .geometry.pair_verification import PairVerification as PairVerification
 from .huggingface import (
     AutoImageProcessor as AutoImageProcessor,
     AutoModelForKeypointMatching as AutoModelForKeypointMatching,
+    KeypointMatchingPipeline as KeypointMatchingPipeline,
     LightGlueConfig as LightGlueConfig,
     LightGlueForKeypointMatching as LightGlueForKeypointMatching,
     LightGlueImageProcessor as LightGlueImageProcessor,
     LightGlueImageProcessorFast as LightGlueImageProcessorFast,
+    LightGlueImageProcessorPil as LightGlueImageProcessorPil,
     SuperPointConfig as SuperPointConfig,
+    SuperPointImageProcessor as SuperPointImageProcessor,
+    SuperPointImageProcessorFast as SuperPointImageProcessorFast,
+    load_image as load_image,
     pipeline as pipeline,
 )
 from .image import (

@@ -16,7 +16,7 @@ from transformers.models.lightglue.image_processing_pil_lightglue import (
 )
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.image_processing import LightGlueImageProcessor, LightGlueImageProcessorFast
+from tiepoint.huggingface import LightGlueImageProcessor, LightGlueImageProcessorFast
 
 PROCESSORS = {
     "pil": (LightGlueImageProcessor, TheirPil, 1e-6),

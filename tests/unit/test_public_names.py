@@ -10,11 +10,16 @@ import tiepoint
 HUGGING_FACE = {
     "AutoImageProcessor",
     "AutoModelForKeypointMatching",
+    "KeypointMatchingPipeline",
     "LightGlueConfig",
     "LightGlueForKeypointMatching",
     "LightGlueImageProcessor",
     "LightGlueImageProcessorFast",
+    "LightGlueImageProcessorPil",
     "SuperPointConfig",
+    "SuperPointImageProcessor",
+    "SuperPointImageProcessorFast",
+    "load_image",
     "pipeline",
 }
 """The names that users of transformers know."""

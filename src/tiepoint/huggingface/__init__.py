@@ -3,12 +3,13 @@
 Usage: `from tiepoint import pipeline, AutoImageProcessor, AutoModelForKeypointMatching`.
 
 configuration     LightGlueConfig, SuperPointConfig and the configurations of tiepoint's other detectors
-image_processing  AutoImageProcessor, LightGlueImageProcessor, LightGlueImageProcessorFast
+image_processing  LightGlueImageProcessor, SuperPointImageProcessor (PIL), …Fast (torch); image_processing_auto
 modeling          LightGlueForKeypointMatching, AutoModelForKeypointMatching
 pipeline          pipeline, KeypointMatchingPipeline
 conversion        from_transformers, to_transformers: convert models in memory
 """
 
+from tiepoint.huggingface.batch_feature import BatchFeature
 from tiepoint.huggingface.configuration import (
     ALIKEDDetectorConfig,
     DISKDetectorConfig,
@@ -16,12 +17,16 @@ from tiepoint.huggingface.configuration import (
     SuperPointConfig,
 )
 from tiepoint.huggingface.conversion import from_transformers, to_transformers
+from tiepoint.huggingface.image_inputs import load_image
 from tiepoint.huggingface.image_processing import (
-    AutoImageProcessor,
     LightGlueImageProcessor,
     LightGlueImageProcessorFast,
     LightGlueImageProcessorPil,
+    SuperPointImageProcessor,
+    SuperPointImageProcessorFast,
+    SuperPointImageProcessorPil,
 )
+from tiepoint.huggingface.image_processing_auto import AutoImageProcessor
 from tiepoint.huggingface.modeling import AutoModelForKeypointMatching, LightGlueForKeypointMatching
 from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
 from tiepoint.huggingface.pipeline import KeypointMatchingPipeline, pipeline
@@ -30,6 +35,7 @@ __all__ = [
     "ALIKEDDetectorConfig",
     "AutoImageProcessor",
     "AutoModelForKeypointMatching",
+    "BatchFeature",
     "DISKDetectorConfig",
     "KeypointMatchingPipeline",
     "LightGlueConfig",
@@ -39,7 +45,11 @@ __all__ = [
     "LightGlueImageProcessorPil",
     "LightGlueKeypointMatchingOutput",
     "SuperPointConfig",
+    "SuperPointImageProcessor",
+    "SuperPointImageProcessorFast",
+    "SuperPointImageProcessorPil",
     "from_transformers",
+    "load_image",
     "pipeline",
     "to_transformers",
 ]

@@ -1,219 +1,128 @@
-"""Base class of the image processors: everything except the resizing of pixels."""
+"""Base class of the image processors: pixels of images to a batch of tensors or arrays."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypedDict, Unpack
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar, Unpack
 
-import PIL.Image
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.config_base import S, Settings
-from tiepoint.huggingface.hub import HubOptions
-from tiepoint.huggingface.image_pairs import as_size, read_pairs, resized_size
-from tiepoint.huggingface.post_processing import KeypointMatches, post_process_keypoint_matching
-from tiepoint.huggingface.visualization import draw_keypoint_matching
+from tiepoint.huggingface.batch_feature import BatchFeature
+from tiepoint.huggingface.image_inputs import CHANNEL_AXES, read_images
+from tiepoint.huggingface.image_processor_settings import (
+    CALL_OPTIONS,
+    OTHER_SETTINGS,
+    WITHOUT_EFFECT,
+    ImageProcessorSettings,
+    PreprocessOptions,
+)
+from tiepoint.huggingface.image_sizes import as_size, resized_size
+from tiepoint.huggingface.options import plain, reject_unknown, warn_without_effect
+from tiepoint.huggingface.resizing import resize_with_pillow, resize_with_torch
 from tiepoint.image import Image
-from tiepoint.presets import PRESETS
+from tiepoint.io.messages import unknown_name
 
 GRAY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 """Weights of red, green and blue (ITU-R BT.601, rounded as in transformers and torchvision)."""
 
-BILINEAR = int(PIL.Image.Resampling.BILINEAR)
+P = TypeVar("P", bound="BaseImageProcessor")
+
 RETURN_TYPES = ("pt", "np", None)
 
 
-class ProcessorSettings(TypedDict, total=False):
-    """Settings of an image processor as keyword arguments.
-
-    Attributes: as for `BaseLightGlueImageProcessor`.
-    """
-
-    do_resize: bool | None
-    size: Any
-    resample: int | None
-    do_rescale: bool | None
-    rescale_factor: float | None
-    do_grayscale: bool | None
-
-
-class PreprocessOptions(ProcessorSettings, total=False):
-    """Keyword options of `preprocess`.
-
-    Attributes:
-        return_tensors: "pt" for tensors, "np" for arrays, None for a list with one array (PIL-based processor) or
-            tensor (fast processor) per pair.
-        device: Device of the tensors; the fast processor runs on it.
-        input_data_format: Axis order of arrays, "channels_first" or "channels_last"; None infers it from the shape.
-    """
-
-    return_tensors: str | None
-    device: str | torch.device | None
-    input_data_format: str | None
-
-
-class BatchFeature(dict[str, Any]):
-    """Result of an image processor: a dict whose values are also attributes, passed to the model with `**`."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"BatchFeature has no {name!r}; available: {', '.join(self)}") from None
-
-    def to(self, *args: Any, **kwargs: Any) -> "BatchFeature":
-        """Move the tensors in place, with the arguments of `Tensor.to`; integer tensors keep their dtype."""
-        for name, value in self.items():
-            if isinstance(value, Tensor):
-                moved = value.to(*args, **kwargs)
-                self[name] = moved if value.is_floating_point() else value.to(moved.device)
-        return self
-
-
 @dataclass(init=False, eq=False, repr=False)
-class BaseLightGlueImageProcessor(Settings):
-    """Converts image pairs to inputs of the model, and its outputs to px of the original images.
+class BaseImageProcessor(ImageProcessorSettings):
+    """Converts images to inputs of a model; subclasses define the resizing and the forms of images."""
 
-    Attributes:
-        do_resize: Whether images are resized.
-        size: Size after resizing in px: a dict with height and width; or with longest_edge, shortest_edge or both, or
-            max_height and max_width, which keep the aspect ratio.
-        resample: Pillow's number of the resampling filter.
-        do_rescale: Whether 8-bit values are multiplied by `rescale_factor`; floating-point images in [0, 1] are
-            treated as 8-bit values divided by 255.
-        rescale_factor: Factor for 8-bit values.
-        do_grayscale: Whether color images are converted to grayscale, as three equal channels.
-
-    Raises:
-        InvalidInput: If a value has the wrong type.
-    """
-
-    filename: ClassVar[str] = "preprocessor_config.json"
-    type_key: ClassVar[str] = "image_processor_type"
-    type_names: ClassVar[tuple[str, ...]] = (
-        "LightGlueImageProcessor",
-        "LightGlueImageProcessorFast",
-        "LightGlueImageProcessorPil",
-    )
-
+    model_input_names: ClassVar[list[str]] = ["pixel_values"]
+    """Names of the model's inputs that are always returned."""
+    valid_kwargs: ClassVar[type] = PreprocessOptions
+    """Keyword options of `preprocess`."""
     backend: ClassVar[str]
     """Library that resizes: "pil" or "torch"."""
 
-    do_resize: bool = True
-    size: dict[str, int] = field(default_factory=lambda: {"height": 480, "width": 640})
-    resample: int = BILINEAR
-    do_rescale: bool = True
-    rescale_factor: float = 1 / 255
-    do_grayscale: bool = True
-
-    def __call__(self, images: Any, **options: Unpack[PreprocessOptions]) -> BatchFeature:
+    def __call__(self, images: Any, **kwargs: Unpack[PreprocessOptions]) -> BatchFeature:
         """Same as `preprocess`."""
-        return self.preprocess(images, **options)
+        return self.preprocess(images, **kwargs)
 
-    def preprocess(
-        self,
-        images: Any,
-        *,
-        return_tensors: str | None = None,
-        device: str | torch.device | None = None,
-        input_data_format: str | None = None,
-        **settings: Unpack[ProcessorSettings],
-    ) -> BatchFeature:
-        """Resize, rescale, convert to grayscale and stack image pairs.
+    def preprocess(self, images: Any, **kwargs: Unpack[PreprocessOptions]) -> BatchFeature:
+        """Resize, rescale, convert to grayscale and stack images.
 
         Args:
-            images: Image pair, or list of image pairs, of PIL images, arrays or tensors (h, w, c) or (c, h, w), paths
-                or URLs; see `tiepoint.huggingface.image_pairs.read_pairs`.
-            return_tensors: "pt" for tensors, "np" for arrays, None for a list with one array (PIL-based processor) or
-                tensor (fast processor) per pair.
-            device: Device of the tensors; the fast processor runs on it.
-            input_data_format: Axis order of arrays, "channels_first" or "channels_last"; None infers it from the
-                shape.
-            **settings: Settings that override those of the processor in this call.
+            images: Images in the forms that the processor accepts.
+            **kwargs: Options of `PreprocessOptions`; settings override those of the processor in this call.
 
         Returns:
-            `pixel_values` (b, 2, 3, h, w), float32, in [0, 1]. Images of different sizes are zero-padded at the bottom
-            and the right, and `image_sizes` (b, 2, 2) contains their (height, width) in px without padding.
+            `pixel_values`, float32, in [0, 1]. Images of different sizes are zero-padded at the bottom and the right,
+            and `image_sizes` contains their (height, width) in px without padding.
 
         Raises:
-            InvalidInput: If the form of the images is not accepted, an image cannot be read, or a setting is invalid.
+            InvalidInput: If the form of the images is not accepted, an image cannot be read, or a setting is invalid;
+                an InvalidArgument, also a TypeError, if an option is unknown.
         """
-        if return_tensors not in RETURN_TYPES:
-            raise InvalidInput(f"return_tensors must be 'pt', 'np' or None, got {return_tensors!r}")
-        pairs = read_pairs(images, input_data_format)
+        call, settings = self._split_options(kwargs)
         processor = self._with_settings(settings)
-        resized = [processor._resize(image, device) for pair in pairs for image in pair]
+        device = call["device"]
+        resized = [
+            processor._resize(image, device) for image in self.read_images(images, call["input_data_format"])
+        ]
         stacked, image_sizes = stack_padded(resized)
         if processor.do_rescale:
             stacked *= processor._rescale_factors(resized).to(stacked.device)
         if processor.do_grayscale:
             to_grayscale_(stacked)
-        features = {"pixel_values": stacked.unflatten(0, (-1, 2)).to(device)}
-        if image_sizes is not None:
-            features["image_sizes"] = image_sizes.unflatten(0, (-1, 2)).to(device)
+        if call["data_format"] == "channels_last":
+            stacked = stacked.movedim(1, -1)
+        features = {"pixel_values": stacked} | ({} if image_sizes is None else {"image_sizes": image_sizes})
         return BatchFeature(
-            {name: self._to_output(value, return_tensors) for name, value in features.items()}
+            {
+                name: self._to_output(self.group(value).to(device), call["return_tensors"])
+                for name, value in features.items()
+            }
         )
 
-    def resize(self, image: Image, image_size: tuple[int, int], device: str | torch.device | None) -> Tensor:
+    def read_images(self, images: Any, input_data_format: str | None = None) -> list[Image]:
+        """Read images as a flat list; see `tiepoint.huggingface.image_inputs.read_images`."""
+        return read_images(images, input_data_format)
+
+    def group(self, values: Tensor) -> Tensor:
+        """Arrange the values of all images, in the first axis, as the model takes them."""
+        return values
+
+    def resize_pixels(
+        self, image: Image, image_size: tuple[int, int], device: str | torch.device | None
+    ) -> Tensor:
         """Resize the pixels of an image to (width, height), shape (3, h, w), same dtype; implemented by subclasses."""
         raise NotImplementedError
 
-    def post_process_keypoint_matching(
-        self, outputs: Any, target_sizes: Any, threshold: float = 0.0
-    ) -> list[KeypointMatches]:
-        """Return the matches in px of the original images; see `tiepoint.huggingface.post_processing`."""
-        return post_process_keypoint_matching(outputs, target_sizes, threshold)
+    def _split_options(self, options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the options of the call, with defaults from the settings, and the settings that are given."""
+        function = f"{type(self).__name__}.preprocess"
+        names = (*self._fields(), *OTHER_SETTINGS, *CALL_OPTIONS, *WITHOUT_EFFECT)
+        reject_unknown(function, options, names)
+        warn_without_effect(function, options, WITHOUT_EFFECT)
+        call = {name: plain(options.get(name, getattr(self, name))) for name in CALL_OPTIONS}
+        if call["return_tensors"] not in RETURN_TYPES:
+            raise InvalidInput(f"return_tensors must be 'pt', 'np' or None, got {call['return_tensors']!r}")
+        if call["data_format"] not in (None, *CHANNEL_AXES):
+            raise InvalidInput(unknown_name("data_format", call["data_format"], CHANNEL_AXES))
+        given = {name: value for name, value in options.items() if value is not None}
+        if "size" in given:
+            given["size"] = as_size(given["size"], given.get("default_to_square", self.default_to_square))
+        return call, {name: value for name, value in given.items() if name in self._fields()}
 
-    def visualize_keypoint_matching(
-        self, images: Any, keypoint_matching_output: Sequence[KeypointMatches]
-    ) -> list[PIL.Image.Image]:
-        """Draw each pair side by side with its matches.
-
-        Args:
-            images: Image pair, or list of image pairs, in the same forms as for `preprocess`.
-            keypoint_matching_output: Matches from `post_process_keypoint_matching`.
-
-        Raises:
-            InvalidInput: If the form of the images is not accepted, an image cannot be read, or the number of pairs
-                and the number of match sets differ.
-        """
-        return draw_keypoint_matching(read_pairs(images), keypoint_matching_output)
-
-    @classmethod
-    def from_pretrained(cls: type[S], name_or_folder: str | os.PathLike[str], **settings: Any) -> S:
-        """Read preprocessor_config.json, or create the processor of a preset.
-
-        Args:
-            name_or_folder: Preset, such as "aliked+lightglue", local folder, or repository name "owner/name".
-            **settings: Options of `tiepoint.huggingface.hub.HubOptions`, and settings that override the stored ones.
-
-        Raises:
-            InvalidInput: If the file is not valid JSON, is of another type, or contains invalid values.
-            WeightsError: If the file is not found or cannot be downloaded.
-        """
-        if name_or_folder not in PRESETS:
-            return super().from_pretrained(name_or_folder, **settings)
-        overrides = {
-            name: value for name, value in settings.items() if name not in HubOptions.__annotations__
-        }
-        return cls(**_preset_settings(str(name_or_folder)) | overrides)
-
-    def convert(self, name: str, value: Any) -> Any:
-        """Convert a value to the type of a field; sizes have several forms."""
-        return as_size(value) if name == "size" else super().convert(name, value)
-
-    def _with_settings(self, settings: ProcessorSettings) -> "BaseLightGlueImageProcessor":
-        """Return this processor, or a copy with other settings; None keeps a setting."""
-        given = {name: value for name, value in settings.items() if value is not None}
-        return type(self)(**{name: getattr(self, name) for name in self._fields()} | given) if given else self
+    def _with_settings(self: P, settings: dict[str, Any]) -> P:
+        """Return this processor, or a copy with other settings."""
+        if not settings:
+            return self
+        return type(self)(**{name: getattr(self, name) for name in self._fields()} | settings)
 
     def _resize(self, image: Image, device: str | torch.device | None) -> Tensor:
         image_size = resized_size(self.size, image.image_size) if self.do_resize else image.image_size
-        return self.resize(image, image_size, device)
+        return self.resize_pixels(image, image_size, device)
 
     def _rescale_factors(self, images: Sequence[Tensor]) -> Float[Tensor, "n 1 1 1"]:
         """Return the factor per image; floating-point images are already divided by 255."""
@@ -221,9 +130,36 @@ class BaseLightGlueImageProcessor(Settings):
         return (max_values * self.rescale_factor)[:, None, None, None]
 
     def _to_output(self, value: Tensor, return_tensors: str | None) -> Any:
-        use_numpy = return_tensors == "np" or (return_tensors is None and self.backend == "pil")
-        batch = value.cpu().numpy() if use_numpy else value
-        return list(batch) if return_tensors is None else batch
+        if return_tensors == "np" or (return_tensors is None and self.backend == "pil"):
+            array = value.cpu().numpy()
+            return array if return_tensors else _nested_list(array)
+        return value if return_tensors else list(value)
+
+
+class PilBackend:
+    """Resizes with Pillow, on the CPU."""
+
+    backend: ClassVar[str] = "pil"
+    resample: int
+
+    def resize_pixels(
+        self, image: Image, image_size: tuple[int, int], device: str | torch.device | None
+    ) -> Tensor:
+        """Resize the pixels of an image to (width, height), shape (3, h, w), same dtype."""
+        return resize_with_pillow(image, image_size, self.resample)
+
+
+class TorchBackend:
+    """Resizes with torch, on any device."""
+
+    backend: ClassVar[str] = "torch"
+    resample: int
+
+    def resize_pixels(
+        self, image: Image, image_size: tuple[int, int], device: str | torch.device | None
+    ) -> Tensor:
+        """Resize the pixels of an image to (width, height) with antialiasing, shape (3, h, w), same dtype."""
+        return resize_with_torch(image, image_size, self.resample, device)
 
 
 def stack_padded(images: Sequence[Tensor]) -> tuple[Float[Tensor, "n 3 h w"], Int[Tensor, "n 2"] | None]:
@@ -252,6 +188,6 @@ def to_grayscale_(images: Float[Tensor, "n 3 h w"]) -> None:
             image[:] = (red * weight_r).add_(green, alpha=weight_g).add_(blue, alpha=weight_b)
 
 
-def _preset_settings(name: str) -> dict[str, Any]:
-    """Return the settings of a preset, as in `tiepoint.load`; only SuperPoint requires grayscale images."""
-    return {"size": {"longest_edge": 1024}, "do_grayscale": PRESETS[name].extractor.startswith("superpoint")}
+def _nested_list(array: np.ndarray) -> list[Any]:
+    """Return an array as lists of images (3 axes), nested as the leading axes."""
+    return [_nested_list(item) if item.ndim > 3 else item for item in array]

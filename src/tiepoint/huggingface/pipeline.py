@@ -10,7 +10,7 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.checkpoint import DeviceMap
 from tiepoint.huggingface.hub import HubOptions
-from tiepoint.huggingface.image_processing import AutoImageProcessor
+from tiepoint.huggingface.image_processing_auto import AutoImageProcessor
 from tiepoint.huggingface.modeling import AutoModelForKeypointMatching, LightGlueForKeypointMatching
 from tiepoint.image import Image, read_image
 from tiepoint.io.batching import batched

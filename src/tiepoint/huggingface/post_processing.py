@@ -1,6 +1,7 @@
-"""Conversion of a model's output to matched points in px of the original images."""
+"""Conversion of a model's output to keypoints and matched points in px of the original images."""
 
-from typing import Any, TypedDict
+from collections.abc import Callable
+from typing import Any, TypedDict, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -27,6 +28,20 @@ class KeypointMatches(TypedDict):
     matching_scores: Float[Tensor, "k"]
 
 
+class Keypoints(TypedDict):
+    """Keypoints of one image, on the device of the output.
+
+    Keys:
+        keypoints: Keypoints (x, y) in px of the original image; the center of its top-left pixel is (0, 0).
+        scores: Keypoint scores.
+        descriptors: Descriptors.
+    """
+
+    keypoints: Float[Tensor, "n 2"]
+    scores: Float[Tensor, "n"]
+    descriptors: Float[Tensor, "n d"]
+
+
 def post_process_keypoint_matching(
     outputs: Any, target_sizes: Any, threshold: float = 0.0
 ) -> list[KeypointMatches]:
@@ -45,7 +60,9 @@ def post_process_keypoint_matching(
     Raises:
         InvalidInput: If the number or the form of the target sizes is wrong.
     """
-    targets = _check_target_sizes(target_sizes, len(outputs.mask))
+    targets = _check_target_sizes(
+        target_sizes, len(outputs.mask), _as_size_pairs, "((h0, w0), (h1, w1)) per pair"
+    )
     image_sizes = getattr(outputs, "image_sizes", None)
     processed = targets if image_sizes is None else _as_size_pairs(image_sizes)
     return [
@@ -54,8 +71,33 @@ def post_process_keypoint_matching(
     ]
 
 
+def post_process_keypoint_detection(outputs: Any, target_sizes: Any) -> list[Keypoints]:
+    """Return the keypoints of each image, in px of the original images.
+
+    Args:
+        outputs: Output of tiepoint's or transformers' model: `mask` and `scores` (b, n), `keypoints` (b, n, 2) relative
+            to the image, `descriptors` (b, n, d), and optionally `image_sizes` (b, 2), the (height, width) in px of
+            the processed images.
+        target_sizes: Sizes of the original images in px, (b, 2), or a list of b sizes (height, width).
+
+    Returns:
+        One entry per image, without padding. Without `image_sizes` the half-pixel shift of resizing cannot be undone.
+
+    Raises:
+        InvalidInput: If the number or the form of the target sizes is wrong.
+    """
+    targets = _check_target_sizes(target_sizes, len(outputs.mask), _as_sizes, "(height, width) per image")
+    image_sizes = getattr(outputs, "image_sizes", None)
+    processed = targets if image_sizes is None else _as_sizes(image_sizes)
+    return [
+        _image_keypoints(outputs, image, processed[image], targets[image]) for image in range(len(targets))
+    ]
+
+
 SizePair = tuple[tuple[int, int], tuple[int, int]]
 """(height, width) of both images of a pair, in px."""
+
+Sizes = TypeVar("Sizes", SizePair, tuple[int, int])
 
 
 def _pair_matches(
@@ -67,6 +109,17 @@ def _pair_matches(
         "keypoints0": _to_original(keypoints[0, indices0], processed[0], targets[0]),
         "keypoints1": _to_original(keypoints[1, indices1], processed[1], targets[1]),
         "matching_scores": outputs.matching_scores[pair, 0, indices0].detach().float(),
+    }
+
+
+def _image_keypoints(
+    outputs: Any, image: int, processed: tuple[int, int], target: tuple[int, int]
+) -> Keypoints:
+    is_keypoint = outputs.mask[image] > 0
+    return {
+        "keypoints": _to_original(outputs.keypoints[image].detach().float()[is_keypoint], processed, target),
+        "scores": outputs.scores[image].detach()[is_keypoint],
+        "descriptors": outputs.descriptors[image].detach()[is_keypoint],
     }
 
 
@@ -89,23 +142,33 @@ def _to_original(
     return transform.to_original(relative * relative.new_tensor((width, height)))
 
 
-def _check_target_sizes(sizes: Any, num_pairs: int) -> list[SizePair]:
+def _check_target_sizes(
+    sizes: Any, num_items: int, convert: Callable[[Any], list[Sizes]], form: str
+) -> list[Sizes]:
     if not hasattr(sizes, "__len__") or isinstance(sizes, str):
         raise InvalidInput(f"{WRONG_FORM}; got {sizes!r}")
-    if len(sizes) != num_pairs:
-        raise InvalidInput(f"{WRONG_COUNT}; got {len(sizes)} for {num_pairs} pairs")
+    if len(sizes) != num_items:
+        raise InvalidInput(f"{WRONG_COUNT}; got {len(sizes)} for {num_items}")
     try:
-        return _as_size_pairs(sizes)
+        return convert(sizes)
     except (TypeError, ValueError, RuntimeError):
         raise InvalidInput(
-            f"{WRONG_FORM}: expected ((h0, w0), (h1, w1)) per pair, in px, at least 1; got {_one_line(sizes)}"
+            f"{WRONG_FORM}: expected {form}, in px, at least 1; got {_one_line(sizes)}"
         ) from None
 
 
 def _as_size_pairs(sizes: Any) -> list[SizePair]:
     """Convert sizes; raises TypeError, ValueError or RuntimeError if they are not positive ((h0, w0), (h1, w1))."""
-    plain = sizes.tolist() if hasattr(sizes, "tolist") else sizes  # one transfer from a GPU
-    return [(_as_image_shape(size0), _as_image_shape(size1)) for size0, size1 in plain]
+    return [(_as_image_shape(size0), _as_image_shape(size1)) for size0, size1 in _to_list(sizes)]
+
+
+def _as_sizes(sizes: Any) -> list[tuple[int, int]]:
+    """Convert sizes; raises TypeError, ValueError or RuntimeError if they are not positive (height, width)."""
+    return [_as_image_shape(size) for size in _to_list(sizes)]
+
+
+def _to_list(sizes: Any) -> Any:
+    return sizes.tolist() if hasattr(sizes, "tolist") else sizes  # one transfer from a GPU
 
 
 def _as_image_shape(size: Any) -> tuple[int, int]:

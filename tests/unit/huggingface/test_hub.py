@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.huggingface import AutoImageProcessor, LightGlueImageProcessorFast
 from tiepoint.huggingface.configuration import LightGlueConfig
 from tiepoint.huggingface.hub import fetch, push_folder
-from tiepoint.huggingface.image_processing import AutoImageProcessor, LightGlueImageProcessorFast
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CONFIG = LightGlueConfig(num_hidden_layers=2).to_json_string().encode()

@@ -1,58 +1,76 @@
-"""AutoImageProcessor and the resampling filters of both image processors."""
+"""The four image processors: defaults, presets, pairs and single images, model outputs in px."""
 
-import PIL.Image
+from types import SimpleNamespace
+
 import pytest
-from tests.helpers.image_processors import PAIR
+import torch
+from tests.helpers.image_processors import PAIR, random_image
 
-from tiepoint.errors import InvalidInput, WeightsError
-from tiepoint.huggingface.image_processing import (
-    AutoImageProcessor,
+from tiepoint.errors import InvalidInput
+from tiepoint.huggingface import (
     LightGlueImageProcessor,
     LightGlueImageProcessorFast,
-    LightGlueImageProcessorPil,
+    SuperPointImageProcessor,
+    SuperPointImageProcessorFast,
+    SuperPointImageProcessorPil,
 )
 
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, LightGlueImageProcessorFast),
-        ({"use_fast": True}, LightGlueImageProcessorFast),
-        ({"use_fast": False}, LightGlueImageProcessor),
-        ({"backend": "auto"}, LightGlueImageProcessorFast),
-        ({"backend": "torchvision"}, LightGlueImageProcessorFast),
-        ({"backend": "pil"}, LightGlueImageProcessorPil),
-        ({"backend": "pil", "use_fast": False}, LightGlueImageProcessor),
-    ],
-    ids=str,
-)
-def test_auto_image_processor_selects(options, expected):
-    processor = AutoImageProcessor.from_pretrained("aliked+lightglue", local_files_only=True, **options)
-    assert type(processor) is expected
-    assert (processor.size, processor.do_grayscale) == ({"longest_edge": 1024}, False)
+SINGLE = pytest.mark.parametrize("kind", [SuperPointImageProcessor, SuperPointImageProcessorFast])
 
 
-def test_auto_image_processor_rejects(tmp_path):
-    with pytest.raises(InvalidInput, match="use_fast=True contradicts backend='pil'"):
-        AutoImageProcessor.from_pretrained("disk+lightglue", use_fast=True, backend="pil")
-    with pytest.raises(InvalidInput, match="backend 'cv2'; available: auto, torch, torchvision, pil"):
-        AutoImageProcessor.from_pretrained("disk+lightglue", backend="cv2")
-    with pytest.raises(InvalidInput, match="from_pretrained"):
-        AutoImageProcessor()
-    with pytest.raises(WeightsError, match=r"preprocessor_config\.json not found"):
-        AutoImageProcessor.from_pretrained(tmp_path)
-    with pytest.raises(InvalidInput, match="neither a local folder nor a valid repository name"):
-        AutoImageProcessor.from_pretrained("alike+lightglue")
+def test_defaults():
+    for kind in (LightGlueImageProcessor, LightGlueImageProcessorFast):
+        assert kind().do_grayscale is True
+    for kind in (SuperPointImageProcessor, SuperPointImageProcessorFast):
+        assert kind().do_grayscale is False
+        assert kind().size == {"height": 480, "width": 640}
+        assert kind().model_input_names == ["pixel_values"]
+        assert kind().to_dict()["image_processor_type"] == "SuperPointImageProcessor"
+    assert SuperPointImageProcessorPil is SuperPointImageProcessor
+    assert (SuperPointImageProcessor.backend, SuperPointImageProcessorFast.backend) == ("pil", "torch")
 
 
-def test_resampling_filters():
-    pil_processor = LightGlueImageProcessor(resample=PIL.Image.Resampling.LANCZOS)
-    assert pil_processor(PAIR, return_tensors="pt").pixel_values.shape == (1, 2, 3, 480, 640)
-    with pytest.raises(
-        InvalidInput, match=r"resample must be one of 0 \(nearest-exact\), 2 \(bilinear\), 3 \(bicubic\)"
-    ):
-        LightGlueImageProcessorFast(resample=1)(PAIR)
-    with pytest.raises(InvalidInput, match=r"resample must be one of 0 \(nearest\)"):
-        LightGlueImageProcessor(resample=9)(PAIR)
-    with pytest.raises(InvalidInput, match="do_resize must be bool"):
-        LightGlueImageProcessor(do_resize="yes")
+@SINGLE
+def test_single_images_have_the_pixels_of_pairs(kind):
+    pair_kind = (
+        LightGlueImageProcessorFast if kind is SuperPointImageProcessorFast else LightGlueImageProcessor
+    )
+    pairs = pair_kind()(PAIR, return_tensors="pt", do_grayscale=True).pixel_values
+    assert torch.equal(kind()(PAIR, return_tensors="pt", do_grayscale=True).pixel_values, pairs[0])
+    assert torch.equal(
+        kind()(PAIR[1], return_tensors="pt").pixel_values,
+        pair_kind()(PAIR, return_tensors="pt", do_grayscale=False).pixel_values[0, 1:],
+    )
+
+
+@SINGLE
+def test_single_images_of_different_sizes_are_padded(kind):
+    features = kind()([random_image(40, 30), random_image(50, 20)], return_tensors="pt", do_resize=False)
+    assert features.pixel_values.shape == (2, 3, 30, 50)
+    assert features.image_sizes.tolist() == [[30, 40], [20, 50]]
+    assert not features.pixel_values[0, :, :, 40:].any()
+
+
+@SINGLE
+def test_keypoints_in_px_of_the_original_images(kind):
+    outputs = SimpleNamespace(
+        keypoints=torch.tensor([[[0.5, 0.5], [0.25, 0.75]], [[0.1, 0.2], [0.0, 0.0]]]),
+        scores=torch.tensor([[0.9, 0.8], [0.7, 0.0]]),
+        descriptors=torch.rand(2, 2, 4),
+        mask=torch.tensor([[1, 1], [1, 0]]),
+        image_sizes=torch.tensor([[100, 200], [100, 200]]),
+    )
+    found = kind().post_process_keypoint_detection(outputs, [(200, 400), (100, 200)])
+    assert found[0]["keypoints"].tolist() == [[200.5, 100.5], [100.5, 150.5]]
+    assert torch.allclose(found[1]["keypoints"], torch.tensor([[20.0, 20.0]]))
+    assert torch.equal(found[0]["scores"], outputs.scores[0])
+    assert torch.equal(found[1]["descriptors"], outputs.descriptors[1, :1])
+    with pytest.raises(InvalidInput, match="Make sure that you pass in as many target sizes"):
+        kind().post_process_keypoint_detection(outputs, [(1, 2)])
+
+
+def test_processors_of_presets():
+    assert LightGlueImageProcessor.from_pretrained("aliked+lightglue", resample=3).resample == 3
+    assert LightGlueImageProcessorFast.from_pretrained("superpoint+lightglue").do_grayscale is True
+    with pytest.raises(InvalidInput, match="from_pretrained: unknown option 'sise'"):
+        LightGlueImageProcessor.from_pretrained("disk+lightglue", sise=3)

@@ -1,6 +1,4 @@
-"""Settings that both image processors share: pixels, padding, return types, settings files."""
-
-import json
+"""Pixels that image processors return: scale, gray, padding, types, options of a call."""
 
 import numpy as np
 import PIL.Image
@@ -10,11 +8,7 @@ from tests.helpers.image_processors import PAIR, both_processors, random_image
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.image_processing import (
-    AutoImageProcessor,
-    LightGlueImageProcessor,
-    LightGlueImageProcessorFast,
-)
+from tiepoint.huggingface import SuperPointImageProcessor, SuperPointImageProcessorFast
 
 # --- Pixels ---
 
@@ -51,8 +45,13 @@ def test_return_types(processor):
     lists = processor(PAIR).pixel_values
     assert isinstance(arrays, np.ndarray)
     assert isinstance(lists, list)
-    assert isinstance(lists[0], np.ndarray if processor.backend == "pil" else Tensor)
-    assert np.array_equal(np.stack([np.asarray(item) for item in lists]), arrays)
+    if processor.backend == "pil":
+        assert [type(item) for item in lists[0]] == [np.ndarray] * 2
+    else:
+        assert isinstance(lists[0], Tensor)
+    assert np.array_equal(
+        np.stack([np.stack([np.asarray(image) for image in pair]) for pair in lists]), arrays
+    )
     with pytest.raises(InvalidInput, match="return_tensors must be 'pt', 'np' or None, got 'tf'"):
         processor(PAIR, return_tensors="tf")
 
@@ -68,21 +67,39 @@ def test_settings_of_one_call_do_not_change_the_processor(processor):
         processor(PAIR, return_tensors="pt").pixel_values,
     )
     assert processor.to_dict() == before
-    with pytest.warns(UserWarning, match="no setting do_greyscale"):
-        processor(PAIR, do_greyscale=False)
 
 
-def test_batch_feature_has_attributes_and_moves():
-    features = LightGlueImageProcessorFast(do_resize=False)(
-        [random_image(9, 8), random_image(7, 8)], return_tensors="pt"
-    )
-    assert dict(**features).keys() == {"pixel_values", "image_sizes"}
-    moved = features.to(torch.float16)
-    assert (moved.pixel_values.dtype, moved.image_sizes.dtype) == (torch.float16, torch.int64)
-    assert moved is features
-    assert {value.device.type for value in features.to("meta").values()} == {"meta"}
-    with pytest.raises(AttributeError, match="'labels'; available: pixel_values, image_sizes"):
-        _ = features.labels
+@both_processors
+def test_options_without_effect_warn_and_unknown_ones_are_errors(processor):
+    name = type(processor).__name__
+    expected = processor(PAIR, return_tensors="pt").pixel_values
+    with pytest.warns(
+        UserWarning, match=f"^{name}.preprocess: do_normalize, crop_size has no effect"
+    ) as caught:
+        pixels = processor(PAIR, return_tensors="pt", do_normalize=True, crop_size=5, do_pad=False)
+    assert torch.equal(pixels.pixel_values, expected)
+    assert caught[0].filename == __file__
+    for error in (TypeError, InvalidInput):
+        with pytest.raises(error, match=f"^{name}.preprocess: unknown option 'do_greyscale'.*'do_grayscale'"):
+            processor(PAIR, do_greyscale=False)
+
+
+@both_processors
+def test_channels_can_be_last(processor):
+    first = processor(PAIR, return_tensors="pt").pixel_values
+    last = processor(PAIR, return_tensors="pt", data_format="channels_last").pixel_values
+    assert torch.equal(last, first.movedim(-3, -1))
+    with pytest.raises(InvalidInput, match="unknown data_format 'chw'"):
+        processor(PAIR, data_format="chw")
+
+
+def test_options_of_a_call_can_be_settings(tmp_path):
+    processor = SuperPointImageProcessor(return_tensors="pt", data_format="channels_last", device="meta")
+    processor.save_pretrained(tmp_path)
+    for same in (processor, SuperPointImageProcessorFast.from_pretrained(tmp_path)):
+        pixels = same(PAIR).pixel_values
+        assert (pixels.shape, pixels.device.type) == ((2, 480, 640, 3), "meta")
+        assert isinstance(same(PAIR, return_tensors=None, device="cpu").pixel_values, list)
 
 
 @both_processors
@@ -99,31 +116,3 @@ def test_images_of_different_sizes_are_padded_at_the_bottom_and_right(processor)
     assert torch.equal(features.pixel_values[0, 1, :, :20], alone[1])
     assert not features.pixel_values[0, 0, :, :, 40:].any()
     assert not features.pixel_values[:, 1, :, 20:].any()
-
-
-# --- Settings ---
-
-
-def test_processors_round_trip_through_a_folder(tmp_path):
-    for processor in (
-        LightGlueImageProcessor(size={"longest_edge": 512}),
-        LightGlueImageProcessorFast(do_grayscale=False),
-    ):
-        path = processor.save_pretrained(tmp_path)
-        assert path == tmp_path / "preprocessor_config.json"
-        assert type(processor).from_pretrained(tmp_path) == processor
-        assert json.loads(path.read_text())["image_processor_type"] == "LightGlueImageProcessor"
-    assert LightGlueImageProcessor.from_pretrained(tmp_path) != LightGlueImageProcessorFast.from_pretrained(
-        tmp_path
-    )
-
-
-def test_unknown_keys_of_a_file_are_kept_and_other_processors_rejected(tmp_path):
-    file = tmp_path / "preprocessor_config.json"
-    file.write_text(json.dumps({"do_normalize": None, "crop": [1, 2], "size": {"shortest_edge": 99}}))
-    processor = AutoImageProcessor.from_pretrained(tmp_path, do_grayscale=False)
-    assert (processor.size, processor.crop, processor.do_grayscale) == ({"shortest_edge": 99}, [1, 2], False)
-    assert processor.to_dict()["crop"] == [1, 2]
-    file.write_text(json.dumps({"image_processor_type": "CLIPImageProcessor"}))
-    with pytest.raises(InvalidInput, match="type 'CLIPImageProcessor'"):
-        AutoImageProcessor.from_pretrained(tmp_path)

@@ -8,7 +8,7 @@ import torch
 from tests.helpers.image_processors import both_processors
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.image_processing import LightGlueImageProcessor
+from tiepoint.huggingface import LightGlueImageProcessor
 
 
 def outputs(sizes: list | None = None) -> SimpleNamespace:

@@ -8,7 +8,7 @@ from tests.helpers.image_processors import ACCEPTED, PAIR, both_processors
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.image_processing import LightGlueImageProcessor
+from tiepoint.huggingface import LightGlueImageProcessor
 
 
 def matches(points0: list, points1: list, scores: list[float]) -> dict[str, Tensor]:

@@ -1,0 +1,335 @@
+"""Settings of image processors: names, conversion, preprocessor_config.json."""
+
+import copy
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack, overload
+
+import PIL.Image
+import torch
+
+from tiepoint.errors import InvalidInput
+from tiepoint.huggingface.config_base import Settings
+from tiepoint.huggingface.hub import HubOptions, fetch
+from tiepoint.huggingface.image_sizes import SizeDict, as_size
+from tiepoint.huggingface.options import reject_unknown, warn_without_effect
+from tiepoint.huggingface.resizing import as_filter
+from tiepoint.io.atomic import atomic_write
+
+P = TypeVar("P", bound="ImageProcessorSettings")
+
+BILINEAR = int(PIL.Image.Resampling.BILINEAR)
+
+WITHOUT_EFFECT = (
+    "do_normalize",
+    "image_mean",
+    "image_std",
+    "do_center_crop",
+    "crop_size",
+    "do_pad",
+    "pad_size",
+    "disable_grouping",
+    "image_seq_length",
+)
+"""Settings of every image processor of transformers, which those of these models ignore there too."""
+
+CALL_OPTIONS = ("return_tensors", "device", "data_format", "input_data_format")
+"""Options of a call; as settings they are the defaults of calls."""
+
+OTHER_SETTINGS = ("default_to_square", "do_convert_rgb")
+"""Settings that are not fields: the meaning of an integer size, and the conversion to RGB, which is always done."""
+
+OBSOLETE = ("processor_class", "feature_extractor_type")
+"""Keys of old files that are dropped, as in transformers."""
+
+LOADER_WITHOUT_EFFECT = ("trust_remote_code", "code_revision", "proxies", "use_fast", "backend")
+"""Options of transformers' `from_pretrained` that have no effect: no code is executed, the class is given."""
+
+LOADER_INTERNAL = ("_from_auto", "_from_pipeline", "_commit_hash")
+"""Options that transformers passes to itself."""
+
+
+class ProcessorSettings(TypedDict, total=False):
+    """Settings of an image processor as keyword arguments; None means the default.
+
+    Attributes: as for `ImageProcessorSettings`, and
+        default_to_square: Whether an integer `size` is height and width instead of the shortest edge.
+        do_convert_rgb: Whether images are converted to RGB; always done.
+    """
+
+    do_resize: bool | None
+    size: Any
+    default_to_square: bool | None
+    resample: Any
+    do_rescale: bool | None
+    rescale_factor: float | None
+    do_grayscale: bool | None
+    do_convert_rgb: bool | None
+
+
+class PreprocessOptions(ProcessorSettings, total=False):
+    """Keyword options of `preprocess`.
+
+    Attributes:
+        return_tensors: "pt" for tensors, "np" for arrays, None for a list.
+        device: Device of the tensors; the fast processors run on it.
+        data_format: Axis order of the result, "channels_first" or "channels_last"; None means the first.
+        input_data_format: Axis order of arrays, "channels_first" or "channels_last"; None infers it from the shape.
+    """
+
+    return_tensors: str | None
+    device: str | torch.device | None
+    data_format: str | None
+    input_data_format: str | None
+
+
+class ProcessorLoadOptions(HubOptions, PreprocessOptions, total=False):
+    """Keyword options of `from_pretrained`.
+
+    Attributes:
+        subfolder: Folder of the file within the model's folder or repository.
+        image_processor_filename: Name of the file.
+        return_unused_kwargs: Whether to return a pair, the processor and the unknown options.
+    """
+
+    subfolder: str
+    image_processor_filename: str
+    return_unused_kwargs: bool
+
+
+LOADER_OPTIONS = (*HubOptions.__annotations__, "subfolder", "image_processor_filename")
+
+
+@dataclass(init=False, eq=False, repr=False)
+class ImageProcessorSettings(Settings):
+    """Settings that all image processors share.
+
+    Attributes:
+        do_resize: Whether images are resized.
+        size: Size after resizing in px: a dict with height and width; or with longest_edge, shortest_edge or both, or
+            max_height and max_width, which keep the aspect ratio.
+        resample: Pillow's number of the resampling filter.
+        do_rescale: Whether 8-bit values are multiplied by `rescale_factor`; floating-point images in [0, 1] are
+            treated as 8-bit values divided by 255.
+        rescale_factor: Factor for 8-bit values.
+        do_grayscale: Whether color images are converted to grayscale, as three equal channels.
+
+    Raises:
+        InvalidInput: If a value has the wrong type.
+    """
+
+    filename: ClassVar[str] = "preprocessor_config.json"
+    type_key: ClassVar[str] = "image_processor_type"
+
+    do_resize: bool = True
+    size: SizeDict = field(default_factory=lambda: SizeDict(height=480, width=640))
+    resample: int = BILINEAR
+    do_rescale: bool = True
+    rescale_factor: float = 1 / 255
+    do_grayscale: bool = True
+
+    def __init__(self, **settings: Any) -> None:
+        known, others = self._given({name: value for name, value in settings.items() if value is not None})
+        super().__init__(**known)
+        self.extra.update(others)
+        unsupported = others.keys() - {*CALL_OPTIONS, *OTHER_SETTINGS}
+        warn_without_effect(type(self).__name__, others, sorted(unsupported))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (*WITHOUT_EFFECT, *CALL_OPTIONS, *OTHER_SETTINGS):
+            return self.__dict__.get("extra", {}).get(name, False if name == "default_to_square" else None)
+        return super().__getattr__(name)
+
+    def convert(self, name: str, value: Any) -> Any:
+        """Convert a value to the type of a field; sizes and resampling filters have several forms."""
+        if name == "size":
+            return as_size(value, self.default_to_square)
+        return super().convert(name, as_filter(value) if name == "resample" else value)
+
+    @classmethod
+    def from_dict(cls, image_processor_dict: dict[str, Any], **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Create a processor from the result of `to_dict`; unknown keys are kept without a warning.
+
+        Args:
+            image_processor_dict: Settings by name.
+            **kwargs: Settings that override the values; return_unused_kwargs=True returns a pair, the processor and
+                the options that are no settings.
+
+        Raises:
+            InvalidInput: If a value has the wrong type or the settings are those of another processor; an
+                InvalidArgument, also a TypeError, if an option is unknown.
+        """
+        return cls._from_values(f"{cls.__name__}.from_dict", image_processor_dict, kwargs)
+
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[P],
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *,
+        return_unused_kwargs: Literal[True],
+        **kwargs: Any,
+    ) -> tuple[P, dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def from_pretrained(
+        cls: type[P],
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        **kwargs: Unpack[ProcessorLoadOptions],
+    ) -> P: ...
+
+    @classmethod
+    def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        **kwargs: Any,
+    ) -> Any:
+        """Read preprocessor_config.json.
+
+        Args:
+            pretrained_model_name_or_path: Local folder, file, or repository name "owner/name".
+            **kwargs: Options of `ProcessorLoadOptions`; settings override the stored ones.
+
+        Raises:
+            InvalidInput: If the file is not valid JSON, is of another type, or contains invalid values; an
+                InvalidArgument, also a TypeError, if an option is unknown.
+            WeightsError: If the file is not found or cannot be downloaded.
+        """
+        values, others = cls.get_image_processor_dict(pretrained_model_name_or_path, **kwargs)
+        return cls._from_values(f"{cls.__name__}.from_pretrained", values, others)
+
+    @classmethod
+    def get_image_processor_dict(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        **kwargs: Unpack[ProcessorLoadOptions],
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Read the settings of a processor as a dict.
+
+        Args:
+            pretrained_model_name_or_path: As for `from_pretrained`.
+            **kwargs: As for `from_pretrained`.
+
+        Returns:
+            The stored settings, and the options that are not options of the loader.
+
+        Raises:
+            InvalidInput: If the file is not valid JSON.
+            WeightsError: If the file is not found or cannot be downloaded.
+        """
+        warn_without_effect(f"{cls.__name__}.from_pretrained", kwargs, LOADER_WITHOUT_EFFECT)
+        dropped = (*LOADER_OPTIONS, *LOADER_WITHOUT_EFFECT, *LOADER_INTERNAL)
+        loader = {name: value for name, value in kwargs.items() if name in LOADER_OPTIONS}
+        others = {name: value for name, value in kwargs.items() if name not in dropped}
+        return cls._read_stored(pretrained_model_name_or_path, loader), others
+
+    @classmethod
+    def from_json_file(cls: type[P], json_file: str | os.PathLike[str]) -> P:
+        """Read a processor from a JSON file; errors as for `from_pretrained`."""
+        return cls.from_dict(read_json(Path(json_file)))
+
+    def to_json_file(self, json_file_path: str | os.PathLike[str]) -> None:
+        """Write the settings to a JSON file.
+
+        Raises:
+            InvalidInput: If the file cannot be written.
+        """
+        with atomic_write(json_file_path) as temporary:
+            temporary.write_text(self.to_json_string(), encoding="utf-8")
+
+    def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any
+    ) -> list[str]:
+        """Write preprocessor_config.json into a folder, which is created if necessary.
+
+        Args:
+            save_directory: Folder.
+            push_to_hub: Whether to upload the file as well.
+            **kwargs: Options of `push_to_hub`, and repo_id, by default the name of the folder.
+
+        Returns:
+            Paths of the written files.
+
+        Raises:
+            InvalidInput: If the file cannot be written.
+            WeightsError: If the upload fails.
+        """
+        super().save_pretrained(save_directory)
+        if push_to_hub:
+            self.push_to_hub(kwargs.pop("repo_id", Path(save_directory).name), **kwargs)
+        return [str(Path(save_directory).expanduser() / self.filename)]
+
+    @classmethod
+    def _from_values(cls, function: str, values: dict[str, Any], overrides: dict[str, Any]) -> Any:
+        overrides = {name: value for name, value in overrides.items() if name not in LOADER_INTERNAL}
+        return_unused = overrides.pop("return_unused_kwargs", False)
+        names = (*cls._fields(), *OTHER_SETTINGS, *CALL_OPTIONS, *WITHOUT_EFFECT)
+        unused = {name: value for name, value in overrides.items() if name not in names}
+        used = {name: value for name, value in overrides.items() if name in names}
+        if not return_unused:
+            reject_unknown(function, unused, names)
+        warn_without_effect(function, used, WITHOUT_EFFECT)
+        known, others = cls._given(values | used)
+        processor = cls(**known)
+        processor.extra.update(copy.deepcopy(others))
+        return (processor, unused) if return_unused else processor
+
+    @classmethod
+    def _given(cls, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Split values into fields, without those that are None, and others."""
+        known, others = cls._split(values)
+        for name in OBSOLETE:
+            others.pop(name, None)
+        if others.get("default_to_square") and isinstance(known.get("size"), int):
+            known["size"] = as_size(known["size"], default_to_square=True)
+        return {name: value for name, value in known.items() if value is not None}, others
+
+    @classmethod
+    def _read_stored(cls, name: str | os.PathLike[str], options: dict[str, Any]) -> dict[str, Any]:
+        filename = options.pop("image_processor_filename", None) or cls.filename
+        return read_settings(name, filename, **options)
+
+
+def read_settings(
+    name: str | os.PathLike[str],
+    filename: str,
+    *,
+    subfolder: str | None = None,
+    **options: Unpack[HubOptions],
+) -> dict[str, Any]:
+    """Read a JSON file of a model.
+
+    Args:
+        name: Local folder, path of the file itself, or repository name "owner/name".
+        filename: Name of the file within the folder or repository.
+        subfolder: Folder of the file within the folder or repository.
+        **options: Options of `HubOptions`.
+
+    Raises:
+        InvalidInput: If the file is not a valid JSON object.
+        WeightsError: If the file is not found or cannot be downloaded.
+    """
+    path = Path(name).expanduser()
+    if not path.is_file():
+        path = fetch(name, f"{subfolder}/{filename}" if subfolder else filename, **options)
+    return read_json(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InvalidInput: If the file cannot be read or is not a valid JSON object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidInput(f"{path} is not valid JSON ({error}); download or write it again") from error
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{path}: expected a JSON object, got a {type(values).__name__}")
+    return values
