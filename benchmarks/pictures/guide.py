@@ -1,4 +1,4 @@
-"""Make the pictures of docs/guide.md and docs/robust-matching.md from freely redistributable photos: those of scikit-image.
+"""Make the pictures of README.md, docs/guide.md and docs/robust-matching.md from freely redistributable photos: those of scikit-image.
 
     python -m benchmarks pictures guide
 
@@ -34,12 +34,19 @@ def main(arguments: argparse.Namespace) -> None:
     """Write all pictures and print their sizes."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     matcher = tiepoint.load("aliked+lightglue")
+    save("matches", matches(matcher))
     save("overlay", overlay(matcher))
     save("panorama", panorama(matcher))
     save("epipolar-lines", epipolar_lines(matcher))
     save("found", ranking())
     save("tracks", tracks())
     save("masks", masks())
+
+
+def matches(matcher: tiepoint.Matcher) -> PIL.Image.Image:
+    """Draw the matches of the motorcycle, as `tiepoint demo` does."""
+    pair = data.stereo_motorcycle()[:2]
+    return matcher.match(*pair).draw(*pair)
 
 
 def overlay(matcher: tiepoint.Matcher) -> PIL.Image.Image:

@@ -29,7 +29,7 @@ def draw_inliers(rotations: str | None, image0: Image, image1: Image) -> PIL.Ima
     """Draw the inliers and outliers of one matcher."""
     result = tiepoint.match(image0, image1, rotations=rotations, max_keypoints=1024, resize=640)
     estimate = tiepoint.estimate_homography(result)
-    return result.draw_inliers(estimate, image0, image1, max_lines=100)
+    return result.draw_inliers(estimate, image0, image1)
 
 
 def stack(pictures: list[PIL.Image.Image]) -> PIL.Image.Image:

@@ -58,7 +58,7 @@ def match(
     ] = None,
     intrinsics: IntrinsicsOption = None,
     max_error_px: MaxErrorOption = 3.0,
-    max_lines: MaxLinesOption = 500,
+    max_lines: MaxLinesOption = 60,
     keypoints: Annotated[bool, typer.Option("--keypoints", help="Draw unmatched keypoints, too.")] = False,
     fail_on_no_match: FailOption = False,
     *,

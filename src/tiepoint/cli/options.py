@@ -76,7 +76,10 @@ IntrinsicsOption = Annotated[
         show_default="EXIF focal length, else a default prior",
     ),
 ]
-MaxLinesOption = Annotated[int, typer.Option(min=1, help="Draw the N highest-scoring matches.")]
+MaxLinesOption = Annotated[
+    int,
+    typer.Option(min=1, help="Maximum number of lines to draw, spread over the image; all points are drawn."),
+]
 DeviceOption = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1 or mps.")]
 ThreadsOption = Annotated[
     int | None,

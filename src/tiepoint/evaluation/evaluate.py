@@ -1,7 +1,6 @@
 """evaluate() and evaluate_preset(): prediction and scoring of a data set under a protocol."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -20,6 +19,7 @@ from tiepoint.evaluation.score import score
 from tiepoint.feature_store import Store
 from tiepoint.io.atomic import check_writable
 from tiepoint.io.progress import ProgressCallback, no_progress
+from tiepoint.io.temporary import TemporaryFolder
 from tiepoint.presets import find_preset
 
 PredictorFactory: TypeAlias = Callable[[Prediction], Predictor]
@@ -143,5 +143,5 @@ def _folder(store: str | os.PathLike[str] | None) -> Iterator[Path]:
     if store is not None:
         yield Path(store)
         return
-    with tempfile.TemporaryDirectory(prefix="tiepoint-eval-") as folder:
-        yield Path(folder)
+    with TemporaryFolder("eval") as folder:
+        yield folder

@@ -1,10 +1,9 @@
 """Local LRU cache of files fetched from object storage."""
 
-import shutil
-import tempfile
-import weakref
 from collections import OrderedDict
 from pathlib import Path
+
+from tiepoint.io.temporary import TemporaryFolder
 
 
 class DiskCache:
@@ -15,8 +14,8 @@ class DiskCache:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="tiepoint-store-"))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._temporary = TemporaryFolder("store")
+        self._folder = self._temporary.path
         self._max_bytes = max_bytes
         self._sizes: OrderedDict[Path, int] = OrderedDict()
         self._bytes = 0

@@ -19,6 +19,7 @@ from tiepoint.io.serialization import to_plain, write_arrays
 from tiepoint.result.files import estimate_from, features_from, file_contents, read_match_file
 from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, TwoViewEstimate
 from tiepoint.visualization import (
+    MAX_LINES,
     OverlayMode,
     draw_epipolar_lines,
     draw_inliers,
@@ -174,15 +175,17 @@ class MatchResult:
         image1: ImageSource | Image | None = None,
         *,
         keypoints: bool = False,
-        max_lines: int | None = 500,
+        max_lines: int | None = MAX_LINES,
     ) -> PIL.Image.Image:
-        """Draw both images next to each other, with one line per match from red (low score) to green (high score).
+        """Draw both images next to each other: matched points, and lines for matches that are spread over image 0.
+
+        Colors run from purple (low score) to light yellow (high score).
 
         Args:
             image0: Image 0; None reads it again from its source.
             image1: Image 1; None reads it again from its source.
             keypoints: Whether to draw unmatched keypoints, too.
-            max_lines: Maximum number of matches to draw, highest scores first; None draws all.
+            max_lines: Maximum number of lines; None draws one per match.
 
         Raises:
             InvalidInput: If an image was matched from memory and is not given, cannot be read, or has another size
@@ -205,16 +208,18 @@ class MatchResult:
         image1: ImageSource | Image | None = None,
         *,
         keypoints: bool = False,
-        max_lines: int | None = 500,
+        max_lines: int | None = MAX_LINES,
     ) -> PIL.Image.Image:
-        """Draw one line per match, green for inliers and red for outliers; all red if the estimation failed.
+        """Draw inliers in green and outliers in red with crosses; all are outliers if the estimation failed.
+
+        All matched points are drawn, and lines for matches that are spread over image 0.
 
         Args:
             estimate: Two-view geometry of these matches.
             image0: Image 0; None reads it again from its source.
             image1: Image 1; None reads it again from its source.
             keypoints: Whether to draw unmatched keypoints, too.
-            max_lines: Maximum number of matches to draw, highest scores first; None draws all.
+            max_lines: Maximum number of lines; at least a fifth are outliers if there are enough. None draws all.
 
         Raises:
             InvalidInput: If an image is missing or invalid (see `draw`), or the estimate has another number of matches.

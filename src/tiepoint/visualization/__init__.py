@@ -1,7 +1,8 @@
 """Drawings of matches and two-view geometry.
 
-    matches        two images next to each other, with one line per match
+    matches        two images next to each other, with matched points and lines
     inliers        two images next to each other, with inliers in green and outliers in red
+    selection      the matches that get a line
     epipolar       points with their epipolar lines in the other image
     overlays       image 0 warped onto image 1, blended or as a checkerboard
     panorama       both images on one canvas
@@ -19,9 +20,11 @@ from tiepoint.visualization.matches import draw_matches
 from tiepoint.visualization.overlays import OverlayMode, draw_overlay
 from tiepoint.visualization.panorama import draw_panorama
 from tiepoint.visualization.saving import IMAGE_FORMATS, check_image_path, save_image
+from tiepoint.visualization.selection import MAX_LINES
 
 __all__ = [
     "IMAGE_FORMATS",
+    "MAX_LINES",
     "OverlayMode",
     "check_image_path",
     "draw_epipolar_lines",

@@ -3,6 +3,7 @@
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
+import PIL.ImageEnhance
 import torch
 
 from tiepoint.image import Image, ImageTransform
@@ -12,14 +13,20 @@ SUPERSAMPLING = 3  # factor by which lines and dots are drawn larger, for antial
 MAX_SUPERSAMPLED_PIXELS = 20e6  # larger drawings show no aliasing, and would need gigabytes
 MAX_COORDINATE = 1e6  # px; Pillow overflows beyond
 
-LINE_WIDTH = 1.3  # px of the drawing, as all other lengths
-DOT_RADIUS = 2.0
-DOT_OUTLINE_WIDTH = 0.7
-KEYPOINT_RADIUS = 1.5
+# Lengths in px of a drawing that is 800 px wide or narrower; they grow with the width of wider ones
+UNIT_WIDTH = 800
+LINE_WIDTH = 1.2
+OUTLINE_WIDTH = 0.7  # on each side of lines and dots
+DOT_RADIUS = 2.2
+KEYPOINT_RADIUS = 1.3
+SMALL_DOT_RADIUS = 0.9
 
-OPACITIES = (80, 220)  # of 255: minimum for many lines, so that the images stay visible, and maximum for few
-MAX_OPAQUE_LINES = 200  # number of lines drawn with maximum opacity
-IMAGE_BRIGHTNESS = 0.85  # factor that makes the colors of lines and dots stand out
+OPACITIES = (80, 235)  # of 255: minimum for many lines, so that the images stay visible, and maximum for few
+MAX_OPAQUE_LINES = 100  # number of lines drawn with maximum opacity
+IMAGE_BRIGHTNESS = 0.75  # factor that makes the colors of lines and dots stand out
+IMAGE_SATURATION = 0.5
+SMALL_DOT_OPACITY = 170
+OUTLINE_COLOR = (0, 0, 0)
 DOT_OUTLINE_COLOR = (0, 0, 0, 170)
 KEYPOINT_COLOR = (90, 190, 255, 190)
 
@@ -38,6 +45,7 @@ class Canvas:
         (width0, height0), (width1, height1) = (fit.resized_size for fit in fits)
         size = (width0 + width1, max(height0, height1))
         self.supersampling = SUPERSAMPLING if size[0] * size[1] <= MAX_SUPERSAMPLED_PIXELS else 1
+        self._unit = self.supersampling * max(1.0, size[0] / UNIT_WIDTH)
         self.lefts = (0, width0 * self.supersampling)
         self.transforms = [_enlarged(fit, self.supersampling) for fit in fits]
         drawing = PIL.Image.new("RGB", size)
@@ -53,13 +61,35 @@ class Canvas:
         for point in self._to_canvas(side, keypoints):
             self._dot(point, KEYPOINT_RADIUS, KEYPOINT_COLOR)
 
-    def draw_matches(self, points0: np.ndarray, points1: np.ndarray, colors: list[Color]) -> None:
-        """Draw lines from image 0 to image 1 in the given order, and dots at their ends on top."""
+    def draw_dots(self, points0: np.ndarray, points1: np.ndarray, colors: list[Color]) -> None:
+        """Draw small dots at matched points of both images, without lines."""
+        for side, points in enumerate((points0, points1)):
+            for point, color in zip(self._to_canvas(side, points), colors, strict=True):
+                self._dot(point, SMALL_DOT_RADIUS, (*color, SMALL_DOT_OPACITY))
+
+    def draw_matches(
+        self,
+        points0: np.ndarray,
+        points1: np.ndarray,
+        colors: list[Color],
+        *,
+        is_crossed: np.ndarray | None = None,
+    ) -> None:
+        """Draw lines from image 0 to image 1 in the given order, and markers at their ends on top.
+
+        Args:
+            points0: Points (x, y) in px of image 0.
+            points1: Points (x, y) in px of image 1.
+            colors: Color of each match.
+            is_crossed: Whether the markers of each match are crosses; None for dots.
+        """
         starts, ends = self._to_canvas(0, points0), self._to_canvas(1, points1)
         self._lines(starts, ends, colors, LINE_WIDTH)
-        for start, end, color in zip(starts, ends, colors, strict=True):
-            self._outlined_dot(start, DOT_RADIUS, color)
-            self._outlined_dot(end, DOT_RADIUS, color)
+        crossed = np.zeros(len(colors), bool) if is_crossed is None else is_crossed
+        for start, end, color, is_cross in zip(starts, ends, colors, crossed, strict=True):
+            mark = self._cross if is_cross else self._outlined_dot
+            mark(start, DOT_RADIUS, color)
+            mark(end, DOT_RADIUS, color)
 
     def draw_segments(
         self, side: int, starts: np.ndarray, ends: np.ndarray, colors: list[Color], *, width: float
@@ -83,16 +113,33 @@ class Canvas:
         colors: list[Color],
         width: float,
     ) -> None:
-        opacity, thickness = _opacity(len(colors)), round(width * self.supersampling)
+        opacity = _opacity(len(colors))
         for start, end, color in zip(starts, ends, colors, strict=True):
-            self.pen.line([start, end], fill=(*color, opacity), width=thickness)
+            self._outlined_line(start, end, width, (*color, opacity))
+
+    def _outlined_line(
+        self, start: tuple[int, int], end: tuple[int, int], width: float, color: tuple[int, ...]
+    ) -> None:
+        """Draw a line of RGBA color with a dark outline, which is visible on bright and dark images."""
+        outline = (*OUTLINE_COLOR, color[3] // 2)
+        self.pen.line([start, end], fill=outline, width=self._length(width + 2 * OUTLINE_WIDTH))
+        self.pen.line([start, end], fill=color, width=self._length(width))
 
     def _outlined_dot(self, center: tuple[int, int], radius: float, color: Color) -> None:
-        self._dot(center, radius + DOT_OUTLINE_WIDTH, DOT_OUTLINE_COLOR)
+        self._dot(center, radius + OUTLINE_WIDTH, DOT_OUTLINE_COLOR)
         self._dot(center, radius, color)
 
+    def _cross(self, center: tuple[int, int], radius: float, color: Color) -> None:
+        (x, y), r = center, self._length(1.6 * radius)
+        for sign in (-1, 1):
+            self._outlined_line((x - r, y - sign * r), (x + r, y + sign * r), LINE_WIDTH, (*color, 255))
+
+    def _length(self, value: float) -> int:
+        """Convert a length in px of the drawing to px of the canvas."""
+        return max(1, round(value * self._unit))
+
     def _dot(self, center: tuple[int, int], radius: float, color: tuple[int, ...]) -> None:
-        (x, y), r = center, round(radius * self.supersampling)
+        (x, y), r = center, self._length(radius)
         self.pen.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
     def _to_canvas(self, side: int, points: np.ndarray) -> list[tuple[int, int]]:
@@ -118,7 +165,8 @@ def _enlarged(transform: ImageTransform, factor: int) -> ImageTransform:
 
 
 def _resized(image: Image, transform: ImageTransform) -> PIL.Image.Image:
-    return Image(pixels=transform.apply(image) * IMAGE_BRIGHTNESS).to_pil()
+    resized = Image(pixels=transform.apply(image) * IMAGE_BRIGHTNESS).to_pil()
+    return PIL.ImageEnhance.Color(resized).enhance(IMAGE_SATURATION)
 
 
 def _opacity(lines: int) -> int:

@@ -4,8 +4,9 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-FONT_SIZE = 16  # px of the drawing
-MARGIN = 8
+FONT_SIZE = 15  # px of a drawing that is 800 px wide or narrower; it grows with the width of wider ones
+MARGIN = 7
+UNIT_WIDTH = 800
 BOX_COLOR = (0, 0, 0, 170)
 TEXT_COLOR = (255, 255, 255)
 
@@ -25,10 +26,11 @@ def count_text(count: int) -> str:
 def with_caption(drawing: PIL.Image.Image, text: str) -> PIL.Image.Image:
     """Write a text into the upper left corner, unless the drawing is too small for it."""
     pen = PIL.ImageDraw.Draw(drawing, "RGBA")
-    font = PIL.ImageFont.load_default(size=FONT_SIZE)
-    box = pen.textbbox((2 * MARGIN, 2 * MARGIN), text, font=font)
-    frame = (box[0] - MARGIN, box[1] - MARGIN, box[2] + MARGIN, box[3] + MARGIN)
+    unit = max(1.0, drawing.width / UNIT_WIDTH)
+    font, margin = PIL.ImageFont.load_default(size=FONT_SIZE * unit), round(MARGIN * unit)
+    box = pen.textbbox((2 * margin, 2 * margin), text, font=font)
+    frame = (box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
     if text and frame[2] < drawing.width and frame[3] < drawing.height:
-        pen.rounded_rectangle(frame, radius=MARGIN // 2, fill=BOX_COLOR)
-        pen.text((2 * MARGIN, 2 * MARGIN), text, fill=TEXT_COLOR, font=font)
+        pen.rounded_rectangle(frame, radius=margin // 2, fill=BOX_COLOR)
+        pen.text((2 * margin, 2 * margin), text, fill=TEXT_COLOR, font=font)
     return drawing

@@ -1,17 +1,28 @@
-"""Colors for scores, and distinct colors for points and tracks."""
+"""Colors for scores, inliers and outliers, and distinct colors for points and tracks."""
 
 import colorsys
 from typing import TypeAlias
 
 Color: TypeAlias = tuple[int, int, int]
 
+# Low, medium and high scores
+SCORE_COLORS: tuple[Color, ...] = ((190, 60, 190), (255, 135, 50), (255, 245, 130))
+
+# Bright and dark, so that they can be told apart in gray
+INLIER: Color = (130, 255, 130)
+OUTLIER: Color = (255, 70, 70)
+
 # Multiples of the golden ratio modulo 1 are well distributed
 GOLDEN_RATIO = 0.6180339887498949
 
 
-def red_to_green(strength: float) -> Color:
-    """Return red for 0, yellow for 0.5, green for 1."""
-    return _color(float(strength) / 3)
+def score_color(strength: float) -> Color:
+    """Return purple for 0, orange for 0.5, light yellow for 1; the brightness rises, so that it can be told in gray."""
+    position = min(max(float(strength), 0.0), 1.0) * (len(SCORE_COLORS) - 1)
+    below = min(int(position), len(SCORE_COLORS) - 2)
+    pairs = zip(SCORE_COLORS[below], SCORE_COLORS[below + 1], strict=True)
+    red, green, blue = (round(low + (position - below) * (high - low)) for low, high in pairs)
+    return red, green, blue
 
 
 def distinct(count: int) -> list[Color]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 
 from tiepoint.image import Image, ImageTransform
-from tiepoint.visualization.colors import Color, red_to_green
+from tiepoint.visualization.colors import INLIER, OUTLIER, Color
 
 SIDE = 260  # longer side of a thumbnail in px
 GAP = 12
@@ -77,7 +77,7 @@ def _captioned_thumbnail(cell: Cell) -> tuple[str, PIL.Image.Image]:
 def _thumbnail(cell: Cell) -> PIL.Image.Image:
     fit = ImageTransform.fit(cell.image.image_size, SIDE)
     thumbnail = Image(pixels=fit.apply(cell.image)).to_pil()
-    color = PLAIN if cell.good is None else red_to_green(float(cell.good))
+    color = {None: PLAIN, True: INLIER, False: OUTLIER}[cell.good]
     pen = PIL.ImageDraw.Draw(thumbnail)
     points = np.zeros((0, 2)) if cell.points is None else cell.points
     for x, y in fit.to_resized(torch.from_numpy(points)).tolist():

@@ -95,14 +95,3 @@ def as_float64(values: Values) -> np.ndarray:
     """Return a contiguous float64 array on the CPU."""
     array = values.detach().cpu().double().numpy() if isinstance(values, Tensor) else values
     return np.ascontiguousarray(array, dtype=np.float64)
-
-
-def top_scores(scores: np.ndarray, max_lines: int | None) -> np.ndarray:
-    """Return the indices of the highest scores in ascending order, so that the best matches are drawn on top.
-
-    Raises:
-        InvalidInput: If `max_lines` is negative.
-    """
-    if max_lines is not None and max_lines < 0:
-        raise InvalidInput(f"max_lines: expected an integer of at least 0, or None, got {max_lines}")
-    return np.argsort(-scores, kind="stable")[:max_lines][::-1]

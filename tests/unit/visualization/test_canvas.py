@@ -8,6 +8,7 @@ from tiepoint.visualization import canvas
 from tiepoint.visualization.canvas import Canvas
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
+GRAY = (round(100 * canvas.IMAGE_BRIGHTNESS),) * 3
 
 
 def image(width: int, height: int, value: int = 100) -> Image:
@@ -22,7 +23,7 @@ def test_images_are_next_to_each_other():
     drawn = Canvas(image(40, 30), image(20, 50, 200), None)
     assert drawn.drawing().size == (60, 50)
     bright = round(200 * canvas.IMAGE_BRIGHTNESS)
-    assert [color_at(drawn, *xy)[0] for xy in ((39, 10), (40, 10), (10, 40))] == [85, bright, 0]
+    assert [color_at(drawn, *xy)[0] for xy in ((39, 10), (40, 10), (10, 40))] == [GRAY[0], bright, 0]
 
 
 def test_points_are_in_the_pixels_of_their_image():
@@ -38,14 +39,14 @@ def test_matches_connect_both_images():
     drawn.draw_matches(np.array([[10.0, 15.0]]), np.array([[30.0, 15.0]]), [RED])
     red, green, _ = color_at(drawn, 40, 15)
     assert red > green + 50
-    assert color_at(drawn, 40, 20) == (85, 85, 85)
+    assert color_at(drawn, 40, 20) == GRAY
 
 
 def test_segments_stay_in_one_image():
     drawn = Canvas(image(40, 30), image(40, 30), None)
     drawn.draw_segments(1, np.array([[5.0, 15.0]]), np.array([[35.0, 15.0]]), [RED], width=2)
-    assert color_at(drawn, 60, 15)[1] < 85
-    assert color_at(drawn, 20, 15) == (85, 85, 85)
+    assert color_at(drawn, 60, 15)[1] < GRAY[1]
+    assert color_at(drawn, 20, 15) == GRAY
 
 
 def test_keypoints_are_faint():

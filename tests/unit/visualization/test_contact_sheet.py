@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tiepoint.image import Image
-from tiepoint.visualization.colors import color_of, red_to_green
+from tiepoint.visualization.colors import INLIER, OUTLIER, color_of
 from tiepoint.visualization.contact_sheet import Cell, contact_sheet
 from tiepoint.visualization.tracks import draw_tracks
 
@@ -38,7 +38,7 @@ def test_a_sheet_has_a_frame_a_picture_that_says_whether_it_fits():
     ]
     sheet = np.asarray(contact_sheet(cells, columns=2)).astype(int)
     colors = {tuple(color) for color in sheet.reshape(-1, 3).tolist()}
-    assert {red_to_green(1), red_to_green(0), (230, 230, 230)} <= colors
+    assert {INLIER, OUTLIER, (230, 230, 230)} <= colors
     one = contact_sheet(cells[:1])
     assert one.size[0] < sheet.shape[1]
     assert one.size[1] < sheet.shape[0]

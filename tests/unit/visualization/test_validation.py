@@ -68,14 +68,3 @@ def test_matrices():
 def test_unusable_matrices(matrix: np.ndarray):
     with pytest.raises(InvalidInput, match="homography"):
         validation.checked_matrix("homography", matrix)
-
-
-@pytest.mark.parametrize(("max_lines", "expected"), [(None, [1, 3, 0, 2]), (2, [0, 2]), (0, [])])
-def test_top_scores_in_ascending_order(max_lines: int | None, expected: list[int]):
-    scores = np.array([0.5, 0.1, 0.9, 0.2])
-    assert validation.top_scores(scores, max_lines).tolist() == expected
-
-
-def test_a_negative_number_of_lines():
-    with pytest.raises(InvalidInput, match=r"max_lines: .*-1"):
-        validation.top_scores(np.ones(3), -1)

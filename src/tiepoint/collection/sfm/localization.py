@@ -24,7 +24,7 @@ from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.matcher import Matcher
 from tiepoint.types import Features
-from tiepoint.visualization import check_image_path, draw_inliers, save_image
+from tiepoint.visualization import MAX_LINES, check_image_path, draw_inliers, save_image
 
 SEED = 0
 
@@ -112,14 +112,14 @@ class Localization:
         query: ImageSource | Image | None = None,
         *,
         neighbor: ImageSource | Image,
-        max_lines: int | None = 500,
+        max_lines: int | None = MAX_LINES,
     ) -> PIL.Image.Image:
-        """Draw the query image next to its neighbor, with a line per shared 3D point: green for inliers of the pose.
+        """Draw the query image next to its neighbor, with lines for shared 3D points: green for inliers of the pose.
 
         Args:
             query: Query image; None reads it again from its source.
             neighbor: The image `neighbor` of the collection.
-            max_lines: Maximum number of lines; None for all.
+            max_lines: Maximum number of lines, spread over the query image; None draws all.
 
         Raises:
             InvalidInput: If the query image was localized from pixels and is not given, or an image cannot be read.

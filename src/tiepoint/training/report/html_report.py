@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
-import numpy as np
 import PIL.Image
 
 from tiepoint.errors import InvalidInput
@@ -20,7 +19,7 @@ from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 from tiepoint.training.report.plots import Curve, svg_plot
 from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.validation import HeldOutPair
-from tiepoint.visualization import draw_matches
+from tiepoint.visualization import draw_inliers
 
 REPORT = "report.html"
 
@@ -105,11 +104,11 @@ def _warped_image(warp: Warp) -> Image:
 
 
 def _draw(pair: HeldOutPair, images: tuple[Image, Image], matcher: PairMatcher) -> PIL.Image.Image:
-    """Draw correct matches in green and wrong ones in red."""
+    """Draw matches within 3 px of the ground truth as inliers, the others as outliers."""
     (assignment,) = matcher.match([(pair.warp0.features, pair.warp1.features)])
     points0, points1 = pair.points(assignment)
     is_correct = homography_errors_px(points0, points1, pair.homography) < 3
-    return draw_matches(*images, points0, points1, is_correct.astype(np.float32), max_side=800)
+    return draw_inliers(*images, points0, points1, is_correct, max_side=800)
 
 
 def _encode(image: PIL.Image.Image) -> str:
