@@ -1,8 +1,10 @@
 """The README agrees with the package: presets, licenses, make targets, results."""
 
 import re
+import tomllib
 
 import pytest
+from packaging.requirements import Requirement
 from tests.helpers.paths import DOCS, REPOSITORY
 
 from tiepoint.presets import PRESETS
@@ -52,3 +54,12 @@ def test_results_are_those_of_the_results_page() -> None:
     assert len(rows) >= 3
     stated = [number for row in rows for cell in row[1:] for number in re.findall(r"^[\d.]+", cell)]
     assert [number for number in stated if number not in numbers] == []
+
+
+def test_every_extra_is_in_the_table() -> None:
+    """Extras for development are not."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (everything,) = project["optional-dependencies"]["all"]
+    table = TEXT.split("| extra | needed for |")[1].split("\n\n")[0]
+    named = {name for line in table.splitlines()[2:] for name in re.findall(r"\w+", line.split("|")[1])}
+    assert named == Requirement(everything).extras

@@ -213,8 +213,13 @@ class TestGuide:
         third = len(values) // 3
         assert sum(values[-third:]) < sum(values[:third])
 
-    def test_precision_is_above_mutual_nearest(self, trained: Path) -> None:
-        metrics = json.loads((trained / "training.json").read_text())["metrics"]
+    def test_the_example_gains(self, trained: Path) -> None:
+        """It once ended with a recall of 64.6 % after 77.5 %, without a word."""
+        report = json.loads((trained / "training.json").read_text())
+        metrics = report["metrics"]
+        assert report["notes"] == []
+        assert metrics["trained"]["recall"] > metrics["before"]["recall"] + 0.02
+        assert metrics["trained"]["precision"] > metrics["before"]["precision"] - 0.02
         assert metrics["trained"]["precision"] > metrics["mutual nearest"]["precision"]
         assert metrics["trained, adaptive"]["matches"] > 0
         assert read_rows(trained / VALIDATIONS)
@@ -247,7 +252,5 @@ class TestGuide:
     def test_other_settings_are_refused_with_the_difference(self, trained: Path, small_folder: Path) -> None:
         _, images, out, *options = guide_commands()[0]
         begin = ["train", str(small_folder / images), str(small_folder / out), *options, "--resume"]
-        assert "optim.learning_rate 0.0005, not 0.5" in refused([*begin, "--learning-rate", "0.5"])
-        assert "recipe 'finetune', not 'distill'" in refused(
-            [*begin, "--recipe", "distill", "--init", "official"]
-        )
+        assert "optim.learning_rate 0.0002, not 0.5" in refused([*begin, "--learning-rate", "0.5"])
+        assert "recipe 'distill', not 'homography'" in refused([*begin, "--recipe", "homography"])

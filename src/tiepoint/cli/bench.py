@@ -45,7 +45,7 @@ def bench(
     device: DeviceOption = "auto",
     accept_license: LicenseOption = False,
 ) -> None:
-    """Measure the time of each stage on this machine, with your images or the demo pair.
+    """Measure the time of each stage on this machine, with your images or the demo pair (extra demo).
 
     Example: tiepoint bench a.jpg b.jpg --max-keypoints 4096 --json bench.json
     """

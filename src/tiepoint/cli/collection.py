@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tiepoint.types.options import NetworkOptions
 
 app = new_app(
-    help="Match a folder of images: extract each once, match pairs, verify them, run COLMAP. Resumable.",
+    help="Match a folder of images: extract each once, match pairs, verify them, run COLMAP. Resumable. Needs the extra collection.",
 )
 app.command("export")(collection_exports.export)
 app.command("view")(collection_exports.view)

@@ -20,7 +20,7 @@ def demo(
 ) -> None:
     """Match a real stereo pair and compare the matches with its ground-truth disparity.
 
-    The pair is the motorcycle of the Middlebury data set (2014), from scikit-image.
+    The pair is the motorcycle of the Middlebury data set (2014), from scikit-image (extra demo).
     """
     from tiepoint.demo import match_motorcycle
 

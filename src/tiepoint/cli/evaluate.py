@@ -37,7 +37,7 @@ class Group(CommandGroup):
 
 app = new_app(
     cls=Group,
-    help="Reproducible metrics on public data sets: evaluate a preset, compare two reports.",
+    help="Reproducible metrics on public data sets: evaluate a preset, compare two reports. Needs the extra eval.",
 )
 
 ReportArgument = Annotated[Path, typer.Argument(help="Report of `tiepoint eval --json`.", show_default=False)]

@@ -29,7 +29,10 @@ def find(
     ] = None,
     json_file: JsonOption = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Folder in which features are stored to speed up further queries.")
+        Path | None,
+        typer.Option(
+            help="Folder in which features are stored to speed up further queries; needs h5py (extra find)."
+        ),
     ] = None,
     mask: MaskOption = None,
     *,

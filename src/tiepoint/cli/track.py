@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 def track(
     frames: Annotated[
         list[Path],
-        typer.Argument(help="Video, folder of frames, or frame files in order.", show_default=False),
+        typer.Argument(
+            help="Video (needs av: extra video), folder of frames, or frame files in order.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Output file for the tracks (.npz or .json).")
     ] = None,
     video: Annotated[
-        Path | None, typer.Option(help="Output video of the frames with the trails of tracked points (.mp4).")
+        Path | None,
+        typer.Option(
+            help="Output video of the frames with the trails of tracked points (.mp4); needs av (extra video)."
+        ),
     ] = None,
     json_file: JsonOption = None,
     rate: Annotated[

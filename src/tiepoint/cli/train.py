@@ -129,6 +129,8 @@ def train(
 ) -> None:
     """Train a matcher on your own images; can be interrupted, continue with --resume.
 
+    Needs the extra train: pip install 'tiepoint[train]'
+
     The output folder is a preset: tiepoint match a.jpg b.jpg --preset OUT
 
     Example: tiepoint train photos/ out/ --minutes 60

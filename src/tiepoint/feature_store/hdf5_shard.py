@@ -117,7 +117,7 @@ def read_records(path: Path, names: tuple[str, ...] | None) -> Iterator[tuple[st
 
 
 def h5py() -> Any:
-    """Import h5py.
+    """Import h5py; call it early, before work whose result could not be stored.
 
     Raises:
         MissingDependency: If h5py is not installed.

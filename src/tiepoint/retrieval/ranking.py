@@ -13,6 +13,7 @@ import PIL.Image
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.masks import MaskSource
+from tiepoint.feature_store.hdf5_shard import h5py
 from tiepoint.image import read_image
 from tiepoint.image.listing import find_images
 from tiepoint.io.progress import ProgressCallback, no_progress, track
@@ -100,6 +101,8 @@ def find(
         ...     print(result.features1.source, result.verify().probability)
     """
     top = check_integer("top", top, 1)
+    if cache is not None:
+        h5py()  # before weights are downloaded
     paths = _without(Path(query), find_images(folder))
     if not paths:
         raise InvalidInput(f"no image in {folder} to compare with {query}; choose another folder")

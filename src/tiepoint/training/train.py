@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from tiepoint.errors import InvalidInput
+from tiepoint.feature_store.hdf5_shard import h5py
 from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.network import LightGlue
@@ -132,6 +133,7 @@ def _open_folder(folder: Path, *, resume: bool) -> Path:
 def _check_dependencies(config: TrainConfig) -> None:
     """Fail before the training, not after it."""
     check_matplotlib()
+    h5py()
     if config.run.tensorboard:
         check_tensorboard()
 

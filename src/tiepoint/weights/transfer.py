@@ -98,7 +98,7 @@ def _append(url: str, part: Path, authorization: str, progress: ProgressCallback
         resumed = _is_resumed(response, offset)
         start = offset if resumed else 0
         size = _size(response, start)
-        with part.open("ab" if resumed else "wb") as file, progress(part.stem, size) as advance:
+        with part.open("ab" if resumed else "wb") as file, progress(f"weights {part.stem}", size) as advance:
             advance(start)
             for chunk in _chunks(response):
                 file.write(chunk)

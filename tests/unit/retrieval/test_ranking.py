@@ -2,6 +2,7 @@
 
 import gc
 import json
+import sys
 import weakref
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from tests.helpers.scene_images import COUNT, SceneExtractor, names
 
-from tiepoint.errors import InvalidInput
+from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.image import Image, read_image
 from tiepoint.retrieval import find, find_to_files, ranking
 
@@ -139,3 +140,15 @@ def test_one_to_many_refuses_an_unreadable_reference_immediately(
         matcher.match_one_to_many(photos / "missing.png", [query])
     with pytest.raises(InvalidInput, match="mask"):
         matcher.match_one_to_many(matcher.extract(query), [query], mask=torch.ones(150, 200))
+
+
+def test_a_missing_library_of_the_cache_is_reported_before_weights_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").touch()
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    monkeypatch.setattr(
+        "tiepoint.retrieval.ranking.load", lambda *arguments, **options: pytest.fail("loaded")
+    )
+    with pytest.raises(MissingDependency, match=r"h5py.*pip install"):
+        find("query.png", tmp_path, cache=tmp_path / "cache")

@@ -37,7 +37,9 @@ def test_output_folder_must_be_creatable(tmp_path: Path) -> None:
         tiepoint.train(tmp_path, tmp_path / "file" / "out")
 
 
-@pytest.mark.parametrize(("library", "run"), [("matplotlib", {}), ("tensorboard", {"tensorboard": True})])
+@pytest.mark.parametrize(
+    ("library", "run"), [("matplotlib", {}), ("h5py", {}), ("tensorboard", {"tensorboard": True})]
+)
 def test_missing_libraries_are_reported_before_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, run: dict[str, bool]
 ) -> None:

