@@ -18,6 +18,7 @@ from tiepoint.extraction.masks import MaskSource
 from tiepoint.extraction.tile_grid import check_tiling
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
+from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.hashing import file_digest
 from tiepoint.io.messages import did_you_mean
 from tiepoint.io.serialization import check_output_path
@@ -218,6 +219,7 @@ def match_to_files(
         InvalidInput: If an image or mask cannot be read, an option is invalid, or a file cannot be written.
         WeightsError: If weights cannot be found, downloaded or loaded.
     """
+    check_overwrites((picture, json, npz), (image0, image1, options.get("mask0"), options.get("mask1")))
     if picture is not None:
         check_image_path(picture)
     outputs = [

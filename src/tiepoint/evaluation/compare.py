@@ -10,7 +10,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.bootstrap import Interval, paired_bootstrap
 from tiepoint.evaluation.report import METRICS, Metric, Report, read_report
 from tiepoint.feature_store import differences
-from tiepoint.io.atomic import check_writable
+from tiepoint.io.atomic import check_overwrites, check_writable
 from tiepoint.io.serialization import write_json
 
 MIN_PAIRS = 6
@@ -138,6 +138,7 @@ def compare_files(
     Raises:
         InvalidInput: If a report cannot be read, the reports cannot be compared, or the output cannot be written.
     """
+    check_overwrites((json,), (path0, path1))
     if json is not None:
         check_writable(json)
     comparison = compare(read_report(path0), read_report(path1))

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -61,6 +61,26 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise InvalidInput(
             f"cannot write {target}: {error.strerror or error}; choose another name"
         ) from error
+
+
+def check_overwrites(outputs: Iterable[object], inputs: Iterable[object]) -> None:
+    """Check that no output replaces an input or another output, before starting.
+
+    Args:
+        outputs: Output paths; None is ignored.
+        inputs: Input paths; other objects, such as arrays and URLs, are ignored.
+
+    Raises:
+        InvalidInput: If an output is an input, or two outputs are the same file.
+    """
+    taken = {Path(path).resolve(): "an input" for path in inputs if isinstance(path, str | os.PathLike)}
+    for path in outputs:
+        if not isinstance(path, str | os.PathLike):
+            continue
+        target = Path(path).resolve()
+        if target in taken and not _is_special(target):
+            raise InvalidInput(f"cannot write {path}: it is {taken[target]}, too; choose another name")
+        taken[target] = "another output"
 
 
 def _resolved(path: Path) -> Path:

@@ -16,6 +16,7 @@ from tiepoint.extraction.masks import MaskSource
 from tiepoint.feature_store.hdf5_shard import h5py
 from tiepoint.image import read_image
 from tiepoint.image.listing import find_images
+from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.progress import ProgressCallback, no_progress, track
 from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.io.validation import check_integer
@@ -154,7 +155,9 @@ def find_to_files(
         WeightsError: For the reasons of `find`.
         MissingDependency: For the reasons of `find`.
     """
+    check_overwrites((output, json), (query, mask))
     if output is not None:
+        check_overwrites((output,), find_images(folder))
         check_image_path(output)
     if json is not None:
         check_output_path(json, ".json")

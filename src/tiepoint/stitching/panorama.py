@@ -7,6 +7,7 @@ from typing import Unpack
 from tiepoint.api import MatchOptions, match_to_files
 from tiepoint.geometry.verification import make_verifier
 from tiepoint.image import ImageSource
+from tiepoint.io.atomic import check_overwrites
 from tiepoint.result import MatchResult
 from tiepoint.types import TwoViewEstimate
 from tiepoint.visualization import OverlayMode, check_image_path, save_image
@@ -47,6 +48,7 @@ def stitch_to_files(
             homography can be estimated, or no panorama can be drawn with it.
         WeightsError: If weights cannot be found, downloaded or loaded.
     """
+    check_overwrites((panorama, overlay, json), (image0, image1))
     for path in (panorama, overlay):
         if path is not None:
             check_image_path(path)

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import TypeAlias, Unpack
 
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
+from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.progress import ProgressCallback, no_progress, track as track_progress
 from tiepoint.io.serialization import check_output_path
 from tiepoint.presets import DEFAULT_PRESET
@@ -108,7 +108,7 @@ def track_to_files(
         WeightsError: If weights cannot be found, downloaded or loaded.
         MissingDependency: If a video is read or written and PyAV is not installed.
     """
-    _check_overwrite(frames, video)
+    check_overwrites((output, json, video), frames if isinstance(frames, list | tuple) else (frames,))
     outputs = [check_output_path(output)] if output is not None else []
     outputs += [check_output_path(json, ".json")] if json is not None else []
 
@@ -132,13 +132,6 @@ def track_to_files(
     for path in outputs:
         tracks.save(path)
     return tracks
-
-
-def _check_overwrite(frames: FrameSource, video: str | os.PathLike[str] | None) -> None:
-    if video is None or not isinstance(frames, str | os.PathLike):
-        return
-    if Path(frames).resolve() == Path(video).resolve():
-        raise InvalidInput(f"the output video {video} would overwrite the input; choose another name")
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -92,3 +93,30 @@ def test_python_dash_m() -> None:
     """pypa/pipx#26, google/python-fire#70, python-gitlab/python-gitlab#713."""
     done = subprocess.run([sys.executable, "-m", "tiepoint", "-V"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"tiepoint {tiepoint.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["match", "a.jpg", "b.jpg", "-o", "a.jpg"],
+        ["match", "a.jpg", "b.jpg", "--mask0", "m.json", "--json", "m.json"],
+        ["stitch", "a.jpg", "b.jpg", "-o", "b.jpg"],
+        ["stitch", "a.jpg", "b.jpg", "-o", "c.jpg", "--overlay", "c.jpg"],
+        ["find", "a.jpg", ".", "-o", "b.jpg"],
+        ["find", "a.jpg", ".", "-o", "a.jpg"],
+        ["track", "clip.mp4", "--video", "clip.mp4"],
+        ["localize", "a.jpg", ".", "-o", "a.jpg"],
+        ["eval", "compare", "m.json", "n.json", "--json", "m.json"],
+    ],
+    ids=" ".join,
+)
+def test_inputs_are_never_overwritten(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """mjmlio/mjml#1775."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.jpg", "m.json", "n.json", "clip.mp4"):
+        (tmp_path / name).write_text("precious")
+    assert run_main(monkeypatch, *arguments) == 1
+    assert "choose another name" in capsys.readouterr().err
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"precious"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.io.atomic import atomic_write, check_writable
+from tiepoint.io.atomic import atomic_write, check_overwrites, check_writable
 
 NOBODY = 65534
 
@@ -249,3 +249,32 @@ def test_permissions_of_the_previous_file_are_kept(tmp_path: Path) -> None:
     target.chmod(0o664)
     write(target, "new")
     assert target.stat().st_mode & 0o777 == 0o664
+
+
+class TestOverwrites:
+    """mjmlio/mjml#1775: `-o` with the name of the input replaced the input."""
+
+    @pytest.mark.parametrize(
+        ("outputs", "inputs", "what"),
+        [
+            (["a.jpg"], ["a.jpg", "b.jpg"], "an input"),
+            (["./sub/../b.jpg"], ["a.jpg", Path("b.jpg")], "an input"),
+            (["link.jpg"], ["a.jpg"], "an input"),
+            ([None, "out.json", Path("out.json")], ["a.jpg"], "another output"),
+        ],
+    )
+    def test_inputs_and_other_outputs_are_not_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outputs: list, inputs: list, what: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "sub").mkdir()
+        for name in ("a.jpg", "b.jpg"):
+            (tmp_path / name).touch()
+        (tmp_path / "link.jpg").symlink_to("a.jpg")
+        with pytest.raises(InvalidInput, match=rf"{what}, too; choose another name"):
+            check_overwrites(outputs, inputs)
+
+    def test_other_files_and_devices_may_be_written(self, tmp_path: Path) -> None:
+        picture = tmp_path / "matches.png"
+        picture.touch()
+        check_overwrites([picture, None, os.devnull, os.devnull], ["a.jpg", object(), "https://x.test/a.jpg"])

@@ -21,6 +21,7 @@ from tiepoint.collection.sfm.absolute_pose import (
 from tiepoint.collection.sfm.matches_2d3d import Correspondences2D3D, match_to_model, observed_points
 from tiepoint.collection.sfm.reconstruction import read_model
 from tiepoint.image import Image, ImageSource, read_image
+from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.matcher import Matcher
 from tiepoint.types import Features
@@ -256,6 +257,7 @@ def localize_to_files(
         InvalidInput: For the reasons of `localize`, or if a file cannot be written.
         MissingDependency: For the reasons of `localize`.
     """
+    check_overwrites((image_path, json_path), (query,))
     if image_path is not None:
         check_image_path(image_path)
     if json_path is not None:
