@@ -18,12 +18,15 @@ logger = logging.getLogger(__name__)
 
 WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".tar", ".bin")
 
+MODEL_FILE = "model.safetensors"
+"""Weights of a folder written by `tiepoint train` or `save_pretrained`, next to a checkpoint or other files."""
+
 
 def resolve(name: str | Path, *, accept_license: bool = False, progress: bool = False) -> Path:
     """Return the file of a set of weights, and download it if it is not on this machine.
 
     Args:
-        name: Name in WEIGHTS, a file, or a folder with one weights file. Passing a file or folder accepts its license.
+        name: Name in WEIGHTS, a file, or a folder with one weights file or with a trained model. Passing a file or folder accepts its license.
         accept_license: Accept a license that forbids commercial use.
         progress: Show the progress of a download on stderr.
 
@@ -92,6 +95,8 @@ def _user_file(name: str | Path) -> Path:
 
 
 def _only_file(folder: Path) -> Path:
+    if (folder / MODEL_FILE).is_file():
+        return folder / MODEL_FILE
     files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_SUFFIXES)
     if len(files) != 1:
         names = ", ".join(path.name for path in files) or "none"

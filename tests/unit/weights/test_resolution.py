@@ -73,10 +73,10 @@ def test_folder_with_one_file_stands_for_it(tmp_path: Path):
     (folder / "config.json").write_text("{}")
     with pytest.raises(InvalidInput, match="got none"):
         resolve(folder)
-    (folder / "model.safetensors").write_bytes(CONTENT)
-    assert resolve(str(folder)) == folder / "model.safetensors"
+    (folder / "mine.safetensors").write_bytes(CONTENT)
+    assert resolve(str(folder)) == folder / "mine.safetensors"
     (folder / "other.pth").write_bytes(CONTENT)
-    with pytest.raises(InvalidInput, match=r"model\.safetensors, other\.pth"):
+    with pytest.raises(InvalidInput, match=r"mine\.safetensors, other\.pth"):
         resolve(folder)
 
 
@@ -113,3 +113,11 @@ def test_torch_is_imported_only_for_tensors():
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+
+def test_folder_of_a_training_has_its_model(tmp_path: Path):
+    """cvg/glue-factory#131, cvg/LightGlue#143: trained weights that are not those that are matched with."""
+    for name in ("checkpoint.pt", "model.safetensors", "dump.pt"):
+        (tmp_path / name).touch()
+    assert resolve(tmp_path) == tmp_path / "model.safetensors"
+    assert resolve(str(tmp_path)) == tmp_path / "model.safetensors"
