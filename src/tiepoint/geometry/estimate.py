@@ -5,6 +5,7 @@ same for all of them; a failure is a value with a reason.
 """
 
 import math
+from dataclasses import replace
 from numbers import Real
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +15,8 @@ from jaxtyping import Float
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.backends import dlt, opencv, opencv_ransac, poselib, pycolmap
 from tiepoint.geometry.backends.base import Estimator, Model, Problem
-from tiepoint.geometry.inliers import INLIERS, MODEL_NAMES, reason_degenerate, reason_insufficient
+from tiepoint.geometry.degeneracy import reason_degenerate, reason_insufficient
+from tiepoint.geometry.inliers import INLIERS, MINIMAL_SET, MODEL_NAMES
 from tiepoint.geometry.intrinsics import camera_for, undistort
 from tiepoint.geometry.multiview import essential_from_pose
 from tiepoint.io.validation import is_integer
@@ -52,6 +54,9 @@ ESTIMATORS: dict[tuple[str, str], Estimator] = {
     ("pose", "opencv-ransac"): opencv_ransac.pose,
     ("pose", "pycolmap"): pycolmap.pose,
 }
+
+# Scale of homogeneous coordinates that mirrors an image horizontally
+MIRROR = np.array([-1.0, 1.0, 1.0])
 
 # OpenCV stores seeds as signed 32-bit integers
 MAX_SEED = 2**31 - 1
@@ -188,6 +193,29 @@ def estimate_relative_pose(
     return _estimate(found, "pose", method, max_error_px, seed, _cameras(found, camera0, camera1))
 
 
+def largest_support(
+    matches: Correspondences, kind: Literal["homography", "fundamental"], max_error_px: float
+) -> Float[np.ndarray, "3 3"] | None:
+    """Return the model that most matches support, even if a degenerate configuration does not determine it.
+
+    Args:
+        matches: Matched points.
+        kind: "homography" or "fundamental".
+        max_error_px: Inlier threshold in px.
+
+    Returns:
+        The matrix; None if no more matches than a minimal set support any model.
+    """
+    problem = _problem(matches, max_error_px, 0, None)
+    if reason_insufficient(kind, problem):
+        return None
+    model = ESTIMATORS[kind, "poselib"](problem)
+    if model is None or model.matrix is None or not _is_finite(model):
+        return None
+    found, sample = int(INLIERS[kind](problem, model).sum()), MINIMAL_SET[kind]
+    return None if found < sample or found == sample < len(matches) else model.matrix
+
+
 def _estimate(
     matches: Correspondences,
     kind: Kind,
@@ -200,16 +228,38 @@ def _estimate(
     _check_options(max_error_px, seed)
     problem = _problem(matches, float(max_error_px), int(seed), cameras)
     reason = reason_insufficient(kind, problem)
-    model = None if reason else estimator(problem)
+    if reason:
+        return _failure(kind, method, problem, reason)
+    found = _solve(estimator, kind, method, problem)
+    if kind == "homography" and not found.success:
+        return _mirrored(estimator, method, problem) or found
+    return found
+
+
+def _solve(estimator: Estimator, kind: Kind, method: str, problem: Problem) -> TwoViewEstimate:
+    model = estimator(problem)
     if model is None or not _is_finite(model):
-        return _failure(
-            kind, method, problem, reason or f"no consensus: {method} found no {MODEL_NAMES[kind]}"
-        )
+        return _failure(kind, method, problem, f"no consensus: {method} found no {MODEL_NAMES[kind]}")
     inliers = INLIERS[kind](problem, model)
     reason = reason_degenerate(kind, problem, model, inliers)
     return (
         _failure(kind, method, problem, reason) if reason else _success(kind, method, problem, model, inliers)
     )
+
+
+def _mirrored(estimator: Estimator, method: str, problem: Problem) -> TwoViewEstimate | None:
+    """Estimate the homography of a mirrored image, such as a slide scanned from its back; None if there is none.
+
+    PoseLib and OpenCV reject samples that a homography mirrors, because no camera sees a plane from behind.
+    Most matches must agree, since mirrored images are rare.
+    """
+
+    def estimate_mirrored(problem: Problem) -> Model | None:
+        model = estimator(replace(problem, points1=problem.points1 * MIRROR[:2]))
+        return None if model is None or model.matrix is None else Model(np.diag(MIRROR) @ model.matrix)
+
+    found = _solve(estimate_mirrored, "homography", method, problem)
+    return found if 2 * found.num_inliers > len(found.inliers) else None
 
 
 def _cameras(matches: Correspondences, camera0: Intrinsics, camera1: Intrinsics) -> tuple[Camera, Camera]:

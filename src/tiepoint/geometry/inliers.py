@@ -1,4 +1,4 @@
-"""Inliers of a model, counted in the same way for all backends, and degeneracy checks."""
+"""Inliers of a model, counted in the same way for all backends."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tiepoint.geometry.backends.base import Model, Problem
-from tiepoint.geometry.backends.dlt import weighted_dlt
 from tiepoint.geometry.multiview import (
     essential_from_pose,
     fundamental_from_essential,
@@ -25,12 +24,6 @@ MODEL_NAMES: dict[Kind, str] = {
 
 # Size of the minimal set of each model
 MINIMAL_SET: dict[Kind, int] = {"homography": 4, "fundamental": 7, "essential": 5, "pose": 5}
-
-# Minimum ratio of the standard deviations across and along the main direction of points that are not collinear
-MIN_SPREAD_RATIO = 1e-3
-
-# A homography and two points off its plane determine a fundamental matrix (Hartley and Zisserman, section 13.3)
-MIN_OFF_PLANE = 2
 
 
 def homography_inliers(problem: Problem, model: Model) -> Bool[np.ndarray, "k"]:
@@ -63,69 +56,6 @@ INLIERS: dict[Kind, Callable[[Problem, Model], Bool[np.ndarray, "k"]]] = {
     "essential": pose_inliers,
     "pose": pose_inliers,
 }
-
-
-def reason_insufficient(kind: Kind, problem: Problem) -> str:
-    """Return why the matches do not contain a minimal set of a model, by any method; "" if they do."""
-    count, needed = len(problem.points0), f"{MODEL_NAMES[kind]} estimation needs at least {MINIMAL_SET[kind]}"
-    if count < MINIMAL_SET[kind]:
-        return f"got {count} matches, but {needed}"
-    distinct = len(np.unique(np.hstack([problem.points0, problem.points1]), axis=0))
-    if distinct < MINIMAL_SET[kind]:
-        return f"got {distinct} distinct matches ({count} with duplicates), but {needed}"
-    return _reason_collinear(problem, np.ones(count, dtype=bool), "matched points")
-
-
-def reason_degenerate(kind: Kind, problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
-    """Return why the inliers do not determine the estimated model; "" if they do."""
-    count, found = len(inliers), int(inliers.sum())
-    if found < MINIMAL_SET[kind] or (found == MINIMAL_SET[kind] < count):
-        return f"no consensus: only {found} of {count} matches support any {MODEL_NAMES[kind]}, as expected by chance"
-    collinear = _reason_collinear(problem, inliers, "inliers")
-    if collinear:
-        return collinear
-    if kind == "homography":
-        is_regular = model.matrix is not None and np.linalg.matrix_rank(model.matrix) == 3
-        return "" if is_regular else "the homography of the inliers is singular"
-    if kind == "fundamental":
-        return _reason_planar(problem, inliers)
-    return _reason_pure_rotation(problem, model, inliers)
-
-
-def _reason_collinear(problem: Problem, chosen: Bool[np.ndarray, "k"], name: str) -> str:
-    for side, points in enumerate((problem.points0, problem.points1)):
-        across, along = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(points[chosen].T)), 0))
-        if along == 0:
-            return f"degenerate configuration: all {name} coincide in image {side}"
-        if across < MIN_SPREAD_RATIO * along:
-            return f"degenerate configuration: the {name} are collinear in image {side}"
-    return ""
-
-
-def _reason_planar(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> str:
-    if _count_off_plane(problem, inliers) >= MIN_OFF_PLANE:
-        return ""
-    return (
-        "degenerate configuration: the scene is planar or the motion a pure rotation, so the fundamental matrix is "
-        "under-determined; estimate a homography"
-    )
-
-
-def _count_off_plane(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> int:
-    H = weighted_dlt(problem.points0, problem.points1, inliers.astype(np.float64))
-    if H is None:
-        return 0
-    is_off_plane = transfer_errors(problem.points0, problem.points1, H) > problem.max_error_px
-    return int((inliers & is_off_plane).sum())
-
-
-def _reason_pure_rotation(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
-    if (inliers & _has_parallax(problem, model)).sum() >= MIN_OFF_PLANE:
-        return ""
-    return (
-        "negligible baseline: pure rotation or a very distant scene, so the translation is not observable; "
-        "estimate a homography"
-    )
 
 
 def _has_parallax(problem: Problem, model: Model) -> Bool[np.ndarray, "k"]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
+from tiepoint.geometry.estimate import largest_support
 from tiepoint.geometry.multiview import sampson_distances, transfer_errors
-from tiepoint.types import Correspondences, TwoViewEstimate
+from tiepoint.types import Correspondences
 
 # Probability from which two images are classified as covisible
 MIN_SAME_SCENE_PROBABILITY = 0.5
@@ -163,20 +163,21 @@ def _inliers_of_both(
 ) -> tuple[Bool[np.ndarray, "k"], Bool[np.ndarray, "k"]]:
     """Inliers of a fundamental matrix, and inliers of a homography."""
     best = np.argsort(-scores, kind="stable")[:MAX_MATCHES_FOR_ESTIMATION]
-    F = estimate_fundamental(points0[best], points1[best], max_error_px=MAX_ERROR_PX)
-    H = estimate_homography(points0[best], points1[best], max_error_px=MAX_ERROR_PX)
+    matches = Correspondences.from_points(points0[best], points1[best])
+    F = largest_support(matches, "fundamental", MAX_ERROR_PX)
+    H = largest_support(matches, "homography", MAX_ERROR_PX)
     return _inliers(F, points0, points1, sampson_distances), _inliers(H, points0, points1, transfer_errors)
 
 
 def _inliers(
-    estimate: TwoViewEstimate,
+    matrix: Float[np.ndarray, "3 3"] | None,
     points0: Float[np.ndarray, "k 2"],
     points1: Float[np.ndarray, "k 2"],
     errors: Callable[..., np.ndarray],
 ) -> Bool[np.ndarray, "k"]:
-    if estimate.matrix is None:
+    if matrix is None:
         return np.zeros(len(points0), dtype=bool)
-    return errors(points0, points1, estimate.matrix) <= MAX_ERROR_PX
+    return errors(points0, points1, matrix) <= MAX_ERROR_PX
 
 
 def _coverage(points: Float[np.ndarray, "k 2"], image_size: tuple[float, float]) -> float:

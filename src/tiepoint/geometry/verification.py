@@ -48,6 +48,26 @@ def make_verifier(kind: str, *, max_error_px: float = 3.0, intrinsics: str | Non
     return partial(VERIFIERS[kind], max_error_px=max_error_px, camera0=K, camera1=K)
 
 
+def estimate_two_view(
+    matches: Correspondences | HasCorrespondences, *, max_error_px: float, seed: int = 0
+) -> TwoViewEstimate:
+    """Estimate a fundamental matrix; or a homography for a planar scene or a pure rotation, which determine no other.
+
+    Args:
+        matches: Matches of the pair.
+        max_error_px: Inlier threshold in px.
+        seed: Random seed of RANSAC.
+
+    Returns:
+        The fundamental matrix or the homography; a failure of kind "fundamental" if there is neither.
+    """
+    fundamental = estimate_fundamental(matches, max_error_px=max_error_px, seed=seed)
+    if fundamental.success:
+        return fundamental
+    homography = estimate_homography(matches, max_error_px=max_error_px, seed=seed)
+    return homography if homography.success else fundamental
+
+
 def median_error_px(matches: Correspondences | HasCorrespondences, estimate: TwoViewEstimate) -> float:
     """Return the median error of the inliers, in px; NaN without inliers.
 

@@ -22,8 +22,23 @@ FILM_DIAGONAL_MM = 43.27
 UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 """FocalPlaneResolutionUnit: inch and centimeter; 4 and 5 are not in the standard, but some cameras write them."""
 
-MAX_ASPECT_CHANGE = 0.02
-"""Maximum relative change of the aspect ratio; images cropped after capture exceed it, and have no usable pixel pitch."""
+MAX_ASPECT_CHANGE = 0.005
+"""Maximum relative change of the shorter side, beyond rounding, of an image that was resized after capture.
+
+Cropped images exceed it: neither the 35 mm equivalent nor the pixel pitch says how much of the frame is left.
+"""
+
+MIN_FOCAL_RATIO, MAX_FOCAL_RATIO = 0.2, 100.0
+"""Plausible focal lengths relative to the longer image side: fields of view of 136 to 0.6 degrees.
+
+Rectilinear lenses reach 0.25 (9 mm equivalent); the longest telephoto lenses 35, with digital zoom 70.
+"""
+
+MIN_ALTITUDE_M, MAX_ALTITUDE_M = -12_000.0, 100_000.0
+"""Plausible altitudes: from the deepest trench to the edge of space."""
+
+BELOW_SEA_LEVEL = (1, 3)
+"""GPSAltitudeRef of negative altitudes: 1 relative to sea level; 3 to the ellipsoid (EXIF 3.0)."""
 
 
 class Orientation(NamedTuple):
@@ -106,10 +121,11 @@ def read_orientation(image: PIL.Image.Image, name: str = "image") -> int:
 
 
 class GPSPosition(NamedTuple):
-    """A position on the Earth in degrees of WGS 84."""
+    """A position on the Earth in WGS 84: degrees, and the altitude in m if it is known."""
 
     latitude_deg: float
     longitude_deg: float
+    altitude_m: float | None = None
 
 
 def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, int]) -> float | None:
@@ -123,11 +139,14 @@ def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, in
         image_size: Size (width, height) of the image in px.
 
     Returns:
-        Focal length in px; None if the file has none or does not exist.
+        Focal length in px; None if the file has none or does not exist, if no lens has it, or if the image was cropped
+        after capture: its aspect ratio is not that of the EXIF data.
     """
     tags = _read_tags(path)
-    focal = _from_film(tags, image_size) or _from_sensor(tags, image_size)
-    return focal if focal is not None and math.isfinite(focal) else None
+    if _is_cropped(tags, image_size):
+        return None
+    candidates = _from_film(tags, image_size), _from_sensor(tags, image_size)
+    return next((focal for focal in candidates if _is_plausible_focal(focal, image_size)), None)
 
 
 def read_position(path: str | os.PathLike[str]) -> GPSPosition | None:
@@ -138,14 +157,14 @@ def read_position(path: str | os.PathLike[str]) -> GPSPosition | None:
 
     Returns:
         Position; None if the file has none or an invalid one. (0, 0) is invalid: some cameras write it without
-        reception.
+        reception. An implausible altitude is None.
     """
     tags = _read_tags(path, IFD.GPSInfo)
     latitude = _degrees(tags.get(GPS.GPSLatitude), tags.get(GPS.GPSLatitudeRef), "S")
     longitude = _degrees(tags.get(GPS.GPSLongitude), tags.get(GPS.GPSLongitudeRef), "W")
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
         return None
-    return None if latitude == longitude == 0 else GPSPosition(latitude, longitude)
+    return None if latitude == longitude == 0 else GPSPosition(latitude, longitude, _altitude(tags))
 
 
 def _read_tags(path: str | os.PathLike[str], directory: IFD = IFD.Exif) -> Mapping[int, Any]:
@@ -161,7 +180,7 @@ def _read_tags(path: str | os.PathLike[str], directory: IFD = IFD.Exif) -> Mappi
 
 
 def _from_film(tags: Mapping[int, Any], image_size: tuple[int, int]) -> float | None:
-    equivalent_mm = _positive(tags.get(ExifTag.FocalLengthIn35mmFilm))
+    equivalent_mm = _number(tags.get(ExifTag.FocalLengthIn35mmFilm))
     return None if equivalent_mm is None else equivalent_mm / FILM_DIAGONAL_MM * math.hypot(*image_size)
 
 
@@ -173,24 +192,54 @@ def _from_sensor(tags: Mapping[int, Any], image_size: tuple[int, int]) -> float 
         ExifTag.ExifImageWidth,
         ExifTag.ExifImageHeight,
     )
-    values = [_positive(tags.get(name)) for name in names]
-    if None in values:
+    values = [_number(tags.get(name)) for name in names]
+    unit_mm = UNITS_MM.get(int(_number(tags.get(ExifTag.FocalPlaneResolutionUnit)) or 2))
+    if None in values or unit_mm is None:
         return None
     focal_mm, per_unit, width, height = (value for value in values if value is not None)
-    unit_mm = UNITS_MM.get(int(_positive(tags.get(ExifTag.FocalPlaneResolutionUnit)) or 2))
-    captured, current = sorted((width, height)), sorted(image_size)
-    if unit_mm is None or abs(captured[0] / captured[1] * current[1] / current[0] - 1) > MAX_ASPECT_CHANGE:
+    return focal_mm * per_unit / unit_mm * max(image_size) / max(width, height)
+
+
+def _is_cropped(tags: Mapping[int, Any], image_size: tuple[int, int]) -> bool:
+    """Whether the aspect ratio is not that of the captured image; False if the EXIF data have no size."""
+    captured = [_number(tags.get(name)) for name in (ExifTag.ExifImageWidth, ExifTag.ExifImageHeight)]
+    if None in captured:
+        return False
+    (short, long), (current_short, current_long) = sorted(filter(None, captured)), sorted(image_size)
+    expected = short * current_long / long
+    return abs(current_short - expected) > 1 + MAX_ASPECT_CHANGE * expected
+
+
+def _is_plausible_focal(focal_px: float | None, image_size: tuple[int, int]) -> bool:
+    return focal_px is not None and MIN_FOCAL_RATIO <= focal_px / max(image_size) <= MAX_FOCAL_RATIO
+
+
+def _altitude(tags: Mapping[int, Any]) -> float | None:
+    """Return the altitude in m; 0 m is a valid one."""
+    altitude = _number(tags.get(GPS.GPSAltitude), allow_zero=True)
+    if altitude is None:
         return None
-    return focal_mm * per_unit / unit_mm * current[1] / captured[1]
+    altitude = -altitude if _altitude_reference(tags) in BELOW_SEA_LEVEL else altitude
+    return altitude if MIN_ALTITUDE_M <= altitude <= MAX_ALTITUDE_M else None
 
 
-def _positive(value: Any) -> float | None:
-    """Return a positive number; None for 0, which means unknown in EXIF, and for damaged values."""
+def _altitude_reference(tags: Mapping[int, Any]) -> int:
+    """Return GPSAltitudeRef, which files hold as a byte, a number, or text; 0 (above sea level) if it is missing."""
+    value = tags.get(GPS.GPSAltitudeRef, 0)
+    try:
+        return value[0] if isinstance(value, bytes) and value and value[0] < 4 else int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _number(value: Any, *, allow_zero: bool = False) -> float | None:
+    """Return a positive number; None for damaged values, and for 0, which means unknown in most EXIF fields."""
     try:
         number = float(value)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return number if number > 0 and math.isfinite(number) else None
+    is_valid = math.isfinite(number) and (number > 0 or (allow_zero and number == 0))
+    return number if is_valid else None
 
 
 def _degrees(parts: Any, reference: Any, negative: str) -> float | None:

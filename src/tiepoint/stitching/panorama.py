@@ -1,16 +1,23 @@
 """Panorama and overlay of two images of a plane, or from the same viewpoint."""
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Unpack
 
 from tiepoint.api import MatchOptions, match_to_files
+from tiepoint.geometry.estimate import estimate_fundamental
 from tiepoint.geometry.verification import make_verifier
 from tiepoint.image import ImageSource
 from tiepoint.io.atomic import check_overwrites
 from tiepoint.result import MatchResult
-from tiepoint.types import TwoViewEstimate
+from tiepoint.types import Correspondences, HasCorrespondences, TwoViewEstimate
 from tiepoint.visualization import OverlayMode, check_image_path, save_image
+
+logger = logging.getLogger(__name__)
+
+# Ratio of the supports of homography and fundamental matrix below which a homography leaves depth out, as in COLMAP
+MIN_SUPPORT_RATIO = 0.8
 
 
 def stitch_to_files(
@@ -27,6 +34,8 @@ def stitch_to_files(
     **options: Unpack[MatchOptions],
 ) -> tuple[MatchResult, TwoViewEstimate]:
     """Match two images, estimate a homography, and write a panorama; output paths are validated before starting.
+
+    A warning says if the scene has depth, so that the panorama has double images.
 
     Args:
         image0: Image to warp, as for `tiepoint.match`.
@@ -59,7 +68,31 @@ def stitch_to_files(
         on_match(result, estimate)
     if only_same_scene and not result.verify().same_scene:
         return result, estimate
+    if warning := depth_warning(result, estimate):
+        logger.warning("%s", warning)
     if overlay is not None:
         save_image(result.overlay(estimate, mode=mode), overlay)
     save_image(result.panorama(estimate), panorama)
     return result, estimate
+
+
+def depth_warning(matches: HasCorrespondences | Correspondences, homography: TwoViewEstimate) -> str:
+    """Return a warning if the matches show that no homography aligns the images: a scene with depth, and motion.
+
+    Args:
+        matches: Matches of both images.
+        homography: Homography of these matches.
+
+    Returns:
+        The warning; "" if the homography explains the matches, or could not be estimated.
+    """
+    if not homography.success:
+        return ""
+    epipolar = estimate_fundamental(matches, max_error_px=homography.max_error_px)
+    if homography.num_inliers >= MIN_SUPPORT_RATIO * epipolar.num_inliers:
+        return ""
+    return (
+        f"the panorama will have double images (ghosting): {epipolar.num_inliers} matches support a fundamental matrix, "
+        f"but only {homography.num_inliers} a homography, so the scene is not planar or the camera moved; rotate the "
+        "camera about its center, or stitch a planar scene"
+    )

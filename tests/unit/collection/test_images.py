@@ -19,7 +19,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.image import read_image
 
 ORIENTATION, GPS = 0x0112, 0x8825
-LUND = {1: "N", 2: (55.0, 42.0, 19.8), 3: "E", 4: (13.0, 11.0, 33.0)}
+LUND = {6: 80.5, 1: "N", 2: (55.0, 42.0, 19.8), 3: "E", 4: (13.0, 11.0, 33.0)}
 
 
 def photo(
@@ -144,7 +144,8 @@ def test_gps_position(tmp_path: Path):
     photo(tmp_path / "here.jpg", gps=True)
     photo(tmp_path / "nowhere.jpg")
     (here, nowhere), _ = scan_images(tmp_path)
-    assert here.position == pytest.approx((55.7055, 13.1925))
+    assert here.position[:2] == pytest.approx((55.7055, 13.1925))
+    assert here.position.altitude_m == 80.5
     assert nowhere.position is None
 
 

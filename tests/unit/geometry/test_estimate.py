@@ -196,9 +196,10 @@ class TestWhatIsTaken:
     @pytest.mark.parametrize(("kind", "method"), each())
     def test_another_seed_draws_other_samples(self, kind: str, method: str):
         """With few right matches, RANSAC doesn't end at the same optimum each time."""
-        share = 0.85 if kind == "homography" else 0.8
+        share = 0.85 if kind == "homography" else 0.75
         scene = scene_of(kind, count=150, outlier_share=share, noise_px=2.0)
-        found = [estimate(kind, scene.points0, scene.points1, method=method, seed=seed) for seed in range(6)]
+        points = scene.points0, scene.points1
+        found = [estimate(kind, *points, method=method, max_error_px=3.0, seed=seed) for seed in range(6)]
         assert len({one.matrix.tobytes() for one in found if one.success}) > 1
 
 
@@ -271,8 +272,8 @@ class TestFailures:
 
     def test_opencv_raises_if_no_sample_yields_a_model(self):
         """Found by the property test; OpenCV 5.0.0 raises cv2.error here."""
-        points0 = [[-2, -1], [-2, 1], [3, -2], [3, 2], [2, 2], [1, -3], [-2, -1], [2, 0]]
-        points1 = [[1, -1], [-3, 3], [-2, -3], [-3, 1], [-2, -3], [-3, -2], [-2, 2], [0, 3]]
+        points0 = 50 * np.array([[-2, -1], [-2, 1], [3, -2], [3, 2], [2, 2], [1, -3], [-2, -1], [2, 0]])
+        points1 = 50 * np.array([[1, -1], [-3, 3], [-2, -3], [-3, 1], [-2, -3], [-3, -2], [-2, 2], [0, 3]])
         found = estimate_fundamental(points0, points1, method="opencv")
         self.assert_failed(found, 8, "opencv found no fundamental matrix")
 

@@ -50,12 +50,54 @@ def test_from_the_pitch_of_the_sensor(path: Path):
 
 
 def test_the_35_mm_equivalent_comes_first(path: Path):
-    assert focal_of(path, CANON | {FILM_MM: 35}, (4000, 3000)) == pytest.approx(35 / 43.27 * 5000)
+    assert focal_of(path, CANON | {FILM_MM: 35}) == pytest.approx(35 / 43.27 * np.hypot(3888, 2592))
 
 
 @pytest.mark.parametrize("size", [(1944, 1296), (1296, 1944)], ids=["landscape", "portrait"])
 def test_a_reduced_photograph(path: Path, size: tuple[int, int]):
     assert focal_of(path, CANON, size) == pytest.approx(24 * 4438.356 / 25.4 / 2)
+
+
+@pytest.mark.parametrize(
+    "size", [(3888, 2000), (1944, 2592), (1000, 1000), (1944, 1280), (3888, 1296)], ids=str
+)
+@pytest.mark.parametrize("tags", [CANON, CANON | {FILM_MM: 35}], ids=["sensor", "film"])
+def test_none_for_images_cropped_after_capture(path: Path, tags: dict[int, object], size: tuple[int, int]):
+    assert focal_of(path, tags, size) is None
+    assert focal_of(path, tags, (size[1], size[0])) is None
+
+
+@pytest.mark.parametrize("size", [(1000, 667), (1000, 666), (777, 518), (3880, 2584), (1296, 1944)], ids=str)
+def test_rounded_sides_of_resized_images_are_no_crop(path: Path, size: tuple[int, int]):
+    found = focal_of(path, CANON | {FILM_MM: 35}, size)
+    assert found == pytest.approx(35 / 43.27 * np.hypot(*size))
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {FILM_MM: 1},
+        {FILM_MM: 65535},
+        {FILM_MM: 6},
+        CANON | {X_RESOLUTION: IFDRational(1)},
+        CANON | {X_RESOLUTION: IFDRational(4438356)},
+        CANON | {UNIT: 5},
+        CANON | {FOCAL_MM: IFDRational(1, 100)},
+    ],
+    ids=["gopro", "65535", "6-mm", "pixel-per-inch", "too-fine", "micrometers", "hundredth-mm"],
+)
+def test_focal_lengths_that_no_lens_has_are_none(path: Path, tags: dict[int, object]):
+    """A GoPro Hero 4 Session writes a 35 mm equivalent of 1 (mapillary/OpenSfM#799)."""
+    assert focal_of(path, tags) is None
+
+
+@pytest.mark.parametrize("film_mm", [9, 35, 1200, 2400])
+def test_extreme_lenses_are_plausible(path: Path, film_mm: int):
+    assert focal_of(path, {FILM_MM: film_mm}) == pytest.approx(film_mm / 43.27 * np.hypot(3888, 2592))
+
+
+def test_an_implausible_35_mm_equivalent_leaves_the_sensor(path: Path):
+    assert focal_of(path, CANON | {FILM_MM: 1}) == pytest.approx(24 * 4438.356 / 25.4)
 
 
 def test_pitch_in_centimeters(path: Path):
@@ -116,7 +158,40 @@ def position_of(path: Path, tags: dict[int, object]) -> tuple[float, float] | No
 @pytest.mark.parametrize(("reference1", "sign1"), [("E", 1), ("W", -1)])
 def test_the_four_quarters_of_the_globe(path: Path, reference0: str, sign0: int, reference1: str, sign1: int):
     tags = NORTH | EAST | {1: reference0, 3: reference1}
-    assert position_of(path, tags) == pytest.approx((sign0 * 55.7055, sign1 * 13.1925))
+    assert position_of(path, tags)[:2] == pytest.approx((sign0 * 55.7055, sign1 * 13.1925))
+
+
+@pytest.mark.parametrize(
+    ("tags", "altitude_m"),
+    [
+        ({}, None),
+        ({6: IFDRational(805, 10)}, 80.5),
+        ({5: b"\x00", 6: IFDRational(80)}, 80),
+        ({5: b"\x01", 6: IFDRational(80)}, -80),
+        ({5: b"\x02", 6: IFDRational(80)}, 80),
+        ({5: b"\x03", 6: IFDRational(80)}, -80),
+        ({5: b"\x00", 6: IFDRational(0)}, 0),
+        ({5: b"\x00", 6: IFDRational(80, 0)}, None),
+        ({5: b"\x00", 6: IFDRational(4_294_967_295)}, None),
+        ({5: b"\x01", 6: IFDRational(20_000)}, None),
+    ],
+    ids=[
+        "none",
+        "no-ref",
+        "above",
+        "below",
+        "ellipsoid",
+        "below-ellipsoid",
+        "sea",
+        "nan",
+        "2^32",
+        "too-deep",
+    ],
+)
+def test_altitudes_with_their_reference(path: Path, tags: dict[int, object], altitude_m: float | None):
+    position = position_of(path, NORTH | EAST | tags)
+    assert position.altitude_m == altitude_m
+    assert position.latitude_deg == pytest.approx(55.7055)
 
 
 @pytest.mark.parametrize(

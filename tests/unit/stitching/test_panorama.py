@@ -1,17 +1,20 @@
 """Stitching: what is written, what is found out before the work, and what remains when it fails."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 import torch
+from tests.helpers.synthetic_scenes import as_correspondences, plane_scene, space_scene
 
 from tiepoint import api
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.estimate import estimate_homography
 from tiepoint.geometry.multiview import warp_points
 from tiepoint.result import MatchResult
-from tiepoint.stitching.panorama import stitch_to_files
+from tiepoint.stitching.panorama import depth_warning, stitch_to_files
 from tiepoint.types import Assignment, Features
 
 SHIFT = np.array([[1.0, 0, 30], [0, 1, 0], [0, 0, 1]])
@@ -109,3 +112,34 @@ def test_options_are_validated_before_matching(
     monkeypatch.setattr(api, "match", lambda *given, **options: pytest.fail("the work has begun"))
     with pytest.raises(InvalidInput):
         stitch_to_files(*photos, panorama, **options)
+
+
+@pytest.mark.parametrize("outlier_share", [0.0, 0.3])
+def test_scenes_with_depth_are_reported(outlier_share: float) -> None:
+    matches = as_correspondences(space_scene(outlier_share=outlier_share, noise_px=0.3))
+    warning = depth_warning(matches, estimate_homography(matches))
+    assert "ghosting" in warning
+    assert "not planar or the camera moved" in warning
+
+
+@pytest.mark.parametrize("outlier_share", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize("noise_px", [0.0, 0.5, 1.0])
+def test_planar_scenes_are_not_reported(outlier_share: float, noise_px: float) -> None:
+    matches = as_correspondences(plane_scene(outlier_share=outlier_share, noise_px=noise_px))
+    assert depth_warning(matches, estimate_homography(matches)) == ""
+
+
+def test_a_failed_homography_has_its_own_message() -> None:
+    matches = as_correspondences(plane_scene(3))
+    assert depth_warning(matches, estimate_homography(matches)) == ""
+
+
+def test_the_warning_is_logged_and_the_panorama_written(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    finds(monkeypatch, matched(SHIFT, photos))
+    monkeypatch.setattr("tiepoint.stitching.panorama.depth_warning", lambda *_: "double images")
+    with caplog.at_level(logging.WARNING):
+        stitch_to_files(*photos, tmp_path / "p.png")
+    assert "double images" in caplog.text
+    assert (tmp_path / "p.png").exists()

@@ -10,10 +10,11 @@ import numpy as np
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.output_paths import inlier_matches, output_file
-from tiepoint.collection.images import camera_key
+from tiepoint.collection.images import ImageRecord, camera_key
 from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_camera, colmap_keypoints, quiet_pycolmap, require_pycolmap
+from tiepoint.image.exif import GPSPosition
 from tiepoint.io.atomic import atomic_write
 
 CameraSharing = Literal["shared", "each"]
@@ -37,7 +38,8 @@ def export_colmap(
     """Write a COLMAP database of cameras, images, keypoints, matches and two-view geometries.
 
     COLMAP estimates the two-view geometries from the inlier matches, or from all matches of pairs that are not verified.
-    Image ids follow the natural sort order of the names, starting at 1.
+    Image ids follow the natural sort order of the names, starting at 1. GPS positions with an altitude become pose priors
+    (WGS 84), as COLMAP's own reader writes them.
 
     Args:
         collection: Collection from `open_collection`; missing data is left out with a warning.
@@ -115,7 +117,7 @@ def _write_images(file: Any, collection: Collection, cameras: CameraSharing) -> 
         group = key if cameras == "shared" else image.name
         if group not in camera_ids:
             camera_ids[group] = _write_camera(file, colmap_camera(key.raster_size, key.focal_px))
-        image_ids[image.name] = _write_image(file, image.name, camera_ids[group])
+        image_ids[image.name] = _write_image(file, image, camera_ids[group])
         file.write_keypoints(image_ids[image.name], colmap_keypoints(features))
     return image_ids
 
@@ -130,15 +132,27 @@ def _write_camera(file: Any, camera: Any) -> int:
     return camera.camera_id
 
 
-def _write_image(file: Any, name: str, camera_id: int) -> int:
-    """Write an image and its frame, with the same id."""
+def _write_image(file: Any, record: ImageRecord, camera_id: int) -> int:
+    """Write an image and its frame, with the same id, and its GPS position as a pose prior."""
     pycolmap = require_pycolmap()
-    image = pycolmap.Image(name=name, camera_id=camera_id)
+    image = pycolmap.Image(name=record.name, camera_id=camera_id)
     image.image_id = file.write_image(image)
     frame = pycolmap.Frame(frame_id=image.image_id, rig_id=camera_id)
     frame.add_data_id(image.data_id)
     file.write_frame(frame, use_frame_id=True)
+    if record.position is not None and record.position.altitude_m is not None:
+        file.write_pose_prior(_pose_prior(image, record.position))
     return image.image_id
+
+
+def _pose_prior(image: Any, position: GPSPosition) -> Any:
+    """Return the prior that COLMAP's own reader writes for a position with an altitude."""
+    pycolmap = require_pycolmap()
+    return pycolmap.PosePrior(
+        corr_data_id=image.data_id,
+        position=np.array(position, np.float64),
+        coordinate_system=pycolmap.PosePriorCoordinateSystem.WGS84,
+    )
 
 
 def _write_pairs(file: Any, collection: Collection, ids: dict[str, int]) -> None:

@@ -28,7 +28,7 @@ def distance_m(position0: GPSPosition, position1: GPSPosition) -> float:
 
     Source: haversine formula; R. W. Sinnott, Sky and Telescope 68 (1984).
     """
-    (lat0, lon0), (lat1, lon1) = np.radians(position0), np.radians(position1)
+    (lat0, lon0), (lat1, lon1) = np.radians(position0[:2]), np.radians(position1[:2])
     haversine = np.sin((lat1 - lat0) / 2) ** 2 + np.cos(lat0) * np.cos(lat1) * np.sin((lon1 - lon0) / 2) ** 2
     return float(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(min(1.0, haversine))))
 
@@ -73,7 +73,9 @@ def require_scipy() -> ModuleType:
 
 
 def _unit_vectors(positions: Sequence[GPSPosition]) -> Float64[np.ndarray, "n 3"]:
-    latitude, longitude = np.radians(np.array(positions, float).reshape(-1, 2)).T
+    latitude, longitude = np.radians(
+        np.array([position[:2] for position in positions], float).reshape(-1, 2)
+    ).T
     radius = np.cos(latitude)
     return np.stack([radius * np.cos(longitude), radius * np.sin(longitude), np.sin(latitude)], axis=1)
 

@@ -22,7 +22,7 @@ from tiepoint.collection.state import Stores, estimate_to_record
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, features_to_record, matches_to_record
-from tiepoint.geometry.estimate import estimate_fundamental
+from tiepoint.geometry.verification import estimate_two_view
 from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 from tiepoint.types import Correspondences, Features
@@ -203,7 +203,7 @@ class Worker:
             )
         points0, points1 = (keypoints[image][found["matches"][:, side]] for side, image in enumerate(pair))
         matched = Correspondences.from_points(points0, points1, found["scores"])
-        estimate = estimate_fundamental(matched, max_error_px=self.job.max_error_px, seed=0)
+        estimate = estimate_two_view(matched, max_error_px=self.job.max_error_px)
         return estimate_to_record(estimate) | {"made_of": found.get("digest")}
 
     def _read_features(self, key: str, shard: str) -> Features:
@@ -253,7 +253,7 @@ def record_settings(matcher: Matcher, max_error_px: float) -> dict[str, dict[str
     """
     features = {"tiepoint": version("tiepoint"), "features": matcher.extractor.fingerprint}
     matches = {**features, "matches": matcher.matcher.fingerprint}
-    geometry = {"geometry": "fundamental by poselib, seed 0", "max_error_px": max_error_px}
+    geometry = {"geometry": "fundamental or homography by poselib, seed 0", "max_error_px": max_error_px}
     return {"features": features, "matches": matches, "verified": {**matches, **geometry}}
 
 

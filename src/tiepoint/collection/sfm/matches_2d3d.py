@@ -11,7 +11,7 @@ from tiepoint.collection.collection import Collection
 from tiepoint.collection.pairs.retrieval import most_similar_to
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints, upright_points
-from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
+from tiepoint.geometry.verification import estimate_two_view
 from tiepoint.io.batching import batched
 from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
@@ -87,9 +87,7 @@ def pair_inliers(pair: MatchResult) -> Bool[np.ndarray, "k"]:
     Args:
         pair: Matches of the query image with a registered image.
     """
-    inliers = estimate_fundamental(pair, max_error_px=MAX_PAIR_ERROR_PX).inliers
-    if not inliers.any():
-        inliers = estimate_homography(pair, max_error_px=MAX_PAIR_ERROR_PX).inliers
+    inliers = estimate_two_view(pair, max_error_px=MAX_PAIR_ERROR_PX).inliers
     is_verified = inliers.sum() >= max(MIN_PAIR_INLIERS, MIN_PAIR_INLIER_RATIO * len(inliers))
     return inliers if is_verified else np.zeros_like(inliers)
 

@@ -18,6 +18,26 @@ def homography(problem: Problem) -> Model | None:
     return Model(H) if info["num_inliers"] else None  # without inliers, PoseLib returns an identity
 
 
+def homography_of_inliers(
+    points0: Float[np.ndarray, "k 2"],
+    points1: Float[np.ndarray, "k 2"],
+    max_error_px: float,
+    max_iterations: int,
+) -> Float[np.ndarray, "3 3"] | None:
+    """Estimate a homography in few iterations; None if it has no inliers or is singular.
+
+    Args:
+        points0: Points (x, y) of image 0 in px.
+        points1: Corresponding points of image 1.
+        max_error_px: Inlier threshold of the transfer error.
+        max_iterations: Maximum number of samples.
+    """
+    options = {"max_reproj_error": max_error_px, "max_iterations": max_iterations, "min_iterations": 20}
+    H, info = poselib.estimate_homography(points0, points1, options)
+    is_found = info["num_inliers"] > 0 and np.isfinite(H).all() and np.linalg.det(H) != 0
+    return np.array(H) if is_found else None
+
+
 def fundamental(problem: Problem) -> Model | None:
     """Estimate from seven-point samples, with the Sampson error."""
     F, info = poselib.estimate_fundamental(problem.points0, problem.points1, _options(problem))

@@ -11,6 +11,7 @@ import PIL.Image
 import pycolmap
 import pytest
 import torch
+from PIL.ExifTags import IFD
 from tests.helpers.synthetic_collections import (
     EXIF_ORIENTATION,
     FOCAL,
@@ -23,12 +24,15 @@ from tests.helpers.synthetic_collections import (
 )
 
 from tiepoint.collection.collection import Collection
+from tiepoint.collection.export import colmap_database
 from tiepoint.collection.export.colmap_database import check_sharing, export_colmap
+from tiepoint.collection.images import scan_images
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import (
     colmap_camera,
     colmap_keypoints,
     from_raster,
+    quiet_pycolmap,
     raster_size,
     to_raster,
     upright_points,
@@ -202,3 +206,40 @@ def test_missing_output_folder(collection: Collection, tmp_path: Path) -> None:
 def test_assumptions_about_the_synthetic_scene(collection: Collection) -> None:
     assert collection.features("a.jpg").image_size == SIZE
     assert max(SIZE) < FOCAL
+
+
+def gps(altitude: dict[int, object]) -> PIL.Image.Exif:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(IFD.GPSInfo).update({1: "N", 2: (48.0, 46.0, 20.5), 3: "W", 4: (2.0, 17.0, 50.0)} | altitude)
+    return exif
+
+
+def pose_priors(path: Path) -> dict[str, list[float]]:
+    """Positions of the WGS 84 priors of a database by image name."""
+    with pycolmap.Database.open(str(path)) as database:
+        names = {image.image_id: image.name for image in database.read_all_images()}
+        priors = database.read_all_pose_priors()
+        assert all(prior.coordinate_system == pycolmap.PosePriorCoordinateSystem.WGS84 for prior in priors)
+        assert all(np.isnan(prior.position_covariance).all() for prior in priors)
+        return {names[prior.corr_data_id.id]: prior.position.tolist() for prior in priors}
+
+
+def test_gps_positions_are_the_pose_priors_of_colmaps_own_reader(tmp_path: Path) -> None:
+    """COLMAP's pose prior mapper needs them (colmap/colmap#2976, #3329)."""
+    altitudes = {"above": {5: b"\0", 6: 80.5}, "below": {5: b"\1", 6: 80.5}, "unknown": {}, "none": None}
+    (tmp_path / "photos").mkdir()
+    for name, altitude in altitudes.items():
+        exif = PIL.Image.Exif() if altitude is None else gps(altitude)
+        pixels = np.random.default_rng(len(name)).integers(0, 255, (48, 64, 3), np.uint8)
+        PIL.Image.fromarray(pixels).save(tmp_path / "photos" / f"{name}.jpg", exif=exif)
+    pycolmap.Database.open(str(tmp_path / "theirs.db")).close()
+    with quiet_pycolmap():
+        pycolmap.import_images(str(tmp_path / "theirs.db"), str(tmp_path / "photos"))
+    images, _ = scan_images(tmp_path / "photos")
+    with colmap_database._open_database(tmp_path / "ours.db") as file:
+        camera = colmap_database._write_camera(file, colmap_camera((64, 48), None))
+        for image in images:
+            colmap_database._write_image(file, image, camera)
+    ours, theirs = pose_priors(tmp_path / "ours.db"), pose_priors(tmp_path / "theirs.db")
+    assert list(theirs) == ["above.jpg", "below.jpg"]
+    assert ours == theirs

@@ -69,7 +69,7 @@ def test_neighbors_are_in_the_order_of_the_distances(block: int, monkeypatch: py
 
 def exhaustive_search(positions: list[GPSPosition], count: int) -> np.ndarray:
     """All squared distances, sorted with the lower index first among equal ones."""
-    latitude, longitude = np.radians(np.array(positions, float)).T
+    latitude, longitude = np.radians(np.array([position[:2] for position in positions], float)).T
     radius = np.cos(latitude)
     x, y, z = radius * np.cos(longitude), radius * np.sin(longitude), np.sin(latitude)
     squared = sum((axis[:, None] - axis[None]) ** 2 for axis in (x, y, z))

@@ -15,7 +15,8 @@ from tiepoint.collection.run.tasks import Extract, Job, Match, Verify, Worker
 from tiepoint.collection.state import Stores
 from tiepoint.errors import StoreError
 from tiepoint.feature_store.keys import pair_key
-from tiepoint.geometry.estimate import estimate_fundamental
+from tiepoint.geometry.verification import estimate_two_view
+from tiepoint.types import Correspondences
 
 OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
 
@@ -52,7 +53,7 @@ def test_extract_match_verify(worker: Worker, images: tuple[ImageRecord, ...]):
     assert found["num_matches"] == len(found["matches"]) == len(found["scores"]) > 8
     keypoints = [stores.features.read("features", key, "keypoints")["keypoints"] for key in pair]
     points = [side[found["matches"][:, number]] for number, side in enumerate(keypoints)]
-    estimate = estimate_fundamental(points[0], points[1], max_error_px=4.0)
+    estimate = estimate_two_view(Correspondences.from_points(points[0], points[1]), max_error_px=4.0)
     record = stores.verified.read("verified", pair_key(pair))
     np.testing.assert_array_equal(record["inliers"], np.flatnonzero(estimate.inliers))
     assert {*extracted.seconds, *matched.seconds, *verified.seconds} == {

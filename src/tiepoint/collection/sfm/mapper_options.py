@@ -1,0 +1,106 @@
+"""Options of COLMAP's incremental mapper by name, as given on the command line: NAME=VALUE."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tiepoint.errors import InvalidInput
+from tiepoint.geometry.colmap import require_pycolmap
+from tiepoint.io.messages import unknown_name
+
+GROUPS = ("mapper", "triangulation")
+"""Attributes of `pycolmap.IncrementalPipelineOptions` that hold further options."""
+
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+def parse_mapper_options(texts: Iterable[str]) -> dict[str, str]:
+    """Split NAME=VALUE, and check names and values before any work starts.
+
+    Args:
+        texts: Options of the command line, such as "init_max_forward_motion=1.0".
+
+    Raises:
+        InvalidInput: If a text has no "=", or pycolmap has no such option or rejects the value.
+        MissingDependency: If pycolmap is not installed.
+    """
+    options = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise InvalidInput(f"mapper option: expected NAME=VALUE, got {text!r}")
+        options[name.strip()] = value.strip()
+    make_mapper_options(options)
+    return options
+
+
+def make_mapper_options(*layers: Mapping[str, Any]) -> Any:
+    """Return `pycolmap.IncrementalPipelineOptions`.
+
+    Args:
+        *layers: Values by name; later ones replace earlier ones. A name is an attribute of pycolmap's options, with its
+            group ("mapper.init_min_tri_angle") or without. Values have pycolmap's type, or are texts.
+
+    Raises:
+        InvalidInput: If pycolmap has no such option, or rejects a value.
+        MissingDependency: If pycolmap is not installed.
+    """
+    options = require_pycolmap().IncrementalPipelineOptions()
+    for layer in layers:
+        for name, value in layer.items():
+            _set(options, name, value)
+    return options
+
+
+def _set(options: Any, name: str, value: Any) -> None:
+    owner, attribute = _find(options, name)
+    current = getattr(owner, attribute)
+    try:
+        setattr(owner, attribute, _parse(value, current) if isinstance(value, str) else value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"mapper option {name}: expected a value like {_text(current)}, got {value!r}"
+        ) from error
+
+
+def _find(options: Any, name: str) -> tuple[Any, str]:
+    """Return the object with an option and the attribute's name."""
+    group, _, attribute = name.rpartition(".")
+    candidates = {
+        f"{part}.{key}": (getattr(options, part), key) for part in GROUPS for key in _names(options, part)
+    }
+    candidates |= {key: (options, key) for key in options.todict() if key not in GROUPS}
+    if name in candidates:
+        return candidates[name]
+    matches = [full for full in candidates if not group and full.endswith(f".{attribute}")]
+    if not matches:
+        raise InvalidInput(unknown_name("mapper option", name, candidates))
+    return candidates[matches[0]]
+
+
+def _names(options: Any, group: str) -> Iterable[str]:
+    return options.todict()[group]
+
+
+def _parse(text: str, current: Any) -> Any:
+    """Convert a text to the type of the current value."""
+    if isinstance(current, bool):
+        if text.lower() not in TRUE + FALSE:
+            raise ValueError(text)
+        return text.lower() in TRUE
+    if isinstance(current, (int, float, Path)):
+        return type(current)(text) if not isinstance(current, Path) else Path(text)
+    if isinstance(current, (list, set)):
+        words = [word.strip() for word in text.split(",") if word.strip()]
+        return words if isinstance(current, list) else {int(word) for word in words}
+    members = getattr(type(current), "__members__", None)
+    if members is None:
+        return text
+    if text.upper() not in members:
+        raise ValueError(text)
+    return members[text.upper()]
+
+
+def _text(current: Any) -> str:
+    members = getattr(type(current), "__members__", None)
+    return " or ".join(members) if members else repr(current)

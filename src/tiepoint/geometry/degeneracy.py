@@ -1,0 +1,249 @@
+"""Degenerate configurations: matches or inliers that do not determine a model.
+
+Degeneracy is judged against the threshold and against chance: noise within the threshold, and outliers that agree with
+the model by chance, must not determine what a simpler model (a point, a line, a rotation, a plane) leaves open.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from tiepoint.geometry.backends.base import Model, Problem
+from tiepoint.geometry.chance import (
+    MAX_SOLUTIONS,
+    alignment_probability,
+    log_false_alarms,
+    support_probability,
+)
+from tiepoint.geometry.inliers import MINIMAL_SET, MODEL_NAMES, pose_inliers
+from tiepoint.geometry.multiview import to_homogeneous
+from tiepoint.geometry.planar_pose import other_pose
+from tiepoint.geometry.simpler_models import (
+    TWO_DIMENSIONS,
+    fit_homography,
+    fit_line,
+    fit_rotation,
+    symmetric_errors,
+    unit_rays,
+)
+from tiepoint.geometry.uncertainty import relative_uncertainty
+from tiepoint.types import Kind
+
+# Number of matches off a line that determine what the matches on the line leave open
+OFF_LINE: dict[Kind, int] = {"homography": 2, "fundamental": 4, "essential": 2, "pose": 2}
+
+# Number of matches that determine an epipole, given a homography (Hartley and Zisserman, section 13.3) or a rotation
+OFF_PLANE = 2
+
+# Logarithm of the expected number of coincidences from which support is not attributed to chance: one in a hundred
+MAX_LOG_FALSE_ALARMS = -4.6
+
+# Maximum standard deviation of a homography at the corners of the square around its inliers, relative to its side
+MAX_UNCERTAINTY = 0.25
+
+# Ratio of the supports from which two poses of a plane are equally good: visibility excludes neither
+MIN_AMBIGUOUS_RATIO = 0.95
+
+PURE_ROTATION = (
+    "negligible baseline: pure rotation or a very distant scene, so the translation is not observable; "
+    "estimate a homography"
+)
+PLANAR = (
+    "degenerate configuration: the scene is planar or the motion a pure rotation, so the fundamental matrix is "
+    "under-determined; estimate a homography"
+)
+AMBIGUOUS = (
+    "degenerate configuration: the scene is planar, and two relative poses explain it equally well; "
+    "estimate a homography"
+)
+MIRRORED = (
+    "degenerate configuration: one image is the mirror image of the other, so no relative pose relates them; "
+    "flip one image"
+)
+
+
+def reason_insufficient(kind: Kind, problem: Problem) -> str:
+    """Return why the matches do not contain a minimal set of a model, by any method; "" if they do."""
+    count, needed = len(problem.points0), f"{MODEL_NAMES[kind]} estimation needs at least {MINIMAL_SET[kind]}"
+    if count < MINIMAL_SET[kind]:
+        return f"got {count} matches, but {needed}"
+    distinct = len(np.unique(np.hstack([problem.points0, problem.points1]), axis=0))
+    if distinct < MINIMAL_SET[kind]:
+        return f"got {distinct} distinct matches ({count} with duplicates), but {needed}"
+    everything = np.ones(count, dtype=bool)
+    return _reason_point(kind, problem, everything, "matched points") or _reason_line(
+        kind, problem, everything, "matched points"
+    )
+
+
+def reason_degenerate(kind: Kind, problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
+    """Return why the inliers do not determine the estimated model; "" if they do."""
+    reason = (
+        _reason_chance(kind, problem, inliers)
+        or _reason_point(kind, problem, inliers, "inliers")
+        or _reason_line(kind, problem, inliers, "inliers")
+    )
+    if reason:
+        return reason
+    if kind == "homography":
+        return _reason_uncertain(problem, model, inliers)
+    if kind == "fundamental":
+        return _reason_planar(problem, inliers)
+    return _reason_pure_rotation(problem, model, inliers) or _reason_ambiguous(problem, model, inliers)
+
+
+def _reason_chance(kind: Kind, problem: Problem, inliers: Bool[np.ndarray, "k"]) -> str:
+    count, found, sample = len(inliers), int(inliers.sum()), MINIMAL_SET[kind]
+    if found == count == sample:  # nothing is left that could support the model
+        return ""
+    alarms = log_false_alarms(
+        count, found, sample, support_probability(kind, problem), solutions=MAX_SOLUTIONS[kind]
+    )
+    if alarms < 0:
+        return ""
+    return f"no consensus: only {found} of {count} matches support any {MODEL_NAMES[kind]}, as expected by chance"
+
+
+def _reason_point(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"], name: str) -> str:
+    """Whether the threshold is as large as the spread of the points: then every model has inliers."""
+    for side, points in enumerate((problem.points0, problem.points1)):
+        radius = float(np.ptp(points[chosen], axis=0).max()) / 2
+        if radius == 0:
+            return f"degenerate configuration: all {name} coincide in image {side}"
+        has_own_unit = kind == "homography" and side == 0  # the error of a homography is measured in image 1
+        if radius <= problem.max_error_px and not has_own_unit:
+            return (
+                f"degenerate configuration: the {name} of image {side} spread over {2 * radius:.3g} px only, less than "
+                f"the threshold of {problem.max_error_px:g} px allows; pass points in px, or reduce max_error_px"
+            )
+    return ""
+
+
+def _noise_scale(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"]) -> tuple[float, float]:
+    """Noise of image 0 and image 1 relative to the threshold: a homography's error is measured in image 1 alone."""
+    if kind != "homography":
+        return 1.0, 1.0
+    spread0, spread1 = (
+        float(np.ptp(points[chosen], axis=0).max()) for points in (problem.points0, problem.points1)
+    )
+    return (spread0 / spread1 if spread1 else 0.0), 1.0
+
+
+def _reason_line(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"], name: str) -> str:
+    for side, points in enumerate((problem.points0, problem.points1)):
+        noise = problem.max_error_px * _noise_scale(kind, problem, chosen)[side]
+        line = fit_line(points[chosen], noise)
+        if line is None:
+            continue
+        is_off_line = np.abs(line.distances(points)) > noise
+        count, on_line = int(chosen.sum()), int((chosen & ~is_off_line).sum())
+        if on_line == count:
+            return f"degenerate configuration: the {name} are collinear in image {side}"
+        if on_line > OFF_LINE[kind] and not _determines(kind, problem, is_off_line, chosen):
+            return (
+                f"degenerate configuration: {on_line} of {count} {name} are collinear in image {side}, and the others do "
+                f"not determine the {MODEL_NAMES[kind]}"
+            )
+    return ""
+
+
+def _determines(
+    kind: Kind, problem: Problem, is_off_line: Bool[np.ndarray, "k"], inliers: Bool[np.ndarray, "k"]
+) -> bool:
+    """Whether the inliers off a line determine what the line leaves open; among outliers, by more than chance."""
+    candidates, support, sample = int(is_off_line.sum()), int((is_off_line & inliers).sum()), OFF_LINE[kind]
+    if support == candidates:
+        return support >= sample
+    probability = support_probability(kind, problem)
+    return log_false_alarms(candidates, support, sample, probability) < MAX_LOG_FALSE_ALARMS
+
+
+def _reason_uncertain(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
+    H = model.matrix
+    if H is None or np.linalg.matrix_rank(H) < 3:
+        return "the homography of the inliers is singular"
+    points = _without_noise(problem, inliers)
+    if relative_uncertainty(points, H, problem.max_error_px) <= MAX_UNCERTAINTY:
+        return ""
+    return (
+        f"degenerate configuration: noise of {problem.max_error_px:g} px, the threshold, leaves the homography of the "
+        f"{len(points)} inliers undetermined, as they are close to a line or to each other; reduce max_error_px if the "
+        "points are more accurate"
+    )
+
+
+def _without_noise(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> Float[np.ndarray, "n 2"]:
+    """Inliers of image 0; those that noise alone may have moved off a line are projected onto it."""
+    points = problem.points0[inliers]
+    noise = problem.max_error_px * _noise_scale("homography", problem, inliers)[0]
+    line = fit_line(points, noise)
+    if line is None:
+        return points
+    distances = line.distances(points)
+    return points - np.where(np.abs(distances) <= noise, distances, 0)[:, None] * line.normal
+
+
+def _reason_planar(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> str:
+    return PLANAR if _plane(problem, inliers) is not None else ""
+
+
+def _plane(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> Float[np.ndarray, "3 3"] | None:
+    """Return the homography that explains the inliers but for chance; None if the scene has depth."""
+    noise = TWO_DIMENSIONS * np.sqrt(2) * problem.max_error_px
+    H = fit_homography(problem.points0[inliers], problem.points1[inliers], noise)
+    if H is None:
+        return None
+    is_explained = _explains_all(problem, inliers, symmetric_errors(problem.points0, problem.points1, H))
+    return H if is_explained else None
+
+
+def _reason_pure_rotation(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
+    (K0, K1), focal = problem.intrinsics, _mean_focal_length(problem)
+    rays0, rays1 = unit_rays(problem.points0, K0), unit_rays(problem.points1, K1)
+    R = fit_rotation(
+        rays0[inliers], rays1[inliers], TWO_DIMENSIONS * np.sqrt(2) * problem.max_error_px / focal
+    )
+    errors = symmetric_errors(problem.points0, problem.points1, K1 @ R @ np.linalg.inv(K0))
+    return PURE_ROTATION if _explains_all(problem, inliers, errors) else ""
+
+
+def _mean_focal_length(problem: Problem) -> float:
+    return float(np.mean([K[axis, axis] for K in problem.intrinsics for axis in (0, 1)]))
+
+
+def _explains_all(problem: Problem, inliers: Bool[np.ndarray, "k"], errors: Float[np.ndarray, "k"]) -> bool:
+    """Return whether a simpler model explains the inliers of an epipolar geometry, but for chance.
+
+    Args:
+        problem: All matches.
+        inliers: Inliers of the epipolar geometry.
+        errors: Errors of the simpler model, distributed over both images.
+    """
+    is_other = errors > TWO_DIMENSIONS * problem.max_error_px
+    probability = alignment_probability(errors[is_other], problem.max_error_px)
+    alarms = log_false_alarms(int(is_other.sum()), int((inliers & is_other).sum()), OFF_PLANE, probability)
+    return alarms >= MAX_LOG_FALSE_ALARMS
+
+
+def _reason_ambiguous(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
+    """Whether the scene is a plane whose other pose has as many inliers in front of both cameras."""
+    H = _plane(problem, inliers)
+    if H is None:
+        return ""
+    if _is_mirrored(H, problem.points0[inliers]):
+        return MIRRORED
+    assert model.cam1_from_cam0 is not None, "a pose is a rigid transform"
+    K0, K1 = problem.intrinsics
+    other = other_pose(np.linalg.inv(K1) @ H @ K0, model.cam1_from_cam0)
+    if other is None:
+        return ""
+    supports = [
+        int((inliers & pose_inliers(problem, Model(cam1_from_cam0=pose))).sum())
+        for pose in (other, other * [1, 1, 1, -1])
+    ]
+    return AMBIGUOUS if max(supports) >= MIN_AMBIGUOUS_RATIO * inliers.sum() else ""
+
+
+def _is_mirrored(homography: Float[np.ndarray, "3 3"], points: Float[np.ndarray, "k 2"]) -> bool:
+    """Whether a homography reverses the orientation of most points."""
+    scales = to_homogeneous(points) @ homography[2]
+    return bool(np.median(np.linalg.det(homography) * scales) < 0)
