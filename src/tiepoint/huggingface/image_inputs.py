@@ -11,7 +11,7 @@ from PIL.ExifTags import Base as ExifTag
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.options import InvalidArgument, plain
+from tiepoint.huggingface.options import EmptyInput, InvalidArgument, plain
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.io.messages import unknown_name
 from tiepoint.types import describe
@@ -117,7 +117,7 @@ def read_images(images: Any, input_data_format: str | None = None) -> list[Image
     """
     flat = _flatten(images)
     if not flat:
-        raise InvalidInput(f"{NOT_IMAGES}; got none")
+        raise EmptyInput(f"{NOT_IMAGES}; got none")
     return [read_input(image, input_data_format) for image in flat]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.image_inputs import describe_images, is_image, read_input
-from tiepoint.huggingface.options import InvalidArgument
+from tiepoint.huggingface.options import EmptyInput, InvalidArgument
 from tiepoint.image import Image
 
 ImagePair = tuple[Image, Image]
@@ -40,8 +40,13 @@ def _as_list_of_pairs(images: Any) -> list[Any]:
         return [images]
     if isinstance(images, list | tuple) and images and all(_is_pair(pair) for pair in images):
         return list(images)
-    error = InvalidInput if isinstance(images, list | tuple | str) or is_image(images) else InvalidArgument
-    raise error(f"{ACCEPTED_FORMS} Got {describe_images(images)}")
+    raise _error_class(images)(f"{ACCEPTED_FORMS} Got {describe_images(images)}")
+
+
+def _error_class(images: Any) -> type[InvalidInput]:
+    if isinstance(images, list | tuple):
+        return InvalidInput if images else EmptyInput
+    return InvalidInput if isinstance(images, str) or is_image(images) else InvalidArgument
 
 
 def _is_pair(value: Any) -> bool:

@@ -210,8 +210,8 @@ class ImageProcessorSettings(Settings):
         """Read the settings of a processor as a dict.
 
         Args:
-            pretrained_model_name_or_path: As for `from_pretrained`.
-            **kwargs: As for `from_pretrained`.
+            pretrained_model_name_or_path: Local folder, file, or repository name "owner/name".
+            **kwargs: Options of `ProcessorLoadOptions`.
 
         Returns:
             The stored settings, and the options that are not options of the loader.

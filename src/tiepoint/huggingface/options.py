@@ -17,6 +17,10 @@ class InvalidArgument(InvalidInput, TypeError):
     """An argument is unknown or has the wrong type; also a TypeError, which is what transformers raises."""
 
 
+class EmptyInput(InvalidInput, IndexError):
+    """There are no images; also an IndexError, which is what transformers raises."""
+
+
 def reject_unknown(function: str, options: Iterable[str], known: Collection[str]) -> None:
     """Raise InvalidArgument if an option is not known.
 
@@ -39,12 +43,16 @@ def warn_without_effect(function: str, options: Mapping[str, Any], names: Collec
         names: Names of the options without effect.
     """
     asked = [name for name, value in options.items() if name in names and value not in (None, False)]
-    if not asked:
-        return
+    if asked:
+        warn(f"{function}: {', '.join(asked)} has no effect in tiepoint")
+
+
+def warn(message: str) -> None:
+    """Warn, at the line of the user's code that called tiepoint."""
     frame, level = sys._getframe(), 1
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(INTERNAL_MODULES):
         frame, level = frame.f_back, level + 1
-    warnings.warn(f"{function}: {', '.join(asked)} has no effect in tiepoint", stacklevel=level)
+    warnings.warn(message, stacklevel=level)
 
 
 def plain(value: Any) -> Any:

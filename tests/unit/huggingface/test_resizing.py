@@ -14,7 +14,7 @@ from tiepoint.image import read_image
 
 
 class InterpolationMode(enum.Enum):
-    """Stands for torchvision's, whose values are names."""
+    """Enumeration like torchvision's, whose values are names."""
 
     BICUBIC = "bicubic"
     BOX = "box"
