@@ -115,7 +115,7 @@ def _check_license(row: Weights, accepted: bool) -> None:
     if not row.commercial and not accepted:
         raise WeightsError(
             f"the license of weights {row.name!r} does not allow commercial use ({row.license}); "
-            "if you may use them, pass accept_license=True, or --accept-license on the command line"
+            "if you may use them, pass accept_license=True"
         )
 
 

@@ -1,10 +1,15 @@
 """Console messages name options, never Python arguments."""
 
+import ast
 import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.helpers.paths import REPOSITORY
 
-from tiepoint.cli.flags import FlagFormatter, name_flags, print_problem
+from tiepoint.cli.flags import PYTHON_ONLY, FlagFormatter, name_flags, print_problem
 
 
 @pytest.mark.parametrize(
@@ -48,3 +53,39 @@ def test_warnings_of_the_library_too() -> None:
 def test_problems_are_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     print_problem("try rotations='auto'")
     assert capsys.readouterr() == ("", "tiepoint: try --rotations auto\n")
+
+
+ERRORS = {"InvalidInput", "WeightsError", "StoreError", "TrainingError", "ExecutorError", "MissingDependency"}
+LOGGED = {"warning", "error"}
+# Arguments of functions that no command calls with the user's values
+NOT_FROM_COMMANDS = {
+    "image_size",
+    "read_features",
+    "checkpoint_seconds",
+    "match_features",
+    "nan_to_num",
+    "stop_after",
+}
+
+
+def messages(path: Path) -> Iterator[str]:
+    """Yield the constant parts of messages of errors and warnings in a module."""
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ERRORS | LOGGED:
+            for node in ast.walk(call):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+                    yield node.value
+
+
+def test_every_argument_that_a_message_names_has_an_option() -> None:
+    """Or is marked as an argument of Python only."""
+    package = REPOSITORY / "src" / "tiepoint"
+    unknown = {}
+    for path in package.rglob("*.py"):
+        if path.relative_to(package).parts[0] in ("cli", "huggingface", "models"):
+            continue
+        for message in messages(path):
+            for name in re.findall(r"(?<![\w./\[])[a-z]+(?:_[a-z]+)+(?![\w(./\]])", name_flags(message)):
+                if name not in NOT_FROM_COMMANDS | PYTHON_ONLY.keys():
+                    unknown[name] = f"{path.name}: {message}"
+    assert unknown == {}

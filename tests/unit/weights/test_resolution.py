@@ -83,7 +83,7 @@ def test_folder_with_one_file_stands_for_it(tmp_path: Path):
 def test_non_commercial_weights_ask_for_consent(row: Weights, monkeypatch: pytest.MonkeyPatch):
     path = put_in_cache(row, CONTENT)
     monkeypatch.setitem(WEIGHTS, "tiny", replace(row, commercial=False, license="research only"))
-    with pytest.raises(WeightsError, match=r"research only.*--accept-license"):
+    with pytest.raises(WeightsError, match=r"research only.*accept_license=True"):
         resolve("tiny")
     assert resolve("tiny", accept_license=True) == path
 
