@@ -34,7 +34,7 @@ class Attention(Protocol):
         ...
 
     def cross_attention(
-        self, qk: Float[Tensor, "*b h t e"], v: Float[Tensor, "*b h t e"]
+        self, q: Float[Tensor, "*b h t e"], k: Float[Tensor, "*b h t e"], v: Float[Tensor, "*b h t e"]
     ) -> Float[Tensor, "*b t h*e"]:
         """Attend from every token to the tokens of the other image of its pair."""
         ...
@@ -65,10 +65,10 @@ class DenseAttention:
         (q0, q1), (k0, k1), (v0, v1) = (x.split(self.sizes, dim=-2) for x in (q, k, v))
         return torch.cat((attend(q0, k0, v0, self.keys0), attend(q1, k1, v1, self.keys1)), dim=-2)
 
-    def cross_attention(self, qk: Tensor, v: Tensor) -> Tensor:
+    def cross_attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from image 0 to image 1 and back."""
-        (qk0, qk1), (v0, v1) = (x.split(self.sizes, dim=-2) for x in (qk, v))
-        return torch.cat((attend(qk0, qk1, v1, self.keys1), attend(qk1, qk0, v0, self.keys0)), dim=-2)
+        (q0, q1), (k0, k1), (v0, v1) = (x.split(self.sizes, dim=-2) for x in (q, k, v))
+        return torch.cat((attend(q0, k1, v1, self.keys1), attend(q1, k0, v0, self.keys0)), dim=-2)
 
 
 class PackedAttention:
@@ -88,11 +88,11 @@ class PackedAttention:
             [merge_heads(F.scaled_dot_product_attention(q[None], k[None], v[None]))[0] for q, k, v in images]
         )
 
-    def cross_attention(self, qk: Tensor, v: Tensor) -> Tensor:
+    def cross_attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from each image to its partner."""
-        qks, vs = qk.split(self.sizes, dim=-2), v.split(self.sizes, dim=-2)
+        qs, ks, vs = (x.split(self.sizes, dim=-2) for x in (q, k, v))
         partners = [image ^ 1 for image in range(len(self.sizes))]
-        return torch.cat([attend(qks[i][None], qks[j][None], vs[j][None])[0] for i, j in enumerate(partners)])
+        return torch.cat([attend(qs[i][None], ks[j][None], vs[j][None])[0] for i, j in enumerate(partners)])
 
 
 class RecordingAttention:
@@ -113,9 +113,9 @@ class RecordingAttention:
         """Attend within image 0 and within image 1."""
         return self._attend(q, k, v, self.mask)
 
-    def cross_attention(self, qk: Tensor, v: Tensor) -> Tensor:
+    def cross_attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from image 0 to image 1 and back."""
-        return self._attend(qk, self._swap_images(qk), self._swap_images(v), self.mask.flip(1))
+        return self._attend(q, self._swap_images(k), self._swap_images(v), self.mask.flip(1))
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         q, k, v = (self._by_image(x) for x in (q, k, v))

@@ -4,6 +4,10 @@
 - old: first releases of cvg/LightGlue, `self_attn.0.Wqkv.weight`;
 - huggingface: transformers' `LightGlueForKeypointMatching`, `transformer_layers.0.self_attention.q_proj.weight`.
 
+The queries and keys of cross-attention share one projection, `cross_attn.to_qk`. transformers initializes and trains
+two; where they differ, the network has `cross_attn.to_q` and `cross_attn.to_k` (`LightGlueShape.shared_qk=False`),
+which the official formats cannot hold.
+
 Loading is strict: a tensor that is missing, unexpected or has another shape is an error that names it.
 """
 
@@ -23,7 +27,7 @@ from tiepoint.models.checkpoint import check_names, list_names, load_strictly
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
 Format = Literal["official", "old", "huggingface"]
-Form = Literal["same", "interleaved", "shared"]
+Form = Literal["same", "interleaved", "shared", "separate"]
 StateDict = Mapping[str, Tensor]
 
 
@@ -36,7 +40,7 @@ class KeyMapping:
         huggingface: Names in the Hugging Face format.
         old: Name in the old official format, if it differs.
         form: Relation between the official tensor and those of Hugging Face: "same"; "interleaved" = rows of query,
-            key and value in turn (Wqkv); "shared" = equal copies.
+            key and value in turn (Wqkv); "shared" = equal copies; "separate" = replaces "shared" where they differ.
     """
 
     official: str
@@ -63,6 +67,8 @@ KEY_MAPPINGS = (
     _layer("self_attn", "ffn.1", "self_mlp", "layer_norm"),
     _layer("self_attn", "ffn.3", "self_mlp", "fc2"),
     _layer("cross_attn", "to_qk", "cross_attention", "q_proj", "k_proj", form="shared"),
+    _layer("cross_attn", "to_q", "cross_attention", "q_proj", form="separate"),
+    _layer("cross_attn", "to_k", "cross_attention", "k_proj", form="separate"),
     _layer("cross_attn", "to_v", "cross_attention", "v_proj"),
     _layer("cross_attn", "to_out", "cross_attention", "o_proj"),
     _layer("cross_attn", "ffn.0", "cross_mlp", "fc1"),
@@ -107,6 +113,7 @@ def shape_of(official: StateDict) -> LightGlueShape:
         layers=_count_layers(official),
         heads=max(1, dim // (2 * half_head_dim)),
         position_dim=position_dim,
+        shared_qk=_shares_qk(official),
     )
 
 
@@ -118,13 +125,17 @@ def format_of(names: StateDict | set[str]) -> Format:
 
 
 def to_official(state: StateDict) -> dict[str, Tensor]:
-    """Convert a checkpoint of any format to the official one: rename tensors, and merge them where needed.
+    """Convert a checkpoint of any format to the names of `LightGlue`: rename tensors, and merge them where needed.
 
     Args:
         state: Tensors of the checkpoint.
 
+    Returns:
+        Tensors by official name. Separate projections of queries and keys of cross-attention become `to_q` and `to_k`
+        in all layers if they differ in one.
+
     Raises:
-        WeightsError: If a tensor is missing or unexpected, or if tensors differ that LightGlue shares.
+        WeightsError: If a tensor is missing or unexpected.
     """
     source = format_of(state)
     state = {name: tensor for name, tensor in state.items() if not _is_ignored(name, source)}
@@ -138,15 +149,21 @@ def to_official(state: StateDict) -> dict[str, Tensor]:
 
 
 def from_official(official: StateDict, target: Format) -> dict[str, Tensor]:
-    """Convert a checkpoint from the official format; the inverse of `to_official`.
+    """Convert a checkpoint from the names of `LightGlue`; the inverse of `to_official`.
 
     Args:
-        official: Tensors under their official names.
+        official: Tensors under the names of `LightGlue`.
         target: Format of the result.
 
     Raises:
-        WeightsError: If a tensor is missing or unexpected.
+        WeightsError: If a tensor is missing or unexpected, or the target cannot hold separate projections of queries
+            and keys.
     """
+    if target != "huggingface" and not _shares_qk(official):
+        raise WeightsError(
+            f"cannot convert this LightGlue to {target} names: its cross-attention has separate projections of queries "
+            "(to_q) and keys (to_k), which that format merges into one (to_qk); use the Hugging Face format"
+        )
     mappings = list(_expand(official))
     check_names({mapping.official for mapping in mappings}, set(official), "LightGlue (official names)")
     converted: dict[str, Tensor] = {}
@@ -159,9 +176,10 @@ def from_official(official: StateDict, target: Format) -> dict[str, Tensor]:
 def _expand(state: StateDict) -> Iterator[KeyMapping]:
     """Yield the rows of the table for each layer and parameter of a checkpoint."""
     layers = _count_layers(state)
+    unused_form = "separate" if _shares_qk(state) else "shared"
     has_projection = any(name.startswith(("input_proj.", "input_projection.")) for name in state)
     for mapping in KEY_MAPPINGS:
-        if mapping.official == "input_proj" and not has_projection:
+        if mapping.form == unused_form or (mapping.official == "input_proj" and not has_projection):
             continue
         count = layers - 1 if mapping.official.startswith("token_confidence") else layers
         for i in range(count) if "{i}" in mapping.official else (0,):
@@ -199,11 +217,6 @@ def _merge(mapping: KeyMapping, tensors: list[Tensor]) -> Tensor:
         )
     if mapping.form == "interleaved":
         return torch.stack(tensors, dim=1).flatten(0, 1)
-    if not all(torch.equal(tensors[0], tensor) for tensor in tensors[1:]):
-        raise WeightsError(
-            f"{' and '.join(mapping.huggingface)} differ, but LightGlue shares them as {mapping.official}; "
-            "weights that were trained with separate projections are unsupported"
-        )
     return tensors[0]
 
 
@@ -214,6 +227,24 @@ def _split(mapping: KeyMapping, tensor: Tensor, parts: int) -> list[Tensor]:
     if mapping.form == "interleaved":
         return [part.contiguous() for part in tensor.unflatten(0, (-1, parts)).unbind(1)]
     return [tensor.clone() for _ in range(parts)]
+
+
+def _shares_qk(state: StateDict) -> bool:
+    """Return whether queries and keys of cross-attention share their projection, in names of any format."""
+    if any(".cross_attn.to_q." in name for name in state):
+        return False
+    queries = [name for name in state if ".cross_attention.q_proj." in name]
+    keys = [name.replace(".q_proj.", ".k_proj.") for name in queries]
+    return all(
+        torch.equal(state[q], state[k])
+        for q, k in zip(queries, keys, strict=True)
+        if _comparable(state, q, k)
+    )
+
+
+def _comparable(state: StateDict, name0: str, name1: str) -> bool:
+    """Return whether both tensors exist with the same shape; other checks report it if they do not."""
+    return name1 in state and state[name0].shape == state[name1].shape
 
 
 def _count_layers(state: StateDict) -> int:

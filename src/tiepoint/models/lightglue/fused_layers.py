@@ -125,20 +125,23 @@ class FusedSelfBlock(SelfBlock):
 class FusedCrossBlock(CrossBlock):
     """`CrossBlock` with one projection, and a fused feed-forward network."""
 
-    weight: Float[Tensor, "2*d d"]  # shared queries and keys, then values; within each head by head
-    bias: Float[Tensor, "2*d"]
+    weight: Float[Tensor, "parts*d d"]  # shared queries and keys, or one after the other; then values
+    bias: Float[Tensor, "parts*d"]
 
     def __init__(self, block: CrossBlock) -> None:
         nn.Module.__init__(self)
         self.heads = block.heads
-        self.register_buffer("weight", torch.cat((block.to_qk.weight, block.to_v.weight)))
-        self.register_buffer("bias", torch.cat((block.to_qk.bias, block.to_v.bias)))
+        projections = (*block.qk_projections(), block.to_v)
+        self.parts = len(projections)
+        self.register_buffer("weight", torch.cat([projection.weight for projection in projections]))
+        self.register_buffer("bias", torch.cat([projection.bias for projection in projections]))
         self.fused_ffn = FusedFeedForward(block.ffn, block.to_out)
 
-    def project(self, x: Float[Tensor, "t d"]) -> tuple[Tensor, Tensor]:
-        """Compute the shared queries and keys, and the values, each (heads, t, head_dim)."""
-        qk, v = _split_heads(linear(x, self.weight, self.bias), 2, self.heads)
-        return qk.contiguous(), v.contiguous()
+    def project(self, x: Float[Tensor, "t d"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute queries, keys (the same tensor if they are shared) and values, each (heads, t, head_dim)."""
+        projected = _split_heads(linear(x, self.weight, self.bias), self.parts, self.heads)
+        *qk, v = (part.contiguous() for part in projected)
+        return qk[0], qk[-1], v
 
     def update(self, x: Float[Tensor, "t d"], context: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
         """Update the tokens with the values that attention gathered."""

@@ -46,6 +46,8 @@ class LightGlueShape:
         heads: Number of attention heads; a divisor of `dim`.
         position_dim: Number of values per keypoint position: 2 (x, y), 4 (plus scale and orientation) or 6 (x, y and
             the ends of the two axes of an affine frame).
+        shared_qk: Use one projection for the queries and keys of cross-attention, as published; networks that
+            transformers initialized or trained have two.
 
     Raises:
         InvalidInput: If `dim` is not a multiple of `heads` with an even head dimension.
@@ -56,6 +58,7 @@ class LightGlueShape:
     layers: int = 9
     heads: int = 4
     position_dim: int = 2
+    shared_qk: bool = True
 
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 2:
@@ -158,29 +161,39 @@ class SelfBlock(nn.Module):
 class CrossBlock(nn.Module):
     """Cross-attention: each token attends to the tokens of the other image.
 
-    Queries and keys share one projection, so both directions use the same similarity matrix.
+    Queries and keys share one projection, so both directions use the same similarity matrix; with `shared_qk=False`
+    they have one each.
 
     Source: LightGlue, section 3.1, "Cross-attention".
     """
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, *, shared_qk: bool = True) -> None:
         super().__init__()
         self.heads = heads
-        self.to_qk = nn.Linear(dim, dim)
+        self.qk_names = ("to_qk",) if shared_qk else ("to_q", "to_k")
+        for name in self.qk_names:
+            self.add_module(name, nn.Linear(dim, dim))
         self.to_v = nn.Linear(dim, dim)
         self.to_out = nn.Linear(dim, dim)
         self.ffn = feed_forward(dim)
 
     def forward(self, x: Float[Tensor, "*b t d"], attention: Attention) -> Float[Tensor, "*b t d"]:
         """Update the tokens of both images of each pair from their values before the block."""
-        qk, v = self.project(x)
-        return self.update(x, attention.cross_attention(qk, v))
+        q, k, v = self.project(x)
+        return self.update(x, attention.cross_attention(q, k, v))
 
-    def project(self, x: Float[Tensor, "*b t d"]) -> tuple[Tensor, Tensor]:
-        """Compute the shared queries and keys, and the values, each (*b, heads, t, head_dim)."""
+    def project(self, x: Float[Tensor, "*b t d"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute queries, keys (the same tensor if they are shared) and values, each (*b, heads, t, head_dim)."""
         # (*b, t, h * e) -> (*b, h, t, e)
-        qk, v = (linear(x).unflatten(-1, (self.heads, -1)) for linear in (self.to_qk, self.to_v))
-        return qk.transpose(-3, -2), v.transpose(-3, -2)
+        *qk, v = (
+            linear(x).unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+            for linear in (*self.qk_projections(), self.to_v)
+        )
+        return qk[0], qk[-1], v
+
+    def qk_projections(self) -> tuple[nn.Linear, ...]:
+        """Return the projection that queries and keys share, or one for queries and one for keys."""
+        return tuple(cast(nn.Linear, getattr(self, name)) for name in self.qk_names)
 
     def update(self, x: Float[Tensor, "*b t d"], context: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t d"]:
         """Update the tokens with the values that attention gathered."""
@@ -191,10 +204,10 @@ class CrossBlock(nn.Module):
 class TransformerLayer(nn.Module):
     """The two blocks of one layer; `LightGlue.layers` runs them."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, *, shared_qk: bool = True) -> None:
         super().__init__()
         self.self_attn = SelfBlock(dim, heads)
-        self.cross_attn = CrossBlock(dim, heads)
+        self.cross_attn = CrossBlock(dim, heads, shared_qk=shared_qk)
 
 
 class TokenConfidence(nn.Module):
@@ -245,7 +258,7 @@ class LightGlue(nn.Module):
         self.input_proj = nn.Identity() if is_same else nn.Linear(shape.input_dim, shape.dim)
         self.posenc = PositionalEncoding(shape.position_dim, shape.head_dim)
         self.transformers = nn.ModuleList(
-            TransformerLayer(shape.dim, shape.heads) for _ in range(shape.layers)
+            TransformerLayer(shape.dim, shape.heads, shared_qk=shape.shared_qk) for _ in range(shape.layers)
         )
         self.log_assignment = nn.ModuleList(MatchAssignment(shape.dim) for _ in range(shape.layers))
         self.token_confidence = nn.ModuleList(TokenConfidence(shape.dim) for _ in range(shape.layers - 1))

@@ -53,15 +53,15 @@ def test_attends_within_images_and_across_pairs(
     q, k, v = (draw(*batch, 2, sum(sizes), 4, seed=seed) for seed in range(3))
     attention = implementation(sizes)
     assert isinstance(attention, Attention)
-    within, across = attention.self_attention(q, k, v), attention.cross_attention(q, v)
+    within, across = attention.self_attention(q, k, v), attention.cross_attention(q, k, v)
     assert within.shape == across.shape == (*batch, sum(sizes), 8)
     images = [part.split(sizes, dim=-2) for part in (x[0] if batch else x for x in (q, k, v))]
     outputs = [(x[0] if batch else x).split(sizes) for x in (within, across)]
     for i in range(len(sizes)):
         qi, ki, vi = (part[i] for part in images)
         torch.testing.assert_close(outputs[0][i], softmax_attention(qi, ki, vi))
-        partner_qk, partner_v = images[0][i ^ 1], images[2][i ^ 1]
-        torch.testing.assert_close(outputs[1][i], softmax_attention(qi, partner_qk, partner_v))
+        partner_k, partner_v = images[1][i ^ 1], images[2][i ^ 1]
+        torch.testing.assert_close(outputs[1][i], softmax_attention(qi, partner_k, partner_v))
 
 
 class TestMasks:
@@ -76,7 +76,7 @@ class TestMasks:
         real = masks.flatten(1)
         for mine, expected in (
             (recorder.self_attention(q, k, v), attention.self_attention(q, k, v)),
-            (recorder.cross_attention(q, v), attention.cross_attention(q, v)),
+            (recorder.cross_attention(q, k, v), attention.cross_attention(q, k, v)),
         ):
             torch.testing.assert_close(mine[real], expected[real])
 
@@ -84,7 +84,7 @@ class TestMasks:
         q, k, v = (draw(2, 2, 10, 4, seed=seed) for seed in range(3))
         recorder = RecordingAttention(torch.stack((self.mask0, self.mask1), dim=1))
         recorder.self_attention(q, k, v)
-        recorder.cross_attention(q, v)
+        recorder.cross_attention(q, k, v)
         within, across = recorder.weights
         assert within.shape == across.shape == (4, 2, 5, 5)
         torch.testing.assert_close(within.sum(-1), torch.ones(4, 2, 5, dtype=torch.float64))

@@ -1,6 +1,7 @@
 """Checkpoints in three formats: lossless conversion, strict loading. The names here are independent of the table."""
 
 import re
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -31,7 +32,7 @@ def official_tensors(shape: LightGlueShape) -> dict[str, tuple[int, ...]]:
     for i in range(shape.layers):
         block = f"transformers.{i}"
         tensors |= linear(f"{block}.self_attn.Wqkv", 3 * d, d) | linear(f"{block}.self_attn.out_proj", d, d)
-        for name in ("to_qk", "to_v", "to_out"):
+        for name in (*(("to_qk",) if shape.shared_qk else ("to_q", "to_k")), "to_v", "to_out"):
             tensors |= linear(f"{block}.cross_attn.{name}", d, d)
         for name in ("self_attn", "cross_attn"):
             tensors |= linear(f"{block}.{name}.ffn.0", 2 * d, 2 * d) | linear(
@@ -147,6 +148,29 @@ class TestNames:
         assert_equal(to_official(whole), state)
 
 
+class TestSeparateProjections:
+    """Queries and keys of cross-attention, which transformers initializes and trains apart."""
+
+    @pytest.mark.parametrize("part", ["weight", "bias"])
+    def test_one_difference_separates_all_layers(self, part: str):
+        there = from_official(official_state(), "huggingface")
+        name = f"transformer_layers.1.cross_attention.k_proj.{part}"
+        there[name] = there[name] + 1e-3
+        state = to_official(there)
+        assert shape_of(state) == replace(SHAPE, shared_qk=False)
+        assert torch.equal(state[f"transformers.1.cross_attn.to_k.{part}"], there[name])
+        assert torch.equal(
+            state["transformers.0.cross_attn.to_q.weight"], state["transformers.0.cross_attn.to_k.weight"]
+        )
+        assert_equal(from_official(state, "huggingface"), there)
+        assert_equal(dict(build(there).state_dict()), state)
+
+    @pytest.mark.parametrize("format_", ["official", "old"])
+    def test_the_official_formats_cannot_hold_them(self, format_: str):
+        with pytest.raises(WeightsError, match="to_qk"):
+            from_official(official_state(replace(SHAPE, shared_qk=False)), format_)
+
+
 class TestStrictness:
     """Other implementations silently leave missing tensors random."""
 
@@ -178,15 +202,6 @@ class TestStrictness:
         with pytest.raises(WeightsError, match=re.escape(name)) as error:
             build(state)
         assert "\n" not in str(error.value)
-
-    @pytest.mark.parametrize("part", ["weight", "bias"])
-    def test_a_cross_attention_with_two_projections_is_an_error(self, part: str):
-        """The paper has one projection for queries and keys."""
-        there = from_official(official_state(), "huggingface")
-        name = f"transformer_layers.1.cross_attention.k_proj.{part}"
-        there[name] = there[name] + 1e-3
-        with pytest.raises(WeightsError, match="cross_att"):
-            to_official(there)
 
     @pytest.mark.parametrize(
         "state",

@@ -15,6 +15,7 @@ SHAPES = {
     "one head": LightGlueShape(input_dim=8, dim=8, layers=2, heads=1),
     "four heads": LightGlueShape(input_dim=16, dim=32, layers=3, heads=4),
     "heads of two dimensions": LightGlueShape(input_dim=8, dim=12, layers=2, heads=6),
+    "separate queries and keys": LightGlueShape(input_dim=16, dim=16, layers=2, heads=2, shared_qk=False),
 }
 
 

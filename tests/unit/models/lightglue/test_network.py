@@ -90,9 +90,10 @@ def self_block_by_hand(state: dict[str, Tensor], name: str, x: Tensor, angles: T
 
 def cross_block_by_hand(state: dict[str, Tensor], name: str, x: Tensor, other: Tensor, heads: int) -> Tensor:
     """What image `x` becomes; the other image is as it was before the block."""
-    qk, other_qk = (linear(state, f"{name}.to_qk", tokens).chunk(heads, dim=1) for tokens in (x, other))
-    v = linear(state, f"{name}.to_v", other).chunk(heads, dim=1)
-    context = [attention_by_hand(*parts) for parts in zip(qk, other_qk, v, strict=True)]
+    queries, keys = ("to_q", "to_k") if f"{name}.to_q.weight" in state else ("to_qk", "to_qk")
+    q = linear(state, f"{name}.{queries}", x).chunk(heads, dim=1)
+    k, v = (linear(state, f"{name}.{part}", other).chunk(heads, dim=1) for part in (keys, "to_v"))
+    context = [attention_by_hand(*parts) for parts in zip(q, k, v, strict=True)]
     return merge_by_hand(state, name, x, linear(state, f"{name}.to_out", torch.cat(context, dim=1)))
 
 
@@ -208,9 +209,10 @@ class TestBlocks:
             expected = self_block_by_hand(state, "block", x[0, image], angles[image], heads)
             torch.testing.assert_close(actual[image], expected, **CLOSE)
 
+    @pytest.mark.parametrize("shared_qk", [True, False])
     @pytest.mark.parametrize("heads", [1, 2, 4])
-    def test_cross_block_updates_both_images_from_the_values_before_it(self, heads: int):
-        block = CrossBlock(16, heads)
+    def test_cross_block_updates_both_images_from_the_values_before_it(self, heads: int, shared_qk: bool):
+        block = CrossBlock(16, heads, shared_qk=shared_qk)
         random_weights(block)
         x = draw(1, 9, 16)
         actual = block(x, DenseAttention(5, 4))[0]
@@ -228,6 +230,7 @@ class TestForward:
             LightGlueShape(input_dim=16, dim=16, layers=1, heads=1),
             LightGlueShape(input_dim=8, dim=24, layers=2, heads=3, position_dim=4),
             LightGlueShape(input_dim=8, dim=16, layers=2, heads=4, position_dim=6),
+            LightGlueShape(input_dim=8, dim=16, layers=2, heads=4, shared_qk=False),
         ],
     )
     @pytest.mark.parametrize(("m", "n"), [(1, 1), (6, 9), (9, 2)])
