@@ -8,6 +8,7 @@
 Conversion is strict: a tensor that is missing, unexpected or of the wrong shape is an error that names it.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -31,20 +32,21 @@ class LayerKeys(NamedTuple):
     open: str
 
 
-LAYER_KEYS = (
-    LayerKeys("conv1a", "encoder.conv_blocks.0.conv_a", "backbone.0.0"),
-    LayerKeys("conv1b", "encoder.conv_blocks.0.conv_b", "backbone.0.1"),
-    LayerKeys("conv2a", "encoder.conv_blocks.1.conv_a", "backbone.1.0"),
-    LayerKeys("conv2b", "encoder.conv_blocks.1.conv_b", "backbone.1.1"),
-    LayerKeys("conv3a", "encoder.conv_blocks.2.conv_a", "backbone.2.0"),
-    LayerKeys("conv3b", "encoder.conv_blocks.2.conv_b", "backbone.2.1"),
-    LayerKeys("conv4a", "encoder.conv_blocks.3.conv_a", "backbone.3.0"),
-    LayerKeys("conv4b", "encoder.conv_blocks.3.conv_b", "backbone.3.1"),
+ENCODER_KEYS = (
+    LayerKeys("conv{level}a", "encoder.conv_blocks.{block}.conv_a", "backbone.{block}.0"),
+    LayerKeys("conv{level}b", "encoder.conv_blocks.{block}.conv_b", "backbone.{block}.1"),
+)
+"""Layers of each level of the encoder."""
+
+HEAD_KEYS = (
     LayerKeys("convPa", "keypoint_decoder.conv_score_a", "detector.0"),
     LayerKeys("convPb", "keypoint_decoder.conv_score_b", "detector.1"),
     LayerKeys("convDa", "descriptor_decoder.conv_descriptor_a", "descriptor.0"),
     LayerKeys("convDb", "descriptor_decoder.conv_descriptor_b", "descriptor.1"),
 )
+
+DEFAULT_LEVELS = 4
+"""Number of levels of the published encoder."""
 
 CONV = ("weight", "bias")
 BATCH_NORM = ("bn.weight", "bn.bias", "bn.running_mean", "bn.running_var")
@@ -59,9 +61,15 @@ def build(state: StateDict) -> SuperPoint:
         state: Tensors of a checkpoint of any family, with or without the prefix `keypoint_detector.`.
 
     Raises:
-        WeightsError: If a tensor is missing, unexpected, or has an inconsistent shape.
+        WeightsError: If a tensor is missing, unexpected, or has an inconsistent shape, or the encoder does not have the
+            4 levels that masks and tiles rely on.
     """
     original = to_original(state)
+    if (levels := _count_levels(original)) != DEFAULT_LEVELS:
+        raise WeightsError(
+            f"cannot extract with a SuperPoint of {levels} encoder levels, expected {DEFAULT_LEVELS}; use "
+            "tiepoint.SuperPointForKeypointDetection"
+        )
     with torch.device("meta"):
         network = SuperPoint(shape_of(original))
     load_strictly(network, original, "SuperPoint")
@@ -70,9 +78,9 @@ def build(state: StateDict) -> SuperPoint:
 
 def shape_of(original: StateDict) -> SuperPointShape:
     """Infer the sizes of the network from tensors with original names."""
-    w1, w2, w3, w4 = (original[f"conv{stage}a.bias"].shape[0] for stage in (1, 2, 3, 4))
+    levels = range(1, _count_levels(original) + 1)
     return SuperPointShape(
-        widths=(w1, w2, w3, w4),
+        widths=tuple(original[f"conv{level}a.bias"].shape[0] for level in levels),
         head_width=original["convPa.bias"].shape[0],
         dim=original["convDb.bias"].shape[0],
         batch_norm="conv1a.bn.weight" in original,
@@ -97,7 +105,8 @@ def to_original(state: StateDict) -> dict[str, Tensor]:
     """
     state = {name.removeprefix(DETECTOR_PREFIX): tensor for name, tensor in state.items()}
     family = family_of(state)
-    names = _names(family, batch_norm=family == "open" or (family == "original" and _has_batch_norm(state)))
+    batch_norm = family == "open" or (family == "original" and _has_batch_norm(state))
+    names = _names(family, _count_levels(state), batch_norm=batch_norm)
     counters = {name for name in names if name.endswith(COUNTER)}
     optional = {names[ours] for ours in counters} - set(state)
     check_names(set(names.values()) - optional, set(state), f"SuperPoint ({family} names)")
@@ -125,7 +134,7 @@ def from_original(original: StateDict, family: Family, prefix: str = "") -> dict
             f"cannot convert SuperPoint {form} to {family} names; "
             f"use {'open' if batch_norm else 'huggingface'} names"
         )
-    names = _names(family, batch_norm=batch_norm)
+    names = _names(family, _count_levels(original), batch_norm=batch_norm)
     check_names(set(names), set(original), "SuperPoint (original names)")
     return {prefix + theirs: original[ours] for ours, theirs in names.items()}
 
@@ -143,12 +152,27 @@ def _has_batch_norm(state: StateDict) -> bool:
     return any(".bn." in name for name in state)
 
 
-def _names(family: Family, *, batch_norm: bool) -> dict[str, str]:
+def _count_levels(state: StateDict) -> int:
+    """Return the number of levels of the encoder, in names of any family; 4 if none is found, to name what is missing."""
+    found = [
+        match
+        for name in state
+        if (match := re.match(r"conv(\d+)a\.|(?:backbone|encoder\.conv_blocks)\.(\d+)\.", name))
+    ]
+    return max((int(match[1] or int(match[2]) + 1) for match in found), default=DEFAULT_LEVELS)
+
+
+def _names(family: Family, levels: int, *, batch_norm: bool) -> dict[str, str]:
     """Return original name -> the family's name for every parameter."""
     parameters = (*CONV, *BATCH_NORM, COUNTER) if batch_norm else CONV
+    encoder = [
+        LayerKeys(*(key.format(level=block + 1, block=block) for key in keys))
+        for block in range(levels)
+        for keys in ENCODER_KEYS
+    ]
     return {
         f"{keys.original}.{parameter}": f"{getattr(keys, family)}.{_parameter_name(parameter, family)}"
-        for keys in LAYER_KEYS
+        for keys in (*encoder, *HEAD_KEYS)
         for parameter in parameters
     }
 

@@ -9,9 +9,10 @@ Description", CVPR workshops 2018, arXiv 1712.07629. Parameter names are those o
   norm after each ReLU, and descriptors sampled at different positions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +36,8 @@ from tiepoint.models.tile import Tile
 
 CELL = 8
 """Side in px of the cells of the coarse maps."""
+MIN_LEVELS = 2
+"""Minimum number of levels of the encoder."""
 RADIUS = 4
 """Radius of non-maximum suppression, and width of the border without keypoints, in px."""
 BATCH_NORM_EPSILON = 1e-3
@@ -48,16 +51,31 @@ class SuperPointShape:
     """Sizes of the network; the defaults are those of the paper.
 
     Attributes:
-        widths: Channels of the encoder at full size, 1/2, 1/4 and 1/8.
+        widths: Channels of the encoder at full size, 1/2, 1/4 and 1/8; transformers also builds networks with other
+            numbers of levels, from 2.
         head_width: Hidden channels of both heads.
         dim: Descriptor dimension.
         batch_norm: Use the SuperPoint-Open variant.
     """
 
-    widths: tuple[int, int, int, int] = (64, 64, 128, 128)
+    widths: tuple[int, ...] = (64, 64, 128, 128)
     head_width: int = 256
     dim: int = 256
     batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.widths) < MIN_LEVELS:
+            raise InvalidInput(f"SuperPoint's encoder needs at least {MIN_LEVELS} levels, got {self.widths}")
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of the encoder."""
+        return len(self.widths)
+
+    @property
+    def stride(self) -> int:
+        """Side in image px of the cells of the coarse maps; each has 8 x 8 scores, whatever its side."""
+        return 2 ** (self.levels - 1)
 
 
 class SuperPoint(Detector):
@@ -66,25 +84,22 @@ class SuperPoint(Detector):
     Tiles have no global context: a pixel depends on its neighborhood only.
     """
 
-    stride, nms_radius = CELL, RADIUS
+    nms_radius = RADIUS
     bytes_per_pixel = 230  # published sizes at 3 to 12 megapixels
 
     def __init__(self, shape: SuperPointShape) -> None:
         super().__init__()
         self.shape = shape
-        w1, w2, w3, w4 = shape.widths
+        self.stride = shape.stride
         head, batch_norm = shape.head_width, shape.batch_norm
-        self.conv1a = FirstLayer(1, w1, 3, batch_norm=batch_norm)
-        self.conv1b = Layer(w1, w1, 3, batch_norm=batch_norm)
-        self.conv2a = Layer(w1, w2, 3, batch_norm=batch_norm)
-        self.conv2b = Layer(w2, w2, 3, batch_norm=batch_norm)
-        self.conv3a = Layer(w2, w3, 3, batch_norm=batch_norm)
-        self.conv3b = Layer(w3, w3, 3, batch_norm=batch_norm)
-        self.conv4a = Layer(w3, w4, 3, batch_norm=batch_norm)
-        self.conv4b = Layer(w4, w4, 3, batch_norm=batch_norm)
-        self.convPa = Layer(w4, head, 3, batch_norm=batch_norm)
+        self.conv1a = FirstLayer(1, shape.widths[0], 3, batch_norm=batch_norm)
+        self.conv1b = Layer(shape.widths[0], shape.widths[0], 3, batch_norm=batch_norm)
+        for level, (width_in, width) in enumerate(pairwise(shape.widths), start=2):
+            self.add_module(f"conv{level}a", Layer(width_in, width, 3, batch_norm=batch_norm))
+            self.add_module(f"conv{level}b", Layer(width, width, 3, batch_norm=batch_norm))
+        self.convPa = Layer(shape.widths[-1], head, 3, batch_norm=batch_norm)
         self.convPb = Layer(head, CELL * CELL + 1, 1, batch_norm=batch_norm, relu=False)
-        self.convDa = Layer(w4, head, 3, batch_norm=batch_norm)
+        self.convDa = Layer(shape.widths[-1], head, 3, batch_norm=batch_norm)
         self.convDb = Layer(head, shape.dim, 1, batch_norm=batch_norm, relu=False)
 
     @property
@@ -133,7 +148,8 @@ class SuperPoint(Detector):
     ) -> tuple[Float[Tensor, "b H W"], Float[Tensor, "b d y x"]]:
         """Compute the score map and the descriptors of the 8 x 8 px cells.
 
-        Both cover the image from the top-left corner to the last multiple of 8 px; the rest has no keypoints.
+        Both cover the image from the top-left corner to the last multiple of 8 px; the rest has no keypoints. With
+        another number of levels the cells have another side, and the 8 x 8 scores of a cell are not pixels.
 
         Args:
             images: Gray or RGB images in [0, 1], shape (b, 1 or 3, h, w).
@@ -141,8 +157,11 @@ class SuperPoint(Detector):
 
         Returns:
             Scores in [0, 1], shape (b, H, W), and unit descriptors, shape (b, d, H / 8, W / 8).
+
+        Raises:
+            InvalidInput: If images do not have 1 or 3 channels.
         """
-        height, width = (side // CELL for side in images.shape[-2:])
+        height, width = (side // self.shape.stride for side in images.shape[-2:])
         if height == 0 or width == 0:
             empty = at_least_float32(images.new_zeros(len(images), height * CELL, width * CELL))
             return empty, empty.new_zeros(len(images), self.shape.dim, height, width)
@@ -196,14 +215,20 @@ class SuperPoint(Detector):
             tile: Position of the image in a larger image; None if it is a whole image.
         """
         keypoints = pixel_coordinates(pixels, scores.shape[-1]).to(scores.dtype)
-        return Detection(keypoints, scores.flatten()[pixels], self.describe(features, keypoints, tile))
+        descriptors = self.describe(features, keypoints, tile)
+        return Detection(self._to_image(keypoints), scores.flatten()[pixels], descriptors)
 
     def encode(self, gray: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
         """Compute the features that both heads share, shape (b, 1, h, w) to (b, c, h / 8, w / 8)."""
-        maps = self._first_stage(gray)
-        maps = F.max_pool2d(self.conv2b(self.conv2a(maps)), 2)
-        maps = F.max_pool2d(self.conv3b(self.conv3a(maps)), 2)
-        return self.conv4b(self.conv4a(maps))
+        *_, maps = self.encoder_levels(gray)
+        return maps
+
+    def encoder_levels(self, gray: Float[Tensor, "b 1 h w"]) -> Iterator[Float[Tensor, "b c y x"]]:
+        """Yield the output of each level of the encoder; all but the last are pooled to half their size."""
+        yield (maps := self._first_stage(gray))
+        for level in range(2, self.shape.levels + 1):
+            maps = self.get_submodule(f"conv{level}b")(self.get_submodule(f"conv{level}a")(maps))
+            yield (maps := F.max_pool2d(maps, 2) if level < self.shape.levels else maps)
 
     def score_map(self, features: Float[Tensor, "b c y x"]) -> Float[Tensor, "b H W"]:
         """Compute the detection scores in (0, 1), shape (b, c, h / 8, w / 8) to (b, h, w)."""
@@ -243,6 +268,12 @@ class SuperPoint(Detector):
         # as published: slightly stretched, so that the last pixel maps to the center of the last cell
         cells = keypoints.new_tensor([side // CELL for side in image_size])
         return positions * ((cells - 1) / (CELL * cells - (CELL + 1) / 2))
+
+    def _to_image(self, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+        """Map positions (x, y) in px of the score map to px of the image."""
+        if self.shape.stride == CELL:
+            return keypoints
+        return (keypoints + 0.5) * (self.shape.stride / CELL) - 0.5
 
     def _first_stage(self, gray: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
         if self.training or gray.device.type != "cpu":  # batch norm needs statistics of whole images
