@@ -2,13 +2,21 @@
 
 Usage: `from tiepoint import pipeline, AutoImageProcessor, AutoModelForKeypointMatching`.
 
+auto              AutoConfig, AutoModel, AutoModelForKeypointMatching, AutoModelForKeypointDetection
 configuration     LightGlueConfig, SuperPointConfig and the configurations of tiepoint's other detectors
 image_processing  LightGlueImageProcessor, SuperPointImageProcessor (PIL), …Fast (torch); image_processing_auto
-modeling          LightGlueForKeypointMatching, AutoModelForKeypointMatching
+modeling          LightGlueForKeypointMatching
+superpoint        SuperPointForKeypointDetection
 pipeline          pipeline, KeypointMatchingPipeline
 conversion        from_transformers, to_transformers: convert models in memory
 """
 
+from tiepoint.huggingface.auto import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForKeypointDetection,
+    AutoModelForKeypointMatching,
+)
 from tiepoint.huggingface.batch_feature import BatchFeature
 from tiepoint.huggingface.configuration import (
     ALIKEDDetectorConfig,
@@ -27,13 +35,17 @@ from tiepoint.huggingface.image_processing import (
     SuperPointImageProcessorPil,
 )
 from tiepoint.huggingface.image_processing_auto import AutoImageProcessor
-from tiepoint.huggingface.modeling import AutoModelForKeypointMatching, LightGlueForKeypointMatching
-from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
+from tiepoint.huggingface.modeling import LightGlueForKeypointMatching, LightGluePreTrainedModel
+from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput, SuperPointKeypointDescriptionOutput
 from tiepoint.huggingface.pipeline import KeypointMatchingPipeline, pipeline
+from tiepoint.huggingface.superpoint import SuperPointForKeypointDetection, SuperPointPreTrainedModel
 
 __all__ = [
     "ALIKEDDetectorConfig",
+    "AutoConfig",
     "AutoImageProcessor",
+    "AutoModel",
+    "AutoModelForKeypointDetection",
     "AutoModelForKeypointMatching",
     "BatchFeature",
     "DISKDetectorConfig",
@@ -44,10 +56,14 @@ __all__ = [
     "LightGlueImageProcessorFast",
     "LightGlueImageProcessorPil",
     "LightGlueKeypointMatchingOutput",
+    "LightGluePreTrainedModel",
     "SuperPointConfig",
+    "SuperPointForKeypointDetection",
     "SuperPointImageProcessor",
     "SuperPointImageProcessorFast",
     "SuperPointImageProcessorPil",
+    "SuperPointKeypointDescriptionOutput",
+    "SuperPointPreTrainedModel",
     "from_transformers",
     "load_image",
     "pipeline",

@@ -12,12 +12,15 @@ import numbers
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, Unpack
 
+import torch
+
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.hub import PushOptions, fetch, push_folder
+from tiepoint.huggingface.loader_options import HUB_OPTION_NAMES, split_options
 from tiepoint.io.atomic import atomic_write
 from tiepoint.io.validation import is_integer
 
@@ -45,9 +48,11 @@ class Settings:
 
     def __init__(self, **values: Any) -> None:
         self.__dict__["extra"] = {}
+        aliases = {name: values.pop(name) for name in list(values) if self._is_alias(name)}
         known, unknown = self._split(values)
         for name, field in self._fields().items():
             setattr(self, name, known[name] if name in known else _default(field))
+        self.update(aliases)
         self.extra.update(unknown)
         if unknown:
             warnings.warn(
@@ -64,6 +69,15 @@ class Settings:
             object.__setattr__(self, name, value)
         else:
             self.extra[name] = value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.to_dict())
+
+    @classmethod
+    def _is_alias(cls, name: str) -> bool:
+        """Return whether a name is a property that sets fields."""
+        value = getattr(cls, name, None)
+        return isinstance(value, property) and value.fset is not None and name not in cls.derived
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -98,87 +112,131 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Return all settings (unknown and derived ones included) and the type as JSON values."""
         names = (*self._fields(), *self.derived)
-        values = {name: _to_json(getattr(self, name)) for name in names}
+        values = {name: to_json_value(getattr(self, name)) for name in names}
         return copy.deepcopy(self.extra) | values | {self.type_key: self.type_names[0]}
 
     @classmethod
-    def from_dict(cls: type[S], values: dict[str, Any]) -> S:
+    def from_dict(cls, values: dict[str, Any], **overrides: Any) -> Any:
         """Create settings from the result of `to_dict`; unknown keys are kept without a warning.
 
+        Args:
+            values: Settings by name.
+            **overrides: Settings that override them, and `return_unused_kwargs=True`, which returns the settings and
+                the options that are not settings instead of refusing these.
+
         Raises:
-            InvalidInput: If a value has the wrong type or the settings are of another type.
+            InvalidInput: If a value has the wrong type, the settings are of another type, or an option is unknown.
         """
-        known, unknown = cls._split(values)
-        settings = cls(**known)
-        settings.extra.update(copy.deepcopy(unknown))
-        return settings
+        settings, unused = cls._create(dict(values), overrides, "from_dict")
+        return settings if unused is None else (settings, unused)
 
     def to_json_string(self) -> str:
         """Return the content of the JSON file."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+        return to_text(self.to_dict())
+
+    def to_json_file(self, json_file_path: str | os.PathLike[str]) -> None:
+        """Write a JSON file of any name.
+
+        Raises:
+            InvalidInput: If the file cannot be written.
+        """
+        write_text(json_file_path, self.to_json_string())
+
+    @classmethod
+    def from_json_file(cls: type[S], json_file: str | os.PathLike[str]) -> S:
+        """Read a JSON file of any name.
+
+        Raises:
+            InvalidInput: If the file does not exist, is not valid JSON, is of another type, or contains invalid values.
+        """
+        return cls.from_dict(read_json(Path(json_file).expanduser()))
 
     def update(self, values: dict[str, Any]) -> None:
         """Set several values."""
         for name, value in values.items():
             setattr(self, name, value)
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> Path:
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **options: Any
+    ) -> list[str] | None:
         """Write the JSON file into a folder, which is created if necessary.
 
+        Args:
+            save_directory: Folder to write to.
+            push_to_hub: Upload the file too.
+            **options: `repo_id`, by default the name of the folder, and options of `push_to_hub`.
+
         Returns:
-            Path of the file.
+            List of the path of the file.
 
         Raises:
-            InvalidInput: If the file cannot be written.
+            InvalidInput: If the file cannot be written, or an option is unknown.
         """
-        target = Path(folder).expanduser() / self.filename
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InvalidInput(
-                f"cannot create folder {target.parent}: {error.strerror}; choose another"
-            ) from error
-        with atomic_write(target) as temporary:
-            temporary.write_text(self.to_json_string(), encoding="utf-8")
-        return target
+        repo_id = options.pop("repo_id", None)
+        target = Path(save_directory).expanduser() / self.filename
+        write_text(target, self.to_json_string())
+        if push_to_hub:
+            self.push_to_hub(repo_id or target.parent.name, **options)
+        elif options.keys() - PushOptions.__annotations__.keys():
+            split_options(f"{type(self).__name__}.save_pretrained", options, PushOptions.__annotations__, ())
+        return [str(target)]
 
     @classmethod
-    def from_pretrained(
-        cls: type[S],
-        name_or_folder: str | os.PathLike[str],
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        **overrides: Any,
-    ) -> S:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **options: Any) -> Any:
         """Read the JSON file of a local folder or of a repository on the hub.
 
         Args:
-            name_or_folder: Local folder, or repository name "owner/name".
-            revision: Branch, tag or commit of the repository; None means the main branch.
-            token: Access token for private repositories; None uses the token stored by `hf auth login`, False none.
-            cache_dir: Cache directory; None uses huggingface_hub's default.
-            local_files_only: Use only local files and the cache.
-            **overrides: Settings that override the values of the file.
+            pretrained_model_name_or_path: Local folder or JSON file, or repository name "owner/name".
+            **options: Options of `tiepoint.huggingface.hub.HubOptions`; settings that override the values of the file;
+                and `return_unused_kwargs=True`, which returns the settings and the options that are neither instead
+                of refusing these.
 
         Raises:
-            InvalidInput: If the file is not valid JSON, is of another type, or contains invalid values.
+            InvalidInput: If the file is not valid JSON, is of another type, or contains invalid values, or an option
+                is unknown.
             WeightsError: If the file is not found or cannot be downloaded.
         """
-        path = fetch(
-            name_or_folder,
-            cls.filename,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-        )
-        known, unknown = cls._split(_read_json(path))
-        settings = cls(**known | overrides)
-        settings.extra.update(unknown)
-        return settings
+        hub_options = {name: options.pop(name) for name in HUB_OPTION_NAMES if name in options}
+        values = cls._read(pretrained_model_name_or_path, hub_options)
+        settings, unused = cls._create(values, options, "from_pretrained")
+        return settings if unused is None else (settings, unused)
+
+    @classmethod
+    def _read(cls, name_or_path: str | os.PathLike[str], hub_options: dict[str, Any]) -> dict[str, Any]:
+        """Return the content of the JSON file of a folder or repository, or of the JSON file itself."""
+        path = Path(name_or_path).expanduser()
+        return read_json(path if path.is_file() else fetch(name_or_path, cls.filename, **hub_options))
+
+    @classmethod
+    def _create(
+        cls: type[S], values: dict[str, Any], options: dict[str, Any], method: str
+    ) -> tuple[S, dict[str, Any] | None]:
+        """Create settings from stored values and options; None for the unused options if they were not asked for."""
+        return_unused = options.pop("return_unused_kwargs", False)
+        aliases = {name: values.pop(name) for name in list(values) if cls._is_alias(name)}
+        known, unknown = cls._split(values)
+        names = {*cls._setting_names(), *unknown}
+        overrides = {name: options.pop(name) for name in list(options) if name in names}
+        if not return_unused:
+            split_options(f"{cls.__name__}.{method}", options, (), names)
+        settings = cls(**known, **aliases)
+        settings.extra.update(copy.deepcopy(unknown))
+        for name, value in overrides.items():
+            settings.override(name, value)
+        settings.validate()
+        return settings, options if return_unused else None
+
+    @classmethod
+    def _setting_names(cls) -> set[str]:
+        """Return the names that options may override: the fields, and properties with a setter."""
+        return {*cls._fields(), *filter(cls._is_alias, dir(cls))}
+
+    def override(self, name: str, value: Any) -> None:
+        """Set a value; a dict for nested settings changes only the values that it contains."""
+        current = getattr(self, name, None)
+        if isinstance(current, Settings) and isinstance(value, dict):
+            value = current.to_dict() | value
+        setattr(self, name, value)
 
     def push_to_hub(self, repo_id: str, **options: Unpack[PushOptions]) -> str:
         """Upload the JSON file; options and errors as for `tiepoint.huggingface.hub.push_folder`."""
@@ -209,15 +267,47 @@ def _default(field: dataclasses.Field) -> Any:
     return field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
 
 
-def _to_json(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
+    """Return the JSON form of a value."""
     if isinstance(value, Settings):
         return value.to_dict()
+    if isinstance(value, torch.dtype):
+        return str(value).removeprefix("torch.")
     return list(value) if isinstance(value, tuple) else copy.deepcopy(value)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def to_text(values: dict[str, Any]) -> str:
+    """Return values as indented JSON."""
+    return json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file atomically; its folder is created if necessary.
+
+    Raises:
+        InvalidInput: If the file cannot be written.
+    """
+    target = Path(path).expanduser()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot create folder {target.parent}: {error.strerror}; choose another"
+        ) from error
+    with atomic_write(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InvalidInput: If the file cannot be read or is not a JSON object.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}; check the path") from error
     except ValueError as error:
         raise InvalidInput(f"{path} is not valid JSON ({error}); download or write it again") from error
     if not isinstance(values, dict):

@@ -1,25 +1,18 @@
 """LightGlueConfig and the configurations of its detectors, compatible with the config.json of transformers."""
 
+import os
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypedDict
+from pathlib import Path
+from typing import Any, ClassVar
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.config_base import Settings
+from tiepoint.huggingface.model_config import ModelConfig
 from tiepoint.io.messages import unknown_name
 from tiepoint.models.aliked.network import ALIKED_VARIANTS
 from tiepoint.models.disk import DISKConfig
 from tiepoint.models.lightglue.network import LightGlueShape
-
-
-class ModelConfig(Settings):
-    """Content of a config.json; `model_type` names the model."""
-
-    filename: ClassVar[str] = "config.json"
-    type_key: ClassVar[str] = "model_type"
-    model_type: ClassVar[str]
-
-    def __init_subclass__(cls) -> None:
-        cls.type_names = (cls.model_type,)
+from tiepoint.presets import PRESETS, Preset
+from tiepoint.weights import WEIGHTS
 
 
 @dataclass(init=False, eq=False, repr=False)
@@ -27,7 +20,7 @@ class SuperPointConfig(ModelConfig):
     """Configuration of SuperPoint, as in transformers.
 
     Attributes:
-        encoder_hidden_sizes: Number of channels of the four encoder blocks.
+        encoder_hidden_sizes: Number of channels of the encoder blocks, two or more; published are four.
         decoder_hidden_size: Number of channels between the encoder and each of the two outputs.
         keypoint_decoder_dim: Number of keypoint logits per cell: 8 x 8 px and "no keypoint".
         descriptor_decoder_dim: Descriptor dimension.
@@ -176,27 +169,29 @@ class LightGlueConfig(ModelConfig):
         """Same as `descriptor_dim`."""
         return self.descriptor_dim
 
+    @hidden_size.setter
+    def hidden_size(self, value: int) -> None:
+        self.descriptor_dim = value
+
     @property
     def intermediate_size(self) -> int:
-        """Hidden dimension of the MLP of each block."""
+        """Hidden dimension of the MLP of each block, 2 x `descriptor_dim`."""
         return 2 * self.descriptor_dim
 
+    @intermediate_size.setter
+    def intermediate_size(self, value: int) -> None:
+        if value != self.intermediate_size:
+            raise InvalidInput(
+                f"intermediate_size is 2 x descriptor_dim ({self.intermediate_size}), got {value!r}; set descriptor_dim"
+            )
 
-class LightGlueSettings(TypedDict, total=False):
-    """Settings of `LightGlueConfig` as keyword arguments."""
-
-    keypoint_detector_config: DetectorConfig | dict[str, Any] | None
-    descriptor_dim: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int | None
-    depth_confidence: float
-    width_confidence: float
-    filter_threshold: float
-    initializer_range: float
-    hidden_act: str
-    attention_dropout: float
-    attention_bias: bool
+    @classmethod
+    def _read(cls, name_or_path: str | os.PathLike[str], hub_options: dict[str, Any]) -> dict[str, Any]:
+        """Return the content of a configuration file, or the configuration of a preset as a dict."""
+        preset = find_preset(name_or_path)
+        return (
+            super()._read(name_or_path, hub_options) if preset is None else _preset_config(preset).to_dict()
+        )
 
 
 def as_detector_config(value: Any) -> DetectorConfig:
@@ -207,6 +202,8 @@ def as_detector_config(value: Any) -> DetectorConfig:
     """
     if isinstance(value, DetectorConfig):
         return value
+    if hasattr(value, "model_type") and hasattr(value, "to_dict"):  # of transformers
+        value = value.to_dict()
     if value is not None and not isinstance(value, dict):
         raise InvalidInput(
             f"keypoint_detector_config must be a dict, a detector's configuration or None, got {type(value).__name__}"
@@ -232,7 +229,7 @@ def lightglue_shape(config: LightGlueConfig) -> LightGlueShape:
     for name in (name for name, is_unsupported in unsupported.items() if is_unsupported):
         raise InvalidInput(
             f"LightGlue does not support {name}={getattr(config, name)!r}; it requires as many key/value heads as "
-            "attention heads, biases in attention, and GELU"
+            "attention heads and biases in attention (stored weights are expanded by from_pretrained), and GELU"
         )
     return LightGlueShape(
         input_dim=config.keypoint_detector_config.descriptor_decoder_dim,
@@ -240,3 +237,32 @@ def lightglue_shape(config: LightGlueConfig) -> LightGlueShape:
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
     )
+
+
+def find_preset(name: str | os.PathLike[str] | None) -> Preset | None:
+    """Return the preset of a name; a local folder of the same name takes precedence."""
+    return None if name is None or Path(name).is_dir() else PRESETS.get(str(name))
+
+
+def _preset_config(preset: Preset) -> LightGlueConfig:
+    """Return the configuration of a preset; the shape of LightGlue is in the table of weights."""
+    detector = _preset_detector(preset)
+    assert preset.matcher_weights is not None
+    _, dim, layers, heads = map(int, WEIGHTS[preset.matcher_weights].shape.split("/"))
+    return LightGlueConfig(
+        keypoint_detector_config=detector,
+        descriptor_dim=dim,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+    )
+
+
+def _preset_detector(preset: Preset) -> DetectorConfig:
+    family, _, variant = preset.extractor.partition("-")
+    if preset.matcher != "lightglue" or family not in ("aliked", "disk"):
+        available = [name for name, row in PRESETS.items() if row.matcher == "lightglue"]
+        raise InvalidInput(
+            f"this preset has no LightGlue model (extractor {preset.extractor!r}, matcher {preset.matcher!r}); "
+            f"available: {', '.join(available)}"
+        )
+    return DISKDetectorConfig() if family == "disk" else ALIKEDDetectorConfig(variant=variant)

@@ -3,8 +3,7 @@
 from typing import Any
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.configuration import LightGlueConfig
-from tiepoint.huggingface.modeling import LightGlueForKeypointMatching, hub_state_dict, load_hub_state_dict
+from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
 from tiepoint.io.optional import import_optional
 
 
@@ -24,11 +23,9 @@ def from_transformers(model: Any) -> LightGlueForKeypointMatching:
     """
     if getattr(getattr(model, "config", None), "model_type", None) != "lightglue":
         raise InvalidInput(f"expected transformers' LightGlueForKeypointMatching, got {type(model).__name__}")
-    copied = LightGlueForKeypointMatching(LightGlueConfig.from_dict(model.config.to_dict()))
-    load_hub_state_dict(
-        copied, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    return LightGlueForKeypointMatching.from_pretrained(
+        None, config=model.config, state_dict=model.state_dict()
     )
-    return copied.eval()
 
 
 def to_transformers(model: LightGlueForKeypointMatching) -> Any:
@@ -49,5 +46,5 @@ def to_transformers(model: LightGlueForKeypointMatching) -> Any:
     )
     config = transformers.LightGlueConfig.from_dict(model.config.to_dict())
     converted = transformers.LightGlueForKeypointMatching(config).to(model.dtype)
-    converted.load_state_dict(hub_state_dict(model), strict=True)
+    converted.load_state_dict(model.hub_state_dict(), strict=True)
     return converted.to(model.device).eval()

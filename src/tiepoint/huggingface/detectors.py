@@ -52,11 +52,8 @@ def _build_superpoint(config: SuperPointConfig) -> nn.Module:
             f"SuperPoint's keypoint_decoder_dim must be {NUM_KEYPOINT_LOGITS} (8 x 8 px and no keypoint), "
             f"got {config.keypoint_decoder_dim}"
         )
-    widths = config.encoder_hidden_sizes
-    if len(widths) != 4:
-        raise InvalidInput(f"SuperPoint's encoder_hidden_sizes must have 4 values, got {widths}")
     shape = SuperPointShape(
-        widths=(widths[0], widths[1], widths[2], widths[3]),
+        widths=config.encoder_hidden_sizes,
         head_width=config.decoder_hidden_size,
         dim=config.descriptor_decoder_dim,
     )
@@ -92,6 +89,20 @@ DETECTORS: dict[str, DetectorEntry] = {
 def build_detector(config: DetectorConfig) -> nn.Module:
     """Build the network of a configuration, with random weights."""
     return DETECTORS[config.model_type].build(config)
+
+
+def detector_to_hub(config: DetectorConfig, state_dict: Mapping[str, Tensor]) -> StateDict:
+    """Rename the parameters of a detector to their names in Hugging Face files."""
+    return DETECTORS[config.model_type].to_hub(state_dict)
+
+
+def detector_from_hub(config: DetectorConfig, state_dict: Mapping[str, Tensor]) -> StateDict:
+    """Rename tensors from Hugging Face files to the parameters of a detector.
+
+    Raises:
+        WeightsError: If a tensor is missing or unexpected.
+    """
+    return DETECTORS[config.model_type].from_hub(state_dict)
 
 
 def detect(network: nn.Module, config: DetectorConfig, images: Sequence[Tensor]) -> list[Detection]:

@@ -27,12 +27,16 @@ class HubOptions(TypedDict, total=False):
         token: Access token for private repositories; None uses the token stored by `hf auth login`, False none.
         cache_dir: Cache directory; None uses huggingface_hub's default.
         local_files_only: Use only local files and the cache; TIEPOINT_OFFLINE=1 has the same effect.
+        force_download: Download again what is in the cache.
+        subfolder: Folder within the repository or local folder.
     """
 
     revision: str | None
     token: str | bool | None
     cache_dir: str | os.PathLike[str] | None
     local_files_only: bool
+    force_download: bool
+    subfolder: str
 
 
 class PushOptions(TypedDict, total=False):
@@ -43,12 +47,16 @@ class PushOptions(TypedDict, total=False):
         private: Whether a new repository is private; None uses the default of the owner's account.
         revision: Existing branch to upload to; None means the main branch.
         commit_message: Commit message; None uses huggingface_hub's default.
+        commit_description: Description of the commit.
+        create_pr: Open a pull request with the commit.
     """
 
     token: str | bool | None
     private: bool | None
     revision: str | None
     commit_message: str | None
+    commit_description: str | None
+    create_pr: bool
 
 
 def fetch(name_or_folder: str | os.PathLike[str], filename: str, **options: Unpack[HubOptions]) -> Path:
@@ -69,7 +77,7 @@ def fetch(name_or_folder: str | os.PathLike[str], filename: str, **options: Unpa
     """
     folder = Path(name_or_folder).expanduser()
     if folder.is_dir():
-        return _find_in_folder(folder, filename)
+        return _find_in_folder(folder / (options.get("subfolder") or ""), filename)
     path = _download(str(name_or_folder), filename, options)
     _verify_digest(path, f"{filename} of {str(name_or_folder)!r}")
     return path
@@ -105,6 +113,8 @@ def push_folder(folder: str | os.PathLike[str], repo_id: str, **options: Unpack[
             folder_path=str(folder),
             revision=revision,
             commit_message=options.get("commit_message"),
+            commit_description=options.get("commit_description"),
+            create_pr=options.get("create_pr"),
         )
     except Exception as error:  # the HTTP library of huggingface_hub depends on its version
         raise _translate_error(error, repo_id, "", revision, only_local=False) from error
@@ -115,6 +125,8 @@ def _find_in_folder(folder: Path, filename: str) -> Path:
     path = folder / filename
     if path.is_file():
         return path
+    if not folder.is_dir():
+        raise WeightsError(f"{folder} is not a folder; check subfolder")
     names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:10]) or "nothing"
     raise WeightsError(
         f"{filename} not found in folder {folder}, which contains {names}; pass a folder written by save_pretrained"
@@ -125,11 +137,13 @@ def _download(name: str, filename: str, options: HubOptions) -> Path:
     from huggingface_hub import hf_hub_download
 
     revision, cache_dir = options.get("revision"), options.get("cache_dir")
-    only_local = options.get("local_files_only", False) or offline()
+    only_local = options.get("local_files_only") or offline()
     try:
         path = hf_hub_download(
             name,
             filename,
+            subfolder=options.get("subfolder") or None,
+            force_download=options.get("force_download") or False,
             revision=revision,
             token=options.get("token"),
             cache_dir=None if cache_dir is None else str(cache_dir),

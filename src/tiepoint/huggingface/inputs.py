@@ -33,7 +33,7 @@ class ImageFeatures(NamedTuple):
         return normalize_keypoints(self.keypoints * image_size, image_size)
 
 
-def resolve_image_shapes(pixel_values: Tensor | None, image_sizes: Any) -> list[ImageShape]:
+def resolve_pair_shapes(pixel_values: Tensor | None, image_sizes: Any) -> list[ImageShape]:
     """Return (height, width) of each image without padding, flattened over pairs.
 
     Args:
@@ -49,27 +49,51 @@ def resolve_image_shapes(pixel_values: Tensor | None, image_sizes: Any) -> list[
             "Input must be a 5D tensor of shape (batch_size, 2, num_channels, height, width), "
             f"got shape {tuple(pixel_values.shape)}"
         )
-    if image_sizes is not None:
-        return _check_image_sizes(pixel_values, torch.as_tensor(image_sizes))
-    if pixel_values is None:
+    if pixel_values is None and image_sizes is None:
         raise InvalidInput("pass pixel_values or image_sizes: coordinates are relative to the image size")
-    return [(int(pixel_values.shape[3]), int(pixel_values.shape[4]))] * (2 * len(pixel_values))
-
-
-def _check_image_sizes(pixel_values: Tensor | None, sizes: Tensor) -> list[ImageShape]:
+    images = None if pixel_values is None else pixel_values.flatten(0, 1)
+    if image_sizes is None:
+        return resolve_image_shapes(images, None)
+    sizes = torch.as_tensor(image_sizes)
     count = "batch_size" if pixel_values is None else len(pixel_values)
     if sizes.ndim != 3 or sizes.shape[1:] != (2, 2) or (pixel_values is not None and len(sizes) != count):
         raise InvalidInput(
             f"image_sizes must have shape ({count}, 2, 2), (height, width) per image, got {tuple(sizes.shape)}"
         )
-    shapes = [(int(height), int(width)) for height, width in sizes.flatten(0, 1).tolist()]
-    limit = pixel_values.shape[3:] if pixel_values is not None else None
-    for height, width in shapes:
-        if min(height, width) < 1 or (limit is not None and (height > limit[0] or width > limit[1])):
-            raise InvalidInput(
-                f"image_sizes: {(height, width)} is not a (height, width) within the padded image"
-            )
-    return shapes
+    return resolve_image_shapes(images, sizes.flatten(0, 1))
+
+
+def resolve_image_shapes(images: Tensor | None, image_sizes: Any) -> list[ImageShape]:
+    """Return (height, width) of each image without padding.
+
+    Args:
+        images: Images, shape (b, c, h, w); None if only their sizes are known.
+        image_sizes: Sizes (height, width) in px of the images before padding, shape (b, 2); None means that no image
+            is padded.
+
+    Raises:
+        InvalidInput: If images are not 4-D, or image_sizes have another shape or exceed the images.
+    """
+    if images is not None and images.ndim != 4:
+        raise InvalidInput(
+            f"Input must be a 4D tensor of shape (batch_size, num_channels, height, width), got {tuple(images.shape)}"
+        )
+    limit = None if images is None else tuple(images.shape[2:])
+    if image_sizes is None:
+        assert images is not None  # resolve_pair_shapes checked it
+        assert limit is not None
+        return [(int(limit[0]), int(limit[1]))] * len(images)
+    sizes = torch.as_tensor(image_sizes)
+    if sizes.ndim != 2 or sizes.shape[1] != 2 or (images is not None and len(sizes) != len(images)):
+        raise InvalidInput(f"image_sizes must be (height, width) per image, got shape {tuple(sizes.shape)}")
+    return [_check_image_shape(shape, limit) for shape in sizes.tolist()]
+
+
+def _check_image_shape(shape: list[int], limit: tuple[int, ...] | None) -> ImageShape:
+    height, width = map(int, shape)
+    if min(height, width) < 1 or (limit is not None and (height > limit[0] or width > limit[1])):
+        raise InvalidInput(f"image_sizes: {(height, width)} is not a (height, width) within the padded image")
+    return height, width
 
 
 def split_external_features(

@@ -1,48 +1,48 @@
 """LightGlueForKeypointMatching: image pairs to matches, with the interface of transformers."""
 
-import os
-import tempfile
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Unpack
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.checkpoint import (
-    CheckpointSource,
-    DeviceMap,
-    LoadingOptions,
-    join_state_dict,
-    read_checkpoint,
-    resolve_device_map,
-    resolve_dtype,
-    split_state_dict,
-    write_checkpoint,
-)
+from tiepoint.huggingface.checkpoint import StateDict
 from tiepoint.huggingface.configuration import LightGlueConfig, lightglue_shape
-from tiepoint.huggingface.detectors import StateDict, build_detector, detect
+from tiepoint.huggingface.detectors import build_detector, detect, detector_from_hub, detector_to_hub
 from tiepoint.huggingface.hidden_states import inspect
-from tiepoint.huggingface.hub import HubOptions, PushOptions, push_folder
 from tiepoint.huggingface.inputs import (
     ImageFeatures,
     ImageShape,
-    resolve_image_shapes,
+    resolve_pair_shapes,
     split_external_features,
 )
+from tiepoint.huggingface.key_value_heads import expand_projections
 from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
+from tiepoint.huggingface.pretrained import PreTrainedModel
 from tiepoint.matching.batching import choose_limits, split_batches
-from tiepoint.models.checkpoint import load_strictly
 from tiepoint.models.lightglue.assignment import mutual_matches
+from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, shape_of, to_official
 from tiepoint.models.lightglue.fused_layers import FusionCache
 from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue
 
+MATCHER_PREFIX = "matcher."
+"""Prefix of the parameters of LightGlue."""
 
-class LightGlueForKeypointMatching(nn.Module):
+
+class LightGluePreTrainedModel(PreTrainedModel):
+    """Base class of models with LightGlue."""
+
+    config_class: ClassVar[type[LightGlueConfig]] = LightGlueConfig
+    base_model_prefix: ClassVar[str] = "lightglue"
+    config: LightGlueConfig
+
+
+class LightGlueForKeypointMatching(LightGluePreTrainedModel):
     """Keypoint detector and LightGlue in one model.
 
     Args:
@@ -52,22 +52,18 @@ class LightGlueForKeypointMatching(nn.Module):
         InvalidInput: If LightGlue does not support the configuration.
     """
 
-    config_class: ClassVar[type[LightGlueConfig]] = LightGlueConfig
-    main_input_name: ClassVar[str] = "pixel_values"
-
     def __init__(self, config: LightGlueConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.keypoint_detector = build_detector(config.keypoint_detector_config)
-        self.matcher = LightGlue(lightglue_shape(config))
+        super().__init__(config)
+        self.keypoint_detector = build_detector(self.config.keypoint_detector_config)
+        self.matcher = LightGlue(lightglue_shape(self.config))
         self._fusion_cache = FusionCache()
-        self.apply(self._init_weights)
+        self.init_weights()
         self.eval()
 
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
-        return self.matcher.posenc.Wr.weight.device
+        return self.matcher.device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -89,12 +85,16 @@ class LightGlueForKeypointMatching(nn.Module):
     ) -> LightGlueKeypointMatchingOutput | tuple:
         """Detect and match keypoints; batched results are identical to matching each pair on its own.
 
+        Scores carry gradients in training mode (`model.train()`): all layers run then, without adaptive inference.
+
         Args:
             pixel_values: Image pairs with values in [0, 1], padded at the bottom and the right to a common size.
             labels: Not supported; training has its own entry point.
-            output_attentions: Return attention weights; all layers run, without adaptive inference.
-            output_hidden_states: Return hidden states; all layers run, without adaptive inference.
-            return_dict: False returns a tuple.
+            output_attentions: Return attention weights; all layers run, without adaptive inference. None uses the
+                configuration.
+            output_hidden_states: Return hidden states; all layers run, without adaptive inference. None uses the
+                configuration.
+            return_dict: False returns a tuple; None uses the configuration.
             image_sizes: Sizes (height, width) in px of the images before padding, shape (b, 2, 2); None means no
                 padding. Padding is cropped before detection.
             keypoints: External keypoint coordinates (x / width, y / height), as in the output; they replace the
@@ -107,101 +107,49 @@ class LightGlueForKeypointMatching(nn.Module):
         """
         if labels is not None:
             raise InvalidInput(
-                "LightGlue is not trainable, no labels should be provided. (This model is for inference; "
-                "train the network tiepoint.models.lightglue.network.LightGlue, whose forward is differentiable.)"
+                "LightGlue is not trainable, no labels should be provided; train with tiepoint.train, or compute a loss "
+                "from the scores, which carry gradients in training mode"
             )
-        image_shapes = resolve_image_shapes(pixel_values, image_sizes)
+        image_shapes = resolve_pair_shapes(pixel_values, image_sizes)
         if keypoints is None and descriptors is None:
             images = self._detect(pixel_values, image_shapes)
         else:
             images = split_external_features(keypoints, descriptors, mask, image_shapes)
-        if output_attentions or output_hidden_states:
-            output = self._inspect(images, bool(output_hidden_states), bool(output_attentions))
+        with_states = self._resolve(output_hidden_states, self.config.output_hidden_states)
+        with_attentions = self._resolve(output_attentions, self.config.output_attentions)
+        if with_states or with_attentions:
+            output = self._inspect(images, with_states, with_attentions)
+        elif self.training and torch.is_grad_enabled():
+            output = self._match_differentiably(images)
         else:
             output = self._match(images)
-        return output.to_tuple() if return_dict is False else output
+        return output if self._resolve(return_dict, self.config.return_dict) else output.to_tuple()
+
+    def to_hub_names(self, state_dict: Mapping[str, Tensor]) -> StateDict:
+        """Rename the parameters of the model to their names in Hugging Face files."""
+        matcher, detector = (_select(state_dict, prefix) for prefix in (MATCHER_PREFIX, DETECTOR_PREFIX))
+        detector = detector_to_hub(self.config.keypoint_detector_config, detector)
+        return _prefixed(DETECTOR_PREFIX, detector) | from_official(matcher, "huggingface")
+
+    def from_hub_names(self, state_dict: Mapping[str, Tensor]) -> StateDict:
+        """Rename tensors from Hugging Face files to the parameters of the model.
+
+        The network separates the projections of queries and keys of cross-attention if they differ.
+
+        Raises:
+            WeightsError: If a tensor is missing or unexpected.
+        """
+        matcher = to_official(state_dict)
+        detector = detector_from_hub(
+            self.config.keypoint_detector_config, _select(state_dict, DETECTOR_PREFIX)
+        )
+        self._set_shared_qk(shape_of(matcher).shared_qk)
+        return _prefixed(MATCHER_PREFIX, matcher) | _prefixed(DETECTOR_PREFIX, detector)
 
     @classmethod
-    def from_pretrained(
-        cls,
-        name_or_folder: str | os.PathLike[str],
-        *,
-        config: LightGlueConfig | None = None,
-        dtype: str | torch.dtype | None = None,
-        torch_dtype: str | torch.dtype | None = None,
-        device_map: DeviceMap | None = None,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
-        use_safetensors: bool = True,
-        accept_license: bool = False,
-        **overrides: Any,
-    ) -> "LightGlueForKeypointMatching":
-        """Load a model.
-
-        Args:
-            name_or_folder: Repository name "owner/name", local folder, or preset with LightGlue ("aliked+lightglue").
-            config: Configuration that replaces the stored one.
-            dtype: "float16", "bfloat16", "float32" or a torch.dtype; "auto" and None keep the stored one.
-            torch_dtype: Former name of `dtype` in transformers.
-            device_map: "auto", a device, or {"": device}; None means the CPU.
-            revision: Branch, tag or commit of the repository; None means the main branch.
-            token: Access token for private repositories; None uses the token stored by `hf auth login`, False none.
-            cache_dir: Cache directory; None uses huggingface_hub's default.
-            local_files_only: Use only local files and the cache.
-            use_safetensors: False also accepts `pytorch_model.bin`, a pickle, which is read without executing code.
-            accept_license: Accept weights of a preset whose license does not allow commercial use.
-            **overrides: Settings that override those of the stored configuration.
-
-        Raises:
-            InvalidInput: If the configuration is of another model, or a setting or option is invalid.
-            WeightsError: If a file is not found or cannot be downloaded, or a tensor is missing, unexpected or has
-                the wrong shape.
-        """
-        hub_options = HubOptions(
-            revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
-        )
-        source = CheckpointSource(name_or_folder, hub_options, use_safetensors, accept_license)
-        checkpoint = read_checkpoint(source, config, overrides)
-        with torch.device("meta"):
-            model = cls(checkpoint.config)
-        load_hub_state_dict(model, checkpoint.state_dict)
-        target_dtype = resolve_dtype(dtype or torch_dtype, checkpoint.config)
-        model = model if target_dtype is None else model.to(target_dtype)
-        return model if device_map is None else model.to(resolve_device_map(device_map))
-
-    def save_pretrained(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        push_to_hub: bool = False,
-        repo_id: str | None = None,
-        **options: Unpack[PushOptions],
-    ) -> None:
-        """Write `config.json` and `model.safetensors`, which transformers can load if the detector is SuperPoint.
-
-        Args:
-            folder: Folder to write to; it is created if necessary.
-            push_to_hub: Upload the folder too.
-            repo_id: Repository to upload to; None means the name of the folder.
-            **options: Options of `push_to_hub`.
-
-        Raises:
-            InvalidInput: If the files cannot be written.
-            WeightsError: If the hub cannot be reached or rejects the upload.
-        """
-        self.config.dtype = str(self.dtype).removeprefix("torch.")
-        self.config.architectures = ["LightGlueForKeypointMatching"]
-        write_checkpoint(self.config, hub_state_dict(self), folder)
-        if push_to_hub:
-            push_folder(folder, repo_id or Path(folder).name, **options)
-
-    def push_to_hub(self, repo_id: str, **options: Unpack[PushOptions]) -> str:
-        """Upload the model; options and errors as for `tiepoint.huggingface.hub.push_folder`."""
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            return push_folder(folder, repo_id, **options)
+    def _adapt(cls, config: LightGlueConfig, state_dict: Mapping[str, Tensor]) -> StateDict:
+        """Repeat fewer key/value heads than heads, and add missing biases of attention."""
+        return expand_projections(state_dict, config)
 
     def _detect(self, pixel_values: Tensor | None, image_shapes: list[ImageShape]) -> list[ImageFeatures]:
         if pixel_values is None:
@@ -256,22 +204,50 @@ class LightGlueForKeypointMatching(nn.Module):
                 "set depth_confidence and width_confidence to -1 to disable it in the configuration",
                 stacklevel=4,
             )
+        padded = self._pad_features(images)
+        inspection = inspect(self.matcher, *padded)
+        output = self._assign_all_layers(images, inspection.log_scores)
+        output.hidden_states = inspection.hidden_states if with_states else None
+        output.attentions = inspection.attentions if with_attentions else None
+        return output
+
+    def _match_differentiably(self, images: list[ImageFeatures]) -> LightGlueKeypointMatchingOutput:
+        """Run all layers of padded pairs, with gradients."""
+        if self.config.attention_dropout:
+            raise InvalidInput(
+                f"attention_dropout {self.config.attention_dropout} is not supported in training; set it to 0"
+            )
+        positions, descriptors, mask = self._pad_features(images)
+        (positions0, positions1), (descriptors0, descriptors1), (mask0, mask1) = (
+            values.unbind(1) for values in (positions, descriptors, mask)
+        )
+        log_scores = self.matcher(positions0, descriptors0, positions1, descriptors1, mask0, mask1)
+        return self._assign_all_layers(images, log_scores)
+
+    def _pad_features(self, images: list[ImageFeatures]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return normalized positions, descriptors and mask of all pairs, padded, (b, 2, n, …)."""
         counts = [len(image.keypoints) for image in images]
         mask = _pad([torch.ones(n, dtype=torch.bool, device=self.device) for n in counts], False)
         positions = _pad([image.normalized_keypoints() for image in images], 0.0)
-        descriptors = _pad([image.descriptors for image in images], 0.0)
-        inspection = inspect(self.matcher, positions, descriptors, mask)
-        assignment = mutual_matches(inspection.log_scores, self.config.filter_threshold)
+        return positions, _pad([image.descriptors for image in images], 0.0), mask
+
+    def _assign_all_layers(
+        self, images: list[ImageFeatures], log_scores: Float[Tensor, "b rows columns"]
+    ) -> LightGlueKeypointMatchingOutput:
+        """Build the output from the log scores after the last layer."""
+        counts = [len(image.keypoints) for image in images]
+        assignment = mutual_matches(log_scores, self.config.filter_threshold)
         num_layers = torch.full_like(assignment.matches0, self.matcher.shape.layers)
-        output = self._build_output(
+        return self._build_output(
             images,
             matches=_unpad(assignment.matches0, assignment.matches1, counts),
             scores=_unpad(assignment.matching_scores0, assignment.matching_scores1, counts),
             prune=_unpad(num_layers, num_layers, counts),
         )
-        output.hidden_states = inspection.hidden_states if with_states else None
-        output.attentions = inspection.attentions if with_attentions else None
-        return output
+
+    @staticmethod
+    def _resolve(option: bool | None, default: bool) -> bool:
+        return default if option is None else bool(option)
 
     def _build_output(
         self,
@@ -291,49 +267,24 @@ class LightGlueForKeypointMatching(nn.Module):
             image_sizes=image_sizes.view(-1, 2, 2),
         )
 
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            nn.init.normal_(module.weight, std=self.config.initializer_range)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    def _set_shared_qk(self, shared_qk: bool) -> None:
+        """Give the network one or two projections for queries and keys of cross-attention, without values."""
+        shape = self.matcher.shape
+        if shape.shared_qk != shared_qk:
+            with torch.device(self.device):
+                matcher = LightGlue(replace(shape, shared_qk=shared_qk))
+            self.matcher = matcher.to(self.dtype).train(self.training)
 
 
-class AutoModelForKeypointMatching:
-    """Loader of keypoint matching models; the only architecture is LightGlue."""
-
-    @classmethod
-    def from_pretrained(
-        cls, name_or_folder: str | os.PathLike[str], **options: Unpack[LoadingOptions]
-    ) -> LightGlueForKeypointMatching:
-        """Load a model; options and errors as for `LightGlueForKeypointMatching.from_pretrained`."""
-        return LightGlueForKeypointMatching.from_pretrained(name_or_folder, **options)
-
-    @classmethod
-    def from_config(cls, config: LightGlueConfig) -> LightGlueForKeypointMatching:
-        """Build a model with random weights."""
-        return LightGlueForKeypointMatching(config)
+def _select(state_dict: Mapping[str, Tensor], prefix: str) -> StateDict:
+    """Return the tensors with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): tensor for name, tensor in state_dict.items() if name.startswith(prefix)
+    }
 
 
-def hub_state_dict(model: LightGlueForKeypointMatching) -> StateDict:
-    """Return all tensors by their names in Hugging Face files, detached, contiguous and on the CPU."""
-    state_dict = join_state_dict(
-        model.matcher.state_dict(),
-        model.keypoint_detector.state_dict(),
-        model.config.keypoint_detector_config,
-    )
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}
-
-
-def load_hub_state_dict(model: LightGlueForKeypointMatching, state_dict: Mapping[str, Tensor]) -> None:
-    """Load tensors by their names in Hugging Face files into a model.
-
-    Raises:
-        WeightsError: If a tensor is missing, unexpected or has the wrong shape.
-    """
-    config = model.config.keypoint_detector_config
-    matcher, detector = split_state_dict(state_dict, config)
-    load_strictly(model.matcher, matcher, "LightGlue")
-    load_strictly(model.keypoint_detector, detector, config.model_type)
+def _prefixed(prefix: str, state_dict: Mapping[str, Tensor]) -> StateDict:
+    return {prefix + name: tensor for name, tensor in state_dict.items()}
 
 
 def _pad(rows: list[Tensor], value: float) -> Tensor:

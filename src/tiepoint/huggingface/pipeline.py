@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from tiepoint.errors import InvalidInput
+from tiepoint.huggingface.auto import AutoModelForKeypointMatching
 from tiepoint.huggingface.checkpoint import DeviceMap
 from tiepoint.huggingface.hub import HubOptions
 from tiepoint.huggingface.image_processing_auto import AutoImageProcessor
 from tiepoint.huggingface.image_processing_base import BaseImageProcessor
 from tiepoint.huggingface.matching_pipeline import TASK, KeypointMatchingPipeline, check_task
-from tiepoint.huggingface.modeling import AutoModelForKeypointMatching, LightGlueForKeypointMatching
+from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
 from tiepoint.huggingface.options import reject_unknown, warn_without_effect
 
 DEFAULT_MODEL = "aliked+lightglue"

@@ -18,8 +18,10 @@ transformers = pytest.importorskip("transformers")
 def test_defaults_are_those_of_transformers():
     ours, theirs = LightGlueConfig().to_dict(), transformers.LightGlueConfig().to_dict()
     detector = ours.pop("keypoint_detector_config")
+    assert ours.pop("transformers_version") is None
     assert ours == {name: theirs[name] for name in ours}
-    detector.pop("strict_border")  # not in transformers
+    assert detector.pop("strict_border") is True  # not in transformers
+    assert detector.pop("transformers_version") is None
     assert detector == {name: theirs["keypoint_detector_config"][name] for name in detector}
 
 
@@ -28,8 +30,11 @@ def test_sizes_follow_descriptor_dim():
     assert (config.hidden_size, config.intermediate_size) == (64, 128)
     config.descriptor_dim = 32
     assert (config.hidden_size, config.intermediate_size) == (32, 64)
-    with pytest.raises(AttributeError):
-        config.hidden_size = 3
+    config.hidden_size = 16
+    assert (config.descriptor_dim, config.intermediate_size) == (16, 32)
+    config.intermediate_size = 32
+    with pytest.raises(InvalidInput, match=r"2 x descriptor_dim \(32\), got 7"):
+        config.intermediate_size = 7
 
 
 def test_key_value_heads_default_to_the_attention_heads():

@@ -12,7 +12,7 @@ from tiepoint.huggingface import LightGlueConfig, LightGlueForKeypointMatching
     ("detector", "message"),
     [
         ({"keypoint_decoder_dim": 64}, "keypoint_decoder_dim must be 65.*got 64"),
-        ({"encoder_hidden_sizes": (8, 8)}, r"encoder_hidden_sizes must have 4 values, got \(8, 8\)"),
+        ({"encoder_hidden_sizes": (8,)}, r"at least 2 levels, got \(8,\)"),
     ],
 )
 def test_unsupported_superpoint_shapes_are_rejected(detector, message):

@@ -29,7 +29,8 @@ def test_requested_fields_are_returned(model, options, num_states, num_attention
         torch.testing.assert_close(output.attentions[0].sum(-1), torch.ones(4, 2, 100))
     expected = model(images)
     for name in FIELDS:
-        torch.testing.assert_close(output[name], expected[name], atol=1e-5, rtol=0, msg=name)
+        actual = getattr(output, name)
+        torch.testing.assert_close(actual, getattr(expected, name), atol=1e-5, rtol=0, msg=name)
 
 
 def test_padding_does_not_change_results(adaptive_model):
@@ -42,7 +43,8 @@ def test_padding_does_not_change_results(adaptive_model):
         config.depth_confidence, config.width_confidence = 0.9, 0.7
     assert (expected.mask == 0).any()
     for name in FIELDS:
-        torch.testing.assert_close(output[name], expected[name], atol=1e-5, rtol=0, msg=name)
+        actual = getattr(output, name)
+        torch.testing.assert_close(actual, getattr(expected, name), atol=1e-5, rtol=0, msg=name)
 
 
 def test_one_warning_says_that_adaptive_inference_is_off(adaptive_model, model):

@@ -5,18 +5,27 @@ import torch
 from tests.helpers.keypoint_matching import HEIGHT, WIDTH
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.inputs import resolve_image_shapes, split_external_features
+from tiepoint.huggingface.inputs import (
+    resolve_image_shapes,
+    resolve_pair_shapes,
+    split_external_features,
+)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 32, 32), (1, 3, 3, 32, 32), (1, 1, 3, 32, 32), (32, 32)])
 def test_pixel_values_must_be_pairs(shape):
     message = r"Input must be a 5D tensor of shape \(batch_size, 2, num_channels, height, width\)"
     with pytest.raises(ValueError, match=message):
-        resolve_image_shapes(torch.zeros(shape), None)
+        resolve_pair_shapes(torch.zeros(shape), None)
+
+
+def test_images_must_be_a_batch():
+    with pytest.raises(ValueError, match=r"Input must be a 4D tensor .* got \(3, 32, 32\)"):
+        resolve_image_shapes(torch.zeros(3, 32, 32), None)
 
 
 def test_without_sizes_images_are_not_padded():
-    shapes = resolve_image_shapes(torch.zeros(2, 2, 3, HEIGHT, WIDTH), None)
+    shapes = resolve_pair_shapes(torch.zeros(2, 2, 3, HEIGHT, WIDTH), None)
     assert shapes == [(HEIGHT, WIDTH)] * 4
 
 
