@@ -37,7 +37,6 @@ from tiepoint.huggingface import (
     pipeline,
     to_transformers,
 )
-from tiepoint.huggingface.modeling import hub_state_dict
 
 pytestmark = pytest.mark.real
 
@@ -328,7 +327,7 @@ def test_the_model_and_processor_program(full_hub, expected, tmp_path):
 
 def test_tensors_saved_by_transformers_are_loaded(hub, tiny_files, tmp_path):
     model = load(tmp_path)
-    state, expected = hub_state_dict(model), load_tensors(tiny_files["model.safetensors"])
+    state, expected = model.hub_state_dict(), load_tensors(tiny_files["model.safetensors"])
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
     processor = AutoImageProcessor.from_pretrained(REPOSITORY, cache_dir=tmp_path, token=False)

@@ -11,7 +11,6 @@ import math
 import numbers
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, Unpack
@@ -21,6 +20,7 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.hub import PushOptions, fetch, push_folder
 from tiepoint.huggingface.loader_options import HUB_OPTION_NAMES, split_options
+from tiepoint.huggingface.options import warn
 from tiepoint.io.atomic import atomic_write
 from tiepoint.io.validation import is_integer
 
@@ -55,10 +55,9 @@ class Settings:
         self.update(aliases)
         self.extra.update(unknown)
         if unknown:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}; the value is kept without effect; "
-                f"available: {', '.join(self._fields())}",
-                stacklevel=2,
+                f"available: {', '.join(self._fields())}"
             )
         self.validate()
 

@@ -1,7 +1,6 @@
 """Settings of image processors: names, conversion, preprocessor_config.json."""
 
 import copy
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack, overload
 import PIL.Image
 import torch
 
-from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.config_base import Settings
+from tiepoint.huggingface.config_base import Settings, read_json
 from tiepoint.huggingface.hub import HubOptions, fetch
 from tiepoint.huggingface.image_sizes import SizeDict, as_size
 from tiepoint.huggingface.options import reject_unknown, warn_without_effect
@@ -296,8 +294,6 @@ class ImageProcessorSettings(Settings):
 def read_settings(
     name: str | os.PathLike[str],
     filename: str,
-    *,
-    subfolder: str | None = None,
     **options: Unpack[HubOptions],
 ) -> dict[str, Any]:
     """Read a JSON file of a model.
@@ -305,7 +301,6 @@ def read_settings(
     Args:
         name: Local folder, path of the file itself, or repository name "owner/name".
         filename: Name of the file within the folder or repository.
-        subfolder: Folder of the file within the folder or repository.
         **options: Options of `HubOptions`.
 
     Raises:
@@ -314,22 +309,5 @@ def read_settings(
     """
     path = Path(name).expanduser()
     if not path.is_file():
-        path = fetch(name, f"{subfolder}/{filename}" if subfolder else filename, **options)
+        path = fetch(name, filename, **options)
     return read_json(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        InvalidInput: If the file cannot be read or is not a valid JSON object.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidInput(f"{path} is not valid JSON ({error}); download or write it again") from error
-    if not isinstance(values, dict):
-        raise InvalidInput(f"{path}: expected a JSON object, got a {type(values).__name__}")
-    return values

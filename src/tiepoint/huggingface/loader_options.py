@@ -3,11 +3,11 @@
 An option of a loader is never a setting of a model: it has its effect, warns that it has none, or is refused.
 """
 
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from tiepoint.errors import InvalidInput
+from tiepoint.huggingface.options import InvalidArgument, warn
 from tiepoint.io.messages import unknown_name
 
 HUB_OPTION_NAMES = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
@@ -63,7 +63,8 @@ def split_options(
         The options of the function, and the settings.
 
     Raises:
-        InvalidInput: If an option is not supported or unknown.
+        InvalidInput: If an option is not supported.
+        InvalidArgument: If an option is unknown.
     """
     own: dict[str, Any] = {}
     overrides: dict[str, Any] = {}
@@ -90,9 +91,9 @@ def _check_foreign_option(
     function: str, name: str, value: Any, known: Collection[str], settings: Collection[str]
 ) -> None:
     if name not in WITHOUT_EFFECT and name not in UNSUPPORTED:
-        raise InvalidInput(f"{function}: {unknown_name('option', name, sorted({*known, *settings}))}")
+        raise InvalidArgument(f"{function}: {unknown_name('option', name, sorted({*known, *settings}))}")
     if value is None or value is False:
         return
     if name in UNSUPPORTED:
         raise InvalidInput(f"{function}: {name} is not supported; {UNSUPPORTED[name]}")
-    warnings.warn(f"{function}: {name} has no effect; {WITHOUT_EFFECT[name]}", stacklevel=4)
+    warn(f"{function}: {name} has no effect; {WITHOUT_EFFECT[name]}")

@@ -1,6 +1,5 @@
 """LightGlueForKeypointMatching: image pairs to matches, with the interface of transformers."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from tiepoint.huggingface.inputs import (
     split_external_features,
 )
 from tiepoint.huggingface.key_value_heads import expand_projections
+from tiepoint.huggingface.options import warn
 from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
 from tiepoint.huggingface.pretrained import PreTrainedModel
 from tiepoint.matching.batching import choose_limits, split_batches
@@ -199,10 +199,9 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
     ) -> LightGlueKeypointMatchingOutput:
         """Run all layers without adaptive inference and return their hidden states and attention weights."""
         if self.config.depth_confidence > 0 or self.config.width_confidence > 0:
-            warnings.warn(
+            warn(
                 "hidden states and attentions cover all layers and keypoints: adaptive inference is off in this call; "
-                "set depth_confidence and width_confidence to -1 to disable it in the configuration",
-                stacklevel=4,
+                "set depth_confidence and width_confidence to -1 to disable it in the configuration"
             )
         padded = self._pad_features(images)
         inspection = inspect(self.matcher, *padded)

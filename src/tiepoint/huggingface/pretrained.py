@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar, Unpack
@@ -23,6 +22,7 @@ from tiepoint.huggingface.checkpoint import (
 from tiepoint.huggingface.hub import HubOptions, PushOptions, push_folder
 from tiepoint.huggingface.loader_options import check_attention, split_options
 from tiepoint.huggingface.model_config import ModelConfig
+from tiepoint.huggingface.options import warn
 from tiepoint.models.checkpoint import load_strictly
 
 M = TypeVar("M", bound="PreTrainedModel")
@@ -52,12 +52,12 @@ class PreTrainedModel(nn.Module):
         InvalidInput: If the configuration is of another model, or the network does not support it.
     """
 
-    config_class: ClassVar[type[ModelConfig]]
+    config_class: ClassVar[Any]
     base_model_prefix: ClassVar[str]
     main_input_name: ClassVar[str] = "pixel_values"
     input_modalities: ClassVar[tuple[str, ...]] = ("image",)
     supports_gradient_checkpointing: ClassVar[bool] = False
-    config: ModelConfig
+    config: Any
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -396,10 +396,7 @@ def _replace_mismatched(
         if name in expected and tensor.shape != expected[name].shape
     ]
     if mismatches:
-        warnings.warn(
-            f"weights of other shapes stay random: {', '.join(mismatch.name for mismatch in mismatches)}",
-            stacklevel=4,
-        )
+        warn(f"weights of other shapes stay random: {', '.join(mismatch.name for mismatch in mismatches)}")
     return dict(state_dict) | {mismatch.name: expected[mismatch.name] for mismatch in mismatches}, mismatches
 
 
