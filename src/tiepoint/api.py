@@ -18,6 +18,7 @@ from tiepoint.extraction.masks import MaskSource
 from tiepoint.extraction.tile_grid import check_tiling
 from tiepoint.geometry.verification import Verifier
 from tiepoint.image import Image, ImageSource
+from tiepoint.image.stretch import check_stretch
 from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.hashing import file_digest
 from tiepoint.io.messages import did_you_mean
@@ -35,7 +36,7 @@ from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import DEFAULT_PRESET, MODEL, Preset, find_preset
 from tiepoint.result import MatchResult
 from tiepoint.types import TwoViewEstimate
-from tiepoint.types.options import Adaptive, BatchSize, DtypeName, LoadOptions, Rotations, Tiling
+from tiepoint.types.options import Adaptive, BatchSize, DtypeName, LoadOptions, Rotations, Stretch, Tiling
 from tiepoint.visualization import check_image_path, save_image
 from tiepoint.weights import WEIGHTS, load_state_dict, resolve
 
@@ -57,6 +58,7 @@ class LoadConfig:
     max_keypoints: int | None = 2048
     resize: int | None = 1024
     border: int = 0
+    stretch: Stretch = None
     tile: Tiling = "auto"
     adaptive: Adaptive = True
     pruning_min_keypoints: int | None = None
@@ -78,6 +80,7 @@ class LoadConfig:
         if self.batch_size != "auto":
             check_integer("batch_size", self.batch_size, 1, alternative="'auto'")
         check_tiling(self.tile)
+        check_stretch(self.stretch)
         check_rotations(self.rotations)
         if self.adaptive not in (True, False, "depth", "width"):
             raise InvalidInput(f"adaptive: expected True, False, 'depth' or 'width', got {self.adaptive!r}")
@@ -138,7 +141,7 @@ def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[Load
 
     Args:
         preset: Name of a preset (see `tiepoint presets`), or folder written by `tiepoint train`.
-        **options: Options of LoadOptions: device, max_keypoints, resize, border, tile, adaptive,
+        **options: Options of LoadOptions: device, max_keypoints, resize, border, stretch, tile, adaptive,
             pruning_min_keypoints, filter_threshold, dtype, batch_size, memory_budget, rotations, extractor_weights,
             matcher_weights, accept_license, progress.
 
@@ -170,7 +173,8 @@ def match(
     Loads the networks on every call; for more than a few pairs call `load` once.
 
     Args:
-        image0: Path, URL, PIL image, NumPy array (height, width[, channels]) or tensor (channels, height, width).
+        image0: Path, URL, encoded image (bytes or a file object), PIL image, NumPy array (height, width[, channels]) or
+            tensor (channels, height, width).
         image1: Image 1, in any of the same forms.
         preset: Name of a preset, or folder of a trained model; see `load`.
         mask0: Mask of image 0, in which keypoints are allowed; see `Matcher.extract`.
@@ -276,6 +280,7 @@ def _load_extractor(
         detection_threshold=preset.detection_threshold,
         border=config.border,
         tile=config.tile,
+        stretch=config.stretch,
     )
     return NeuralExtractor(build_network(preset.extractor, state).to(device), settings)
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from time import perf_counter
 
-from torch import Tensor
-
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.extraction.masks import MaskSource, read_mask
 from tiepoint.geometry.pair_verification import PairVerification
 from tiepoint.image import Image, ImageSource, read_image
+from tiepoint.image.stretch import warn_about_low_contrast
 from tiepoint.io.batching import batched
 from tiepoint.matching.inputs import FeaturePair, PairMatcher
 from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, check_rotations
@@ -61,7 +60,8 @@ class Matcher:
         """Detect and describe the keypoints of an image.
 
         Args:
-            image: Path, URL, PIL image, NumPy array (height, width[, channels]) or tensor (channels, height, width).
+            image: Path, URL, encoded image (bytes or a file object), PIL image, NumPy array (height, width[, channels])
+                or tensor (channels, height, width).
             mask: Mask of allowed keypoints in px of the upright image: path or PIL image (not black = allowed), array
                 (height, width) (nonzero = allowed), or polygons [[(x, y), …], …] (inside = allowed), also as the path
                 of a .json file. None allows keypoints everywhere.
@@ -72,7 +72,7 @@ class Matcher:
         Raises:
             InvalidInput: If the image or the mask cannot be read, or their sizes differ.
         """
-        return self.extractor.extract(*_read(image, mask, "mask"))
+        return self.extractor.extract(*self._read(image, mask, "mask"))
 
     def match(
         self,
@@ -94,7 +94,7 @@ class Matcher:
             InvalidInput: If an image or mask cannot be read, or a mask does not have the size of its image.
         """
         times = [perf_counter()]
-        inputs = _read(image0, mask0, "mask0"), _read(image1, mask1, "mask1")
+        inputs = self._read(image0, mask0, "mask0"), self._read(image1, mask1, "mask1")
         times.append(perf_counter())
         features0, features1 = (self.extractor.extract(*image_and_mask) for image_and_mask in inputs)
         times.append(perf_counter())
@@ -146,7 +146,7 @@ class Matcher:
             ...     print(path, result if isinstance(result, tiepoint.InvalidInput) else result.verify())
         """
         if not isinstance(reference, Features):
-            inputs = _read(reference, mask, "mask")
+            inputs = self._read(reference, mask, "mask")
             return self._match_each(
                 self.extractor.extract(*inputs), inputs if self.rotations else None, images
             )
@@ -202,9 +202,29 @@ class Matcher:
         if not self._rotation_search.is_needed(upright):
             return _to_result(upright, seconds, upright.verification)  # without reading the image again
         try:
-            return self._rotate(upright, seconds, image0, (_read_again(source, upright.features1), None))
+            return self._rotate(upright, seconds, image0, (self._read_again(source, upright.features1), None))
         except InvalidInput as error:
             return error
+
+    def _read(self, image: AnyImage, mask: MaskSource | None, name: str) -> ImageAndMask:
+        """Read an image and its mask; `name` is the name of the mask in error messages."""
+        upright = read_image(image, stretch=self.extractor.settings.stretch)
+        warn_about_low_contrast(upright)
+        return upright, None if mask is None else read_mask(mask, upright, name)
+
+    def _read_again(self, source: AnyImage, features: Features) -> Image:
+        """Read an image again whose features were extracted.
+
+        Raises:
+            InvalidInput: If its size has changed since.
+        """
+        image = read_image(source, stretch=self.extractor.settings.stretch)
+        if image.image_size != features.image_size:
+            raise InvalidInput(
+                "the size of {} has changed from {} x {} to {} x {} px since its features were extracted; "
+                "run it again".format(features.source or "an image", *features.image_size, *image.image_size)
+            )
+        return image
 
     @cached_property
     def _rotation_search(self) -> RotationSearch:
@@ -230,27 +250,6 @@ def _to_result(
         rotation1=match.rotation1,
         verification=verification,
     )
-
-
-def _read(image: AnyImage, mask: MaskSource | None, name: str) -> tuple[Image, Tensor | None]:
-    """Read an image and its mask; `name` is the name of the mask in error messages."""
-    upright = read_image(image)
-    return upright, None if mask is None else read_mask(mask, upright, name)
-
-
-def _read_again(source: AnyImage, features: Features) -> Image:
-    """Read an image again whose features were extracted.
-
-    Raises:
-        InvalidInput: If its size has changed since.
-    """
-    image = read_image(source)
-    if image.image_size != features.image_size:
-        raise InvalidInput(
-            "the size of {} has changed from {} x {} to {} x {} px since its features were extracted; "
-            "run it again".format(features.source or "an image", *features.image_size, *image.image_size)
-        )
-    return image
 
 
 def _as_pairs(pairs: Iterable[FeaturePair]) -> list[FeaturePair]:

@@ -18,7 +18,9 @@ class Diagonal(Matcher):
     """Detects the first pixels of the diagonal, described by their index; one more in bright images."""
 
     def __init__(self) -> None:
-        self.extractor = SimpleNamespace(device=torch.device("cpu"))  # type: ignore[assignment]
+        self.extractor = SimpleNamespace(  # type: ignore[assignment]
+            device=torch.device("cpu"), settings=SimpleNamespace(stretch=None)
+        )
         self.matcher = NearestMatcher()
         self.threads: set[int] = set()
 

@@ -221,7 +221,6 @@ class TestImagesThatCannotBeUsed:
         "image",
         [
             np.full((9, 9, 3), np.nan, np.float32),
-            np.zeros((9, 9, 3), np.int64),
             np.zeros((9, 9, 3), complex),
             np.full((9, 9, 3), 200.0),
             np.zeros((9, 9, 7), np.uint8),

@@ -1,6 +1,7 @@
 """Matcher: in-plane rotations in `match` and `match_one_to_many`, how they are reported, and its short text form."""
 
 import dataclasses
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from PIL.ExifTags import IFD, Base
 from tests.helpers.colored_dots import SHIFT, SIZE, dots, make_matcher
 from typer.testing import CliRunner
 
@@ -212,3 +214,77 @@ def test_other_values_of_rotations_are_an_error(wrong: Any, monkeypatch: pytest.
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
     with pytest.raises(InvalidInput, match=r"rotations.*'auto'"):
         tiepoint.load(rotations=wrong)
+
+
+def narrow(image: np.ndarray) -> np.ndarray:
+    """The image in few of 16 bits, with an offset, as a thermal camera writes it."""
+    return image.astype(np.uint16) + 29300
+
+
+class TestStretch:
+    def test_low_contrast_images_match_like_others(self, upright: MatchResult) -> None:
+        result = make_matcher(None, stretch=0).match(narrow(dots()), narrow(dots(SHIFT)))
+        assert points(result) == points(upright)
+
+    def test_without_it_a_warning_names_the_option(self, caplog: pytest.LogCaptureFixture) -> None:
+        result = make_matcher(None).match(narrow(dots()), dots())
+        assert len(result) == 0
+        assert caplog.text.count("low contrast") == 1
+        assert "stretch='auto'" in caplog.text
+
+    def test_images_and_rotated_images_are_stretched_once(self) -> None:
+        matcher = make_matcher(stretch=0)
+        image1 = np.rot90(narrow(dots(SHIFT))).copy()
+        expected = make_matcher().match(dots(), np.rot90(dots(SHIFT)).copy())
+        (result,) = matcher.match_one_to_many(tiepoint.read_image(narrow(dots())), [image1])
+        assert not isinstance(result, InvalidInput)
+        assert result.rotation1 == 270
+        assert points(result) == points(expected)
+
+    def test_values_beyond_the_range_are_drawn_too(self, tmp_path: Path) -> None:
+        kelvin = PIL.Image.fromarray(dots()[..., 0].astype(np.float32) + 273)
+        kelvin.save(tmp_path / "a.tif")
+        result = make_matcher(None, stretch="auto").match(tmp_path / "a.tif", tmp_path / "a.tif")
+        assert np.asarray(result.draw(), float)[: SIZE[1], : SIZE[0]].std() > 20
+
+    def test_it_is_part_of_the_fingerprints(self) -> None:
+        prints = {
+            make_matcher(None, stretch=stretch).extractor.fingerprint for stretch in (None, "auto", 0, 1, 1.0)
+        }
+        assert len(prints) == 4
+
+
+def test_results_belong_to_their_images_after_chdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both folders have an image of the same name."""
+    exif = PIL.Image.Exif()
+    for name, focal_mm, image in (("a", 27, dots()), ("b", 85, dots(seed=1))):
+        (tmp_path / name).mkdir()
+        exif.get_ifd(IFD.Exif)[Base.FocalLengthIn35mmFilm] = focal_mm
+        PIL.Image.fromarray(image).save(tmp_path / name / "left.png", exif=exif)
+    monkeypatch.chdir(tmp_path / "a")
+    result = make_matcher(None).match("left.png", "left.png")
+    for elsewhere in (tmp_path / "b", tmp_path):
+        monkeypatch.chdir(elsewhere)
+        drawn = np.asarray(result.draw(max_lines=1), int)[: SIZE[1], : SIZE[0]]
+        assert np.abs(drawn - dots()).mean() < np.abs(drawn - dots(seed=1)).mean() / 2
+        estimate = tiepoint.estimate_relative_pose(result)
+        assert (estimate.camera0.source, estimate.camera1.source) == ("exif", "exif")
+        assert estimate.camera0.focal_lengths[0] == pytest.approx(27 / 43.27 * np.hypot(*SIZE), abs=1)
+    result.save(tmp_path / "matches.json")
+    monkeypatch.chdir(tmp_path / "b")
+    assert MatchResult.load(tmp_path / "matches.json").draw().tobytes() == result.draw().tobytes()
+
+
+@pytest.mark.parametrize(
+    "convert", [Path.read_bytes, lambda path: io.BytesIO(path.read_bytes()), PIL.Image.open]
+)
+def test_encoded_images_and_masks(tmp_path: Path, convert: Callable[[Path], Any]) -> None:
+    mask = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    mask[:, : SIZE[0] // 2] = 255
+    for name, pixels in (("a", dots()), ("mask", mask)):
+        PIL.Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    matcher = make_matcher(None)
+    found = matcher.extract(convert(tmp_path / "a.png"), mask=convert(tmp_path / "mask.png"))
+    expected = matcher.extract(dots(), mask=mask)
+    assert 0 < len(expected) < 80
+    assert found.keypoints.tolist() == expected.keypoints.tolist()

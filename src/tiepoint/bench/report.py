@@ -68,7 +68,10 @@ def bench(
     if json is not None:
         check_writable(json)
     with torch_threads(threads), image_files(image0, image1) as files:
-        images = [read_image(file) for file in files]  # fails fast, before weights are loaded
+        stretch = options.get("stretch")
+        images = [
+            read_image(file, stretch=stretch) for file in files
+        ]  # fails fast, before weights are loaded
         matcher = load(preset, **options)
         pair = measure_pair(matcher, files, preset=preset, runs=runs)
         tunings = _tunings(matcher, (images[0], images[1]), runs) if tune else ()

@@ -109,7 +109,9 @@ class _Pair:
         return tuple(seconds_of(stage, device) for stage in (self._read, self._extract, self._match))
 
     def _read(self) -> None:
-        self.images = [read_image(file) for file in self.files]
+        self.images = [
+            read_image(file, stretch=self.matcher.extractor.settings.stretch) for file in self.files
+        ]
 
     def _extract(self) -> None:
         features0, features1 = (self.matcher.extract(image) for image in self.images)

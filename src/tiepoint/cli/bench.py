@@ -13,7 +13,9 @@ from tiepoint.cli.options import (
     MaxKeypointsOption,
     PresetOption,
     ResizeOption,
+    StretchOption,
     ThreadsOption,
+    parse_stretch,
 )
 from tiepoint.presets import DEFAULT_PRESET
 
@@ -32,6 +34,7 @@ def bench(
     preset: PresetOption = DEFAULT_PRESET,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    stretch: StretchOption = "none",
     adaptive: AdaptiveOption = None,
     runs: Annotated[int, typer.Option(min=1, help="Number of timed runs (after warm-up).")] = 5,
     threads: ThreadsOption = None,
@@ -55,6 +58,7 @@ def bench(
     load: LoadOptions = {
         "max_keypoints": max_keypoints,
         "resize": resize or None,
+        "stretch": parse_stretch(stretch),
         "device": device,
         "accept_license": accept_license,
         "progress": True,

@@ -17,8 +17,10 @@ from tiepoint.cli.options import (
     PresetOption,
     QuietOption,
     ResizeOption,
+    StretchOption,
     ThreadsOption,
     ThresholdOption,
+    parse_stretch,
     set_up_logging,
 )
 from tiepoint.cli.problems import finish, finishing
@@ -95,6 +97,7 @@ def run(
     ] = False,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    stretch: StretchOption = "none",
     threshold: ThresholdOption = 0.1,
     stores: StoresOption = None,
     device: DeviceOption = "auto",
@@ -126,7 +129,7 @@ def run(
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, threshold, device, accept_license),
+            **_network_options(max_keypoints, resize, stretch, threshold, device, accept_license),
         )
         problems += report.problems
         _print_report(report, quiet)
@@ -142,6 +145,7 @@ def extract(
     executor: ExecutorOption = "serial",
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    stretch: StretchOption = "none",
     threshold: ThresholdOption = 0.1,
     stores: StoresOption = None,
     device: DeviceOption = "auto",
@@ -166,7 +170,7 @@ def extract(
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, threshold, device, accept_license),
+            **_network_options(max_keypoints, resize, stretch, threshold, device, accept_license),
         )
     _print_report(report, quiet)
     finish(report.problems)
@@ -232,11 +236,12 @@ def status(out: EarlierArgument) -> None:
 
 
 def _network_options(
-    max_keypoints: int, resize: int, threshold: float, device: str, accept_license: bool
+    max_keypoints: int, resize: int, stretch: str, threshold: float, device: str, accept_license: bool
 ) -> "NetworkOptions":
     return {
         "max_keypoints": max_keypoints,
         "resize": resize or None,
+        "stretch": parse_stretch(stretch),
         "filter_threshold": threshold,
         "device": device,
         "accept_license": accept_license,

@@ -13,7 +13,9 @@ from tiepoint.cli.options import (
     JsonOption,
     LicenseOption,
     PresetOption,
+    StretchOption,
     ThreadsOption,
+    parse_stretch,
     use_threads,
 )
 from tiepoint.presets import DEFAULT_PRESET
@@ -66,6 +68,7 @@ def run(
     ] = None,
     json_file: JsonOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Evaluate N pairs, sampled uniformly.")] = None,
+    stretch: StretchOption = "none",
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
@@ -90,6 +93,7 @@ def run(
         store=store,
         json=None if to_stdout else json_file,
         limit=limit,
+        stretch=parse_stretch(stretch),
         device=device,
         accept_license=accept_license,
         progress=no_progress if quiet else progress_bar,

@@ -11,7 +11,7 @@ import typer
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
-    from tiepoint.types.options import LoadOptions
+    from tiepoint.types.options import LoadOptions, Stretch
 
 # Exit status of `--fail-on-no-match`
 NO_MATCH = 3
@@ -44,6 +44,14 @@ PresetOption = Annotated[
 MaxKeypointsOption = Annotated[int, typer.Option(min=1, help="Maximum number of keypoints per image.")]
 ResizeOption = Annotated[
     int, typer.Option(min=0, help="Resize the longer image side to this many px; 0 keeps the size.")
+]
+StretchOption = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|PERCENT|none",
+        help="Stretch the contrast of images: clip this percentage of values at each end; auto stretches only images "
+        "with more than 8 bits that need it.",
+    ),
 ]
 RotationsOption = Annotated[
     Rotations,
@@ -149,6 +157,7 @@ def _read_matcher_options(
     preset: PresetOption = DEFAULT_PRESET,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    stretch: StretchOption = "none",
     rotations: RotationsOption = Rotations.NONE,
     threshold: ThresholdOption = 0.1,
     device: DeviceOption = "auto",
@@ -162,6 +171,7 @@ def _read_matcher_options(
     load: LoadOptions = {
         "max_keypoints": max_keypoints,
         "resize": resize or None,
+        "stretch": parse_stretch(stretch),
         "filter_threshold": threshold,
         "device": device,
         "accept_license": accept_license,
@@ -170,6 +180,17 @@ def _read_matcher_options(
     if rotations is Rotations.AUTO:
         load["rotations"] = "auto"
     return MatcherOptions(preset=preset, load=load, quiet=quiet)
+
+
+def parse_stretch(text: str) -> "Stretch":
+    """Parse the value of `--stretch`."""
+    if text == "none":
+        return None
+    try:
+        return "auto" if text == "auto" else float(text)
+    except ValueError as error:
+        message = f"expected auto, none, or a percentage, got {text!r}"
+        raise typer.BadParameter(message, param_hint="--stretch") from error
 
 
 def use_threads(count: int | None) -> None:
@@ -188,4 +209,5 @@ def set_up_logging(*, quiet: bool) -> None:
 
     handler = logging.StreamHandler()
     handler.setFormatter(FlagFormatter("%(message)s"))
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # errors of the library say it in their own words
     logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, handlers=[handler])

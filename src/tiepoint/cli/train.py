@@ -17,7 +17,9 @@ from tiepoint.cli.options import (
     JsonOption,
     LicenseOption,
     QuietOption,
+    StretchOption,
     ThreadsOption,
+    parse_stretch,
     set_up_logging,
     use_threads,
 )
@@ -96,6 +98,7 @@ def train(
         int | None,
         typer.Option(min=2, help="Homographic warps per image.", show_default=RECIPE_DEFAULT),
     ] = None,
+    stretch: StretchOption = "none",
     resume: Annotated[bool, typer.Option("--resume", help="Resume from the checkpoint in OUT.")] = False,
     val: Annotated[
         Path | None,
@@ -156,6 +159,7 @@ def train(
             cache=cache,
             colmap=colmap,
             depth_maps=depth_maps,
+            stretch=parse_stretch(stretch),
         ),
         optim=_given(learning_rate=learning_rate, batch_size=batch_size, accumulate=accumulate),
         run=_given(

@@ -21,6 +21,7 @@ from tiepoint.io.atomic import check_writable
 from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.io.temporary import TemporaryFolder
 from tiepoint.presets import find_preset
+from tiepoint.types.options import Stretch
 
 PredictorFactory: TypeAlias = Callable[[Prediction], Predictor]
 # Creates the method under evaluation for the settings of a protocol
@@ -82,6 +83,7 @@ def evaluate_preset(
     store: str | os.PathLike[str] | None = None,
     json: str | os.PathLike[str] | None = None,
     limit: int | None = None,
+    stretch: Stretch = None,
     device: str = "auto",
     accept_license: bool = False,
     progress: ProgressCallback = no_progress,
@@ -96,6 +98,7 @@ def evaluate_preset(
         store: Folder for features and matches, as for `evaluate`.
         json: Path of the report.
         limit: Number of pairs to evaluate, sampled uniformly; None evaluates all.
+        stretch: Percentile stretch of images, as for `tiepoint.load`.
         device: Device, as for `tiepoint.load`.
         accept_license: Accept weights whose license forbids commercial use.
         progress: Callback that shows the progress; any but `no_progress` also shows downloads of weights on stderr.
@@ -113,6 +116,7 @@ def evaluate_preset(
     make_predictor = partial(
         PresetPredictor,
         preset,
+        stretch=stretch,
         device=device,
         accept_license=accept_license,
         progress=progress is not no_progress,

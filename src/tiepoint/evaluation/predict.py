@@ -10,7 +10,7 @@ import torch
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.ground_truth import EvaluationPair
-from tiepoint.evaluation.predictors import Predictor
+from tiepoint.evaluation.predictors import Predictor, PresetPredictor
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, features_to_record, matches_to_record
@@ -18,6 +18,7 @@ from tiepoint.image import Image, read_image
 from tiepoint.io.batching import batched
 from tiepoint.io.hashing import SHORT_DIGEST_LENGTH, file_digest
 from tiepoint.io.progress import ProgressCallback, no_progress, track
+from tiepoint.types.options import Stretch
 
 SHARD_SIZE = 8
 # Images or pairs per shard: at most this many are recomputed after an interruption
@@ -102,12 +103,13 @@ def _extract_missing(
     """Extract missing features; return the problems of unreadable images."""
     sources = {key: source for source, key in keys.items()}
     problems: dict[str, str] = {}
+    stretch = predictor.stretch if isinstance(predictor, PresetPredictor) else None
     missing = store.missing("features", sources)
     for batch in _tracked_batches(missing, f"{predictor.name}: {len(missing)} images", progress):
         records = {}
         for key in batch:
             try:
-                image, seconds = _read(sources[key])
+                image, seconds = _read(sources[key], stretch)
             except InvalidInput as error:
                 problems[key] = str(error)
             else:
@@ -117,9 +119,9 @@ def _extract_missing(
     return {source: problems[key] for source, key in keys.items() if key in problems}
 
 
-def _read(source: Source) -> tuple[Image, float]:
+def _read(source: Source, stretch: Stretch) -> tuple[Image, float]:
     start = perf_counter()
-    image = read_image(source.path)
+    image = read_image(source.path, stretch=stretch)
     rotated = torch.rot90(image.pixels, source.num_rotations, (1, 2))
     return replace(image, pixels=rotated), perf_counter() - start
 

@@ -15,7 +15,7 @@ from tiepoint.io.config import fingerprint
 from tiepoint.presets import find_preset
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
-from tiepoint.types.options import LoadOptions
+from tiepoint.types.options import LoadOptions, Stretch
 
 Pair: TypeAlias = tuple[Features, Features]
 
@@ -47,6 +47,7 @@ class PresetPredictor:
     Args:
         preset: Name of a preset, see `tiepoint presets`.
         prediction: Settings of the protocol.
+        stretch: Percentile stretch of images, as for `tiepoint.load`.
         device: Device, as for `tiepoint.load`.
         accept_license: Accept weights whose license forbids commercial use.
         progress: Show the progress of weight downloads on stderr.
@@ -61,6 +62,7 @@ class PresetPredictor:
         preset: str,
         prediction: Prediction,
         *,
+        stretch: Stretch = None,
         device: str | torch.device = "auto",
         accept_license: bool = False,
         progress: bool = False,
@@ -71,6 +73,7 @@ class PresetPredictor:
             "device": device,
             "max_keypoints": prediction.max_keypoints,
             "resize": None,  # chosen per image
+            "stretch": stretch,
             "filter_threshold": prediction.filter_threshold,
             "accept_license": accept_license,
             "progress": progress,
@@ -78,6 +81,7 @@ class PresetPredictor:
         if "adaptive" not in find_preset(preset).unsupported_options:
             options["adaptive"] = prediction.adaptive
         self._matcher = load(preset, **options)
+        self.stretch: Stretch = self._matcher.extractor.settings.stretch
         self.fingerprint = f"{self._matcher.fingerprint}-{fingerprint(prediction)}"
 
     def extract(self, image: Image) -> Features:

@@ -13,6 +13,7 @@ from tiepoint.extraction.masks import allowed_at, exclude_border, mask_digest, r
 from tiepoint.extraction.tile_grid import check_tiling, split_into_tiles, tile_side
 from tiepoint.extraction.tiled_detector import TiledDetector
 from tiepoint.image import Image, ImageTransform
+from tiepoint.image.stretch import check_stretch
 from tiepoint.io.config import fingerprint
 from tiepoint.io.validation import check_integer
 from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
@@ -23,7 +24,7 @@ from tiepoint.models.keypoints import Detection
 from tiepoint.models.precision import without_autocast
 from tiepoint.models.superpoint.checkpoint import build as build_superpoint
 from tiepoint.types import Features
-from tiepoint.types.options import Tiling
+from tiepoint.types.options import Stretch, Tiling
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class ExtractionSettings:
         border: Width in px of the border of the original image in which keypoints are ignored.
         tile: Maximum tile side in px of the network's input; "auto" tiles only images that would exceed the memory
             limit; None never tiles.
+        stretch: Percentile stretch of the image, applied when it is read (`tiepoint.read_image`).
 
     Raises:
         InvalidInput: If a value is invalid.
@@ -75,6 +77,7 @@ class ExtractionSettings:
     detection_threshold: float = 0.0
     border: int = 0
     tile: Tiling = None
+    stretch: Stretch = None
 
     def __post_init__(self) -> None:
         if self.max_keypoints is not None:
@@ -84,6 +87,7 @@ class ExtractionSettings:
             object.__setattr__(self, "resize", check_integer("resize", self.resize, 1, alternative="None"))
         object.__setattr__(self, "border", check_integer("border", self.border, 0))
         object.__setattr__(self, "tile", check_tiling(self.tile))
+        object.__setattr__(self, "stretch", check_stretch(self.stretch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

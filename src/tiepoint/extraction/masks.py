@@ -19,14 +19,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image import Image, ImageTransform, read_image
+from tiepoint.image import Image, ImageSource, ImageTransform, read_image
 from tiepoint.io.hashing import SHORT_DIGEST_LENGTH
 from tiepoint.types import describe
 
-MaskSource: TypeAlias = str | os.PathLike[str] | PIL.Image.Image | np.ndarray | Tensor | Sequence[Any]
-"""A file, pixels (nonzero = allowed), or a list of polygons (inside = allowed)."""
+MaskSource: TypeAlias = ImageSource | Sequence[Any]
+"""A file, an encoded image, pixels (nonzero = allowed), or a list of polygons (inside = allowed)."""
 
-LOSSY_SUFFIXES = (".jpg", ".jpeg")
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
+JPEG_START = b"\xff\xd8\xff"
 JPEG_THRESHOLD = (
     0.5  # brightness above which a JPEG pixel is allowed: compression leaves black not quite black
 )
@@ -37,8 +38,8 @@ def read_mask(source: MaskSource, image: Image, name: str = "mask") -> Bool[Tens
     """Read a mask.
 
     Args:
-        source: Path or URL of an image, or PIL image, after its own EXIF orientation: pixels that are not black are
-            allowed (in a JPEG: brighter than mid-gray). Path of a .json file with polygons. Array or tensor (height,
+        source: Path or URL of an image, encoded image (bytes or a file object that can seek), or PIL image, after its
+            own EXIF orientation: pixels that are not black are allowed (in a JPEG: brighter than mid-gray). Path of a .json file with polygons. Array or tensor (height,
             width): nonzero pixels are allowed. Polygons [[(x, y), …], …] in px: pixels inside any polygon are allowed.
         image: Image that the mask is for; the mask must have its upright size.
         name: Name of the mask for error messages.
@@ -152,9 +153,10 @@ def _from_source(source: Any, image_size: tuple[int, int], name: str) -> Tensor:
         return _from_array(source, name)
     if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".json":
         return fill_polygons(_read_polygons(Path(source), name), image_size, name)
-    if isinstance(source, str | os.PathLike | PIL.Image.Image):
+    is_encoded = isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "read")
+    if is_encoded or isinstance(source, str | os.PathLike | PIL.Image.Image):
         return _from_image(source)
-    if isinstance(source, Sequence) and not isinstance(source, bytes):
+    if isinstance(source, Sequence):
         return fill_polygons(source, image_size, name)
     raise InvalidInput(
         f"{name} must be a path, a PIL image, an array (height, width) or a list of polygons [[(x, y), …], …], "
@@ -174,7 +176,7 @@ def _from_array(array: np.ndarray | Tensor, name: str) -> Tensor:
     )
 
 
-def _from_image(source: str | os.PathLike | PIL.Image.Image) -> Tensor:
+def _from_image(source: Any) -> Tensor:
     pixels = read_image(source).pixels
     brightness = pixels.amax(dim=0)
     if not _is_lossy(source):
@@ -182,10 +184,15 @@ def _from_image(source: str | os.PathLike | PIL.Image.Image) -> Tensor:
     return brightness > JPEG_THRESHOLD * (255 if pixels.dtype == torch.uint8 else 1)
 
 
-def _is_lossy(source: str | os.PathLike | PIL.Image.Image) -> bool:
+def _is_lossy(source: Any) -> bool:
     if isinstance(source, PIL.Image.Image):
         return source.format == "JPEG"
-    return Path(source).suffix.lower() in LOSSY_SUFFIXES
+    if isinstance(source, str | os.PathLike):
+        return Path(source).suffix.lower() in LOSSY_SUFFIXES
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source[: len(JPEG_START)]) == JPEG_START
+    source.seek(0)
+    return source.read(len(JPEG_START)) == JPEG_START
 
 
 def _read_polygons(path: Path, name: str) -> list:

@@ -1,19 +1,21 @@
 """Images of any common source become RGB tensors here, and only here are pixels and coordinates scaled.
 
-    reading      read_image: paths, URLs, PIL images, arrays and tensors -> Image
+    reading      read_image: paths, URLs, encoded images, PIL images, arrays and tensors -> Image
     resize       ImageTransform: resizing of pixels and keypoints
     image        Image: upright RGB pixels
     conversion   arrays of any common layout and depth -> (3, h, w)
     decoding     files, URLs and PIL images -> upright PIL images, or a one-line error
     download     images from http and https URLs
     data_url     images in data: URLs
+    stretch      percentile stretch for images that use little of their range or exceed it
     opening      image headers without Pillow's global limits
+    tiff         formats of samples that Pillow's modes do not tell
     exif         orientation, focal length and position
     listing      image files of a folder
     sample_pair  a stereo pair with ground truth
 
-Keypoints are pixels (x, y) of the upright image; the center of the top-left pixel is (0, 0). The last seven modules need
-Pillow and NumPy only; torch is imported with the first three.
+Keypoints are pixels (x, y) of the upright image; the center of the top-left pixel is (0, 0). decoding, download,
+data_url, opening, tiff, exif, listing and sample_pair need Pillow and NumPy only.
 """
 
 from importlib import import_module

@@ -1,22 +1,25 @@
 """PIL images, NumPy arrays and tensors of any common layout and depth to RGB pixels (3, h, w)."""
 
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import PIL.Image
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
+from tiepoint.image.image import Pixels
+from tiepoint.image.stretch import AUTO_PERCENT, has_low_contrast, stretch_values
+from tiepoint.image.tiff import SIGNED, UNSIGNED, Samples
 from tiepoint.types import describe
-
-Pixels: TypeAlias = UInt8[Tensor, "3 h w"] | Float32[Tensor, "3 h w"]
-"""RGB pixels: 0 to 255, or in [0, 1] if the source has more than 8 bits."""
+from tiepoint.types.options import Stretch
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 
-NUMPY_DTYPES = ("bool", "uint8", "uint16", "float16", "float32", "float64")
+NUMPY_KINDS = "biuf"
+"""Kinds of NumPy dtypes: bool, integers and floating point."""
+FLOAT_BITS = (16, 32, 64)
 CHANNELS = (1, 3, 4)
 """Gray, RGB, and RGBA, whose alpha channel is dropped."""
 
@@ -30,60 +33,78 @@ DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 STEPS_TO_RGB = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA"}
 """Modes whose direct conversion to RGB fails or warns about transparency -> intermediate mode."""
 
+MAX_16_BITS = 65535
+STRETCH_FIX = "use stretch='auto' to map the range of its values to [0, 1]"
+
 MAX_OVERSHOOT = 1e-3  # beyond [0, 1], as left by other resizing code; clamped
 ROWS_PER_CHUNK = 64  # a chunk fits into the cache: 4 times faster than np.array(image), and less memory
 
 
-def pixels_from_pillow(image: PIL.Image.Image, name: str) -> Pixels:
+def pixels_from_pillow(
+    image: PIL.Image.Image, name: str, stretch: Stretch = None, samples: Samples | None = None
+) -> Pixels:
     """Convert a decoded PIL image of any mode.
 
     Args:
         image: PIL image; its EXIF orientation is not applied.
         name: Name of the image for error messages.
+        stretch: Percentile stretch.
+        samples: Format of the samples if the image is from a TIFF.
 
     Raises:
-        InvalidInput: If the values of 32-bit gray are neither 16-bit integers nor in [0, 1].
+        InvalidInput: If the values of 32-bit gray are neither 16-bit integers nor in [0, 1], and are not stretched.
     """
-    if image.mode in DEEP_GRAY:
-        return pixels_from_numpy(_deep_gray(image, name), name)
+    if image.mode in DEEP_GRAY or _is_int8(image, samples):
+        gray = _from_deep_gray(_deep_gray(image, samples), name, stretch)
+        return _three_channels(1 - gray if samples is not None and samples.white_is_zero else gray)
+    pixels = _from_8_bits(image)
+    return pixels if stretch in (None, "auto") else _stretched(pixels, stretch)
+
+
+def _from_8_bits(image: PIL.Image.Image) -> Pixels:
     if image.mode in ("1", "L"):
         return _three_channels(torch.from_numpy(_copy_rows(_convert(image, "L")))[None])
     image = _convert(image, STEPS_TO_RGB.get(image.mode, "RGB"))
     return torch.from_numpy(_copy_rows(_convert(image, "RGB"))).permute(2, 0, 1)
 
 
-def pixels_from_numpy(array: np.ndarray, name: str = "the array") -> Pixels:
+def pixels_from_numpy(array: np.ndarray, name: str = "the array", stretch: Stretch = None) -> Pixels:
     """Convert an array (h, w) or (h, w, c), c = 1, 3 or 4, also with a leading axis of length 1.
 
     Args:
-        array: Array; uint8, uint16, bool, or floating point in [0, 1].
+        array: Array; uint8, uint16, bool, floating point in [0, 1], or other integers, which are taken as 8 bits if all
+            are at most 255, otherwise as 16 bits.
         name: Name of the array for error messages.
+        stretch: Percentile stretch.
 
     Raises:
-        InvalidInput: If shape or dtype are unsupported, or values are not finite or outside [0, 1].
+        InvalidInput: If shape or dtype are unsupported; if values are not finite or outside the range of their dtype
+            and are not stretched.
     """
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if native.dtype.name not in NUMPY_DTYPES:
-        raise _wrong_dtype(array, name, fix=".astype(numpy.uint8)")
+    is_float = native.dtype.kind == "f"
+    if native.dtype.kind not in NUMPY_KINDS or (is_float and 8 * native.itemsize not in FLOAT_BITS):
+        raise _wrong_dtype(array, name)
     native = _one_image(native, 2, name)
     tensor = torch.from_numpy(np.require(native, requirements=["C", "W"]))  # torch requires both
-    return _to_pixels(tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor[None], name)
+    return _to_pixels(tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor[None], name, stretch)
 
 
-def pixels_from_tensor(tensor: Tensor, name: str = "the tensor") -> Pixels:
+def pixels_from_tensor(tensor: Tensor, name: str = "the tensor", stretch: Stretch = None) -> Pixels:
     """Convert a tensor (h, w) or (c, h, w), c = 1, 3 or 4, also with a leading axis of length 1.
 
     Args:
-        tensor: Tensor; uint8, uint16, bool, or floating point in [0, 1].
+        tensor: Tensor of the same dtypes as for `pixels_from_numpy`.
         name: Name of the tensor for error messages.
+        stretch: Percentile stretch.
 
     Raises:
-        InvalidInput: If shape or dtype are unsupported, or values are not finite or outside [0, 1].
+        InvalidInput: If shape, dtype or values are unsupported, for the reasons of `pixels_from_numpy`.
     """
-    if not tensor.is_floating_point() and tensor.dtype not in (torch.bool, torch.uint8, torch.uint16):
-        raise _wrong_dtype(tensor, name, fix=".to(torch.uint8)")
+    if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
+        raise _wrong_dtype(tensor, name)
     tensor = _one_image(tensor.detach(), 0, name)
-    return _to_pixels(tensor if tensor.ndim == 3 else tensor[None], name)
+    return _to_pixels(tensor if tensor.ndim == 3 else tensor[None], name, stretch)
 
 
 def _convert(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
@@ -100,17 +121,31 @@ def _copy_rows(image: PIL.Image.Image) -> np.ndarray:
     return array
 
 
-def _deep_gray(image: PIL.Image.Image, name: str) -> np.ndarray:
-    array = np.asarray(image)
-    if image.mode != "I":
-        return array
-    low, high = array.min(), array.max()
-    if low < 0 or high > 65535:
-        raise InvalidInput(
-            f"{name} has 32-bit integers from {low:,} to {high:,}, expected 0 to 65,535; "
-            "scale them and save as 16 bit, or pass an array in [0, 1]"
-        )
-    return array.astype(np.uint16)
+def _is_int8(image: PIL.Image.Image, samples: Samples | None) -> bool:
+    """Return whether Pillow took signed bytes for unsigned ones."""
+    return image.mode == "L" and samples is not None and samples.sample_format == SIGNED
+
+
+def _deep_gray(image: PIL.Image.Image, samples: Samples | None) -> Tensor:
+    """Return the values (1, h, w) of an image with more than 8 bits, or with signed values."""
+    array = np.array(image)
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if _is_int8(image, samples):
+        native = native.view(np.int8)
+    elif samples is not None and (samples.bits, samples.sample_format) == (32, UNSIGNED):
+        native = native.view(np.uint32)  # Pillow's mode I is signed
+    elif samples is not None and samples.bits == 12:
+        native = native << 4 | native >> 8  # 0 to 4095 -> 0 to 65535
+    return torch.from_numpy(native)[None]
+
+
+def _from_deep_gray(values: Tensor, name: str, stretch: Stretch) -> Float32[Tensor, "1 h w"]:
+    """Convert the values (1, h, w) of a file, whose integers have 16 bits even if all are small."""
+    if values.is_floating_point():
+        return _unit_range(values, name, stretch)
+    if values.dtype == torch.int8 and stretch in (None, "auto") and _fits_8_bits(values):
+        return values.to(torch.float32).div_(255)
+    return _from_integers(values, name, stretch)
 
 
 def _one_image(value: Array, channel_axis: int, name: str) -> Array:
@@ -136,46 +171,94 @@ def _layout_fix(shape: tuple[int, ...], channel_axis: int) -> str:
     return "pass one gray, RGB or RGBA image"
 
 
-def _to_pixels(channels: Tensor, name: str) -> Pixels:
+def _to_pixels(channels: Tensor, name: str, stretch: Stretch) -> Pixels:
     """Convert (c, h, w) of any supported dtype to (3, h, w), uint8 or float32."""
     channels = channels[:3]
     if channels.dtype == torch.bool:
         channels = channels.to(torch.uint8) * 255
-    elif channels.dtype == torch.uint16:
-        channels = channels.to(torch.float32).div_(65535)
+    elif channels.is_floating_point():
+        channels = _unit_range(channels, name, stretch)
     elif channels.dtype != torch.uint8:
-        channels = _unit_range(channels.to(torch.float32), name)
+        channels = (
+            channels.to(torch.uint8) if _fits_8_bits(channels) else _from_integers(channels, name, stretch)
+        )
+    if channels.dtype == torch.uint8 and stretch not in (None, "auto"):
+        return _stretched(channels, stretch)
     return _three_channels(channels)
 
 
-def _unit_range(values: Tensor, name: str) -> Tensor:
+def _stretched(channels: Tensor, percent: float) -> Pixels:
+    """Stretch (c, h, w); channels of a gray image may share memory."""
+    gray = channels.stride(0) == 0
+    return _three_channels(stretch_values(channels[:1] if gray else channels, percent))
+
+
+def _integer_range(values: Tensor) -> tuple[int, int]:
+    if values.dtype == torch.uint16:
+        return 0, MAX_16_BITS
+    low, high = values.to(torch.int64).aminmax()  # torch cannot compare uint32
+    return int(low), int(high)
+
+
+def _fits_8_bits(values: Tensor) -> bool:
+    low, high = _integer_range(values)
+    return low >= 0 and high <= 255
+
+
+def _from_integers(values: Tensor, name: str, stretch: Stretch) -> Tensor:
+    """Convert 16-bit values of any integer dtype to float32 in [0, 1], or stretch them."""
+    if stretch not in (None, "auto"):
+        return stretch_values(values, stretch)
+    low, high = _integer_range(values)
+    if low >= 0 and high <= MAX_16_BITS:
+        return _stretch_if_needed(values.to(torch.float32).div_(MAX_16_BITS), stretch)
+    if stretch == "auto":
+        return stretch_values(values, AUTO_PERCENT)
+    raise InvalidInput(
+        f"{name} has integers from {low:,} to {high:,}, expected 0 to {MAX_16_BITS:,}; {STRETCH_FIX}"
+    )
+
+
+def _unit_range(values: Tensor, name: str, stretch: Stretch) -> Tensor:
+    """Convert floating point in [0, 1] to float32, or stretch it."""
+    if stretch not in (None, "auto"):
+        return stretch_values(values, stretch)
     low, high = (float(bound) for bound in values.aminmax())  # both are NaN where any value is
-    if not np.isfinite(high - low):
+    is_finite = np.isfinite(high - low)
+    if is_finite and low >= -MAX_OVERSHOOT and high <= 1 + MAX_OVERSHOOT:
+        values = values.to(torch.float32)
+        return _stretch_if_needed(values.clamp(0, 1) if low < 0 or high > 1 else values, stretch)
+    if stretch == "auto":
+        return stretch_values(values, AUTO_PERCENT)
+    if not is_finite:
         raise InvalidInput(
-            f"{name} contains NaN or infinite values; replace them, for example with nan_to_num"
+            f"{name} contains NaN or infinite values; replace them, for example with nan_to_num, "
+            "or use stretch='auto', which sets NaN to black"
         )
-    if low < -MAX_OVERSHOOT or high > 1 + MAX_OVERSHOOT:
-        raise InvalidInput(
-            f"{name} is floating point with values from {low:g} to {high:g}, expected [0, 1]; "
-            f"{_range_fix(low, high)}"
-        )
-    return values.clamp(0, 1) if low < 0 or high > 1 else values
+    raise InvalidInput(
+        f"{name} is floating point with values from {low:g} to {high:g}, expected [0, 1]; {_range_fix(low, high)}"
+    )
+
+
+def _stretch_if_needed(values: Tensor, stretch: Stretch) -> Tensor:
+    """With "auto", stretch values in [0, 1] that use little of the range."""
+    is_needed = stretch == "auto" and has_low_contrast(values)
+    return stretch_values(values, AUTO_PERCENT) if is_needed else values
 
 
 def _range_fix(low: float, high: float) -> str:
     if low < -MAX_OVERSHOOT:
-        return "undo its normalization, or scale it to [0, 1]"
-    if high <= 65535:
-        return f"divide by {255 if high <= 255 else 65535}"
-    return "scale it to [0, 1]"
+        return f"undo its normalization, or {STRETCH_FIX}"
+    if 64 < high <= 255:
+        return f"divide by 255 if these are 8-bit values, otherwise {STRETCH_FIX}"
+    return STRETCH_FIX
 
 
 def _three_channels(channels: Tensor) -> Tensor:
     return channels.expand(3, -1, -1)  # the channels of a gray image share memory
 
 
-def _wrong_dtype(value: np.ndarray | Tensor, name: str, fix: str) -> InvalidInput:
+def _wrong_dtype(value: np.ndarray | Tensor, name: str) -> InvalidInput:
     return InvalidInput(
-        f"{name} must be uint8, uint16, bool, or floating point in [0, 1], got {describe(value)}; "
-        f"convert it, for example with {fix} if its values are 0 to 255"
+        f"{name} must hold integers, bool, or floating point in [0, 1], got {describe(value)}; convert its dtype"
     )

@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import PIL.Image
 
@@ -16,9 +16,19 @@ from tiepoint.image.data_url import NAME as DATA_URL, decode_data_url, is_data_u
 from tiepoint.image.download import download
 from tiepoint.image.exif import ORIENTATIONS, read_orientation
 from tiepoint.image.opening import damaged, one_line, open_pillow
+from tiepoint.image.tiff import Samples, read_samples
 from tiepoint.io.messages import quote
 
 MAX_NAMES_COMPARED = 2_000  # of the folder's entries, to suggest a similar name for a missing file
+
+
+@runtime_checkable
+class BinaryFile(Protocol):
+    """An open binary file or other stream of bytes."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes; all that are left if it is negative."""
+        ...
 
 
 class DecodedImage(NamedTuple):
@@ -29,12 +39,14 @@ class DecodedImage(NamedTuple):
         exif_orientation: EXIF orientation of the file, 1 to 8.
         source: Path or URL of the image, if known; None for a data: URL.
         name: Name of the image for error messages.
+        samples: Format of the samples if the image is from a TIFF.
     """
 
     image: PIL.Image.Image
     exif_orientation: int
     source: str | None
     name: str
+    samples: Samples | None = None
 
 
 def decode(location: str, *, max_megapixels: float, timeout: float, max_download_mb: float) -> DecodedImage:
@@ -61,6 +73,44 @@ def decode(location: str, *, max_megapixels: float, timeout: float, max_download
         )
     data = download(location, timeout, max_download_mb)
     return _decode_stream(io.BytesIO(data), location, max_megapixels)
+
+
+def decode_bytes(data: bytes, max_megapixels: float) -> DecodedImage:
+    """Decode the content of an image file.
+
+    Args:
+        data: Encoded image.
+        max_megapixels: Maximum number of pixels in millions.
+
+    Raises:
+        InvalidInput: If the image is too large, damaged, or in an unsupported format.
+    """
+    name = "the image in memory"
+    return _decode_opened(open_pillow(io.BytesIO(data), name), max_megapixels, None, name)
+
+
+def decode_file_object(file: Any, max_megapixels: float) -> DecodedImage:
+    """Decode an open binary file or other stream, from its beginning if it can seek.
+
+    Args:
+        file: Open file, `BinaryFile`; it is read from its beginning if it can seek.
+        max_megapixels: Maximum number of pixels in millions.
+
+    Raises:
+        InvalidInput: If the stream is closed, is not binary, or does not contain a supported image.
+    """
+    path = getattr(file, "name", None)
+    path = os.path.abspath(path) if isinstance(path, str) and os.path.isfile(path) else None  # noqa: PTH100, PTH113
+    name = quote(path) if path else f"the image in {type(file).__name__}"
+    try:
+        if file.seekable():
+            file.seek(0)
+        data = file.read()
+    except (OSError, ValueError, AttributeError) as error:  # ValueError: closed
+        raise InvalidInput(f"cannot read {name}: {one_line(error)}") from error
+    if not isinstance(data, bytes | bytearray):
+        raise InvalidInput(f"cannot read {name}: it is open as text; open it with mode 'rb'")
+    return _decode_opened(open_pillow(io.BytesIO(data), name), max_megapixels, path, name)
 
 
 def decode_pillow(image: PIL.Image.Image, max_megapixels: float, source: str | None = None) -> DecodedImage:
@@ -97,7 +147,8 @@ def _decode_opened(
 ) -> DecodedImage:
     check_megapixels(image.size, name, max_megapixels)
     try:
-        return DecodedImage(*_make_upright(image), source, name)
+        samples = read_samples(image)
+        return DecodedImage(*_make_upright(image), source, name, samples)
     except Exception as error:  # Pillow's decoders raise almost any type
         raise damaged(error, name) from error
 
@@ -113,7 +164,8 @@ def _decode_file(location: str, max_megapixels: float) -> DecodedImage:
     try:
         _check_is_file(path, name)
         with path.open("rb") as stream:
-            return _decode_stream(stream, str(path), max_megapixels)
+            opened = open_pillow(stream, name)
+            return _decode_opened(opened, max_megapixels, os.path.abspath(path), name)  # noqa: PTH100
     except OSError as error:
         raise InvalidInput(f"cannot open {name}: {error.strerror or one_line(error)}") from error
 

@@ -1,14 +1,18 @@
 """An upright RGB image."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import PIL.Image
 import torch
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.conversion import Pixels
 from tiepoint.types import describe
+
+Pixels: TypeAlias = UInt8[Tensor, "3 h w"] | Float32[Tensor, "3 h w"]
+"""RGB pixels: 0 to 255, or in [0, 1] if the source has more than 8 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class Image:
             of a gray image may share memory, and pixels from an array may share the array's.
         source: Path or URL of the image, if known.
         exif_orientation: EXIF orientation of the file, 1 to 8, already applied to the pixels.
+        is_stretched: Whether a percentile stretch was applied, or was not needed; it is not applied again.
 
     Raises:
         InvalidInput: If the pixels have another shape or dtype, or there are none.
@@ -28,6 +33,7 @@ class Image:
     pixels: Pixels
     source: str | None = None
     exif_orientation: int = 1
+    is_stretched: bool = False
 
     def __post_init__(self) -> None:
         pixels = self.pixels

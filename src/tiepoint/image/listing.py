@@ -7,13 +7,19 @@ from pathlib import Path
 from tiepoint.errors import InvalidInput
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .png .tif .tiff .webp .bmp .ppm .pgm .gif .jp2 .avif .heic .heif".split()  # noqa: SIM905
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .tif .tiff .webp .bmp .dib .pbm .pgm .ppm .pnm .gif "  # noqa: SIM905
+    ".jp2 .j2k .j2c .jpc .jpf .jpx .avif .avifs .heic .heics .heif .heifs .hif".split()
 )
-"""Suffixes of image files, in lower case; whether a file is an image is checked when it is read."""
+"""Suffixes of image files, in lower case; whether a file is an image is checked when it is read.
+
+They are Pillow's of the formats in `opening.FORMATS`, without .pfm, which is for disparity and depth maps.
+"""
 
 
 def find_images(folder: str | os.PathLike[str], *, recursive: bool = True) -> list[Path]:
     """List the files of a folder that have an image suffix, without hidden files and folders.
+
+    Symbolic links to folders are followed; a folder that can be reached on several ways is listed once.
 
     Args:
         folder: Folder.
@@ -40,11 +46,23 @@ def natural_order(name: str) -> tuple[list[tuple[str, int]], str]:
 
 
 def _files(root: Path, recursive: bool) -> list[Path]:
-    found = []
-    for folder, folders, names in os.walk(root, onerror=_raise_unreadable):
-        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
-        found += [Path(folder) / name for name in names if not name.startswith(".")]
+    found, links, visited = [], [root], set()
+    while links:  # after all real folders, so that a link to one of them does not hide it
+        for folder, folders, names in os.walk(links.pop(0), onerror=_raise_unreadable):
+            if _is_visited(folder, visited):
+                folders.clear()
+                continue
+            folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+            links += [path for name in folders if (path := Path(folder) / name).is_symlink()]
+            found += [Path(folder) / name for name in names if not name.startswith(".")]
     return found
+
+
+def _is_visited(folder: str, visited: set[str]) -> bool:
+    real = os.path.realpath(folder)
+    is_visited = real in visited
+    visited.add(real)
+    return is_visited
 
 
 def _raise_unreadable(error: OSError) -> None:

@@ -5,14 +5,18 @@ import re
 
 import PIL.Image
 
-from tiepoint.errors import InvalidInput
+from tiepoint.errors import InvalidInput, MissingDependency
+from tiepoint.image.tiff import open_unusual_tiff
+from tiepoint.io.optional import import_optional
 
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "JPEG2000", "AVIF", "HEIF")
-"""Pillow's names of the supported formats; HEIF only if a plugin such as pillow-heif is registered."""
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "JPEG2000", "AVIF", "HEIF", "DIB")
+"""Pillow's names of the supported formats; HEIF if pillow-heif is installed, or another plugin is registered."""
+
+HEIF_START = rb"....ftyp(hei|hev|mif1|msf1)"
+"""First bytes of HEIC and other HEIF files, as a regular expression; AVIF has other brands."""
 
 LOOKALIKES = (
     (rb"version https://git-lfs", "is a Git LFS pointer, not the image itself; run 'git lfs pull'"),
-    (rb"....ftyp(hei|hev|mif1)", "is a HEIC photo; convert it to JPEG, or register pillow-heif"),
     (rb"\s*<svg|\s*<\?xml", "is SVG or other XML, not pixels; convert it to PNG"),
     (rb"\s*<", "is a web page, not an image; use the address of the image itself"),
     (rb"%PDF", "is a PDF document; convert the page to PNG"),
@@ -45,9 +49,36 @@ def open_pillow(stream: io.BufferedReader | io.BytesIO, name: str) -> PIL.Image.
             if accept is not None and accept(signature) is True:  # a string if this Pillow lacks the format
                 stream.seek(0)
                 return factory(stream, "")
+        if re.match(HEIF_START, start, re.DOTALL):
+            return _open_heif(stream, name)
+    except InvalidInput:
+        raise
     except Exception as error:  # Pillow's parsers raise almost any type
-        raise damaged(error, name) from error
+        if not isinstance(error, SyntaxError) or start[:2] not in (b"II", b"MM"):
+            raise damaged(error, name) from error
+        return _open_refused_tiff(stream, error, name)
     raise _unsupported(start, name)
+
+
+def _open_refused_tiff(
+    stream: io.BufferedReader | io.BytesIO, refusal: Exception, name: str
+) -> PIL.Image.Image:
+    try:
+        return open_unusual_tiff(stream, name)
+    except InvalidInput:
+        raise
+    except Exception:  # the header cannot be read
+        raise damaged(refusal, name) from refusal
+
+
+def _open_heif(stream: io.BufferedReader | io.BytesIO, name: str) -> PIL.Image.Image:
+    """Open a HEIC image with pillow-heif, without registering it for all of Pillow."""
+    try:
+        heif = import_optional("pillow_heif", purpose="reading it", install="tiepoint[heic]")
+    except MissingDependency as error:  # one image of many, so not an error of the whole run
+        raise InvalidInput(f"{name} is a HEIC photo; {error}, or convert it to JPEG") from error
+    stream.seek(0)
+    return heif.HeifImageFile(stream, "")
 
 
 def damaged(error: Exception, name: str) -> InvalidInput:
@@ -60,7 +91,7 @@ def damaged(error: Exception, name: str) -> InvalidInput:
     reason = one_line(error)
     if isinstance(error, MemoryError):
         return InvalidInput(f"{name} does not fit into memory; resize it first")
-    if "truncated" in reason.lower() or isinstance(error, EOFError):
+    if re.search("truncated|end of file", reason, re.IGNORECASE) or isinstance(error, EOFError):
         return InvalidInput(
             f"{name} is truncated: the file ends before the image does; copy or download it again"
         )

@@ -414,7 +414,7 @@ def _read_matched(given: ImageSource | Image | None, features: Features, side: i
         raise InvalidInput(
             f"image {side} was matched from memory, so it cannot be read again; pass it: result.draw(image0, image1)"
         )
-    image = read_image(source)
+    image = read_image(source, stretch="auto")  # as a display shows it
     if image.image_size != features.image_size:
         raise InvalidInput(
             f"image {side}: expected the matched image of {features.image_size[0]} x {features.image_size[1]} px, "

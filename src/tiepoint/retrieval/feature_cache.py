@@ -60,7 +60,7 @@ class FeatureCache:
         if record is None:
             record = features_to_record(self.matcher.extract(path))
             self._add(key, record)
-        return replace(features_from_record(record), source=str(path))
+        return replace(features_from_record(record), source=os.path.abspath(path))  # noqa: PTH100
 
     def _read(self, key: str) -> dict[str, Any] | None:
         """Return the stored record; None if there is none or it is damaged."""

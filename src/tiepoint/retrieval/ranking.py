@@ -115,7 +115,7 @@ def find(
         results = _checked(matcher.match_one_to_many(query, features, mask=mask))
         best = heapq.nlargest(top, results, key=_sort_key)  # only these stay in memory
     return Ranking(
-        query=os.fspath(query),
+        query=os.path.abspath(query),  # noqa: PTH100
         results=tuple(best),
         compared=len(paths) - len(problems),
         problems=tuple(problems),
@@ -199,7 +199,7 @@ def _sort_key(result: MatchResult) -> tuple[float, int]:
 
 def _cells(ranking: Ranking) -> Iterator[Cell]:
     """Yield one cell at a time, so that only one full-size image is in memory."""
-    yield Cell(image=read_image(ranking.query), caption=f"query: {Path(ranking.query).name}")
+    yield Cell(image=read_image(ranking.query, stretch="auto"), caption=f"query: {Path(ranking.query).name}")
     yield from map(_cell, ranking.results)
 
 
@@ -207,7 +207,7 @@ def _cell(result: MatchResult) -> Cell:
     source, verification = result.features1.source or "", result.verify()
     inliers = f"{verification.num_inliers} of {len(result)}"
     return Cell(
-        image=read_image(source),
+        image=read_image(source, stretch="auto"),
         caption=f"{verification.probability:.2f}  {inliers}  {Path(source).name}",
         points=result.points1,
         good=verification.same_scene,

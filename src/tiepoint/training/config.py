@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from tiepoint.errors import InvalidInput
+from tiepoint.image.stretch import check_stretch
 from tiepoint.io.messages import unknown_name
 from tiepoint.io.validation import check_integer
 from tiepoint.training.data.homographic_warps import WarpConfig
 from tiepoint.training.data.pairs import check_fraction
 from tiepoint.training.data.random_homography import HomographyConfig
 from tiepoint.training.schedule import Budget, Schedule
+from tiepoint.types.options import Stretch
 
 T = TypeVar("T")
 
@@ -84,9 +86,10 @@ class DataConfig:
         cache: Folder for features, which several runs may share; None: `features` in the output folder.
         colmap: Folder of a COLMAP reconstruction of the images: trains on its covisible pairs instead of warps.
         depth_maps: Folder of COLMAP's depth maps of the reconstruction; None uses its tracks.
+        stretch: Percentile stretch of all images, as for `tiepoint.load`.
 
     Raises:
-        InvalidInput: If the fraction is outside [0, 1], or there are depth maps without a reconstruction.
+        InvalidInput: If the stretch is invalid, the fraction is outside [0, 1], or there are depth maps without a reconstruction.
     """
 
     warps: WarpConfig = field(
@@ -97,10 +100,12 @@ class DataConfig:
     cache: str | os.PathLike[str] | None = None
     colmap: str | os.PathLike[str] | None = None
     depth_maps: str | os.PathLike[str] | None = None
+    stretch: Stretch = None
 
     def __post_init__(self) -> None:
         _paths_to_str(self, "val", "cache", "colmap", "depth_maps")
         check_fraction("negatives", self.negatives)
+        object.__setattr__(self, "stretch", check_stretch(self.stretch))
         if self.depth_maps is not None and self.colmap is None:
             raise InvalidInput("depth maps require their COLMAP reconstruction; set colmap (--colmap)")
 

@@ -17,6 +17,7 @@ from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.presets import MODEL, PRESETS
 from tiepoint.training.config import OFFICIAL, SCRATCH, SCRATCH_SIZES, ModelConfig
+from tiepoint.types.options import Stretch
 from tiepoint.weights import load_state_dict, resolve
 
 
@@ -101,13 +102,19 @@ class InitialWeights:
 
 
 def load_pretrained(
-    name: str, device: torch.device, *, accept_license: bool = False, progress: bool = False
+    name: str,
+    device: torch.device,
+    *,
+    stretch: Stretch = None,
+    accept_license: bool = False,
+    progress: bool = False,
 ) -> Pretrained:
     """Load a pretrained extractor, and the matcher that was published for it.
 
     Args:
         name: Key of `tiepoint.extraction.extractor.NETWORKS`.
         device: Device on which both run.
+        stretch: Percentile stretch of images, as for `tiepoint.load`.
         accept_license: Accept weights whose license does not allow commercial use.
         progress: Show the progress of weight downloads on stderr.
 
@@ -120,7 +127,13 @@ def load_pretrained(
         raise InvalidInput(unknown_name("extractor", name, NETWORKS))
     preset = min(presets, key=lambda key: PRESETS[key].matcher != "lightglue")
     loaded = load(
-        preset, device=device, resize=None, tile=None, accept_license=accept_license, progress=progress
+        preset,
+        device=device,
+        resize=None,
+        stretch=stretch,
+        tile=None,
+        accept_license=accept_license,
+        progress=progress,
     )
     matcher = loaded.matcher.network if isinstance(loaded.matcher, LightGlueMatcher) else None
     return Pretrained(name, loaded.extractor, matcher)

@@ -81,6 +81,7 @@ def train(
         pretrained = load_pretrained(
             config.model.extractor,
             context.device,
+            stretch=config.data.stretch,
             accept_license=accept_license,
             progress=show_progress,
         )

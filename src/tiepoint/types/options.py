@@ -21,6 +21,11 @@ Rotations: TypeAlias = Literal["auto"]
 """In-plane rotation search: "auto" tries 90-degree rotations where upright matching fails."""
 
 
+Stretch: TypeAlias = float | Literal["auto"] | None
+"""Percentage of pixel values that are clipped at each end when the rest is mapped to [0, 1]; "auto": stretch only images
+with more than 8 bits that use less than 5 % of their range or exceed it, with 0.5 %; None: never."""
+
+
 class NetworkOptions(TypedDict, total=False):
     """Keyword options of `tiepoint.load` that determine the networks and their results.
 
@@ -32,6 +37,8 @@ class NetworkOptions(TypedDict, total=False):
         resize: Longer image side in px that the extractor processes; smaller images are enlarged; None keeps the
             original size. Default: 1024.
         border: Width in px of the border of the original image in which keypoints are ignored. Default: 0.
+        stretch: Percentile stretch of pixel values: percentage that is clipped at each end. "auto" stretches only images
+            with more than 8 bits that use less than 5 % of their range or exceed it; None never does. Default: None.
         tile: Maximum tile side in px; larger images are processed in overlapping tiles. "auto" tiles only images
             that would take more than 2 GiB; None never tiles. Default: "auto".
         adaptive: Early stopping and keypoint pruning; "depth" or "width" enables only one. Default: True.
@@ -54,6 +61,7 @@ class NetworkOptions(TypedDict, total=False):
     max_keypoints: int | None
     resize: int | None
     border: int
+    stretch: Stretch
     tile: Tiling
     adaptive: Adaptive
     pruning_min_keypoints: int | None

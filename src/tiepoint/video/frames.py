@@ -14,21 +14,23 @@ from tiepoint.errors import InvalidInput
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.image.listing import SUFFIXES, find_images
 from tiepoint.types import describe
+from tiepoint.types.options import Stretch
 from tiepoint.video.decoding import count_frames, decode_video, frame_rate
 
 FrameSource: TypeAlias = str | os.PathLike | Iterable[ImageSource | Image]
 # Path of a video or of a folder of frames, or the frames themselves
 
-STILL_SUFFIXES = SUFFIXES - {".gif"}
-# Suffixes of single images; a GIF is read as a video
+STILL_SUFFIXES = SUFFIXES - {".gif", ".apng", ".avifs"}
+# Suffixes of single images; animations are read as videos
 
 
-def read_frames(frames: FrameSource) -> Iterator[Image | InvalidInput]:
+def read_frames(frames: FrameSource, stretch: Stretch = None) -> Iterator[Image | InvalidInput]:
     """Read a sequence frame by frame.
 
     Args:
         frames: Path of a video (requires PyAV); path of a folder, whose images are read in natural sort order,
             without subfolders; or images, each as for `tiepoint.read_image`.
+        stretch: Percentile stretch of images, as for `tiepoint.read_image`.
 
     Returns:
         The upright image of each frame in order, or the error for a frame that cannot be read.
@@ -39,7 +41,7 @@ def read_frames(frames: FrameSource) -> Iterator[Image | InvalidInput]:
         MissingDependency: If a video is given and PyAV is not installed.
     """
     if isinstance(frames, str | os.PathLike):
-        return _read_path(Path(frames))
+        return _read_path(Path(frames), stretch)
     if isinstance(frames, PIL.Image.Image | Image) or (
         isinstance(frames, np.ndarray | Tensor) and frames.ndim < 4
     ):
@@ -47,7 +49,7 @@ def read_frames(frames: FrameSource) -> Iterator[Image | InvalidInput]:
             f"expected a video, a folder or a list of frames, got one image ({describe(frames)}); "
             "pass a list of images"
         )
-    return _read_each(frames)
+    return _read_each(frames, stretch)
 
 
 def sequence_length(frames: FrameSource) -> int | None:
@@ -65,8 +67,8 @@ def sequence_rate(frames: FrameSource) -> Fraction | None:
     return None if path is None else frame_rate(path)
 
 
-def _read_path(path: Path) -> Iterator[Image | InvalidInput]:
-    return decode_video(path) if _video(path) else _read_each(_image_files(path))
+def _read_path(path: Path, stretch: Stretch) -> Iterator[Image | InvalidInput]:
+    return decode_video(path) if _video(path) else _read_each(_image_files(path), stretch)
 
 
 def _video(frames: FrameSource) -> Path | None:
@@ -81,9 +83,9 @@ def _image_files(path: Path) -> list[Path]:
     return find_images(path, recursive=False) if path.is_dir() else [path]
 
 
-def _read_each(images: Iterable[ImageSource | Image]) -> Iterator[Image | InvalidInput]:
+def _read_each(images: Iterable[ImageSource | Image], stretch: Stretch) -> Iterator[Image | InvalidInput]:
     for image in images:
         try:
-            yield read_image(image)
+            yield read_image(image, stretch=stretch)
         except InvalidInput as error:
             yield error

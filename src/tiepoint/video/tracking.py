@@ -67,7 +67,9 @@ def track(
     """
     if options.get("rotations") is not None:
         raise InvalidInput("rotations is not supported by track: frames are not rotated")
-    images = track_progress(read_frames(frames), "tracking", on_progress, total=sequence_length(frames))
+    images = track_progress(
+        read_frames(frames, options.get("stretch")), "tracking", on_progress, total=sequence_length(frames)
+    )
     tracker = Tracker(load(preset, **(DEFAULTS | options)), min_tracked=min_tracked)
     sequence = _Sequence(tracker, on_problem)
     parts = []

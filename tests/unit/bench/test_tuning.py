@@ -23,7 +23,9 @@ class FoundMatcher(Matcher):
     """Detects `KEYPOINTS` keypoints without a network; records the image sizes."""
 
     def __init__(self, matcher: LightGlueMatcher | NearestMatcher) -> None:
-        self.extractor = SimpleNamespace(device=torch.device("cpu"))  # type: ignore[assignment]
+        self.extractor = SimpleNamespace(  # type: ignore[assignment]
+            device=torch.device("cpu"), settings=SimpleNamespace(stretch=None)
+        )  # type: ignore[assignment]
         self.matcher = matcher
         self.sizes: list[tuple[int, int]] = []
 

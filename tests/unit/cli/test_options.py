@@ -9,6 +9,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from tiepoint.cli import app as main_app
 from tiepoint.cli.options import ImageArgument, MatcherOptions, matcher_options
 
 options = import_module("tiepoint.cli.options")  # tiepoint.cli has a function of that name
@@ -49,6 +50,7 @@ def test_defaults(parse: Parse):
         load={
             "max_keypoints": 2048,
             "resize": 1024,
+            "stretch": None,
             "filter_threshold": 0.1,
             "device": "auto",
             "accept_license": False,
@@ -68,6 +70,9 @@ def test_defaults_of_a_command(parse: Parse):
     [
         (["--max-keypoints", "7"], "max_keypoints", 7),
         (["--resize", "0"], "resize", None),
+        (["--stretch", "auto"], "stretch", "auto"),
+        (["--stretch", "2"], "stretch", 2.0),
+        (["--stretch", "none"], "stretch", None),
         (["--threshold", "0.5"], "filter_threshold", 0.5),
         (["--device", "cpu"], "device", "cpu"),
         (["--rotations", "auto"], "rotations", "auto"),
@@ -91,6 +96,7 @@ def test_rotations_are_left_out_unless_chosen(parse: Parse):
         ["--threshold", "2"],
         ["--threads", "0"],
         ["--rotations", "x"],
+        ["--stretch", "full"],
     ],
 )
 def test_values_out_of_range_are_usage_errors(arguments: list[str]):
@@ -121,3 +127,25 @@ def test_quiet_prints_errors_only(monkeypatch: pytest.MonkeyPatch, quiet: bool, 
     monkeypatch.setattr(logging, "basicConfig", lambda **given: settings.update(given))
     options.set_up_logging(quiet=quiet)
     assert settings["level"] == level
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "match",
+        "pose",
+        "stitch",
+        "find",
+        "track",
+        "train",
+        "bench",
+        "collection run",
+        "collection extract",
+        "eval run",
+    ],
+)
+def test_every_command_that_reads_images_can_stretch_them(command: str):
+    group = typer.main.get_command(main_app)
+    for name in command.split():
+        group = group.commands[name]  # type: ignore[attr-defined]
+    assert "--stretch" in {option for parameter in group.params for option in parameter.opts}

@@ -131,7 +131,7 @@ def test_arrays_of_three_dimensions_are_an_error() -> None:
     assert "mask0 must be an array (height, width)" in one_line(np.ones((6, 8, 3)))
 
 
-@pytest.mark.parametrize("source", [3, b"mask.png", {1: 2}], ids=["number", "bytes", "dict"])
+@pytest.mark.parametrize("source", [3, {1: 2}], ids=["number", "dict"])
 def test_other_types_are_an_error(source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     assert "mask0 must be a path, a PIL image, an array (height, width) or a list" in one_line(source)

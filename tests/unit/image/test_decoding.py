@@ -156,7 +156,8 @@ def test_the_source_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(tmp_path))
     assert read_image("~/~a b.png").source == str(path)
     monkeypatch.chdir(tmp_path)
-    assert read_image("~a b.png").source == "~a b.png"
+    opened = PIL.Image.open("~a b.png")
+    assert read_image("~a b.png").source == read_image(opened).source == str(path)  # after os.chdir, too
 
 
 @pytest.mark.parametrize("value", [0, 9, 255])

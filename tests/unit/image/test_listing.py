@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.listing import find_images, natural_order
+from tiepoint.image.listing import SUFFIXES, find_images, natural_order
+from tiepoint.image.opening import FORMATS
 
 
 def fill(folder: Path, *names: str) -> None:
@@ -52,3 +54,49 @@ def test_no_folder_is_an_error_and_an_empty_one_isnt(tmp_path: Path) -> None:
 def test_order_is_total() -> None:
     assert natural_order("a01") != natural_order("a1")
     assert sorted(["a1b", "a1", "a", "A"], key=natural_order) == ["A", "a", "a1", "a1b"]
+
+
+def test_every_suffix_of_a_supported_format_is_listed() -> None:
+    formats = {*FORMATS, "MPO"}
+    known = {suffix for suffix, name in PIL.Image.registered_extensions().items() if name in formats}
+    assert known - SUFFIXES <= {".pfm"}  # disparity and depth maps
+    assert SUFFIXES - known <= {".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"}
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JPE", ".mpo", ".j2k", ".pbm", ".pnm", ".dib", ".apng"])
+def test_unusual_suffixes(tmp_path: Path, suffix: str) -> None:
+    fill(tmp_path, f"a{suffix}")
+    assert names(tmp_path) == [f"a{suffix}"]
+
+
+class TestSymbolicLinks:
+    def test_linked_folders_are_followed(self, tmp_path: Path) -> None:
+        fill(tmp_path, "disk/album/a.jpg", "photos/own/b.jpg", "disk/c.jpg")
+        (tmp_path / "photos/album").symlink_to("../disk/album")
+        (tmp_path / "photos/c.jpg").symlink_to("../disk/c.jpg")
+        assert names(tmp_path / "photos") == ["album/a.jpg", "c.jpg", "own/b.jpg"]
+        assert names(tmp_path / "photos", recursive=False) == ["c.jpg"]
+
+    def test_a_folder_is_listed_once_by_its_real_name(self, tmp_path: Path) -> None:
+        fill(tmp_path, "z/a.jpg", "b.jpg")
+        for link, target in (("a", "z"), ("loop", "."), ("again", "z"), ("z/up", "..")):
+            (tmp_path / link).symlink_to(target)
+        assert names(tmp_path) == ["b.jpg", "z/a.jpg"]
+
+    def test_links_within_linked_folders(self, tmp_path: Path) -> None:
+        fill(tmp_path, "one/a.jpg", "two/b.jpg")
+        (tmp_path / "one/next").symlink_to("../two")
+        (tmp_path / "two/next").symlink_to("../one")
+        (tmp_path / "top").mkdir()
+        (tmp_path / "top/first").symlink_to("../one")
+        assert names(tmp_path / "top") == ["first/a.jpg", "first/next/b.jpg"]
+
+    def test_a_linked_root(self, tmp_path: Path) -> None:
+        fill(tmp_path, "real/a.jpg")
+        (tmp_path / "link").symlink_to("real")
+        assert names(tmp_path / "link") == ["a.jpg"]
+
+    def test_broken_links_of_images_are_listed_and_of_folders_are_not(self, tmp_path: Path) -> None:
+        (tmp_path / "a.jpg").symlink_to("missing.jpg")
+        (tmp_path / "album").symlink_to("missing")
+        assert names(tmp_path) == ["a.jpg"]

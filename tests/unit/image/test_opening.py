@@ -1,5 +1,6 @@
 """Opening of image files without Pillow's global limits, and files that are not images."""
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import read_image
+from tiepoint.image.listing import find_images
 
 HEIGHT, WIDTH = 48, 64
 
@@ -51,7 +53,6 @@ def refusal(source: str | Path) -> str:
         (b"<!DOCTYPE html><html>", "is a web page"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is SVG"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"%PDF-1.7\n", "PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not in a supported image format"),
         (b"\xff\xd8\xff\xe0 and no more", "'a.jpg' is "),
@@ -91,3 +92,31 @@ def test_pil_images_are_checked_too(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:700])
     with PIL.Image.open(path) as opened:
         assert "is truncated" in refusal(opened)
+
+
+class TestHEIC:
+    """With pillow-heif installed; without it, the error names the extra."""
+
+    def test_without_pillow_heif(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+        (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+        with pytest.raises(InvalidInput, match=r"HEIC photo.*pip install 'tiepoint\[heic\]'"):
+            read_image(tmp_path / "a.heic")
+
+    @pytest.mark.parametrize(("name", "mode"), [("a.heic", "RGB"), ("b.HIF", "L"), ("c.heif", "RGBA")])
+    def test_it_is_read_without_registering_it(self, tmp_path: Path, name: str, mode: str) -> None:
+        heif = pytest.importorskip("pillow_heif")
+        heif.from_pillow(PIL.Image.new(mode, (64, 48), 200 if mode == "L" else (200, 20, 20))).save(
+            tmp_path / name
+        )
+        image = read_image(find_images(tmp_path)[0])
+        assert image.image_size == (64, 48)
+        assert abs(int(image.pixels[0, 24, 32]) - 200) < 8
+        assert "HEIF" not in PIL.Image.OPEN
+
+    def test_a_damaged_one(self, tmp_path: Path) -> None:
+        heif = pytest.importorskip("pillow_heif")
+        heif.from_pillow(PIL.Image.effect_noise((256, 256), 90)).save(tmp_path / "a.heic")
+        (tmp_path / "a.heic").write_bytes((tmp_path / "a.heic").read_bytes()[:-500])
+        with pytest.raises(InvalidInput, match=r"a\.heic' is truncated"):
+            read_image(tmp_path / "a.heic")

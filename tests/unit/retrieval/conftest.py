@@ -16,8 +16,8 @@ from tiepoint.retrieval import ranking
 def extractor(monkeypatch: pytest.MonkeyPatch) -> SceneExtractor:
     made = SceneExtractor()
 
-    def load(preset: str, *, max_keypoints: int = COUNT, **options: Any) -> Matcher:
-        made.settings = ExtractionSettings(kind="scene", max_keypoints=max_keypoints)
+    def load(preset: str, *, max_keypoints: int = COUNT, stretch: Any = None, **options: Any) -> Matcher:
+        made.settings = ExtractionSettings(kind="scene", max_keypoints=max_keypoints, stretch=stretch)
         return Matcher(made, NearestMatcher(kind="scene", filter_threshold=0.5))
 
     monkeypatch.setattr(ranking, "load", load)

@@ -34,3 +34,11 @@ def test_a_cache_of_other_settings_is_refused_with_the_difference(
     find(query, photos, cache=tmp_path / "cache")
     with pytest.raises(StoreError, match="max_keypoints"):
         find(query, photos, cache=tmp_path / "cache", max_keypoints=40)
+
+
+def test_the_stretch_is_one_of_the_settings(
+    query: Path, photos: Path, tmp_path: Path, extractor: SceneExtractor
+):
+    find(query, photos, cache=tmp_path / "cache")
+    with pytest.raises(StoreError, match="stretch"):
+        find(query, photos, cache=tmp_path / "cache", stretch="auto")

@@ -127,8 +127,8 @@ class Localization:
         """
         shared = np.isfinite(self.neighbor_points).all(axis=1)
         return draw_inliers(
-            read_image(self.query.source if query is None else query),  # type: ignore[arg-type]
-            read_image(neighbor),
+            read_image(self.query.source if query is None else query, stretch="auto"),  # type: ignore[arg-type]
+            read_image(neighbor, stretch="auto"),
             self.points[shared],
             self.neighbor_points[shared],
             self.inliers[shared],

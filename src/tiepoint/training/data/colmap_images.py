@@ -264,7 +264,7 @@ def _extract_missing(
 
 
 def _extract(model: _Model, name: str, extractor: NeuralExtractor, config: ColmapConfig) -> PosedImage:
-    image = read_image(model.image_folder / name)
+    image = read_image(model.image_folder / name, stretch=extractor.settings.stretch)
     longer = max(image.image_size)
     resize = min(longer, config.resize)
     features = _with_limits(extractor, config, resize).extract(image)

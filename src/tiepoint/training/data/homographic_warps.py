@@ -28,6 +28,7 @@ from tiepoint.training.data.photometric import augment, find_augmentation
 from tiepoint.training.data.random_homography import HomographyConfig, mean_scale, random_homography
 from tiepoint.training.distributed import KeyFilter, accept_all
 from tiepoint.types import Features
+from tiepoint.types.options import Stretch
 
 KIND = "warps"
 """Kind of the records: one per image, with all its warps."""
@@ -223,7 +224,7 @@ def _make_records(
     records, problems = {}, {}
     for key, path in paths.items():
         try:
-            image = _read(path)
+            image = _read(path, extractor.settings.stretch)
         except InvalidInput as error:
             problems[path] = str(error)
         else:
@@ -257,8 +258,8 @@ def _extract(image: Image, key: str, index: int, extractor: NeuralExtractor, con
     return Warp(extractor.extract(warped), homography)
 
 
-def _read(path: Path) -> Image:
-    image = read_image(path)
+def _read(path: Path, stretch: Stretch) -> Image:
+    image = read_image(path, stretch=stretch)
     if bool((image.pixels.amax((1, 2)) == image.pixels.amin((1, 2))).all()):
         raise InvalidInput(no_keypoints(path))
     width, height = image.image_size

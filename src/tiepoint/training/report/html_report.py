@@ -99,7 +99,9 @@ def _warped_image(warp: Warp) -> Image:
     """Return the pixels of a warp, without augmentation."""
     if warp.features.source is None:
         raise InvalidInput("the features have no source image")
-    pixels = warp_image(read_image(warp.features.source), warp.homography, warp.features.image_size)
+    pixels = warp_image(
+        read_image(warp.features.source, stretch="auto"), warp.homography, warp.features.image_size
+    )
     return Image(pixels=pixels)
 
 
