@@ -257,7 +257,8 @@ class TestStretch:
 def test_results_belong_to_their_images_after_chdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both folders have an image of the same name."""
     exif = PIL.Image.Exif()
-    for name, focal_mm, image in (("a", 27, dots()), ("b", 85, dots(seed=1))):
+    exif[ORIENTATION] = 1  # Pillow writes no PNG metadata without a tag in the base directory
+    for name, focal_mm, image in (("a", 27, dots()), ("b", 85, 255 - dots())):
         (tmp_path / name).mkdir()
         exif.get_ifd(IFD.Exif)[Base.FocalLengthIn35mmFilm] = focal_mm
         PIL.Image.fromarray(image).save(tmp_path / name / "left.png", exif=exif)
@@ -266,7 +267,7 @@ def test_results_belong_to_their_images_after_chdir(tmp_path: Path, monkeypatch:
     for elsewhere in (tmp_path / "b", tmp_path):
         monkeypatch.chdir(elsewhere)
         drawn = np.asarray(result.draw(max_lines=1), int)[: SIZE[1], : SIZE[0]]
-        assert np.abs(drawn - dots()).mean() < np.abs(drawn - dots(seed=1)).mean() / 2
+        assert np.abs(drawn - dots()).mean() < 10  # of the other image: more than 200
         estimate = tiepoint.estimate_relative_pose(result)
         assert (estimate.camera0.source, estimate.camera1.source) == ("exif", "exif")
         assert estimate.camera0.focal_lengths[0] == pytest.approx(27 / 43.27 * np.hypot(*SIZE), abs=1)
