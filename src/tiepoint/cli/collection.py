@@ -24,6 +24,7 @@ from tiepoint.cli.options import (
     set_up_logging,
 )
 from tiepoint.cli.problems import finish, finishing
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ PreviousExecutorOption = Annotated[
     str | None,
     typer.Option("--executor", metavar="EXECUTOR", help=EXECUTOR_HELP, show_default=PREVIOUS),
 ]
-MAX_ERROR_HELP = "Inlier threshold (Sampson error) in px."
+MAX_ERROR_HELP = "Inlier threshold in px of the original images."
 MaxErrorOption = Annotated[float, typer.Option(min=0.01, help=MAX_ERROR_HELP)]
 PreviousMaxErrorOption = Annotated[
     float | None, typer.Option(min=0.01, help=MAX_ERROR_HELP, show_default=PREVIOUS)
@@ -88,7 +89,7 @@ def run(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Estimate the fundamental matrix of each pair.")
     ] = True,
-    max_error_px: MaxErrorOption = 4.0,
+    max_error_px: MaxErrorOption = TWO_VIEW_MAX_ERROR_PX,
     colmap: Annotated[
         bool, typer.Option("--colmap", help="Write a COLMAP database, OUT/colmap/database.db.")
     ] = False,

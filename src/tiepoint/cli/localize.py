@@ -15,6 +15,7 @@ from tiepoint.cli.options import (
     use_threads,
 )
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.thresholds import ABSOLUTE_POSE_MAX_ERROR_PX
 
 if TYPE_CHECKING:
     from tiepoint.collection.sfm.localization import Localization
@@ -45,8 +46,9 @@ def localize(
     num_images: NumImagesOption = 50,
     focal: FocalOption = None,
     max_error_px: Annotated[
-        float, typer.Option(min=0.01, help="Inlier threshold (reprojection error) in px.")
-    ] = 12.0,
+        float,
+        typer.Option(min=0.01, help="Inlier threshold (reprojection error) in px of the original image."),
+    ] = ABSOLUTE_POSE_MAX_ERROR_PX,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:

@@ -20,6 +20,7 @@ from tiepoint.cli.options import (
     VerifyKind,
     matcher_options,
 )
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 
 
 @matcher_options()
@@ -57,7 +58,7 @@ def match(
         typer.Option(help="Estimate a geometric model; the drawing distinguishes inliers and outliers."),
     ] = None,
     intrinsics: IntrinsicsOption = None,
-    max_error_px: MaxErrorOption = 3.0,
+    max_error_px: MaxErrorOption = TWO_VIEW_MAX_ERROR_PX,
     max_lines: MaxLinesOption = 60,
     keypoints: Annotated[bool, typer.Option("--keypoints", help="Draw unmatched keypoints, too.")] = False,
     fail_on_no_match: FailOption = False,

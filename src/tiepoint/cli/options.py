@@ -74,7 +74,7 @@ MaskOption = Annotated[
     ),
 ]
 MaxErrorOption = Annotated[
-    float, typer.Option(min=0.01, help="Inlier threshold (reprojection error) in px of the original images.")
+    float, typer.Option(min=0.01, help="Inlier threshold in px of the original images.")
 ]
 IntrinsicsOption = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from tiepoint.cli.options import (
     matcher_options,
 )
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 
 
 @matcher_options()
@@ -23,7 +24,7 @@ def pose(
     image1: ImageArgument,
     intrinsics: IntrinsicsOption = None,
     json_file: JsonOption = None,
-    max_error_px: MaxErrorOption = 3.0,
+    max_error_px: MaxErrorOption = TWO_VIEW_MAX_ERROR_PX,
     fail_on_no_match: FailOption = False,
     *,
     matcher: MatcherOptions,

@@ -16,6 +16,7 @@ from tiepoint.cli.options import (
     MaxErrorOption,
     matcher_options,
 )
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 
 if TYPE_CHECKING:
     from tiepoint.result import MatchResult
@@ -39,7 +40,7 @@ def stitch(
     overlay: Annotated[Path | None, typer.Option(help="Also write image 0 warped onto image 1.")] = None,
     mode: Annotated[Mode, typer.Option(help="Overlay mode.")] = Mode.BLEND,
     json_file: JsonOption = None,
-    max_error_px: MaxErrorOption = 3.0,
+    max_error_px: MaxErrorOption = TWO_VIEW_MAX_ERROR_PX,
     fail_on_no_match: FailOption = False,
     *,
     matcher: MatcherOptions,

@@ -1,5 +1,6 @@
 """Two-view geometry from tie points; the only package that imports poselib and OpenCV.
 
+thresholds         default inlier thresholds
 estimate           estimate_homography, …_fundamental, …_essential, …_relative_pose; ESTIMATORS, the table of methods
 inliers            inliers and degeneracy checks, the same for all backends
 verification       geometric verification by the name of a model

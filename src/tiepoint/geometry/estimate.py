@@ -19,6 +19,7 @@ from tiepoint.geometry.degeneracy import reason_degenerate, reason_insufficient
 from tiepoint.geometry.inliers import INLIERS, MINIMAL_SET, MODEL_NAMES
 from tiepoint.geometry.intrinsics import camera_for, undistort
 from tiepoint.geometry.multiview import essential_from_pose
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.io.validation import is_integer
 from tiepoint.types import (
     Camera,
@@ -67,7 +68,7 @@ def estimate_homography(
     points1: Any = None,
     *,
     method: Method = "poselib",
-    max_error_px: float = 3.0,
+    max_error_px: float = TWO_VIEW_MAX_ERROR_PX,
     seed: int = 0,
 ) -> TwoViewEstimate:
     """Estimate a homography, p1 ~ H p0, for planar scenes or pure rotation.
@@ -100,7 +101,7 @@ def estimate_fundamental(
     points1: Any = None,
     *,
     method: Method = "poselib",
-    max_error_px: float = 1.0,
+    max_error_px: float = TWO_VIEW_MAX_ERROR_PX,
     seed: int = 0,
 ) -> TwoViewEstimate:
     """Estimate a fundamental matrix, p1^T F p0 = 0, for rigid scenes and uncalibrated cameras.
@@ -128,7 +129,7 @@ def estimate_essential(
     points1: Any = None,
     *,
     method: Method = "poselib",
-    max_error_px: float = 1.0,
+    max_error_px: float = TWO_VIEW_MAX_ERROR_PX,
     seed: int = 0,
     camera0: Intrinsics = None,
     camera1: Intrinsics = None,
@@ -163,7 +164,7 @@ def estimate_relative_pose(
     points1: Any = None,
     *,
     method: Method = "poselib",
-    max_error_px: float = 1.0,
+    max_error_px: float = TWO_VIEW_MAX_ERROR_PX,
     seed: int = 0,
     camera0: Intrinsics = None,
     camera1: Intrinsics = None,

@@ -11,6 +11,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
 from tiepoint.geometry.intrinsics import parse_intrinsics
 from tiepoint.geometry.metrics import epipolar_errors_px, homography_errors_px
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.types import Correspondences, HasCorrespondences, TwoViewEstimate, as_correspondences
 
 Verifier: TypeAlias = Callable[[Any], TwoViewEstimate]
@@ -23,7 +24,9 @@ VERIFIERS: dict[str, Callable[..., TwoViewEstimate]] = {
 }
 
 
-def make_verifier(kind: str, *, max_error_px: float = 3.0, intrinsics: str | None = None) -> Verifier:
+def make_verifier(
+    kind: str, *, max_error_px: float = TWO_VIEW_MAX_ERROR_PX, intrinsics: str | None = None
+) -> Verifier:
     """Create a function that estimates a model from matches; options are validated before any matching.
 
     Args:

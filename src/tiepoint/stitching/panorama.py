@@ -7,6 +7,7 @@ from typing import Unpack
 
 from tiepoint.api import MatchOptions, match_to_files
 from tiepoint.geometry.estimate import estimate_fundamental
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.geometry.verification import make_verifier
 from tiepoint.image import ImageSource
 from tiepoint.io.atomic import check_overwrites
@@ -27,7 +28,7 @@ def stitch_to_files(
     *,
     overlay: str | os.PathLike[str] | None = None,
     mode: OverlayMode = "blend",
-    max_error_px: float = 3.0,
+    max_error_px: float = TWO_VIEW_MAX_ERROR_PX,
     only_same_scene: bool = False,
     on_match: Callable[[MatchResult, TwoViewEstimate], None] | None = None,
     json: str | os.PathLike[str] | None = None,

@@ -14,6 +14,7 @@ from tiepoint import api
 from tiepoint.cli import app
 from tiepoint.cli.options import VerifyKind
 from tiepoint.errors import InvalidInput, TiepointError
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.geometry.verification import VERIFIERS
 from tiepoint.result import MatchResult
 from tiepoint.types import Assignment, Camera, Features, TwoViewEstimate
@@ -180,7 +181,7 @@ class TestVerify:
     def test_intrinsics_reach_the_library(self, work: Work) -> None:
         succeed("--verify", "pose", "--intrinsics", "500,320,240")
         keywords = work.options["verify"].keywords
-        assert keywords["max_error_px"] == 3.0
+        assert keywords["max_error_px"] == TWO_VIEW_MAX_ERROR_PX
         for side in (0, 1):
             assert keywords[f"camera{side}"].tolist() == [[500, 0, 320], [0, 500, 240], [0, 0, 1]]
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from tiepoint.cli import app
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.result import MatchResult
 from tiepoint.stitching import panorama
 from tiepoint.types import Assignment, Features, TwoViewEstimate
@@ -65,7 +66,13 @@ def run(*arguments: str) -> Result:
 def test_the_defaults(work: Work) -> None:
     assert run().exit_code == 0
     assert work.given == ("a.jpg", "b.jpg", Path("panorama.jpg"))
-    expected = {"overlay": None, "mode": "blend", "max_error_px": 3.0, "json": None, "resize": 1024}
+    expected = {
+        "overlay": None,
+        "mode": "blend",
+        "max_error_px": TWO_VIEW_MAX_ERROR_PX,
+        "json": None,
+        "resize": 1024,
+    }
     assert {name: work.options[name] for name in expected} == expected
 
 

@@ -10,6 +10,7 @@ from tiepoint.collection.pairs.selection import PairSelection, parse_pair_select
 from tiepoint.collection.pairs.spatial import require_scipy
 from tiepoint.collection.run.executors.registry import check_executor
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.presets import DEFAULT_PRESET, find_preset
 from tiepoint.types.options import NetworkOptions
 
@@ -36,7 +37,7 @@ class CollectionOptions:
     preset: str = DEFAULT_PRESET
     executor: str = "serial"
     verify: bool = True
-    max_error_px: float = 4.0
+    max_error_px: float = TWO_VIEW_MAX_ERROR_PX
     threads: int | None = None
     load: NetworkOptions = field(default_factory=NetworkOptions)
 

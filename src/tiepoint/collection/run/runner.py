@@ -26,6 +26,7 @@ from tiepoint.collection.state import (
     write_state,
 )
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.io.messages import unknown_name
 from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.presets import DEFAULT_PRESET
@@ -46,7 +47,7 @@ def match_collection(
     preset: str = DEFAULT_PRESET,
     executor: str = "serial",
     verify: bool = True,
-    max_error_px: float = 4.0,
+    max_error_px: float = TWO_VIEW_MAX_ERROR_PX,
     stop_after: Stage = "verify",
     stores: str | None = None,
     threads: int | None = None,

@@ -20,6 +20,7 @@ from tiepoint.collection.sfm.absolute_pose import (
 )
 from tiepoint.collection.sfm.matches_2d3d import Correspondences2D3D, match_to_model, observed_points
 from tiepoint.collection.sfm.reconstruction import read_model
+from tiepoint.geometry.thresholds import ABSOLUTE_POSE_MAX_ERROR_PX
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.serialization import check_output_path, write_arrays
@@ -153,7 +154,7 @@ def localize(
     *,
     num_images: int | None = NUM_IMAGES,
     focal_px: float | None = None,
-    max_error_px: float = 12.0,
+    max_error_px: float = ABSOLUTE_POSE_MAX_ERROR_PX,
     matcher: Matcher | None = None,
     seed: int = SEED,
 ) -> Localization:
