@@ -96,7 +96,7 @@ class BaseSuperPointImageProcessor(BaseImageProcessor):
         "SuperPointImageProcessorPil",
     )
 
-    do_grayscale: bool = False
+    do_grayscale: bool | None = False
 
     def post_process_keypoint_detection(self, outputs: Any, target_sizes: Any) -> list[Keypoints]:
         """Return the keypoints in px of the original images; see `tiepoint.huggingface.post_processing`."""

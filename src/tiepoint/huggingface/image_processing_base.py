@@ -15,6 +15,7 @@ from tiepoint.huggingface.image_inputs import CHANNEL_AXES, read_images
 from tiepoint.huggingface.image_processor_settings import (
     CALL_OPTIONS,
     OTHER_SETTINGS,
+    SWITCHES,
     WITHOUT_EFFECT,
     ImageProcessorSettings,
     PreprocessOptions,
@@ -109,9 +110,11 @@ class BaseImageProcessor(ImageProcessorSettings):
             raise InvalidInput(f"return_tensors must be 'pt', 'np' or None, got {call['return_tensors']!r}")
         if call["data_format"] not in (None, *CHANNEL_AXES):
             raise InvalidInput(unknown_name("data_format", call["data_format"], CHANNEL_AXES))
-        given = {name: value for name, value in options.items() if value is not None}
+        given = {name: value for name, value in options.items() if value is not None or name in SWITCHES}
         if "size" in given:
-            given["size"] = as_size(given["size"], given.get("default_to_square", self.default_to_square))
+            given["size"] = as_size(
+                given["size"], bool(given.get("default_to_square", self.default_to_square))
+            )
         return call, {name: value for name, value in given.items() if name in self._fields()}
 
     def _with_settings(self: P, settings: dict[str, Any]) -> P:

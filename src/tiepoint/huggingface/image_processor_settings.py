@@ -9,12 +9,17 @@ from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack, overload
 import PIL.Image
 import torch
 
+from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.config_base import Settings, read_json
 from tiepoint.huggingface.hub import HubOptions, fetch
 from tiepoint.huggingface.image_sizes import SizeDict, as_size
+from tiepoint.huggingface.loader_options import (
+    INTERNAL,
+    WITHOUT_EFFECT as WITHOUT_EFFECT_IN_LOADERS,
+    split_options,
+)
 from tiepoint.huggingface.options import reject_unknown, warn_without_effect
 from tiepoint.huggingface.resizing import as_filter
-from tiepoint.io.atomic import atomic_write
 
 P = TypeVar("P", bound="ImageProcessorSettings")
 
@@ -33,6 +38,9 @@ WITHOUT_EFFECT = (
 )
 """Settings of every image processor of transformers, which those of these models ignore there too."""
 
+SWITCHES = ("do_resize", "do_rescale", "do_grayscale")
+"""Settings that may be None, which disables them; other settings that are None have their default."""
+
 CALL_OPTIONS = ("return_tensors", "device", "data_format", "input_data_format")
 """Options of a call; as settings they are the defaults of calls."""
 
@@ -42,15 +50,12 @@ OTHER_SETTINGS = ("default_to_square", "do_convert_rgb")
 OBSOLETE = ("processor_class", "feature_extractor_type")
 """Keys of old files that are dropped, as in transformers."""
 
-LOADER_WITHOUT_EFFECT = ("trust_remote_code", "code_revision", "proxies", "use_fast", "backend")
-"""Options of transformers' `from_pretrained` that have no effect: no code is executed, the class is given."""
-
-LOADER_INTERNAL = ("_from_auto", "_from_pipeline", "_commit_hash")
-"""Options that transformers passes to itself."""
+OF_AUTO_CLASS = ("use_fast", "backend")
+"""Options of `AutoImageProcessor.from_pretrained` that have no effect where the class is given."""
 
 
 class ProcessorSettings(TypedDict, total=False):
-    """Settings of an image processor as keyword arguments; None means the default.
+    """Settings of an image processor as keyword arguments; None disables `do_…`, and is the default of the others.
 
     Attributes: as for `ImageProcessorSettings`, and
         default_to_square: Whether an integer `size` is height and width instead of the shortest edge.
@@ -87,17 +92,15 @@ class ProcessorLoadOptions(HubOptions, PreprocessOptions, total=False):
     """Keyword options of `from_pretrained`.
 
     Attributes:
-        subfolder: Folder of the file within the model's folder or repository.
         image_processor_filename: Name of the file.
         return_unused_kwargs: Whether to return a pair, the processor and the unknown options.
     """
 
-    subfolder: str
     image_processor_filename: str
     return_unused_kwargs: bool
 
 
-LOADER_OPTIONS = (*HubOptions.__annotations__, "subfolder", "image_processor_filename")
+LOADER_OPTIONS = (*HubOptions.__annotations__, "image_processor_filename")
 
 
 @dataclass(init=False, eq=False, repr=False)
@@ -121,15 +124,16 @@ class ImageProcessorSettings(Settings):
     filename: ClassVar[str] = "preprocessor_config.json"
     type_key: ClassVar[str] = "image_processor_type"
 
-    do_resize: bool = True
+    do_resize: bool | None = True
     size: SizeDict = field(default_factory=lambda: SizeDict(height=480, width=640))
     resample: int = BILINEAR
-    do_rescale: bool = True
+    do_rescale: bool | None = True
     rescale_factor: float = 1 / 255
-    do_grayscale: bool = True
+    do_grayscale: bool | None = True
 
     def __init__(self, **settings: Any) -> None:
-        known, others = self._given({name: value for name, value in settings.items() if value is not None})
+        given = {name: value for name, value in settings.items() if value is not None or name in SWITCHES}
+        known, others = self._given(given)
         super().__init__(**known)
         self.extra.update(others)
         unsupported = others.keys() - {*CALL_OPTIONS, *OTHER_SETTINGS}
@@ -142,6 +146,8 @@ class ImageProcessorSettings(Settings):
 
     def convert(self, name: str, value: Any) -> Any:
         """Convert a value to the type of a field; sizes and resampling filters have several forms."""
+        if name in SWITCHES:
+            return _as_switch(f"{type(self).__name__}: {name}", value)
         if name == "size":
             return as_size(value, self.default_to_square)
         return super().convert(name, as_filter(value) if name == "resample" else value)
@@ -218,51 +224,20 @@ class ImageProcessorSettings(Settings):
             InvalidInput: If the file is not valid JSON.
             WeightsError: If the file is not found or cannot be downloaded.
         """
-        warn_without_effect(f"{cls.__name__}.from_pretrained", kwargs, LOADER_WITHOUT_EFFECT)
-        dropped = (*LOADER_OPTIONS, *LOADER_WITHOUT_EFFECT, *LOADER_INTERNAL)
-        loader = {name: value for name, value in kwargs.items() if name in LOADER_OPTIONS}
-        others = {name: value for name, value in kwargs.items() if name not in dropped}
+        function = f"{cls.__name__}.from_pretrained"
+        warn_without_effect(function, kwargs, OF_AUTO_CLASS)
+        options = {name: value for name, value in kwargs.items() if name not in OF_AUTO_CLASS}
+        foreign = {
+            name: value for name, value in options.items() if name in (*WITHOUT_EFFECT_IN_LOADERS, *INTERNAL)
+        }
+        split_options(function, foreign, (), ())
+        loader = {name: value for name, value in options.items() if name in LOADER_OPTIONS}
+        others = {name: value for name, value in options.items() if name not in (*loader, *foreign)}
         return cls._read_stored(pretrained_model_name_or_path, loader), others
 
     @classmethod
-    def from_json_file(cls: type[P], json_file: str | os.PathLike[str]) -> P:
-        """Read a processor from a JSON file; errors as for `from_pretrained`."""
-        return cls.from_dict(read_json(Path(json_file)))
-
-    def to_json_file(self, json_file_path: str | os.PathLike[str]) -> None:
-        """Write the settings to a JSON file.
-
-        Raises:
-            InvalidInput: If the file cannot be written.
-        """
-        with atomic_write(json_file_path) as temporary:
-            temporary.write_text(self.to_json_string(), encoding="utf-8")
-
-    def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any
-    ) -> list[str]:
-        """Write preprocessor_config.json into a folder, which is created if necessary.
-
-        Args:
-            save_directory: Folder.
-            push_to_hub: Whether to upload the file as well.
-            **kwargs: Options of `push_to_hub`, and repo_id, by default the name of the folder.
-
-        Returns:
-            Paths of the written files.
-
-        Raises:
-            InvalidInput: If the file cannot be written.
-            WeightsError: If the upload fails.
-        """
-        super().save_pretrained(save_directory)
-        if push_to_hub:
-            self.push_to_hub(kwargs.pop("repo_id", Path(save_directory).name), **kwargs)
-        return [str(Path(save_directory).expanduser() / self.filename)]
-
-    @classmethod
     def _from_values(cls, function: str, values: dict[str, Any], overrides: dict[str, Any]) -> Any:
-        overrides = {name: value for name, value in overrides.items() if name not in LOADER_INTERNAL}
+        overrides = {name: value for name, value in overrides.items() if name not in INTERNAL}
         return_unused = overrides.pop("return_unused_kwargs", False)
         names = (*cls._fields(), *OTHER_SETTINGS, *CALL_OPTIONS, *WITHOUT_EFFECT)
         unused = {name: value for name, value in overrides.items() if name not in names}
@@ -277,18 +252,24 @@ class ImageProcessorSettings(Settings):
 
     @classmethod
     def _given(cls, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Split values into fields, without those that are None, and others."""
+        """Split values into fields, without those that have their default, and others."""
         known, others = cls._split(values)
         for name in OBSOLETE:
             others.pop(name, None)
         if others.get("default_to_square") and isinstance(known.get("size"), int):
             known["size"] = as_size(known["size"], default_to_square=True)
-        return {name: value for name, value in known.items() if value is not None}, others
+        return {name: value for name, value in known.items() if value is not None or name in SWITCHES}, others
 
     @classmethod
     def _read_stored(cls, name: str | os.PathLike[str], options: dict[str, Any]) -> dict[str, Any]:
         filename = options.pop("image_processor_filename", None) or cls.filename
         return read_settings(name, filename, **options)
+
+
+def _as_switch(name: str, value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidInput(f"{name} must be bool or None, got {value!r}")
 
 
 def read_settings(

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.helpers.image_processors import both_processors
+from tests.helpers.image_processors import PAIR, both_processors
 
 from tiepoint.errors import InvalidInput, WeightsError
 from tiepoint.huggingface import (
@@ -22,8 +22,16 @@ def write(folder, **values):
 # --- Construction ---
 
 
-def test_none_is_the_default():
-    assert LightGlueImageProcessor(size=None, do_resize=None, do_pad=None) == LightGlueImageProcessor()
+def test_none_is_the_default_of_values_and_disables_steps(tmp_path):
+    default = LightGlueImageProcessor()
+    assert LightGlueImageProcessor(size=None, resample=None, rescale_factor=None, do_pad=None) == default
+    processor = LightGlueImageProcessor(do_resize=None)
+    processor.save_pretrained(tmp_path)
+    for same in (processor, LightGlueImageProcessor.from_pretrained(tmp_path)):
+        assert (same.do_resize, same.to_dict()["do_resize"]) == (None, None)
+        assert same(PAIR).pixel_values[0][0].shape == (3, 30, 40)
+    assert default(PAIR, do_resize=None).pixel_values[0][0].shape == (3, 30, 40)
+    assert default(PAIR, resample=None, size=None).pixel_values[0][0].shape == (3, 480, 640)
 
 
 def test_settings_without_effect_are_kept_with_a_warning():
@@ -76,11 +84,11 @@ def test_processors_round_trip_through_a_folder(tmp_path):
 
 def test_unknown_keys_of_a_file_are_kept_and_old_ones_dropped(tmp_path):
     folder = write(
-        tmp_path, do_normalize=None, crop=[1, 2], processor_class="X", do_grayscale=None, size=99, device=None
+        tmp_path, do_normalize=None, crop=[1, 2], processor_class="X", resample=None, size=99, device=None
     )
     processor = LightGlueImageProcessor.from_pretrained(folder)
     assert (processor.size, processor.crop) == ({"shortest_edge": 99}, [1, 2])
-    assert processor.do_grayscale is True
+    assert processor.resample == 2
     assert processor.to_dict()["crop"] == [1, 2]
     assert "processor_class" not in processor.to_dict()
 
@@ -116,12 +124,15 @@ def test_overrides_and_unused_options(processor, tmp_path):
 
 def test_options_of_the_loader_are_no_settings(tmp_path):
     LightGlueImageProcessor().save_pretrained(tmp_path)
-    with pytest.warns(
-        UserWarning, match="^LightGlueImageProcessor.from_pretrained: trust_remote_code, use_fast"
-    ):
+    with pytest.warns(UserWarning, match="^LightGlueImageProcessor.from_pretrained: ") as caught:
         processor = LightGlueImageProcessor.from_pretrained(
             tmp_path, trust_remote_code=True, use_fast=True, revision="main", token=False, _from_auto=True
         )
+    messages = sorted(str(warning.message).partition(": ")[2] for warning in caught)
+    assert messages == [
+        "trust_remote_code has no effect; code of a repository is never executed",
+        "use_fast has no effect in tiepoint",
+    ]
     assert processor == LightGlueImageProcessor()
     with pytest.warns(UserWarning, match="from_pretrained: do_normalize has no effect"):
         processor = LightGlueImageProcessor.from_pretrained(tmp_path, do_normalize=True)

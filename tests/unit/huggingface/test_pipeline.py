@@ -78,6 +78,13 @@ def test_processors_of_other_kinds_and_places(matcher, folder):
     assert pipeline(model=matcher.model, config=str(folder)).image_processor.size == SIZE
 
 
+def test_subfolders_hold_model_and_processor(matcher, tmp_path):
+    matcher.save_pretrained(tmp_path / "a" / "b")
+    for options in ({"subfolder": "b"}, {"model_kwargs": {"subfolder": "b"}}):
+        made = pipeline(model=tmp_path / "a", **options)
+        assert (made.image_processor.size, made.model.config) == (SIZE, matcher.model.config)
+
+
 def test_options_of_the_model(folder):
     for options in (
         {"dtype": torch.float64},
