@@ -227,9 +227,7 @@ class ImageProcessorSettings(Settings):
         function = f"{cls.__name__}.from_pretrained"
         warn_without_effect(function, kwargs, OF_AUTO_CLASS)
         options = {name: value for name, value in kwargs.items() if name not in OF_AUTO_CLASS}
-        foreign = {
-            name: value for name, value in options.items() if name in (*WITHOUT_EFFECT_IN_LOADERS, *INTERNAL)
-        }
+        foreign = {name: value for name, value in options.items() if name in WITHOUT_EFFECT_IN_LOADERS}
         split_options(function, foreign, (), ())
         loader = {name: value for name, value in options.items() if name in LOADER_OPTIONS}
         others = {name: value for name, value in options.items() if name not in (*loader, *foreign)}
@@ -237,12 +235,13 @@ class ImageProcessorSettings(Settings):
 
     @classmethod
     def _from_values(cls, function: str, values: dict[str, Any], overrides: dict[str, Any]) -> Any:
+        from_transformers = any(name in overrides for name in INTERNAL)
         overrides = {name: value for name, value in overrides.items() if name not in INTERNAL}
         return_unused = overrides.pop("return_unused_kwargs", False)
         names = (*cls._fields(), *OTHER_SETTINGS, *CALL_OPTIONS, *WITHOUT_EFFECT)
         unused = {name: value for name, value in overrides.items() if name not in names}
         used = {name: value for name, value in overrides.items() if name in names}
-        if not return_unused:
+        if not return_unused and not from_transformers:  # which also passes options of the model
             reject_unknown(function, unused, names)
         warn_without_effect(function, used, WITHOUT_EFFECT)
         known, others = cls._given(values | used)

@@ -142,6 +142,11 @@ def test_options_of_the_loader_are_no_settings(tmp_path):
     assert others == {"resample": 3}
 
 
+def test_options_of_the_model_that_transformers_passes_are_dropped():
+    processor = LightGlueImageProcessor.from_dict({}, _from_auto=True, attn_implementation="sdpa", resample=3)
+    assert processor == LightGlueImageProcessor(resample=3)
+
+
 # --- Invalid files ---
 
 
