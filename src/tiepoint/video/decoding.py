@@ -11,6 +11,7 @@ import torch
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.video.pyav import import_pyav, reason
+from tiepoint.video.truncation import EndOfStreams, is_mp4, missing_end
 
 
 def decode_video(path: Path) -> Iterator[Image | InvalidInput]:
@@ -20,7 +21,8 @@ def decode_video(path: Path) -> Iterator[Image | InvalidInput]:
         path: Path of the video, in any format that FFmpeg reads.
 
     Returns:
-        The upright image of each frame in presentation order, or an error for data that cannot be decoded.
+        The upright image of each frame in presentation order, or an error for data that cannot be decoded; one more
+        error at the end if the file ends before the video does.
 
     Raises:
         InvalidInput: If the file does not exist, cannot be read as a video, or has no video stream.
@@ -65,8 +67,9 @@ def _open(path: Path) -> Any:
     try:
         return av.open(str(path))
     except (av.FFmpegError, ValueError) as error:
+        hint = "; an interrupted recording or copy lacks its index" if is_mp4(path) else ""
         raise InvalidInput(
-            f"cannot read {path} as a video ({reason(error)}); convert it to .mp4, or use a folder of frames"
+            f"cannot read {path} as a video ({reason(error)}{hint}); convert it to .mp4, or use a folder of frames"
         ) from error
 
 
@@ -74,19 +77,25 @@ def _decoded(container: Any, path: Path) -> Iterator[Image | InvalidInput]:
     count = 0
     with container:
         stream = container.streams.video[0]
-        for packet in _packets(container):
+        for packet in _packets(container, path):
             for item in [packet] if isinstance(packet, InvalidInput) else _frames(stream, packet):
                 count += 1
                 yield item if isinstance(item, Image) else _named(item, count - 1, path)
 
 
-def _packets(container: Any) -> Iterator[Any]:
+def _packets(container: Any, path: Path) -> Iterator[Any]:
     """Yield the packets of the video; at a damaged position, flush the decoder, yield the error, and stop."""
-    packets = container.demux(container.streams.video[0])
+    video, end = container.streams.video[0], EndOfStreams()
+    packets = container.demux()
     while True:
         try:
-            yield next(packets)
+            packet = next(packets)
+            end.add(packet)
+            if packet.stream is video:
+                yield packet
         except StopIteration:
+            if missing := missing_end(container, path, end):
+                yield InvalidInput(f"the file ends early: {missing}; copy or record it again")
             return
         except import_pyav().FFmpegError as error:
             yield None

@@ -62,8 +62,8 @@ class BreaksOff:
         self.streams = self.container.streams
         self.packets = packets
 
-    def demux(self, stream: object) -> Iterator[object]:
-        yield from islice(self.container.demux(stream), self.packets)
+    def demux(self) -> Iterator[object]:
+        yield from islice(self.container.demux(), self.packets)
         raise av.InvalidDataError(1, "broken off")
 
     def __enter__(self) -> "BreaksOff":
