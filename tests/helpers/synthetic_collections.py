@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import PIL.Image
@@ -15,8 +16,8 @@ from tiepoint.collection.pairs.pairs_file import pairs_provenance, write_selecte
 from tiepoint.collection.state import State, Stores, estimate_to_record, write_state
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_to_record, matches_to_record
-from tiepoint.geometry.estimate import estimate_fundamental
-from tiepoint.types import Features
+from tiepoint.geometry.verification import estimate_two_view
+from tiepoint.types import Correspondences, Features
 
 SIZE = (640, 480)
 FOCAL = 700.0
@@ -62,13 +63,15 @@ def order(name: str) -> np.ndarray:
     return np.random.default_rng(list(name.encode())).permutation(POINTS)[: POINTS - 30]
 
 
-def make_scene(names: Sequence[str]) -> Scene:
-    """Cameras on an arc around a box full of points."""
+def make_scene(names: Sequence[str], motion: Literal["arc", "forward", "none"] = "arc") -> Scene:
+    """Cameras on an arc around a box full of points, on a line towards it, or rotating in one place."""
     generator = np.random.default_rng(0)
     descriptors = generator.normal(size=(POINTS, 32))
     angles = np.linspace(-0.4, 0.4, len(names))
+    distances = np.linspace(8, 6, len(names)) if motion == "forward" else np.full(len(names), 8.0)
     poses = {
-        name: _pose(angle, height) for name, angle, height in zip(names, angles, 0.3 * angles**2, strict=True)
+        name: _pose(angle, 0.3 * angle**2, distance, motion)
+        for name, angle, distance in zip(names, angles, distances, strict=True)
     }
     return Scene(
         points=generator.uniform(-1.5, 1.5, (POINTS, 3)),
@@ -78,10 +81,15 @@ def make_scene(names: Sequence[str]) -> Scene:
 
 
 def make_collection(
-    folder: Path, names: Sequence[str] = PLAIN_NAMES, *, leave_out: str = "", verify: bool = True
+    folder: Path,
+    names: Sequence[str] = PLAIN_NAMES,
+    *,
+    leave_out: str = "",
+    verify: bool = True,
+    motion: Literal["arc", "forward", "none"] = "arc",
 ) -> tuple[Collection, Scene]:
     """Write images to `folder/photos`, and to `folder/out` what a run over them leaves."""
-    scene = make_scene(names)
+    scene = make_scene(names, motion)
     _write_image_folder(folder / "photos", [name for name in names if name != leave_out])
     images, _ = scan_images(folder / "photos")
     settings = {
@@ -147,11 +155,14 @@ def _write_pair(
     stores.matches.write("matches", {key: matches_to_record(matches, np.linspace(1, 0.2, len(matches)))})
     if verify:
         points = [features[p].keypoints.numpy()[matches[:, side]] for side, p in enumerate(pair)]
-        estimate = estimate_fundamental(*points, max_error_px=2.0)
+        estimate = estimate_two_view(Correspondences.from_points(*points), max_error_px=2.0)
         stores.verified.write("verified", {key: estimate_to_record(estimate)})
 
 
-def _pose(angle: float, height: float) -> np.ndarray:
-    """[R | t] of a camera 8 units from the origin, that looks at it."""
+def _pose(angle: float, height: float, distance: float, motion: str) -> np.ndarray:
+    """[R | t] of a camera that looks at the origin from a distance."""
+    if motion == "forward":
+        return np.column_stack([np.eye(3), [0, 0, distance]])
+    angle = angle / 4 if motion == "none" else angle  # keeps the points in the image
     R = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
-    return np.column_stack([R, [0, height, 8]])
+    return np.column_stack([R, R @ [0, 0, distance] if motion == "none" else [0, height, distance]])

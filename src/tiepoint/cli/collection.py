@@ -73,6 +73,14 @@ StoresOption = Annotated[
         show_default="OUT/stores",
     ),
 ]
+MapperOption = Annotated[
+    list[str],
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Option of COLMAP's mapper (pycolmap.IncrementalPipelineOptions), such as init_min_tri_angle=4; may be "
+        "repeated.",
+    ),
+]
 _OUTDATED_PAIRS = (
     "the counted pairs are not the selection of the last run among the images that have features now; "
     "run it again, or: tiepoint collection pairs {out}"
@@ -96,6 +104,8 @@ def run(
     reconstruct: Annotated[
         bool, typer.Option("--reconstruct", help="Run COLMAP's mapper; the model is in OUT/colmap/sparse/0.")
     ] = False,
+    cameras: collection_exports.CamerasOption = collection_exports.Cameras.SHARED,
+    mapper_option: MapperOption = [],  # noqa: B006
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
     stretch: StretchOption = "none",
@@ -118,6 +128,7 @@ def run(
     set_up_logging(quiet=quiet)
     if colmap or reconstruct:
         require_pycolmap()
+    mapping = _mapping(cameras, mapper_option, colmap=colmap, reconstruct=reconstruct)
     with finishing() as problems, _resumable():
         report = match_collection(
             images,
@@ -135,7 +146,7 @@ def run(
         problems += report.problems
         _print_report(report, quiet)
         if colmap or reconstruct:
-            _export_or_reconstruct(out, quiet, problems, reconstruct=reconstruct)
+            _export_or_reconstruct(out, quiet, problems, mapping, reconstruct=reconstruct)
 
 
 @app.command()
@@ -259,7 +270,24 @@ def _resume(out: Path, stop_after: Literal["pairs", "match", "verify"], quiet: b
     finish(report.problems)
 
 
-def _export_or_reconstruct(out: Path, quiet: bool, problems: list[str], *, reconstruct: bool) -> None:
+def _mapping(
+    cameras: collection_exports.Cameras, mapper_option: list[str], *, colmap: bool, reconstruct: bool
+) -> dict[str, Any]:
+    """Return keyword arguments of `reconstruct`; options are checked before any work starts."""
+    from tiepoint.collection.sfm.mapper_options import parse_mapper_options
+    from tiepoint.errors import InvalidInput
+
+    if mapper_option and not reconstruct:
+        raise InvalidInput("--mapper-option requires --reconstruct")
+    if cameras is not collection_exports.Cameras.SHARED and not (colmap or reconstruct):
+        raise InvalidInput(f"--cameras {cameras.value} requires --colmap or --reconstruct")
+    options = parse_mapper_options(mapper_option) if mapper_option else None
+    return {"cameras": cameras.value, "mapper_options": options}
+
+
+def _export_or_reconstruct(
+    out: Path, quiet: bool, problems: list[str], mapping: dict[str, Any], *, reconstruct: bool
+) -> None:
     """Write COLMAP's database, or reconstruct, which writes it as well; problems are appended to the list."""
     from tiepoint.collection.collection import open_collection
     from tiepoint.collection.export.formats import export_as
@@ -267,12 +295,17 @@ def _export_or_reconstruct(out: Path, quiet: bool, problems: list[str], *, recon
 
     collection = open_collection(out, on_warning=problems.append)
     if not reconstruct:
-        _echo(f"database: {export_as(collection, 'colmap')}", quiet)
+        path = export_as(collection, "colmap", cameras=mapping["cameras"])
+        _echo(f"database: {path}", quiet)
         return
-    model = run_mapper(collection)
+    model = run_mapper(collection, **mapping)
     if not model.success:
         problems.append(f"no model: {model.reason}")
         return
+    if len(model.attempts) > 1:
+        _echo(
+            f"initialization: {model.initialization}, after {len(model.attempts) - 1} other attempts", quiet
+        )
     _echo(
         f"model: {model.folder}, {model.registered} of {model.images} images, {model.points:,} points, "
         f"mean track length {model.mean_track_length:.1f}, mean reprojection error {model.mean_reprojection_error_px:.2f} px",

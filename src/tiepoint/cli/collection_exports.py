@@ -32,7 +32,7 @@ class Cameras(StrEnum):
 CamerasOption = Annotated[
     Cameras,
     typer.Option(
-        help="colmap only: one camera per folder, image size and EXIF focal length (shared), or per image (each)."
+        help="COLMAP only: one camera per folder, image size and EXIF focal length (shared), or per image (each)."
     ),
 ]
 

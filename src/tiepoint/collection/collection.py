@@ -1,9 +1,9 @@
 """Collection: read access to the output folder of a run.
 
 OUT/collection.json   images and options of the last run
-OUT/pairs.txt         selected pairs
+OUT/pairs.txt         selected pairs; pairs.json: what they were selected from
 OUT/stores/           features, matches and two-view geometry, one store per set of settings
-OUT/report.json       report of the last run, also as report.html; both exist only after the run has finished
+OUT/report.json       report of the last finished run, also as report.html
 """
 
 import logging

@@ -29,9 +29,19 @@ from tiepoint.types import TwoViewEstimate
 
 FORMAT = 1
 COLLECTION = "collection.json"
-PAIRS = "pairs.txt"
+PAIRS, PAIRS_PROVENANCE = "pairs.txt", "pairs.json"
 
-OUTPUT_NAMES = (COLLECTION, PAIRS, "stores", "report.json", "report.html", "colmap", "exports", "view.html")
+OUTPUT_NAMES = (
+    COLLECTION,
+    PAIRS,
+    PAIRS_PROVENANCE,
+    "stores",
+    "report.json",
+    "report.html",
+    "colmap",
+    "exports",
+    "view.html",
+)
 """Files and folders of an output folder; all but `COLLECTION` may remain after that was deleted."""
 
 TEMPORARY = ".tiepoint-*"

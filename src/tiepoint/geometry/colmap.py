@@ -154,11 +154,15 @@ def require_pycolmap(extra: str = "collection") -> ModuleType:
 
 
 @contextmanager
-def quiet_pycolmap() -> Generator[None]:
-    """Restrict COLMAP's process-wide log to errors within a block."""
+def quiet_pycolmap(*, silent: bool = False) -> Generator[None]:
+    """Restrict COLMAP's process-wide log to errors within a block.
+
+    Args:
+        silent: Whether to hide errors, too, for calls that return whether they failed.
+    """
     log = require_pycolmap().logging
     before = log.minloglevel
-    log.minloglevel = log.ERROR.value
+    log.minloglevel = (log.FATAL if silent else log.ERROR).value
     try:
         yield
     finally:

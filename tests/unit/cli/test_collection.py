@@ -1,7 +1,9 @@
 """`tiepoint collection`: steps, status, exit codes, interruption."""
 
+import json
 from pathlib import Path
 
+import pycolmap
 import pytest
 from tests.helpers.small_collections import write_image_folder
 from tests.helpers.synthetic_collections import make_collection
@@ -9,8 +11,11 @@ from typer.testing import CliRunner, Result
 
 from tiepoint.cli import app
 from tiepoint.collection.collection import open_collection
+from tiepoint.collection.report.run_report import RunReport
 from tiepoint.collection.run import runner
+from tiepoint.collection.sfm.reconstruction import read_model
 from tiepoint.collection.state import write_state
+from tiepoint.errors import InvalidInput
 
 OPTIONS = (
     *("--preset", "aliked-t16+nearest", "--resize", "128", "--max-keypoints", "64"),
@@ -65,3 +70,62 @@ def test_interruption_exits_with_130(tmp_path: Path, monkeypatch: pytest.MonkeyP
     result = run("run", tmp_path, tmp_path / "out", *OPTIONS)
     assert result.exit_code == 130
     assert "resume" in result.stderr
+
+
+@pytest.fixture
+def matched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run` finds all work done."""
+    report = RunReport(out="", image_folder="", options={}, files=6, images=6)
+    monkeypatch.setattr(runner, "match_collection", lambda *_, **__: report)
+
+
+@pytest.mark.usefixtures("matched")
+def test_cameras_and_mapper_options_reach_the_reconstruction(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, motion="forward")
+    arguments = ("run", tmp_path / "photos", collection.folder, "--reconstruct", "--cameras", "each", "-q")
+    given = (
+        "--mapper-option",
+        "init_max_forward_motion=1.0",
+        "--mapper-option",
+        "mapper.init_min_tri_angle=1",
+    )
+    assert run(*arguments, *given).exit_code == 0
+    assert read_model(collection).num_cameras() == 6
+    assert json.loads((collection.folder / "colmap" / "reconstruction.json").read_text())["attempts"] == [
+        "default initialization"
+    ]
+
+
+@pytest.mark.usefixtures("matched")
+def test_further_attempts_are_printed(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, motion="forward")
+    result = run("run", tmp_path / "photos", collection.folder, "--reconstruct")
+    assert result.exit_code == 0
+    assert "initialization: relaxed initialization" in result.stdout
+
+
+@pytest.mark.usefixtures("matched")
+def test_cameras_of_the_database(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path)
+    arguments = ("run", tmp_path / "photos", collection.folder, "--colmap", "--cameras", "each")
+    assert run(*arguments, "-q").exit_code == 0
+    with pycolmap.Database.open(str(collection.folder / "colmap" / "database.db")) as database:
+        assert database.num_cameras() == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--reconstruct", "--mapper-option", "init_min_tri_angel=4"), "did you mean 'init_min_tri_angle'"),
+        (("--reconstruct", "--mapper-option", "init_min_tri_angle"), "expected NAME=VALUE"),
+        (("--mapper-option", "init_min_tri_angle=4"), "--mapper-option requires --reconstruct"),
+        (("--cameras", "each"), "--cameras each requires --colmap or --reconstruct"),
+    ],
+)
+def test_reconstruction_options_are_checked_before_starting(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "match_collection", lambda *_, **__: pytest.fail("the work has begun"))
+    with pytest.raises(InvalidInput) as error:
+        run("run", tmp_path, tmp_path / "out", *arguments)
+    assert message in str(error.value)

@@ -69,5 +69,5 @@ def test_a_pair_that_is_not_matched(collection: Collection):
 
 def test_pairs_of_removed_images_are_left_out(collection: Collection):
     with (collection.folder / "pairs.txt").open("a") as file:
-        file.write("a.jpg\tgone.jpg\n")
+        file.write("a.jpg gone.jpg\n")
     assert len(list(open_collection(collection.folder).pairs())) == 15

@@ -19,10 +19,11 @@ import numpy as np
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.output_paths import inlier_matches, make_output_folder
+from tiepoint.collection.pairs.pairs_file import check_plain_names
 from tiepoint.collection.run.completeness import warn_incomplete
-from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints
 from tiepoint.io.atomic import atomic_write
+from tiepoint.io.folders import staged_files
 from tiepoint.types import Features
 
 SIFT_BYTES = 128
@@ -40,29 +41,23 @@ def export_colmap_text(collection: Collection, folder: str | os.PathLike[str] | 
         The output folder.
 
     Raises:
-        InvalidInput: If an image name contains a space, which the format cannot hold, or a file cannot be written.
+        InvalidInput: If an image name contains white space or starts with "#", which the format cannot hold, or a file cannot be written.
     """
-    _check_names([image.name for image in collection.images])
+    check_plain_names(image.name for image in collection.images)
     warn_incomplete(collection)
     target = make_output_folder(folder, collection.folder / "exports" / "colmap-text")
-    for image in collection.images:
-        path = target / FEATURES / f"{image.name}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_features(path, collection.features(image.name))
-    _write_matches(target / MATCHES, collection, lambda name0, name1: collection.matches(name0, name1)[0])
-    _write_matches(
-        target / VERIFIED, collection, lambda name0, name1: inlier_matches(collection, name0, name1)
-    )
-    return target
-
-
-def _check_names(names: list[str]) -> None:
-    with_space = [name for name in names if len(name.split()) != 1]
-    if with_space:
-        raise InvalidInput(
-            f"COLMAP's text files cannot hold names with spaces, got {len(with_space)} of them, for example "
-            f"{with_space[0]!r}; rename the images, or export the database (colmap)"
+    with staged_files(target) as staging:
+        for image in collection.images:
+            path = staging / FEATURES / f"{image.name}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_features(path, collection.features(image.name))
+        _write_matches(
+            staging / MATCHES, collection, lambda name0, name1: collection.matches(name0, name1)[0]
         )
+        _write_matches(
+            staging / VERIFIED, collection, lambda name0, name1: inlier_matches(collection, name0, name1)
+        )
+    return target
 
 
 def _write_features(path: Path, features: Features) -> None:

@@ -22,6 +22,7 @@ from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput
 from tiepoint.io.atomic import atomic_write
 from tiepoint.io.batching import batched
+from tiepoint.io.folders import staged_files
 from tiepoint.io.messages import unknown_name
 from tiepoint.io.optional import import_optional
 from tiepoint.io.serialization import write_arrays
@@ -57,12 +58,12 @@ def export_npz(collection: Collection, folder: str | os.PathLike[str] | None = N
     warn_incomplete(collection)
     target = make_output_folder(folder, collection.folder / "exports" / "npz")
     numbers = {image.name: number for number, image in enumerate(collection.images, start=1)}
-    with atomic_write(target / INDEX) as temporary, temporary.open("w", encoding="utf-8") as index:
+    with staged_files(target) as staging, (staging / INDEX).open("w", encoding="utf-8") as index:
         for contents in _read_pairs(collection):
             name0, name1 = contents["image0"], contents["image1"]
             file = f"{numbers[name0]}/{numbers[name1]}.npz"
-            make_output_folder(None, (target / file).parent)
-            write_arrays(contents, target / file)
+            make_output_folder(None, (staging / file).parent)
+            write_arrays(contents, staging / file)
             line = {"file": file, "image0": name0, "image1": name1, "matches": len(contents["matches"])}
             index.write(json.dumps(line, ensure_ascii=False) + "\n")
     return target

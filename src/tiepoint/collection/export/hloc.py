@@ -1,7 +1,8 @@
-"""The HDF5 files of hloc (Hierarchical-Localization): features.h5 and matches.h5, as hloc's readers expect them.
+"""The files of hloc (Hierarchical-Localization): features.h5, matches.h5 and pairs.txt, as hloc's readers expect them.
 
     features.h5   <name>/keypoints (n, 2), descriptors (d, n), scores (n,), image_size (2,)
     matches.h5    <name0>/<name1>/matches0 (n,), -1 = unmatched; matching_scores0 (n,)
+    pairs.txt     "<name0> <name1>", one line per pair
 
 In matches.h5, hloc replaces the "/" in names by "-" and so cannot distinguish `a/b.jpg` from `a-b.jpg`. Its readers accept
 any numeric precision; hloc itself rounds to float16 and int16, which moves keypoints beyond 4,096 px by up to 2 px and
@@ -20,18 +21,19 @@ import numpy as np
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.output_paths import make_output_folder
+from tiepoint.collection.pairs.pairs_file import check_plain_names, write_plain_pairs
 from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import raster_size, to_raster
-from tiepoint.io.atomic import atomic_write
+from tiepoint.io.folders import staged_files
 from tiepoint.io.optional import import_optional
 from tiepoint.types import Features
 
-FEATURES, MATCHES = "features.h5", "matches.h5"
+FEATURES, MATCHES, PAIRS = "features.h5", "matches.h5", "pairs.txt"
 
 
 def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = None) -> Path:
-    """Write features and matches as hloc's HDF5 files.
+    """Write features and matches as hloc's HDF5 files, and the pairs as its text file.
 
     Args:
         collection: Collection from `open_collection`; missing data is left out with a warning.
@@ -41,23 +43,28 @@ def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = 
         The output folder.
 
     Raises:
-        InvalidInput: If hloc cannot distinguish two image names, or a file cannot be written.
+        InvalidInput: If hloc cannot distinguish two image names, a name contains white space or starts with "#", or a file
+            cannot be written.
         MissingDependency: If h5py is not installed.
     """
     h5py = _h5py()
-    _check_names([image.name for image in collection.images])
+    names = [image.name for image in collection.images]
+    check_plain_names(names)
+    _check_names(names)
     warn_incomplete(collection)
     target = make_output_folder(folder, collection.folder / "exports" / "hloc")
     num_keypoints: dict[str, int] = {}
-    with atomic_write(target / FEATURES) as temporary, h5py.File(temporary, "w") as file:
-        for image in collection.images:
-            features = collection.features(image.name)
-            num_keypoints[image.name] = len(features)
-            _write_features(file.create_group(image.name), features)
-    with atomic_write(target / MATCHES) as temporary, h5py.File(temporary, "w") as file:
-        for name0, name1 in collection.pairs():
-            group = file.create_group(pair_group(name0, name1))
-            _write_matches(group, num_keypoints[name0], *collection.matches(name0, name1))
+    with staged_files(target) as staging:
+        with h5py.File(staging / FEATURES, "w") as file:
+            for image in collection.images:
+                features = collection.features(image.name)
+                num_keypoints[image.name] = len(features)
+                _write_features(file.create_group(image.name), features)
+        with h5py.File(staging / MATCHES, "w") as file:
+            for name0, name1 in collection.pairs():
+                group = file.create_group(pair_group(name0, name1))
+                _write_matches(group, num_keypoints[name0], *collection.matches(name0, name1))
+        write_plain_pairs(staging / PAIRS, collection.pairs())
     return target
 
 

@@ -1,4 +1,8 @@
-"""The file `pairs.txt` of an output folder: the selected pairs, and a comment with the inputs they were selected from."""
+"""The selected pairs of an output folder: `pairs.txt`, and `pairs.json` with the inputs they were selected from.
+
+`pairs.txt` has two names per line, separated by a space, and nothing else: COLMAP (`matches_importer`) and hloc read it.
+They cannot read names with white space, which are in double quotes here, as `list:FILE` reads them.
+"""
 
 import csv
 import json
@@ -8,12 +12,13 @@ from typing import Any
 
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import parse_pair_selection
-from tiepoint.collection.state import PAIRS, State
-from tiepoint.errors import StoreError
+from tiepoint.collection.state import PAIRS, PAIRS_PROVENANCE, State
+from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.io.atomic import atomic_write
-from tiepoint.io.hashing import json_digest
+from tiepoint.io.hashing import file_digest, json_digest
+from tiepoint.io.serialization import write_json
 
-COMMENT = "# "
+DELIMITER = " "
 
 
 def pairs_provenance(
@@ -40,7 +45,7 @@ def pairs_provenance(
 
 
 def write_selected_pairs(folder: Path, pairs: Iterable[tuple[str, str]], provenance: str) -> None:
-    """Write one pair of image names per line, as `list:FILE` reads them, below a comment with the provenance.
+    """Write `pairs.txt`, one pair of image names per line, and `pairs.json` with its provenance.
 
     Args:
         folder: Output folder.
@@ -48,14 +53,53 @@ def write_selected_pairs(folder: Path, pairs: Iterable[tuple[str, str]], provena
         provenance: Line from `pairs_provenance`; `pairs_are_current` compares it.
 
     Raises:
-        InvalidInput: If the file cannot be written.
+        InvalidInput: If a file cannot be written.
     """
     with (
         atomic_write(folder / PAIRS) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        file.write(f"{COMMENT}{provenance}\n")
-        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(pairs)
+        csv.writer(file, delimiter=DELIMITER, lineterminator="\n").writerows(pairs)
+    contents = {"provenance": provenance, "digest": file_digest(folder / PAIRS)}
+    write_json(contents, folder / PAIRS_PROVENANCE)
+
+
+def write_plain_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Write one pair per line for other programs, which know no quotes.
+
+    Args:
+        path: Output file.
+        pairs: Names of the two images of each pair.
+
+    Raises:
+        InvalidInput: If the format cannot hold a name.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for names in pairs:
+            check_plain_names(names)
+            file.write(DELIMITER.join(names) + "\n")
+
+
+def check_plain_names(names: Iterable[str]) -> None:
+    """Check that text files of COLMAP and hloc can hold image names.
+
+    Args:
+        names: Names of images.
+
+    Raises:
+        InvalidInput: If a name contains white space, or starts with "#", which marks a comment.
+    """
+    invalid = plain_name_problems(names)
+    if invalid:
+        raise InvalidInput(
+            f"text files of COLMAP and hloc cannot hold names with spaces or a leading #, got {len(invalid)} of them, "
+            f"for example {invalid[0]!r}; rename the images, or export another format"
+        )
+
+
+def plain_name_problems(names: Iterable[str]) -> list[str]:
+    """Return the names with white space or a leading "#", which text files of COLMAP and hloc cannot hold."""
+    return [name for name in names if name.split() != [name] or name.startswith("#")]
 
 
 def read_selected_pairs(folder: Path) -> Iterator[tuple[str, str]]:
@@ -67,23 +111,30 @@ def read_selected_pairs(folder: Path) -> Iterator[tuple[str, str]]:
     path = folder / PAIRS
     if path.is_file():
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = csv.reader(file, delimiter="\t")
             try:
-                yield from ((row[0], row[1]) for row in rows if len(row) == 2)  # the comment has no tab
-            except csv.Error as error:
+                for row in csv.reader(file, delimiter=DELIMITER):
+                    yield _pair(row)
+            except (csv.Error, ValueError) as error:
                 raise StoreError(
                     f"{path} is damaged ({error}); select the pairs again: tiepoint collection pairs {folder}"
                 ) from error
 
 
+def _pair(row: list[str]) -> tuple[str, str]:
+    if len(row) != 2:
+        raise ValueError(f"expected two names per line, got {len(row)}")
+    return row[0], row[1]
+
+
 def read_pairs_provenance(folder: Path) -> str:
-    """Return the provenance with which the selected pairs were written; "" if there is none."""
-    path = folder / PAIRS
-    if not path.is_file():
+    """Return the provenance with which the selected pairs were written; "" if there is none, or of other pairs."""
+    pairs, path = folder / PAIRS, folder / PAIRS_PROVENANCE
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+        is_current = contents["digest"] == file_digest(pairs)
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
-        first = file.readline().rstrip("\n")
-    return first.removeprefix(COMMENT) if first.startswith(COMMENT) else ""
+    return str(contents["provenance"]) if is_current else ""
 
 
 def pairs_are_current(folder: Path, state: State, images: Iterable[ImageRecord]) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tiepoint.errors import InvalidInput
 from tiepoint.io.atomic import atomic_write
 from tiepoint.io.serialization import write_json
 from tiepoint.io.templates import render_html
@@ -81,24 +80,6 @@ class RunReport:
             ("inliers", f"{self.inliers:,}"),
             *((stage, f"{seconds:.1f} s") for stage, seconds in self.seconds.items()),
         ]
-
-    @staticmethod
-    def remove(folder: Path) -> None:
-        """Remove the report of an earlier run.
-
-        Args:
-            folder: Output folder.
-
-        Raises:
-            InvalidInput: If a file cannot be removed.
-        """
-        for name in (JSON, PAGE):
-            try:
-                (folder / name).unlink(missing_ok=True)
-            except OSError as error:
-                raise InvalidInput(
-                    f"cannot remove {folder / name} of an earlier run: {error.strerror or error}; remove it"
-                ) from error
 
     def save(self, folder: Path) -> None:
         """Write `report.json` and `report.html`.

@@ -75,8 +75,8 @@ def match_collection(
         **options: Options of `tiepoint.load`.
 
     Returns:
-        Report of the run. It is also written to `out` as report.json and report.html, which exist only after the last
-        run has finished.
+        Report of the run. It is also written to `out` as report.json and report.html; those of an earlier run are kept
+        until this one has finished.
 
     Raises:
         InvalidInput: If an option is invalid, there are no images, or `out` cannot be written to or is not a collection.
@@ -165,7 +165,6 @@ def _run(request: _Request, log: RunLog) -> RunReport:
     list_digest = request.options.selection.list_digest()
     with log.timed("total"):
         previous = prepare_folder(request.out)
-        RunReport.remove(request.out)
         if previous and request.last == "extract":
             options |= {name: value for name, value in previous.options.items() if name in LATER_OPTIONS}
             list_digest = previous.list_digest

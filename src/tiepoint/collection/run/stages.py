@@ -1,7 +1,7 @@
 """Stages of a run: extract, select pairs, match, verify. Each computes only the records that the stores lack."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.pairs.pairs_file import pairs_provenance, write_selected_pairs
+from tiepoint.collection.pairs.pairs_file import (
+    pairs_provenance,
+    plain_name_problems,
+    write_selected_pairs,
+)
 from tiepoint.collection.pairs.selection import SelectedPairs, parse_pair_selection, select_pairs
 from tiepoint.collection.run.executors.registry import Executor
 from tiepoint.collection.run.planning import (
@@ -143,7 +147,17 @@ class Stages:
             self._log.problems.append(f"no pairs: {pairs} selects none among {len(usable)} images")
         provenance = pairs_provenance(pairs, usable, self._stores.features.settings)
         write_selected_pairs(folder, selected, provenance)
+        self._note_names(usable)
         return selected
+
+    def _note_names(self, images: Sequence[ImageRecord]) -> None:
+        """Note names that other programs cannot read in `pairs.txt`."""
+        problems = plain_name_problems(image.name for image in images)
+        if problems:
+            self._log.notes.append(
+                f"{len(problems)} image names contain white space or start with # (for example {problems[0]!r}); COLMAP "
+                "and hloc cannot read them in pairs.txt"
+            )
 
     def match(self, selected: SelectedPairs) -> None:
         """Compute missing matches."""

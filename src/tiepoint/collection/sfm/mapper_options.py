@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.colmap import require_pycolmap
-from tiepoint.io.messages import unknown_name
+from tiepoint.geometry.colmap import quiet_pycolmap, require_pycolmap
+from tiepoint.io.messages import did_you_mean
 
 GROUPS = ("mapper", "triangulation")
 """Attributes of `pycolmap.IncrementalPipelineOptions` that hold further options."""
@@ -34,6 +34,19 @@ def parse_mapper_options(texts: Iterable[str]) -> dict[str, str]:
     return options
 
 
+def check_mapper_options(options: Mapping[str, Any]) -> frozenset[str]:
+    """Check names and values of options, and return their names without groups.
+
+    Args:
+        options: Values by name, as for `make_mapper_options`.
+
+    Raises:
+        InvalidInput: If pycolmap has no such option, or rejects a value.
+    """
+    make_mapper_options(options)
+    return frozenset(name.rpartition(".")[2] for name in options)
+
+
 def make_mapper_options(*layers: Mapping[str, Any]) -> Any:
     """Return `pycolmap.IncrementalPipelineOptions`.
 
@@ -49,6 +62,11 @@ def make_mapper_options(*layers: Mapping[str, Any]) -> Any:
     for layer in layers:
         for name, value in layer.items():
             _set(options, name, value)
+    with quiet_pycolmap(silent=True):
+        is_valid = options.check()
+    if not is_valid:
+        values = ", ".join(f"{name}={value}" for layer in layers for name, value in layer.items())
+        raise InvalidInput(f"mapper options out of range: {values}; see pycolmap.IncrementalPipelineOptions")
     return options
 
 
@@ -74,7 +92,11 @@ def _find(options: Any, name: str) -> tuple[Any, str]:
         return candidates[name]
     matches = [full for full in candidates if not group and full.endswith(f".{attribute}")]
     if not matches:
-        raise InvalidInput(unknown_name("mapper option", name, candidates))
+        names = [full.rpartition(".")[2] for full in candidates]
+        raise InvalidInput(
+            f"unknown mapper option {name!r}{did_you_mean(attribute, names)}; the options are the attributes of "
+            "pycolmap.IncrementalPipelineOptions"
+        )
     return candidates[matches[0]]
 
 

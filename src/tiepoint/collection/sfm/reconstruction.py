@@ -3,7 +3,7 @@
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import Any
 
 from tiepoint.collection.collection import Collection, as_collection
 from tiepoint.collection.export.colmap_database import FOLDER, CameraSharing, export_colmap
+from tiepoint.collection.sfm.mapper import MapperRun, run_mapper
+from tiepoint.collection.sfm.mapper_options import check_mapper_options
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.colmap import quiet_pycolmap, read_reconstruction, require_pycolmap
+from tiepoint.geometry.colmap import read_reconstruction, require_pycolmap
+from tiepoint.io.folders import replace_folder, restore_folder
 from tiepoint.io.serialization import write_json
 
 SPARSE, SUMMARY = "sparse", "reconstruction.json"
 """In COLMAP's folder: the models, the largest one in `sparse/0`; and the summary of the largest model."""
-
-FORMER = "-former"
-"""Suffix of the previous folder of models while a new one replaces it."""
 
 SEED = 0
 
@@ -40,6 +40,8 @@ class Reconstruction:
         models: Number of models; if there are several, the largest one is described.
         seconds: Duration of the mapper in s.
         reason: Reason of the failure; "" on success.
+        initialization: Initialization that resulted in the model: COLMAP's default, a relaxed one, or an initial pair.
+        attempts: Initializations that were tried, in order; several if the first ones had no model, or a small one.
     """
 
     folder: Path | None
@@ -52,6 +54,8 @@ class Reconstruction:
     models: int = 0
     seconds: float = 0.0
     reason: str = ""
+    initialization: str = ""
+    attempts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         if not self.success:
@@ -73,11 +77,16 @@ def reconstruct(
     cameras: CameraSharing = "shared",
     threads: int | None = 1,
     seed: int = SEED,
+    mapper_options: Mapping[str, Any] | None = None,
 ) -> Reconstruction:
     """Estimate the poses of all images of a collection and the 3D points with COLMAP's incremental mapper.
 
     Writes `colmap/database.db`, the models in `colmap/sparse/0`, `1` …, largest first, and the summary in
-    `colmap/reconstruction.json`; an existing model is replaced only after the new one is complete.
+    `colmap/reconstruction.json`. An existing model and its summary are replaced only by a new model: if the mapper fails,
+    they are kept.
+
+    If no model results, or a small one, the mapper runs again with a relaxed initialization (for forward motion and small
+    baselines), then from the pairs with the most inliers.
 
     Args:
         collection: Matched and verified collection from `open_collection`, or its output folder; missing data is left out
@@ -86,26 +95,34 @@ def reconstruct(
         threads: Number of threads of the mapper; None for all cores. Only one thread gives bit-identical results, because
             several threads sum in varying order.
         seed: Random seed of RANSAC.
+        mapper_options: Options of `pycolmap.IncrementalPipelineOptions` by name, such as {"init_max_forward_motion": 1.0};
+            options of its groups may be given with the group ("mapper.init_max_error") or without.
 
     Returns:
         The summary; without a folder, and with a reason, if there is no suitable initial pair.
 
     Raises:
-        InvalidInput: If the folder is not a collection, no image has features, or a file cannot be written.
+        InvalidInput: If the folder is not a collection, no image has features, an option is invalid, or a file cannot be
+            written.
         MissingDependency: If pycolmap is not installed.
 
     Example:
         >>> reconstruction = tiepoint.reconstruct("out/")
         >>> reconstruction.registered, reconstruction.points, reconstruction.mean_reprojection_error_px
     """
+    given = dict(mapper_options or {})
+    check_mapper_options(given)
     opened = as_collection(collection)
     database = export_colmap(opened, cameras=cameras)
-    start = perf_counter()
-    with _replace_folder(database.parent / SPARSE) as sparse:
-        models = _run_mapper(database, _image_folder(opened), sparse, threads, seed)
-        _sort_models(sparse, models)
-    summary = _summarize(opened, database.parent, models, perf_counter() - start)
-    write_summary(summary, database.parent / SUMMARY)
+    sparse, start = database.parent / SPARSE, perf_counter()
+    with _temporary_folder(sparse) as output:
+        run = run_mapper(database, _image_folder(opened), output, threads=threads, seed=seed, options=given)
+        if run.models:
+            _sort_models(run.folder, run.models)
+            replace_folder(run.folder, sparse)
+    summary = _summarize(opened, database.parent, run, perf_counter() - start)
+    if summary.success or not sparse.exists():
+        write_summary(summary, database.parent / SUMMARY)
     return summary
 
 
@@ -139,24 +156,13 @@ def write_summary(summary: Reconstruction, path: Path) -> None:
     write_json(asdict(summary) | {"folder": folder}, path, allow_nan=True)
 
 
-def _run_mapper(
-    database: Path, image_folder: Path, sparse: Path, threads: int | None, seed: int
-) -> dict[int, Any]:
-    pycolmap = require_pycolmap()
-    options = pycolmap.IncrementalPipelineOptions()
-    options.num_threads = -1 if threads is None else threads
-    options.random_seed = seed
-    with quiet_pycolmap():
-        return pycolmap.incremental_mapping(str(database), str(image_folder), str(sparse), options)
-
-
 def _image_folder(collection: Collection) -> Path:
     """Return the folder that image names are relative to."""
     first = collection.images[0]
     return first.path.parents[first.name.count("/")]
 
 
-def _sort_models(sparse: Path, models: dict[int, Any]) -> None:
+def _sort_models(sparse: Path, models: Mapping[int, Any]) -> None:
     """Renumber the folders of the models by decreasing size; COLMAP numbers them in order of creation."""
     for number in models:
         (sparse / str(number)).rename(sparse / f"unsorted-{number}")
@@ -164,23 +170,23 @@ def _sort_models(sparse: Path, models: dict[int, Any]) -> None:
         (sparse / f"unsorted-{number}").rename(sparse / str(rank))
 
 
-def _by_size(models: dict[int, Any]) -> list[int]:
+def _by_size(models: Mapping[int, Any]) -> list[int]:
     return sorted(models, key=lambda n: (models[n].num_reg_images(), models[n].num_points3D()), reverse=True)
 
 
-def _summarize(
-    collection: Collection, folder: Path, models: dict[int, Any], seconds: float
-) -> Reconstruction:
+def _summarize(collection: Collection, folder: Path, run: MapperRun, seconds: float) -> Reconstruction:
     names = [image.name for image in collection.images]
-    if not models:
+    attempts = tuple(map(str, run.attempts))
+    if not run.models:
         return Reconstruction(
             folder=None,
             images=len(names),
             unregistered=tuple(names),
             seconds=seconds,
-            reason="no suitable initial pair: no two images have enough inlier matches and a sufficient triangulation angle",
+            reason=_reason(folder / SPARSE, attempts),
+            attempts=attempts,
         )
-    model = models[_by_size(models)[0]]
+    model = run.models[_by_size(run.models)[0]]
     registered = {model.image(image_id).name for image_id in model.reg_image_ids()}
     return Reconstruction(
         folder=folder / SPARSE / "0",
@@ -190,29 +196,36 @@ def _summarize(
         points=model.num_points3D(),
         mean_track_length=model.compute_mean_track_length(),
         mean_reprojection_error_px=model.compute_mean_reprojection_error(),
-        models=len(models),
+        models=len(run.models),
         seconds=seconds,
+        initialization=str(run.best),
+        attempts=attempts,
     )
 
 
-@contextmanager
-def _replace_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder in the same parent; if the block succeeds, it replaces `path`.
+def _reason(sparse: Path, attempts: tuple[str, ...]) -> str:
+    kept = f"; the model of an earlier run is kept in {sparse}" if sparse.exists() else ""
+    cause = (
+        "no two images have enough inlier matches and a sufficient triangulation angle; match more pairs, or check for wrong "
+        "focal lengths"
+        if len(attempts) > 1
+        else "every pair shows a pure rotation or a planar scene, or has too few inlier matches; move the camera between "
+        "images, or match more pairs"
+    )
+    return f"no suitable initial pair in {_count(attempts)}: {cause}{kept}"
 
-    During the replacement the previous folder has another name; after a crash at that moment, the next call restores it
-    first.
-    """
+
+def _count(attempts: tuple[str, ...]) -> str:
+    return f"{len(attempts)} attempts, with relaxed initialization" if len(attempts) > 1 else "1 attempt"
+
+
+@contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder next to `path`, and remove it afterwards; first finish an interrupted replacement."""
+    restore_folder(path)
     temporary = path.with_name(f".tiepoint-{secrets.token_hex(8)}")
-    former = path.with_name(f"{path.name}{FORMER}")
-    if former.is_dir() and not path.exists():
-        former.rename(path)
     temporary.mkdir()
     try:
         yield temporary
-        shutil.rmtree(former, ignore_errors=True)
-        if path.exists():
-            path.rename(former)
-        temporary.rename(path)
-        shutil.rmtree(former, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -87,7 +87,7 @@ def test_folder_name_that_is_not_utf8(collection: Collection, tmp_path: Path) ->
         pytest.skip("this file system takes only UTF-8")
     opened = open_collection(folder)
     assert all(
-        export_as(opened, form).exists() for form in EXPORTS if form != "colmap-text"
+        export_as(opened, form).exists() for form in EXPORTS if form not in ("colmap-text", "hloc")
     )  # spaces in names
     assert reconstruct(opened).success
     assert json.loads((folder / "colmap" / "reconstruction.json").read_text())["folder"].startswith(
@@ -113,7 +113,7 @@ def test_unknown_formats_and_options_are_refused(collection: Collection) -> None
 def test_invalid_output_path_is_refused(collection: Collection, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InvalidInput, match="cannot create"):
-        export_as(collection, "hloc", tmp_path / "file" / "folder")
+        export_as(collection, "npz", tmp_path / "file" / "folder")
     with pytest.raises(InvalidInput, match="folder"):
         export_as(collection, "parquet", tmp_path)
 

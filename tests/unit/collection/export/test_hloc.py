@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tests.helpers.synthetic_collections import NAMES, make_collection
+from tests.helpers.synthetic_collections import NAMES, PLAIN_NAMES, make_collection
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.hloc import export_hloc, pair_group
@@ -14,8 +14,31 @@ from tiepoint.errors import InvalidInput
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
-    """Without the name that hloc cannot distinguish from another."""
-    return make_collection(tmp_path_factory.mktemp("few"), [name for name in NAMES if name != "sub-d.jpg"])[0]
+    """Without names that hloc's formats cannot hold."""
+    return make_collection(tmp_path_factory.mktemp("few"), ["a.jpg", "sub/ä-ö.jpg", "sub/d.jpg", "z.jpg"])[0]
+
+
+def test_hloc_reads_pairs(collection: Collection) -> None:
+    """Like hloc's parser: two words per line, no comments."""
+    lines = (export_hloc(collection) / "pairs.txt").read_text(encoding="utf-8").splitlines()
+    assert [tuple(line.split()) for line in lines] == list(collection.pairs())
+
+
+def test_names_that_the_pairs_cannot_hold_are_refused(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, ["a b.jpg", "c.jpg"])
+    with pytest.raises(InvalidInput, match=r"'a b\.jpg'"):
+        export_hloc(collection)
+    assert not (collection.folder / "exports").exists()
+
+
+def test_a_failed_export_keeps_the_former_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    collection, _ = make_collection(tmp_path, PLAIN_NAMES[:3])
+    folder = export_hloc(collection)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr("tiepoint.collection.export.hloc.write_plain_pairs", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export_hloc(collection)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.slow
@@ -54,7 +77,7 @@ def test_hloc_reads_matches(collection: Collection, reverse: bool) -> None:
 
 @pytest.mark.slow
 def test_names_that_hloc_cannot_distinguish_are_refused(tmp_path: Path) -> None:
-    collection, _ = make_collection(tmp_path, NAMES)
+    collection, _ = make_collection(tmp_path, [name for name in NAMES if " " not in name])
     with pytest.raises(InvalidInput, match=r"'sub-d.jpg' from 'sub/d.jpg'|'sub/d.jpg' from 'sub-d.jpg'"):
         export_hloc(collection)
     assert not (collection.folder / "exports").exists()

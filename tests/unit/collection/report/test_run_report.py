@@ -56,19 +56,6 @@ def test_success_means_no_problems():
     assert RunReport(out="", image_folder="", options={}, files=1, images=1).success
 
 
-def test_remove(tmp_path: Path):
-    REPORT.save(tmp_path)
-    for _ in range(2):
-        RunReport.remove(tmp_path)
-        assert list(tmp_path.iterdir()) == []
-
-
-def test_remove_failure(tmp_path: Path):
-    (tmp_path / "report.json").mkdir()
-    with pytest.raises(InvalidInput, match=r"cannot remove .*report\.json"):
-        RunReport.remove(tmp_path)
-
-
 def test_missing_folder(tmp_path: Path):
     with pytest.raises(InvalidInput, match=str(tmp_path)):
         REPORT.save(tmp_path / "gone")

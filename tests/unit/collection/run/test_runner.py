@@ -302,16 +302,30 @@ def test_changed_list_is_another_selection(
 
 
 @pytest.mark.slow
-def test_failed_run_leaves_no_old_report(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
+def test_failed_run_keeps_the_former_report(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
     match_collection(photos, out, **QUICK)
+    before = [(out / name).read_bytes() for name in ("report.json", "report.html")]
     with monkeypatch.context() as patch:
         patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
         with pytest.raises(KeyboardInterrupt):
             match_collection(photos, out, **QUICK)
-    assert not (out / "report.json").exists()
-    assert not (out / "report.html").exists()
+    with pytest.raises(InvalidInput, match="missing"):
+        match_collection(photos / "missing", out, **QUICK)
+    assert [(out / name).read_bytes() for name in ("report.json", "report.html")] == before
     match_collection(photos, out, **QUICK)
-    assert (out / "report.json").is_file()
+    assert (out / "report.json").read_bytes() != before[0]
+
+
+@pytest.mark.slow
+def test_a_run_with_other_options_keeps_the_former_records(
+    photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    match_collection(photos, out, **QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr("tiepoint.collection.run.stages.write_selected_pairs", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            match_collection(photos, out, **(QUICK | {"max_keypoints": 32}))
+    assert match_collection(photos, out, **QUICK).new == {}
 
 
 @pytest.mark.slow

@@ -73,9 +73,7 @@ def test_pairs_of_another_selection_are_not_current(collection: Collection):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "text", ["", "a.jpg\tb.jpg\n", None], ids=["empty", "without its comment", "missing"]
-)
+@pytest.mark.parametrize("text", ["", "a.jpg b.jpg\n", None], ids=["empty", "other pairs", "missing"])
 def test_pairs_without_provenance_are_not_current(collection: Collection, text: str | None):
     path = collection.folder / "pairs.txt"
     path.unlink() if text is None else path.write_text(text)

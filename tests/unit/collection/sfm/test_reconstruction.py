@@ -9,9 +9,15 @@ import pytest
 from tests.helpers.synthetic_collections import PLAIN_NAMES, Scene, make_collection
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.sfm import reconstruction
 from tiepoint.collection.sfm.reconstruction import Reconstruction, read_model, reconstruct
 from tiepoint.errors import InvalidInput
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Files of models and summary, without the database."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "database.db"]
+    return {str(path): path.read_bytes() for path in files}
+
 
 Made = tuple[Collection, Scene, Reconstruction]
 
@@ -65,47 +71,57 @@ def test_second_reconstruction_replaces_the_model_identically(made: Made) -> Non
     assert kept == {"database.db", "sparse", "reconstruction.json"}
 
 
-@pytest.mark.parametrize("moment", ["the former one is away", "the new one stands"])
-def test_killed_while_replacing_a_model(tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill leaves the state before or after a rename."""
-    sparse = tmp_path / "sparse"
-    (sparse / "0").mkdir(parents=True)
-    (sparse / "0" / "old").touch()
-    rename = Path.rename
-
-    def killed(path: Path, target: Path) -> Path:
-        before = target == sparse and moment == "the former one is away"
-        if not before:
-            rename(path, target)
-        if target == sparse:
-            monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # a killed process does not clean up
-            raise KeyboardInterrupt
-        return target
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", killed)
-        with pytest.raises(KeyboardInterrupt), reconstruction._replace_folder(sparse) as new:
-            (new / "new").touch()
-    monkeypatch.undo()
-    found = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert found == {"old", "new"}
-    with pytest.raises(ZeroDivisionError), reconstruction._replace_folder(sparse):
-        raise ZeroDivisionError
-    assert [path.name for path in sparse.rglob("*") if path.is_file()] == [
-        "old" if moment == "the former one is away" else "new"
-    ]
-    with reconstruction._replace_folder(sparse) as new:
-        (new / "newest").touch()
-    assert [path.name for path in sparse.iterdir()] == ["newest"]
-    assert not (tmp_path / "sparse-former").exists()
-
-
 def test_too_few_images_fail_with_a_reason(tmp_path: Path) -> None:
     found = reconstruct(make_collection(tmp_path, PLAIN_NAMES[:1])[0])
     assert not found.success
     assert (found.images, found.registered, found.unregistered) == (1, 0, PLAIN_NAMES[:1])
     assert found.reason.startswith("no suitable initial pair")
     assert json.loads((tmp_path / "out" / "colmap" / "reconstruction.json").read_text())["folder"] is None
+
+
+def test_forward_motion_needs_a_relaxed_initialization(tmp_path: Path) -> None:
+    """Such as in a street that is walked forwards: no pair has COLMAP's angle of 16 degrees, or less than 95 % forward motion."""
+    collection, _ = make_collection(tmp_path, motion="forward")
+    found = reconstruct(collection)
+    assert found.registered == 6
+    assert found.initialization.startswith("relaxed initialization (init_max_forward_motion=1.0")
+    assert found.attempts == ("default initialization", found.initialization)
+    written = json.loads((collection.folder / "colmap" / "reconstruction.json").read_text())
+    assert written["initialization"] == found.initialization
+
+
+def test_options_of_the_user_have_priority(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, motion="forward")
+    found = reconstruct(
+        collection, mapper_options={"init_max_forward_motion": 1.0, "mapper.init_min_tri_angle": 1.0}
+    )
+    assert (found.registered, found.attempts) == (6, ("default initialization",))
+    with pytest.raises(InvalidInput, match="did you mean 'init_min_tri_angle'"):
+        reconstruct(collection, mapper_options={"init_min_tri_angel": 1.0})
+
+
+def test_a_failed_reconstruction_keeps_the_former_model_and_summary(made: Made) -> None:
+    collection, _, _ = made
+    folder = collection.folder / "colmap"
+    before = contents(folder)
+    found = reconstruct(collection, mapper_options={"init_min_num_inliers": 100_000, "init_num_trials": 1})
+    assert not found.success
+    assert str(folder / "sparse") in found.reason
+    assert len(found.attempts) == 5
+    assert found.attempts[2].startswith("initial pair ")
+    assert contents(folder) == before
+
+
+def test_a_rotating_camera_has_no_model(tmp_path: Path) -> None:
+    found = reconstruct(make_collection(tmp_path, PLAIN_NAMES[:3], motion="none")[0])
+    assert not found.success
+    assert "pure rotation" in found.reason
+
+
+def test_cameras_of_each_image(tmp_path: Path) -> None:
+    collection, _ = make_collection(tmp_path, PLAIN_NAMES[:4])
+    reconstruct(collection, cameras="each")
+    assert read_model(collection).num_cameras() == 4
 
 
 def test_missing_model(tmp_path: Path) -> None:

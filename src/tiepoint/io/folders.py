@@ -1,0 +1,70 @@
+"""Replacing the content of folders by finished content only; whatever happens to the writer, one version is complete."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tiepoint.errors import InvalidInput
+
+FORMER = "-former"
+"""Suffix of the previous folder while a new one replaces it."""
+
+
+def replace_folder(finished: Path, path: Path) -> None:
+    """Move a finished folder to a path; a previous folder there is removed after it.
+
+    During the replacement the previous folder has another name; after a crash at that moment, `restore_folder` moves it
+    back.
+
+    Args:
+        finished: Folder on the same file system.
+        path: Path of the finished folder.
+    """
+    former = _former(path)
+    restore_folder(path)
+    shutil.rmtree(former, ignore_errors=True)
+    if path.exists():
+        path.rename(former)
+    finished.rename(path)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def restore_folder(path: Path) -> None:
+    """Move the previous folder back if a replacement was interrupted before the new one was in place."""
+    if _former(path).is_dir() and not path.exists():
+        _former(path).rename(path)
+
+
+@contextmanager
+def staged_files(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder; if the block succeeds, its files replace those of the same names in `folder`.
+
+    Other files in the folder are kept, and all of them if the block fails. Nothing is moved before all files are complete,
+    so that files which belong together stay so.
+
+    Args:
+        folder: Existing folder.
+
+    Raises:
+        InvalidInput: If a file cannot be written.
+    """
+    staging = folder / f".tiepoint-{secrets.token_hex(8)}"
+    try:
+        staging.mkdir()
+        yield staging
+        for path in sorted(staging.rglob("*")):
+            target = folder / path.relative_to(staging)
+            if path.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                path.replace(target)
+    except OSError as error:
+        raise InvalidInput(f"cannot write to {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _former(path: Path) -> Path:
+    return path.with_name(f"{path.name}{FORMER}")
