@@ -127,6 +127,7 @@ def run_tiepoint(
             scratch / "out",
             preset=preset,
             executor=executor.format(cores=setting.cores),
+            max_error_px=4.0,
             resize=setting.resize,
             max_keypoints=setting.max_keypoints,
             device="cpu",

@@ -99,9 +99,15 @@ def from_tiepoint(scene: Scene, folder: Path, cameras: str = "shared") -> Result
     return reconstruct_in(folder.parent / "out", scene, cameras)
 
 
+MAX_ERROR_PX = 4.0
+"""Inlier threshold of the two-view geometry; the default of COLMAP."""
+
+
 def reconstruct_in(out: Path, scene: Scene, cameras: str = "shared", **options: Any) -> Result:
     """Match with tiepoint into a folder, with options of `tiepoint.load`, and run the mapper."""
-    report = tiepoint.match_collection(DATA / scene.images, out, pairs=scene.pairs, threads=1, **options)
+    report = tiepoint.match_collection(
+        DATA / scene.images, out, pairs=scene.pairs, max_error_px=MAX_ERROR_PX, threads=1, **options
+    )
     summary = reconstruct(out, cameras=cameras)
     model = read_model(open_collection(out))
     counts = {

@@ -65,7 +65,7 @@ def match_collection(
         preset: Name of the preset, see `tiepoint presets`.
         executor: "serial", "processes:N" (scripts need `if __name__ == "__main__":`) or "ray[:ADDRESS]".
         verify: Whether to estimate the fundamental matrix of each pair.
-        max_error_px: Inlier threshold (Sampson error) of the verification in px; the default is COLMAP's.
+        max_error_px: Inlier threshold (Sampson error) of the verification in px.
         stop_after: Last stage: "extract", "pairs", "match" or "verify". A run that stops after "extract" keeps pairs,
             verify and max_error_px of the previous run, if there is one.
         stores: Folder or URL ("s3://bucket/folder") of features and matches; None for a subfolder of `out`.
