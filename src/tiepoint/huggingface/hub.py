@@ -19,6 +19,14 @@ DEFAULT_REVISION = "main"
 """Branch that huggingface_hub uses if no revision is given."""
 
 
+class HubError(WeightsError, OSError):
+    """A file of a model cannot be found or downloaded; also an OSError, which is what transformers raises."""
+
+
+class InvalidName(InvalidInput, OSError):
+    """A name is neither a folder nor a repository; also an OSError, which is what transformers raises."""
+
+
 class HubOptions(TypedDict, total=False):
     """Keyword options of every `from_pretrained`.
 
@@ -103,7 +111,7 @@ def push_folder(folder: str | os.PathLike[str], repo_id: str, **options: Unpack[
     if not Path(folder).is_dir():
         raise InvalidInput(f"{str(folder)!r} is not a folder; pass a folder written by save_pretrained")
     if offline():
-        raise WeightsError(f"cannot push to {repo_id!r}: TIEPOINT_OFFLINE is set; unset it")
+        raise HubError(f"cannot push to {repo_id!r}: TIEPOINT_OFFLINE is set; unset it")
     hub = HfApi(endpoint=_endpoint(), token=options.get("token"))
     revision = options.get("revision")
     try:
@@ -126,9 +134,9 @@ def _find_in_folder(folder: Path, filename: str) -> Path:
     if path.is_file():
         return path
     if not folder.is_dir():
-        raise WeightsError(f"{folder} is not a folder; check subfolder")
+        raise HubError(f"{folder} is not a folder; check subfolder")
     names = ", ".join(sorted(entry.name for entry in folder.iterdir())[:10]) or "nothing"
-    raise WeightsError(
+    raise HubError(
         f"{filename} not found in folder {folder}, which contains {names}; pass a folder written by save_pretrained"
     )
 
@@ -168,16 +176,16 @@ def _translate_error(
     from huggingface_hub import errors
 
     if isinstance(error, errors.HFValidationError):
-        return InvalidInput(
+        return InvalidName(
             f"{name!r} is neither a local folder nor a valid repository name (owner/name); check the path or the name"
         )
     if isinstance(error, errors.LocalEntryNotFoundError):
         return _not_cached_error(error, name, filename, only_local)
     for kind, message in _http_errors(name, filename, revision or DEFAULT_REVISION):
         if isinstance(error, kind):
-            return WeightsError(message)
+            return HubError(message)
     task = f"cannot download {filename} of {name!r}" if filename else f"cannot push to {name!r}"
-    return WeightsError(f"{task} ({_reason(error)}); check the network and the token, then try again")
+    return HubError(f"{task} ({_reason(error)}); check the network and the token, then try again")
 
 
 def _http_errors(name: str, filename: str, revision: str) -> list[tuple[type[Exception], str]]:
@@ -208,12 +216,12 @@ def _http_errors(name: str, filename: str, revision: str) -> list[tuple[type[Exc
 def _not_cached_error(error: Exception, name: str, filename: str, only_local: bool) -> WeightsError:
     if only_local:
         option = "TIEPOINT_OFFLINE" if offline() else "local_files_only"
-        return WeightsError(
+        return HubError(
             f"{filename} of {name!r} is neither in a local folder nor in the cache, and {option} disables downloads; "
             f"download it once without {option}, or pass a local folder"
         )
     cause = error.__cause__ or error
-    return WeightsError(
+    return HubError(
         f"{filename} of {name!r} is not in the cache and the hub cannot be reached ({_reason(cause)}); "
         "check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or pass a local folder"
     )
@@ -238,7 +246,7 @@ def _verify_digest(path: Path, name: str) -> None:
         return
     path.resolve().unlink()
     path.unlink()
-    raise WeightsError(
+    raise HubError(
         f"{name} is corrupted: its digest differs from the one announced by the hub; "
         "it was removed from the cache, try again"
     )

@@ -180,13 +180,15 @@ def test_local_folder_takes_precedence(hub, tmp_path, monkeypatch):
 def test_errors_of_the_hub_become_one_line(hub, tmp_path, request_, message):
     with pytest.raises(WeightsError, match=message) as caught:
         get(**{"filename": "config.json", "cache": tmp_path} | request_)
+    assert isinstance(caught.value, OSError)  # as in transformers
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "./missing", "with space/x"])
 def test_invalid_repository_names_are_rejected(tmp_path, name):
-    with pytest.raises(InvalidInput, match="is neither a local folder nor a valid repository name"):
+    with pytest.raises(InvalidInput, match="is neither a local folder nor a valid repository name") as caught:
         get("config.json", tmp_path, name=name)
+    assert isinstance(caught.value, OSError)
 
 
 @pytest.mark.parametrize("disabled_by", ["local_files_only", "TIEPOINT_OFFLINE"])
