@@ -1,4 +1,23 @@
 # The public names: `__init__.py` resolves them lazily from this stub.
+from . import (
+    bench as bench,
+    collection as collection,
+    evaluation as evaluation,
+    extraction as extraction,
+    feature_store as feature_store,
+    geometry as geometry,
+    huggingface as huggingface,
+    image as image,
+    matching as matching,
+    models as models,
+    retrieval as retrieval,
+    stitching as stitching,
+    training as training,
+    types as types,
+    video as video,
+    visualization as visualization,
+    weights as weights,
+)
 from .api import (
     load as load,
     match as match,
@@ -25,7 +44,10 @@ from .geometry.estimate import (
 )
 from .geometry.pair_verification import PairVerification as PairVerification
 from .huggingface import (
+    AutoConfig as AutoConfig,
     AutoImageProcessor as AutoImageProcessor,
+    AutoModel as AutoModel,
+    AutoModelForKeypointDetection as AutoModelForKeypointDetection,
     AutoModelForKeypointMatching as AutoModelForKeypointMatching,
     KeypointMatchingPipeline as KeypointMatchingPipeline,
     LightGlueConfig as LightGlueConfig,
@@ -33,9 +55,13 @@ from .huggingface import (
     LightGlueImageProcessor as LightGlueImageProcessor,
     LightGlueImageProcessorFast as LightGlueImageProcessorFast,
     LightGlueImageProcessorPil as LightGlueImageProcessorPil,
+    LightGlueKeypointMatchingOutput as LightGlueKeypointMatchingOutput,
+    LightGluePreTrainedModel as LightGluePreTrainedModel,
     SuperPointConfig as SuperPointConfig,
+    SuperPointForKeypointDetection as SuperPointForKeypointDetection,
     SuperPointImageProcessor as SuperPointImageProcessor,
     SuperPointImageProcessorFast as SuperPointImageProcessorFast,
+    SuperPointKeypointDescriptionOutput as SuperPointKeypointDescriptionOutput,
     load_image as load_image,
     pipeline as pipeline,
 )

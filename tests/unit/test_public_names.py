@@ -8,7 +8,10 @@ import pytest
 import tiepoint
 
 HUGGING_FACE = {
+    "AutoConfig",
     "AutoImageProcessor",
+    "AutoModel",
+    "AutoModelForKeypointDetection",
     "AutoModelForKeypointMatching",
     "KeypointMatchingPipeline",
     "LightGlueConfig",
@@ -16,51 +19,80 @@ HUGGING_FACE = {
     "LightGlueImageProcessor",
     "LightGlueImageProcessorFast",
     "LightGlueImageProcessorPil",
+    "LightGlueKeypointMatchingOutput",
+    "LightGluePreTrainedModel",
     "SuperPointConfig",
+    "SuperPointForKeypointDetection",
     "SuperPointImageProcessor",
     "SuperPointImageProcessorFast",
+    "SuperPointKeypointDescriptionOutput",
     "load_image",
     "pipeline",
 }
 """The names that users of transformers know."""
 
-CONTRACT = HUGGING_FACE | {
-    "PRESETS",
-    "Ranking",
-    "Tracker",
-    "TrainConfig",
-    "Tracks",
-    "find",
-    "track",
-    "train",
-    "Camera",
-    "Correspondences",
-    "Collection",
-    "match_collection",
-    "open_collection",
-    "export_colmap",
-    "localize",
-    "reconstruct",
-    "Features",
-    "Image",
-    "InvalidInput",
-    "MatchResult",
-    "Matcher",
-    "Assignment",
-    "MissingDependency",
-    "TiepointError",
-    "TwoViewEstimate",
-    "PairVerification",
-    "WeightsError",
-    "__version__",
-    "estimate_essential",
-    "estimate_fundamental",
-    "estimate_homography",
-    "estimate_relative_pose",
-    "load",
-    "match",
-    "read_image",
+PACKAGES = {
+    "bench",
+    "collection",
+    "evaluation",
+    "extraction",
+    "feature_store",
+    "geometry",
+    "huggingface",
+    "image",
+    "matching",
+    "models",
+    "retrieval",
+    "stitching",
+    "training",
+    "types",
+    "video",
+    "visualization",
+    "weights",
 }
+"""Packages that resolve as attributes."""
+
+CONTRACT = (
+    HUGGING_FACE
+    | PACKAGES
+    | {
+        "PRESETS",
+        "Ranking",
+        "Tracker",
+        "TrainConfig",
+        "Tracks",
+        "find",
+        "track",
+        "train",
+        "Camera",
+        "Correspondences",
+        "Collection",
+        "match_collection",
+        "open_collection",
+        "export_colmap",
+        "localize",
+        "reconstruct",
+        "Features",
+        "Image",
+        "InvalidInput",
+        "MatchResult",
+        "Matcher",
+        "Assignment",
+        "MissingDependency",
+        "TiepointError",
+        "TwoViewEstimate",
+        "PairVerification",
+        "WeightsError",
+        "__version__",
+        "estimate_essential",
+        "estimate_fundamental",
+        "estimate_homography",
+        "estimate_relative_pose",
+        "load",
+        "match",
+        "read_image",
+    }
+)
 
 HEAVY = (
     "torch",
@@ -124,6 +156,11 @@ def test_public_names_have_docstrings() -> None:
 
 def test_import_loads_nothing_heavy() -> None:
     assert loaded_after("import tiepoint") == set()
+
+
+def test_packages_resolve_without_torch() -> None:
+    names = "; ".join(f"tiepoint.{name}" for name in sorted(PACKAGES))
+    assert "torch" not in loaded_after(f"import tiepoint; {names}")
 
 
 @pytest.mark.parametrize("name", ["TiepointError", "PRESETS"])

@@ -9,63 +9,15 @@ modeling          LightGlueForKeypointMatching
 superpoint        SuperPointForKeypointDetection
 pipeline          pipeline, KeypointMatchingPipeline
 conversion        from_transformers, to_transformers: convert models in memory
+registration      register, unregister: tiepoint's classes in transformers' own pipeline and Auto classes
+
+`__init__.pyi` lists the public names; they are imported on first use.
 """
 
-from tiepoint.huggingface.auto import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForKeypointDetection,
-    AutoModelForKeypointMatching,
-)
-from tiepoint.huggingface.batch_feature import BatchFeature
-from tiepoint.huggingface.configuration import (
-    ALIKEDDetectorConfig,
-    DISKDetectorConfig,
-    LightGlueConfig,
-    SuperPointConfig,
-)
-from tiepoint.huggingface.conversion import from_transformers, to_transformers
-from tiepoint.huggingface.image_inputs import load_image
-from tiepoint.huggingface.image_processing import (
-    LightGlueImageProcessor,
-    LightGlueImageProcessorFast,
-    LightGlueImageProcessorPil,
-    SuperPointImageProcessor,
-    SuperPointImageProcessorFast,
-    SuperPointImageProcessorPil,
-)
-from tiepoint.huggingface.image_processing_auto import AutoImageProcessor
-from tiepoint.huggingface.modeling import LightGlueForKeypointMatching, LightGluePreTrainedModel
-from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput, SuperPointKeypointDescriptionOutput
-from tiepoint.huggingface.pipeline import KeypointMatchingPipeline, pipeline
-from tiepoint.huggingface.superpoint import SuperPointForKeypointDetection, SuperPointPreTrainedModel
+import lazy_loader
 
-__all__ = [
-    "ALIKEDDetectorConfig",
-    "AutoConfig",
-    "AutoImageProcessor",
-    "AutoModel",
-    "AutoModelForKeypointDetection",
-    "AutoModelForKeypointMatching",
-    "BatchFeature",
-    "DISKDetectorConfig",
-    "KeypointMatchingPipeline",
-    "LightGlueConfig",
-    "LightGlueForKeypointMatching",
-    "LightGlueImageProcessor",
-    "LightGlueImageProcessorFast",
-    "LightGlueImageProcessorPil",
-    "LightGlueKeypointMatchingOutput",
-    "LightGluePreTrainedModel",
-    "SuperPointConfig",
-    "SuperPointForKeypointDetection",
-    "SuperPointImageProcessor",
-    "SuperPointImageProcessorFast",
-    "SuperPointImageProcessorPil",
-    "SuperPointKeypointDescriptionOutput",
-    "SuperPointPreTrainedModel",
-    "from_transformers",
-    "load_image",
-    "pipeline",
-    "to_transformers",
-]
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

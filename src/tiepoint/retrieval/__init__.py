@@ -4,7 +4,6 @@ ranking         find: rank the images of a folder by the verification of their m
 feature_cache   features of image files, kept between queries
 """
 
-from tiepoint.retrieval.feature_cache import FeatureCache
-from tiepoint.retrieval.ranking import Ranking, find, find_to_files
+import lazy_loader
 
-__all__ = ["FeatureCache", "Ranking", "find", "find_to_files"]
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)

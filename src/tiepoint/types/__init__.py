@@ -9,23 +9,9 @@
 Coordinates are (x, y) in px of the upright image (after EXIF orientation); the center of the top-left pixel is (0, 0).
 """
 
-from tiepoint.types.camera import CAMERA_MODELS, Camera, CameraSource
-from tiepoint.types.correspondences import Correspondences, HasCorrespondences, ImageInfo, as_correspondences
-from tiepoint.types.features import MAX_OUTSIDE_PX, Assignment, Features, describe
-from tiepoint.types.two_view import Kind, TwoViewEstimate
+# lazy_loader has no types
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false
 
-__all__ = [
-    "CAMERA_MODELS",
-    "MAX_OUTSIDE_PX",
-    "Assignment",
-    "Camera",
-    "CameraSource",
-    "Correspondences",
-    "Features",
-    "HasCorrespondences",
-    "ImageInfo",
-    "Kind",
-    "TwoViewEstimate",
-    "as_correspondences",
-    "describe",
-]
+import lazy_loader
+
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)

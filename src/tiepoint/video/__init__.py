@@ -9,9 +9,6 @@ encoding   writes videos with PyAV
 overlay    draws the trails of tracked points
 """
 
-from tiepoint.video.frames import FrameSource, read_frames
-from tiepoint.video.tracker import Tracker
-from tiepoint.video.tracking import track, track_to_files
-from tiepoint.video.tracks import Observations, Tracks
+import lazy_loader
 
-__all__ = ["FrameSource", "Observations", "Tracker", "Tracks", "read_frames", "track", "track_to_files"]
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,23 +14,6 @@
 Points are (x, y) in px of the original images; the center of the top-left pixel is (0, 0).
 """
 
-from tiepoint.visualization.epipolar import draw_epipolar_lines
-from tiepoint.visualization.inliers import draw_inliers
-from tiepoint.visualization.matches import draw_matches
-from tiepoint.visualization.overlays import OverlayMode, draw_overlay
-from tiepoint.visualization.panorama import draw_panorama
-from tiepoint.visualization.saving import IMAGE_FORMATS, check_image_path, save_image
-from tiepoint.visualization.selection import MAX_LINES
+import lazy_loader
 
-__all__ = [
-    "IMAGE_FORMATS",
-    "MAX_LINES",
-    "OverlayMode",
-    "check_image_path",
-    "draw_epipolar_lines",
-    "draw_inliers",
-    "draw_matches",
-    "draw_overlay",
-    "draw_panorama",
-    "save_image",
-]
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)

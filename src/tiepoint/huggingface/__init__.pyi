@@ -1,0 +1,56 @@
+# The public names: `__init__.py` resolves them lazily from this stub.
+from .auto import (
+    AutoConfig as AutoConfig,
+    AutoModel as AutoModel,
+    AutoModelForKeypointDetection as AutoModelForKeypointDetection,
+    AutoModelForKeypointMatching as AutoModelForKeypointMatching,
+)
+from .batch_feature import (
+    BatchFeature as BatchFeature,
+)
+from .configuration import (
+    ALIKEDDetectorConfig as ALIKEDDetectorConfig,
+    DISKDetectorConfig as DISKDetectorConfig,
+    LightGlueConfig as LightGlueConfig,
+    SuperPointConfig as SuperPointConfig,
+)
+from .conversion import (
+    from_transformers as from_transformers,
+    to_transformers as to_transformers,
+)
+from .image_inputs import (
+    load_image as load_image,
+)
+from .image_processing import (
+    LightGlueImageProcessor as LightGlueImageProcessor,
+    LightGlueImageProcessorFast as LightGlueImageProcessorFast,
+    LightGlueImageProcessorPil as LightGlueImageProcessorPil,
+    SuperPointImageProcessor as SuperPointImageProcessor,
+    SuperPointImageProcessorFast as SuperPointImageProcessorFast,
+    SuperPointImageProcessorPil as SuperPointImageProcessorPil,
+)
+from .image_processing_auto import (
+    AutoImageProcessor as AutoImageProcessor,
+)
+from .modeling import (
+    LightGlueForKeypointMatching as LightGlueForKeypointMatching,
+    LightGluePreTrainedModel as LightGluePreTrainedModel,
+)
+from .outputs import (
+    LightGlueKeypointMatchingOutput as LightGlueKeypointMatchingOutput,
+    SuperPointKeypointDescriptionOutput as SuperPointKeypointDescriptionOutput,
+)
+from .pipeline import (
+    KeypointMatchingPipeline as KeypointMatchingPipeline,
+    pipeline as pipeline,
+)
+from .registration import (
+    register as register,
+    unregister as unregister,
+)
+from .superpoint import (
+    SuperPointForKeypointDetection as SuperPointForKeypointDetection,
+    SuperPointPreTrainedModel as SuperPointPreTrainedModel,
+)
+
+__all__: list[str]
