@@ -12,6 +12,7 @@ from tiepoint.huggingface.image_processing import (
 )
 from tiepoint.huggingface.image_processing_base import BaseImageProcessor
 from tiepoint.huggingface.image_processor_settings import LOADER_OPTIONS, ProcessorLoadOptions, read_settings
+from tiepoint.huggingface.model_config import ModelConfig
 from tiepoint.io.messages import unknown_name
 from tiepoint.presets import PRESETS
 
@@ -22,7 +23,7 @@ ImageProcessor: TypeAlias = (
     | SuperPointImageProcessorFast
 )
 
-PROCESSORS: dict[str, dict[str, type[ImageProcessor]]] = {
+PROCESSORS: dict[str, dict[str, type[BaseImageProcessor]]] = {
     "lightglue": {"pil": LightGlueImageProcessor, "torch": LightGlueImageProcessorFast},
     "superpoint": {"pil": SuperPointImageProcessor, "torch": SuperPointImageProcessorFast},
 }
@@ -88,8 +89,63 @@ class AutoImageProcessor:
         """
         name = pretrained_model_name_or_path
         model_type = "lightglue" if name in PRESETS else _model_type(name, config, kwargs)
-        processor = PROCESSORS[model_type][_choose_backend(use_fast, backend)]
+        processors, chosen = PROCESSORS[model_type], _choose_backend(use_fast, backend)
+        processor = processors.get(chosen) or next(iter(processors.values()))
         return processor.from_pretrained(name, **kwargs)
+
+    @staticmethod
+    def register(
+        config_class: type[ModelConfig],
+        slow_image_processor_class: type | None = None,
+        fast_image_processor_class: type | None = None,
+        image_processor_classes: dict[str, type] | None = None,
+        exist_ok: bool = False,
+    ) -> None:
+        """Add or replace the image processors of a model type.
+
+        Args:
+            config_class: Configuration class of the model.
+            slow_image_processor_class: PIL-based image processor.
+            fast_image_processor_class: Image processor that resizes with torch.
+            image_processor_classes: Image processors by backend, "pil", "torch" or "torchvision".
+            exist_ok: Whether processors of the model type may be replaced.
+
+        Raises:
+            InvalidInput: If there is no processor, one is not an image processor of tiepoint, a backend is unknown, or
+                the model type has processors already.
+        """
+        given = image_processor_classes or {
+            "pil": slow_image_processor_class,
+            "torch": fast_image_processor_class,
+        }
+        processors = {backend: processor for backend, processor in given.items() if processor is not None}
+        if not processors:
+            raise InvalidInput("pass at least one image processor class")
+        for backend, processor in processors.items():
+            if backend not in BACKENDS:
+                raise InvalidInput(unknown_name("backend", backend, BACKENDS))
+            if not issubclass(processor, BaseImageProcessor):
+                raise InvalidInput(
+                    f"{processor.__name__} is not a subclass of BaseImageProcessor of tiepoint"
+                )
+        registered = PROCESSORS.setdefault(config_class.model_type, {})
+        if registered and not exist_ok:
+            raise InvalidInput(
+                f"model type {config_class.model_type!r} has image processors; pass exist_ok=True to replace them"
+            )
+        registered.update(processors)
+
+
+def _check_processors(processors: dict[str, type]) -> dict[str, type[BaseImageProcessor]]:
+    """Return image processors by the library that resizes."""
+    if not processors:
+        raise InvalidInput("pass at least one image processor class")
+    for backend, processor in processors.items():
+        if backend not in BACKENDS:
+            raise InvalidInput(unknown_name("backend", backend, BACKENDS))
+        if not issubclass(processor, BaseImageProcessor):
+            raise InvalidInput(f"{processor.__name__} is not a subclass of BaseImageProcessor of tiepoint")
+    return {BACKENDS[backend]: processor for backend, processor in processors.items()}
 
 
 def _choose_backend(use_fast: bool | None, backend: str | None) -> str:

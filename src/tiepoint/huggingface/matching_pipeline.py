@@ -153,9 +153,9 @@ class KeypointMatchingPipeline:
         inputs = BatchFeature(dict(model_inputs["model_inputs"])).to(self.device)
         return {"model_outputs": self.model(**inputs), "target_sizes": model_inputs["target_sizes"]}
 
-    def postprocess(self, model_outputs: dict[str, Any], threshold: float = 0.0) -> list[Match]:
+    def postprocess(self, forward_outputs: dict[str, Any], threshold: float = 0.0) -> list[Match]:
         """Return the matches of the image pair in the result of `forward`: the last step of a call."""
-        (matches,) = self._postprocess(model_outputs, threshold)
+        (matches,) = self._postprocess(forward_outputs, threshold)
         return matches
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
@@ -168,8 +168,8 @@ class KeypointMatchingPipeline:
         Raises:
             InvalidInput: If a file cannot be written, or an option is unknown.
         """
-        self.model.save_pretrained(save_directory, **kwargs)
         self.image_processor.save_pretrained(save_directory)
+        self.model.save_pretrained(save_directory, **kwargs)  # with push_to_hub=True it uploads the folder
 
     def push_to_hub(self, repo_id: str, **options: Unpack[PushOptions]) -> str:
         """Upload model and image processor; options and errors as for `tiepoint.huggingface.hub.push_folder`."""

@@ -11,8 +11,10 @@ from tiepoint.huggingface import (
     LightGlueImageProcessor,
     LightGlueImageProcessorFast,
     LightGlueImageProcessorPil,
+    SuperPointConfig,
     SuperPointImageProcessor,
     SuperPointImageProcessorFast,
+    image_processing_auto,
 )
 
 
@@ -122,3 +124,57 @@ def test_options_of_the_loader(tmp_path):
         AutoImageProcessor.from_pretrained(tmp_path / "a", trust_remote_code=True)
     with pytest.raises(TypeError, match="unknown option 'foo'"):
         AutoImageProcessor.from_pretrained(tmp_path / "a", foo=1)
+
+
+class OtherConfig(SuperPointConfig):
+    """Configuration of another model type."""
+
+    model_type = "other"
+
+
+class OtherImageProcessor(SuperPointImageProcessor):
+    """Image processor of another model."""
+
+    type_names = ("OtherImageProcessor",)
+
+
+@pytest.fixture
+def own_table(monkeypatch):
+    monkeypatch.setattr(
+        image_processing_auto,
+        "PROCESSORS",
+        {name: dict(kinds) for name, kinds in image_processing_auto.PROCESSORS.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"slow_image_processor_class": OtherImageProcessor},
+        {"image_processor_classes": {"pil": OtherImageProcessor}},
+    ],
+)
+def test_processors_of_other_models_can_be_registered(own_table, options, tmp_path):
+    AutoImageProcessor.register(OtherConfig, **options)
+    OtherImageProcessor(resample=3).save_pretrained(tmp_path)
+    assert type(AutoImageProcessor.from_pretrained(tmp_path)) is OtherImageProcessor
+    (tmp_path / "preprocessor_config.json").write_text("{}")
+    assert type(AutoImageProcessor.from_pretrained(tmp_path, config=OtherConfig())) is OtherImageProcessor
+
+
+def test_registered_processors_are_replaced_on_request_only(own_table, tmp_path):
+    with pytest.raises(InvalidInput, match="'superpoint' has image processors; pass exist_ok=True"):
+        AutoImageProcessor.register(SuperPointConfig, OtherImageProcessor)
+    AutoImageProcessor.register(
+        SuperPointConfig, fast_image_processor_class=OtherImageProcessor, exist_ok=True
+    )
+    (tmp_path / "preprocessor_config.json").write_text("{}")
+    loaded = AutoImageProcessor.from_pretrained(tmp_path, config=SuperPointConfig())
+    assert type(loaded) is OtherImageProcessor
+    for options, message in (
+        ({}, "at least one image processor class"),
+        ({"slow_image_processor_class": dict}, "dict is not a subclass"),
+        ({"image_processor_classes": {"cv2": OtherImageProcessor}}, "unknown backend 'cv2'"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            AutoImageProcessor.register(OtherConfig, **options)

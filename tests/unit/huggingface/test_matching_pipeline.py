@@ -241,6 +241,14 @@ def test_devices(matcher, device):
     assert made.device == torch.device("cpu")
 
 
+def test_without_a_device_the_first_gpu_is_used(model, monkeypatch):
+    chosen = {"auto": torch.device("meta"), "cpu": torch.device("cpu")}
+    monkeypatch.setattr("tiepoint.huggingface.matching_pipeline.choose_device", chosen.__getitem__)
+    assert KeypointMatchingPipeline(model, LightGlueImageProcessorFast(), device=-1).device.type == "cpu"
+    assert KeypointMatchingPipeline(model, LightGlueImageProcessorFast()).device.type == "meta"
+    assert KeypointMatchingPipeline(model, LightGlueImageProcessorFast()).device.type == "meta"  # stays
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_its_index_is_the_cpu(matcher):
     with pytest.warns(UserWarning, match="there is no GPU 0; the pipeline runs on the CPU") as caught:
