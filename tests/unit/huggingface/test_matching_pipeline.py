@@ -4,6 +4,7 @@ import base64
 import io
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import PIL.Image
@@ -233,6 +234,21 @@ def test_saved_pipelines_load(matcher, tmp_path):
         "preprocessor_config.json",
     }
     assert pipeline(model=tmp_path / "saved", device="cpu")(photos(0)) == matcher(photos(0))
+
+
+def test_uploads_contain_model_and_image_processor(matcher, tmp_path, monkeypatch):
+    uploaded = {}
+
+    def push(folder: str | Path, repo_id: str, **options: Any) -> str:
+        uploaded[repo_id] = sorted(path.name for path in Path(folder).iterdir()), options
+        return "url"
+
+    for module in ("matching_pipeline", "pretrained"):
+        monkeypatch.setattr(f"tiepoint.huggingface.{module}.push_folder", push)
+    matcher.save_pretrained(tmp_path / "b", push_to_hub=True, repo_id="me/b")
+    assert matcher.push_to_hub("me/a", private=True) == "url"
+    names = ["config.json", "model.safetensors", "preprocessor_config.json"]
+    assert uploaded == {"me/a": (names, {"private": True}), "me/b": (names, {})}
 
 
 @pytest.mark.parametrize("device", ["cpu", -1, torch.device("cpu")])
