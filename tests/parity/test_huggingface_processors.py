@@ -9,18 +9,34 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+import transformers
 from torch import Tensor
 from transformers.models.lightglue.image_processing_lightglue import LightGlueImageProcessor as TheirFast
 from transformers.models.lightglue.image_processing_pil_lightglue import (
     LightGlueImageProcessorPil as TheirPil,
 )
+from transformers.models.superpoint.image_processing_pil_superpoint import (
+    SuperPointImageProcessorPil as TheirSinglePil,
+)
+from transformers.models.superpoint.image_processing_superpoint import (
+    SuperPointImageProcessor as TheirSingleFast,
+)
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface import LightGlueImageProcessor, LightGlueImageProcessorFast
+from tiepoint.huggingface import (
+    LightGlueImageProcessor,
+    LightGlueImageProcessorFast,
+    SuperPointImageProcessor,
+    SuperPointImageProcessorFast,
+)
 
 PROCESSORS = {
     "pil": (LightGlueImageProcessor, TheirPil, 1e-6),
     "fast": (LightGlueImageProcessorFast, TheirFast, 2 / 255),
+}
+SINGLE_PROCESSORS = {
+    "pil": (SuperPointImageProcessor, TheirSinglePil, 1e-6),
+    "fast": (SuperPointImageProcessorFast, TheirSingleFast, 2 / 255),
 }
 BOTH = pytest.mark.parametrize("kind", PROCESSORS)
 
@@ -108,6 +124,29 @@ def test_settings_files_load_in_both(kind, tmp_path):
     )
     loaded.save_pretrained(tmp_path / "theirs")
     assert ours.from_pretrained(tmp_path / "theirs") == ours.from_pretrained(tmp_path / "ours")
+
+
+@BOTH
+@pytest.mark.parametrize("options", [{}, {"do_grayscale": True}, {"size": {"shortest_edge": 301}}], ids=str)
+def test_pixels_of_single_images_are_equal(kind, options, photos):
+    ours, theirs, tolerance = SINGLE_PROCESSORS[kind]
+    for images in (photos[0], cropped(640, 427)(photos)):
+        pixels = ours()(images, return_tensors="pt", **options).pixel_values
+        their_pixels = theirs()(images, return_tensors="pt", **options).pixel_values
+        assert pixels.shape == their_pixels.shape
+        assert float((pixels - their_pixels).abs().max()) <= tolerance
+        assert pixels.std() > 0.05
+
+
+@BOTH
+def test_settings_files_of_single_images_load_in_both(kind, tmp_path):
+    ours, theirs, _ = SINGLE_PROCESSORS[kind]
+    ours(size={"height": 96, "width": 128}, do_grayscale=True).save_pretrained(tmp_path / "ours")
+    loaded = theirs.from_pretrained(tmp_path / "ours")
+    loaded.save_pretrained(tmp_path / "theirs")
+    assert (dict(loaded.size), loaded.do_grayscale) == ({"height": 96, "width": 128}, True)
+    assert ours.from_pretrained(tmp_path / "theirs") == ours.from_pretrained(tmp_path / "ours")
+    assert transformers.AutoImageProcessor.from_pretrained(tmp_path / "ours").do_grayscale is True
 
 
 def random_outputs(count: int = 50) -> SimpleNamespace:
@@ -213,6 +252,21 @@ def test_subpixel_positions_are_kept():
     outputs.image_sizes = torch.tensor([[[480, 640]] * 2])
     (ours,) = LightGlueImageProcessorFast().post_process_keypoint_matching(outputs, [[(960, 1280)] * 2])
     assert ours["keypoints0"].tolist() == [[200.5, 100.5]]
+
+
+def test_keypoints_of_single_images_keep_subpixel_positions():
+    """The center of processed pixel 100 of 640 is at 200.5 of 1280, also where only keypoints are detected."""
+    outputs = SimpleNamespace(
+        keypoints=torch.tensor([[[100 / 640, 50 / 480]]]),
+        scores=torch.ones(1, 1),
+        descriptors=torch.ones(1, 1, 4),
+        mask=torch.ones(1, 1, dtype=torch.int),
+    )
+    (theirs,) = TheirSingleFast().post_process_keypoint_detection(outputs, [(960, 1280)])
+    assert theirs["keypoints"].tolist() == [[200, 100]]
+    outputs.image_sizes = torch.tensor([[480, 640]])
+    (ours,) = SuperPointImageProcessorFast().post_process_keypoint_detection(outputs, [(960, 1280)])
+    assert ours["keypoints"].tolist() == [[200.5, 100.5]]
 
 
 def test_fractions_are_not_truncated():
