@@ -14,6 +14,7 @@ from tiepoint.huggingface.batch_feature import BatchFeature
 from tiepoint.huggingface.hub import PushOptions, push_folder
 from tiepoint.huggingface.image_inputs import describe_images, read_source
 from tiepoint.huggingface.image_processing_base import BaseImageProcessor
+from tiepoint.huggingface.model_config import as_dtype
 from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
 from tiepoint.huggingface.options import EmptyInput, reject_unknown, warn, warn_without_effect
 from tiepoint.huggingface.read_ahead import read_ahead
@@ -34,7 +35,7 @@ Match = dict[str, Any]
 NOT_PAIRS = "Input images must be a one of the following : - A pair of images. - A list of pairs of images."
 """Error message of transformers, word for word."""
 
-WITHOUT_EFFECT = ("tokenizer", "video_processor", "processor", "binary_output")
+WITHOUT_EFFECT = ("tokenizer", "video_processor", "processor", "binary_output", "args_parser")
 """Options of transformers' pipelines for other tasks."""
 
 
@@ -48,12 +49,14 @@ class KeypointMatchingPipeline:
         task: Task, "keypoint-matching".
         device: Device that the model is moved to; an integer is the index of a GPU, -1 the CPU. None means the first
             GPU, if there is one and the model is on the CPU.
+        dtype: Floating-point type that the model is converted to; None and "auto" keep that of the model.
+        torch_dtype: Old name of dtype.
         batch_size: Number of pairs per batch; None means 1.
         num_workers: Number of threads that read images ahead; None and 0 read them when they are needed.
         threshold: Minimum match score (exclusive).
         timeout: Timeout per URL in seconds; None means 10.
         **without_effect: Options that transformers accepts and that have no effect: tokenizer, video_processor,
-            processor, binary_output.
+            processor, binary_output, args_parser.
 
     Raises:
         InvalidInput: If there is no image processor, or a value is invalid; an InvalidArgument, also a TypeError, if an
@@ -68,6 +71,8 @@ class KeypointMatchingPipeline:
         feature_extractor: BaseImageProcessor | None = None,
         task: str = TASK,
         device: str | int | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        torch_dtype: str | torch.dtype | None = None,
         batch_size: int | None = None,
         num_workers: int | None = None,
         threshold: float = 0.0,
@@ -84,6 +89,8 @@ class KeypointMatchingPipeline:
             )
         self.task = task
         self.model = model.eval().to(_default_device(model) if device is None else resolve_device(device))
+        if (chosen := dtype or torch_dtype) not in (None, "auto"):
+            self.model.to(as_dtype(chosen))
         self.image_processor = processor
         self.feature_extractor = feature_extractor
         self.batch_size = check_integer("batch_size", 1 if batch_size is None else batch_size, 1)

@@ -9,7 +9,7 @@ from torch import nn
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.auto import AutoModelForKeypointMatching
-from tiepoint.huggingface.checkpoint import DeviceMap
+from tiepoint.huggingface.checkpoint import DeviceMap, resolve_device_map
 from tiepoint.huggingface.hub import HubOptions
 from tiepoint.huggingface.image_processing_auto import AutoImageProcessor
 from tiepoint.huggingface.image_processing_base import BaseImageProcessor
@@ -110,14 +110,23 @@ def pipeline(
     options = _model_options(model_kwargs or {}, dtype, kwargs.get("torch_dtype"), device_map)
     hub_options = _hub_options(kwargs | options, revision, token)
     source = DEFAULT_MODEL if model is None else model
-    loaded = source if isinstance(source, nn.Module) else _load_model(source, config, options | hub_options)
+    if isinstance(source, nn.Module):
+        loaded = source
+        _warn_about_model_object(options, config)
+        own = {
+            "dtype": options["dtype"],
+            "device": device if device_map is None else resolve_device_map(device_map),
+        }
+    else:
+        loaded = _load_model(source, config, options | hub_options)
+        own = {"device": device if device_map is None else loaded.device}
     candidates = (image_processor, feature_extractor, source, config)
     call_options: Any = {name: value for name, value in kwargs.items() if name in CALL_OPTIONS}
     return (pipeline_class or KeypointMatchingPipeline)(
         loaded,
         _load_processor(candidates, use_fast, hub_options),
         feature_extractor=None if isinstance(feature_extractor, str | os.PathLike) else feature_extractor,
-        device=loaded.device if device is None and device_map is not None else device,
+        **own,
         **call_options,
     )
 
@@ -137,6 +146,15 @@ def _model_options(
             raise InvalidInput(f"{name} is given to pipeline() and in model_kwargs; pass it once")
         options[name] = value
     return {"dtype": "auto"} | options
+
+
+def _warn_about_model_object(options: dict[str, Any], config: Any) -> None:
+    """Warn about options of the loader that have no effect since the model is loaded already."""
+    loaders = {
+        name: True for name in options if name not in ("dtype", "device_map", *HubOptions.__annotations__)
+    }
+    loaders["config"] = config is not None and not isinstance(config, str | os.PathLike)
+    warn_without_effect("pipeline with a model object", loaders, tuple(loaders))
 
 
 def _hub_options(

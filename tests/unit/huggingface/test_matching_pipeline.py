@@ -257,6 +257,17 @@ def test_devices(matcher, device):
     assert made.device == torch.device("cpu")
 
 
+def test_the_model_is_converted_to_a_dtype(model):
+    for options, expected in (
+        ({"dtype": "auto"}, torch.float32),
+        ({"torch_dtype": "float64"}, torch.float64),
+    ):
+        made = KeypointMatchingPipeline(model, LightGlueImageProcessorFast(), device="cpu", **options)
+        assert made.dtype == expected
+    with pytest.raises(InvalidInput, match="dtype must be 'auto'"):
+        KeypointMatchingPipeline(model, LightGlueImageProcessorFast(), dtype="int8")
+
+
 def test_without_a_device_the_first_gpu_is_used(model, monkeypatch):
     chosen = {"auto": torch.device("meta"), "cpu": torch.device("cpu")}
     monkeypatch.setattr("tiepoint.huggingface.matching_pipeline.choose_device", chosen.__getitem__)

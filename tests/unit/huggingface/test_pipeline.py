@@ -98,6 +98,20 @@ def test_options_of_the_model(folder):
     assert pipeline(model=folder, config=made.model.config).model.config.filter_threshold == 0.5
 
 
+def test_options_for_a_model_object(folder, matcher):
+    def load(**options):
+        model = random_model(tiny_config(max_keypoints=100))
+        return pipeline(model=model, image_processor=matcher.image_processor, **options)
+
+    assert load(dtype="float64").dtype == load(torch_dtype=torch.float64).dtype == torch.float64
+    assert load(dtype="auto").dtype == load(model_kwargs={"cache_dir": "a"}).dtype == torch.float32
+    assert load(device_map={"": "cpu"}).device.type == "cpu"
+    with pytest.warns(
+        UserWarning, match="^pipeline with a model object: filter_threshold, config has no effect"
+    ):
+        load(model_kwargs={"filter_threshold": 0.5}, config=matcher.model.config)
+
+
 def test_other_classes_of_pipelines(folder):
     class Counting(KeypointMatchingPipeline):
         """Counts the calls."""
