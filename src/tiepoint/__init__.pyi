@@ -21,6 +21,7 @@ from . import (
 from .api import (
     load as load,
     match as match,
+    match_nearest as match_nearest,
 )
 from .collection.collection import (
     Collection as Collection,

@@ -1,8 +1,7 @@
 """load(), match() and match_to_files(): from a preset and options to a matcher, and from two images to a result."""
 
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,9 @@ from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.hashing import file_digest
 from tiepoint.io.messages import did_you_mean
 from tiepoint.io.serialization import check_output_path
-from tiepoint.io.validation import check_integer, is_integer
+from tiepoint.io.validation import check_integer, check_number, is_integer
 from tiepoint.matcher import Matcher
-from tiepoint.matching.inputs import PairMatcher
+from tiepoint.matching.inputs import FeaturePair, PairMatcher, as_pairs
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.matching.view_search import check_rotations
@@ -42,6 +41,9 @@ from tiepoint.weights import WEIGHTS, load_state_dict, resolve
 
 ReadWeights: TypeAlias = Callable[..., dict[str, Tensor]]
 """Loads the tensors of a weights file or of a row of WEIGHTS."""
+
+SCORE_RANGES = {"lightglue": (0, 1), "nearest": (-1, 1)}
+"""Range of the scores of each matcher: probabilities, and cosine similarities."""
 
 DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(DtypeName)}
 
@@ -63,6 +65,8 @@ class LoadConfig:
     adaptive: Adaptive = True
     pruning_min_keypoints: int | None = None
     filter_threshold: float = 0.1
+    max_ratio: float | None = None
+    require_kind: bool = False
     dtype: DtypeName | torch.dtype = "float32"
     batch_size: BatchSize = "auto"
     memory_budget: int | None = None
@@ -86,10 +90,9 @@ class LoadConfig:
             raise InvalidInput(f"adaptive: expected True, False, 'depth' or 'width', got {self.adaptive!r}")
         if str(self.dtype).removeprefix("torch.") not in DTYPES:
             raise InvalidInput(f"dtype: expected one of {', '.join(map(repr, DTYPES))}, got {self.dtype!r}")
-        if not _is_score(self.filter_threshold):
-            raise InvalidInput(
-                f"filter_threshold: expected a number from -1 to 1, got {self.filter_threshold!r}"
-            )
+        check_number("filter_threshold", self.filter_threshold, -1, 1)
+        if self.max_ratio is not None:
+            check_number("max_ratio", self.max_ratio, 0, 1, alternative="None")
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "LoadConfig":
@@ -142,7 +145,7 @@ def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[Load
     Args:
         preset: Name of a preset (see `tiepoint presets`), or folder written by `tiepoint train`.
         **options: Options of LoadOptions: device, max_keypoints, resize, border, stretch, tile, adaptive,
-            pruning_min_keypoints, filter_threshold, dtype, batch_size, memory_budget, rotations, extractor_weights,
+            pruning_min_keypoints, filter_threshold, max_ratio, require_kind, dtype, batch_size, memory_budget, rotations, extractor_weights,
             matcher_weights, accept_license, progress.
 
     Raises:
@@ -153,6 +156,7 @@ def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[Load
     row = find_preset(preset)
     config = LoadConfig.from_options(options)
     _check_supported(preset, row, options)
+    check_number("filter_threshold", config.filter_threshold, *SCORE_RANGES[row.matcher])
     device = choose_device(config.device)
     read = partial(load_state_dict, accept_license=config.accept_license, progress=config.progress)
     extractor = _load_extractor(row, config, read, device)
@@ -190,6 +194,35 @@ def match(
         >>> result.points0, result.points1, result.scores
     """
     return load(preset, **options).match(image0, image1, mask0=mask0, mask1=mask1)
+
+
+def match_nearest(
+    pairs: Iterable[FeaturePair], *, filter_threshold: float = 0.1, max_ratio: float | None = None
+) -> list[MatchResult]:
+    """Match your own features by mutual nearest neighbors, without weights; descriptors are compared by their cosine.
+
+    Args:
+        pairs: [(features0, features1), …] of any kind and descriptor dimension, equal within a pair.
+        filter_threshold: Minimum cosine similarity of a match (exclusive), in [-1, 1].
+        max_ratio: Ratio test: maximum ratio (exclusive) of the distances to the nearest and the second nearest
+            descriptor, in [0, 1]; None disables it.
+
+    Returns:
+        One result per pair, in the same order; the scores are cosine similarities.
+
+    Raises:
+        InvalidInput: If features of a pair differ in kind or dimension, or a threshold is out of range.
+
+    Example:
+        >>> features = [tiepoint.Features(keypoints=k, scores=s, descriptors=d, image_size=(640, 480)) for k, s, d in sift]
+        >>> (result,) = tiepoint.match_nearest([(features[0], features[1])], max_ratio=0.8)
+    """
+    checked = as_pairs(pairs)
+    matcher = NearestMatcher(filter_threshold=filter_threshold, max_ratio=max_ratio)
+    return [
+        MatchResult.from_assignment(features0, features1, assignment, {})
+        for (features0, features1), assignment in zip(checked, matcher.match(checked), strict=True)
+    ]
 
 
 def match_to_files(
@@ -256,16 +289,16 @@ def _check_optional_integer(name: str, value: Any, minimum: int) -> None:
         check_integer(name, value, minimum, alternative="None")
 
 
-def _is_score(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and -1 <= value <= 1
+_HOW = {"lightglue": "with a network", "nearest": "without a network"}
+_OTHER = {"lightglue": "nearest neighbors", "nearest": "LightGlue"}
 
 
 def _check_supported(name: str | os.PathLike[str], preset: Preset, options: Mapping[str, Any]) -> None:
     given = [option for option in preset.unsupported_options if options.get(option) is not None]
     if given:
         raise InvalidInput(
-            f"preset {str(name)!r} does not support {', '.join(given)}, because it matches without a network; "
-            "leave out the option, or use a preset with LightGlue"
+            f"preset {str(name)!r} does not support {', '.join(given)}, because it matches {_HOW[preset.matcher]}; "
+            f"leave out the option, or use a preset with {_OTHER[preset.matcher]}"
         )
 
 
@@ -290,7 +323,12 @@ def _load_matcher(
 ) -> PairMatcher:
     kind = extractor.settings.kind
     if preset.matcher == "nearest":
-        return NearestMatcher(kind=kind, filter_threshold=config.filter_threshold)
+        return NearestMatcher(
+            kind=kind,
+            filter_threshold=config.filter_threshold,
+            max_ratio=config.max_ratio,
+            require_kind=config.require_kind,
+        )
     weights = config.matcher_weights or preset.matcher_weights or ""
     network = build_lightglue(read(weights)).to(extractor.device, config.torch_dtype)
     _check_descriptor_dim(extractor, network, str(weights))
@@ -302,6 +340,7 @@ def _load_matcher(
         weights=_digest_of(weights),
         batch_size=config.batch_size,
         memory_budget=config.memory_budget,
+        require_kind=config.require_kind,
     )
 
 

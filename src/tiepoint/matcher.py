@@ -14,7 +14,7 @@ from tiepoint.geometry.pair_verification import PairVerification
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.image.stretch import warn_about_low_contrast
 from tiepoint.io.batching import batched
-from tiepoint.matching.inputs import FeaturePair, PairMatcher
+from tiepoint.matching.inputs import FeaturePair, PairMatcher, as_pairs
 from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, check_rotations
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
@@ -117,7 +117,7 @@ class Matcher:
         Raises:
             InvalidInput: If features belong to another preset or have another dimension.
         """
-        return [_to_result(match, seconds) for match, seconds in self._match_timed(_as_pairs(pairs))]
+        return [_to_result(match, seconds) for match, seconds in self._match_timed(as_pairs(pairs))]
 
     def match_one_to_many(
         self,
@@ -250,10 +250,3 @@ def _to_result(
         rotation1=match.rotation1,
         verification=verification,
     )
-
-
-def _as_pairs(pairs: Iterable[FeaturePair]) -> list[FeaturePair]:
-    items = [] if isinstance(pairs, Features) else list(pairs)
-    if isinstance(pairs, Features) or any(isinstance(item, Features) for item in items):
-        raise InvalidInput("expected a list of pairs; use match_features([(features0, features1)])")
-    return items

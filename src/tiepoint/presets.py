@@ -14,6 +14,9 @@ DEFAULT_PRESET = "aliked+lightglue"
 # Files in the folder of a trained model: Hugging Face's two, and the record of `tiepoint train`, if it wrote the folder
 CONFIG, MODEL, TRAINING = "config.json", "model.safetensors", "training.json"
 
+# Options of `tiepoint.load` that only mutual nearest neighbors support
+NEAREST_OPTIONS = ("max_ratio",)
+
 # Options of `tiepoint.load` that only a matching network supports
 NETWORK_OPTIONS = (
     "adaptive",
@@ -56,7 +59,7 @@ class Preset:
     @property
     def unsupported_options(self) -> tuple[str, ...]:
         """Options of `tiepoint.load` that have no effect on this preset."""
-        return () if self.matcher == "lightglue" else NETWORK_OPTIONS
+        return NEAREST_OPTIONS if self.matcher == "lightglue" else NETWORK_OPTIONS
 
 
 PRESETS: dict[str, Preset] = {

@@ -5,6 +5,7 @@ Tests that need published weights are at the end.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import numpy as np
@@ -566,3 +567,57 @@ def test_a_result_of_the_public_function_is_the_public_type(
     loaded: list[tuple], photos: tuple[str, str]
 ) -> None:
     assert type(tiepoint.match(*photos)) is MatchResult is tiepoint.MatchResult
+
+
+class TestMatchNearest:
+    """Own features, without weights."""
+
+    def features(self, count: int = 40, seed: int = 0) -> Features:
+        random = np.random.default_rng(seed)
+        return Features(
+            keypoints=random.uniform(0, 99, (count, 2)),
+            scores=random.uniform(size=count),
+            descriptors=random.normal(size=(count, 32)),
+            image_size=np.array([100, 100]),
+        )
+
+    def test_arrays_of_another_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api, "load_state_dict", None)  # no weights
+        features0, features1 = self.features(), self.features()
+        same, other = tiepoint.match_nearest(
+            [(features0, features1), (features0, self.features(seed=1))], max_ratio=0.8
+        )
+        assert same.matches.tolist() == [[i, i] for i in range(40)]
+        np.testing.assert_allclose(same.scores, 1, atol=1e-6)
+        np.testing.assert_array_equal(same.points0, same.points1)
+        assert len(other) == 0
+
+    def test_a_single_pair_and_invalid_options_are_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+        features = self.features()
+        with pytest.raises(InvalidInput, match="expected a list of pairs"):
+            tiepoint.match_nearest((features, features))  # type: ignore[arg-type]
+        with pytest.raises(InvalidInput, match="max_ratio: expected a number from 0 to 1"):
+            tiepoint.match_nearest([], max_ratio=80)
+        assert tiepoint.match_nearest([]) == []
+
+
+@pytest.mark.parametrize(
+    ("preset", "options", "message"),
+    [
+        ("aliked+lightglue", {"filter_threshold": -0.1}, "number from 0 to 1"),
+        ("aliked+nearest", {"filter_threshold": -1.1}, "number from -1 to 1"),
+        ("aliked+lightglue", {"max_ratio": 0.8}, "does not support max_ratio"),
+        ("aliked+nearest", {"max_ratio": 0}, None),
+        ("aliked+nearest", {"filter_threshold": -1}, None),
+    ],
+)
+def test_thresholds_are_those_of_the_matcher(
+    preset: str, options: dict[str, Any], message: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise WeightsError("valid options")
+
+    monkeypatch.setattr(api, "load_state_dict", stop)
+    with pytest.raises(TiepointError, match=message or "valid options"):
+        tiepoint.load(preset, **options)  # type: ignore[arg-type]

@@ -78,4 +78,5 @@ def test_no_preset_is_suggested_for_a_name_unlike_all() -> None:
 def test_unsupported_options_are_options_of_load(name: str) -> None:
     preset = PRESETS[name]
     assert set(preset.unsupported_options) <= set(LoadOptions.__annotations__)
-    assert bool(preset.unsupported_options) == (preset.matcher == "nearest")
+    assert ("max_ratio" in preset.unsupported_options) == (preset.matcher == "lightglue")
+    assert ("batch_size" in preset.unsupported_options) == (preset.matcher == "nearest")

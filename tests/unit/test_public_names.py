@@ -68,6 +68,7 @@ CONTRACT = (
         "Correspondences",
         "Collection",
         "match_collection",
+        "match_nearest",
         "open_collection",
         "export_colmap",
         "localize",

@@ -12,7 +12,14 @@ OTHER_NAMES = {"filter_threshold": "--threshold", "per_image": "--warps"}
 # Python arguments that no command has
 PYTHON_ONLY = {
     name: f"{name} (only in Python)"
-    for name in ("max_megapixels", "max_download_mb", "memory_budget", "min_shared_points")
+    for name in (
+        "max_megapixels",
+        "max_download_mb",
+        "max_ratio",
+        "memory_budget",
+        "min_shared_points",
+        "require_kind",
+    )
 }
 
 _ASSIGNMENT = re.compile(r"""(?<![\w.-])([a-z]+\w*)=('[^']*'|"[^"]*"|[\w.+-]*\w)""")

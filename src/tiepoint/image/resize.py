@@ -9,6 +9,8 @@ from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image.image import Image
+from tiepoint.io.validation import is_integer
+from tiepoint.types.features import to_image_size
 
 MAX_RESIZE = 32_768
 """Maximum side in px of a resized image."""
@@ -35,8 +37,8 @@ class ImageTransform:
     resized_size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        _check_size(self.original_size)
-        _check_size(self.resized_size)
+        object.__setattr__(self, "original_size", to_image_size(self.original_size))
+        object.__setattr__(self, "resized_size", to_image_size(self.resized_size))
 
     @classmethod
     def fit(cls, image_size: tuple[int, int], resize: int | None) -> "ImageTransform":
@@ -49,14 +51,14 @@ class ImageTransform:
         Raises:
             InvalidInput: If `resize` or a side of the image is not an integer in its range.
         """
-        _check_size(image_size)
+        image_size = to_image_size(image_size)
         if resize is None:
             return cls(image_size, image_size)
-        if not isinstance(resize, int) or not 1 <= resize <= MAX_RESIZE:
+        if not is_integer(resize, 1) or resize > MAX_RESIZE:
             raise InvalidInput(
                 f"resize must be an integer from 1 to {MAX_RESIZE:,} px (longer side), or None, got {resize!r}"
             )
-        longer = max(image_size)
+        resize, longer = int(resize), max(image_size)
         width, height = ((2 * side * resize + longer) // (2 * longer) for side in image_size)  # rounded
         return cls(image_size, (max(width, 1), max(height, 1)))
 
@@ -96,11 +98,6 @@ class ImageTransform:
     def to_original(self, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
         """Map keypoints (x, y), shape (n, 2), from px of the resized to px of the original image; keeps the dtype."""
         return (keypoints + 0.5) / keypoints.new_tensor(self.scale) - 0.5
-
-
-def _check_size(size: tuple[int, int]) -> None:
-    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-        raise InvalidInput(f"sizes must be (width, height), two positive integers, got {size!r}")
 
 
 def _resize(pixels: Tensor, size: tuple[int, int]) -> Float32[Tensor, "c h w"]:

@@ -1,6 +1,7 @@
 """Checks of single values that users pass."""
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 from typing import Any
 
 from tiepoint.errors import InvalidInput
@@ -29,3 +30,23 @@ def check_integer(name: str, value: Any, minimum: int, *, alternative: str = "")
         also = f", or {alternative}" if alternative else ""
         raise InvalidInput(f"{name} must be an integer of at least {minimum}{also}, got {value!r}")
     return int(value)
+
+
+def check_number(name: str, value: Any, minimum: float, maximum: float, *, alternative: str = "") -> float:
+    """Return a real argument as Python's `float`.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: Value that was given.
+        minimum: Minimum allowed value.
+        maximum: Maximum allowed value.
+        alternative: Other accepted value to mention in the message, for example `"None"`.
+
+    Raises:
+        InvalidInput: If the value is not a number, or is out of range.
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not minimum <= float(value) <= maximum:
+        also = f", or {alternative}" if alternative else ""
+        raise InvalidInput(f"{name}: expected a number from {minimum:g} to {maximum:g}{also}, got {value!r}")
+    return float(value)

@@ -1,6 +1,8 @@
 """Inputs and outputs of matchers: validated pairs of Features to network inputs, network outputs to Assignment."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
 import torch
@@ -11,6 +13,8 @@ from tiepoint.errors import InvalidInput
 from tiepoint.models.lightglue.inference import PairAssignment
 from tiepoint.models.lightglue.network import normalize_keypoints
 from tiepoint.types import Assignment, Features
+
+logger = logging.getLogger(__name__)
 
 FeaturePair = tuple[Features, Features]
 
@@ -28,6 +32,18 @@ class PairMatcher(Protocol):
     def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features; results are identical to matching each pair on its own."""
         ...
+
+
+def as_pairs(pairs: Iterable[FeaturePair]) -> list[FeaturePair]:
+    """Return pairs of features as a list.
+
+    Raises:
+        InvalidInput: If a single pair was passed instead of a list.
+    """
+    items = [] if isinstance(pairs, Features) else list(pairs)
+    if isinstance(pairs, Features) or any(isinstance(item, Features) for item in items):
+        raise InvalidInput("expected a list of pairs; use match_features([(features0, features1)])")
+    return items
 
 
 def check_pairs(pairs: Sequence[object], *, kind: str = "", descriptor_dim: int | None = None) -> None:
@@ -48,6 +64,57 @@ def check_pairs(pairs: Sequence[object], *, kind: str = "", descriptor_dim: int 
             _check_device(features)
             _check_kind(features, kind or features0.kind)
             _check_dim(features, descriptor_dim or features0.descriptors.shape[1], kind)
+
+
+@dataclass(slots=True)
+class UnknownKinds:
+    """Features of unknown kind: a network matches any descriptors of its dimension, and finds nothing in others.
+
+    Attributes:
+        require_kind: Whether features of unknown kind are an error; otherwise a warning, once.
+    """
+
+    require_kind: bool = False
+    _has_warned: bool = False
+
+    def check(self, pairs: Sequence[FeaturePair], kind: str) -> None:
+        """Check features for a network.
+
+        Args:
+            pairs: Valid pairs of features.
+            kind: Kind that the network was trained for; "" allows any.
+
+        Raises:
+            InvalidInput: If a kind is unknown and required.
+        """
+        unknown = [features for pair in pairs for features in pair if not features.kind]
+        if kind and unknown:
+            self._report(unknown[0], f"the matcher was trained for {kind!r}")
+
+    def check_mixed(self, pairs: Sequence[FeaturePair]) -> None:
+        """Check that both images of a pair have a known kind, or neither.
+
+        Args:
+            pairs: Valid pairs of features.
+
+        Raises:
+            InvalidInput: If only one kind is unknown, and it is required.
+        """
+        for pair in pairs:
+            first, second = sorted(pair, key=lambda features: features.kind)
+            if second.kind and not first.kind:
+                self._report(first, f"the other image has {second.kind!r}")
+
+    def _report(self, features: Features, reason: str) -> None:
+        message = (
+            f"features{_of(features)} are of unknown kind, but {reason}; other descriptors find no correct matches. If "
+            "they are of that kind, set it with dataclasses.replace(features, kind=...)"
+        )
+        if self.require_kind:
+            raise InvalidInput(message)
+        if not self._has_warned:
+            logger.warning("%s", message)
+        self._has_warned = True
 
 
 def network_positions(features: Features, position_dim: int) -> Float[Tensor, "n p"]:

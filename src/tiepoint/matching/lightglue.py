@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from tiepoint.io.config import fingerprint
+from tiepoint.io.validation import check_number
 from tiepoint.matching.batching import choose_limits, split_batches
-from tiepoint.matching.inputs import FeaturePair, check_pairs, network_positions, to_assignment
+from tiepoint.matching.inputs import FeaturePair, UnknownKinds, check_pairs, network_positions, to_assignment
 from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.fused_layers import fuse
 from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
@@ -49,9 +50,11 @@ class LightGlueMatcher:
         batch_size: Number of pairs per batch; "auto" uses the token budget of the device.
         memory_budget: Maximum memory in bytes, without the weights; None means no limit on a CPU and half of the free
             memory on a GPU.
+        require_kind: Whether features of unknown kind are an error; otherwise a warning, once.
 
     Raises:
-        InvalidInput: If `batch_size` or `memory_budget` is not a positive integer.
+        InvalidInput: If `batch_size` or `memory_budget` is not a positive integer, or `filter_threshold` is outside
+            [0, 1].
     """
 
     def __init__(
@@ -64,18 +67,20 @@ class LightGlueMatcher:
         weights: str = "",
         batch_size: BatchSize = "auto",
         memory_budget: int | None = None,
+        require_kind: bool = False,
     ) -> None:
         self.network = network.eval()
         self.settings = LightGlueSettings(
             kind=kind,
             weights=weights,
             adaptivity=(adaptivity or AdaptiveInference()).for_device(self.device),
-            filter_threshold=filter_threshold,
+            filter_threshold=check_number("filter_threshold", filter_threshold, 0, 1),
             dtype=str(network.dtype).removeprefix("torch."),
         )
         self.fingerprint = fingerprint(self.settings)
         self.limits = choose_limits(batch_size, memory_budget, network.shape, self.device)
         self._fused_network = fuse(self.network)
+        self._unknown_kinds = UnknownKinds(require_kind=require_kind)
 
     @property
     def device(self) -> torch.device:
@@ -97,6 +102,7 @@ class LightGlueMatcher:
                 that the weights need, or if a pair exceeds the memory budget.
         """
         check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
+        self._unknown_kinds.check(pairs, self.settings.kind)
         counts = [(len(features0), len(features1)) for features0, features1 in pairs]
         assignments: list[Assignment] = []
         for batch in split_batches([m + n for m, n in counts], self.limits):

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.types.features import check_image_size, describe
+from tiepoint.types.features import describe, to_image_size
 
 CameraSource = Literal["given", "exif", "default"]
 """Source of intrinsics: the user, the photo's EXIF data, or a default prior."""
@@ -52,7 +52,7 @@ class Camera:
         if self.source not in ("given", "exif", "default"):
             raise InvalidInput(f"source: expected 'given', 'exif' or 'default', got {self.source!r}")
         if self.image_size is not None:
-            check_image_size(self.image_size)
+            object.__setattr__(self, "image_size", to_image_size(self.image_size))
             _check_principal_point(self.principal_point, self.image_size)
 
     @classmethod

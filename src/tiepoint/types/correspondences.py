@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.types.features import Assignment, Features, describe
+from tiepoint.types.features import Assignment, Features, describe, to_image_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class ImageInfo:
     source: str | None = None
     num_keypoints: int = 0
     rotation: int = 0
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", to_image_size(self.image_size))
 
     @classmethod
     def from_features(cls, features: Features, rotation: int = 0) -> "ImageInfo":

@@ -1,15 +1,32 @@
 """Features of one image, and the assignment (matches) of a pair."""
 
-# pyright: reportUnnecessaryIsInstance=false
-# The library validates values of users without a type checker.
+# The library validates values of users without a type checker, and arrays of any dtype.
+# pyright: reportUnnecessaryIsInstance=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.validation import is_integer
+
+if TYPE_CHECKING:
+    Keypoints: TypeAlias = Float[Tensor, "n 2"]
+    PerKeypoint: TypeAlias = Float[Tensor, "n"]
+    Descriptors: TypeAlias = Float[Tensor, "n d"]
+    ImageSize: TypeAlias = tuple[int, int]
+else:  # arguments of Features, which converts arrays
+    Keypoints = Float[Tensor, "n 2"] | Float[np.ndarray, "n 2"]
+    PerKeypoint = Float[Tensor, "n"] | Float[np.ndarray, "n"]
+    Descriptors = Float[Tensor, "n d"] | Float[np.ndarray, "n d"]
+    ImageSize = Any
+
+TENSORS = ("keypoints", "scores", "descriptors", "scales", "orientations")  # fields of Features
 
 # Maximum distance in px of a keypoint outside its image; resizing back moves keypoints by less
 MAX_OUTSIDE_PX = 1.0
@@ -18,6 +35,8 @@ MAX_OUTSIDE_PX = 1.0
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Features:
     """Keypoints and descriptors of one image, validated once.
+
+    NumPy arrays are converted to tensors, float64 to float32 and a NumPy image size to integers.
 
     Attributes:
         keypoints: Keypoints (x, y) in px of the original, upright image.
@@ -37,19 +56,21 @@ class Features:
             keypoint is more than 1 px outside the image.
     """
 
-    keypoints: Float[Tensor, "n 2"]
-    scores: Float[Tensor, "n"]
-    descriptors: Float[Tensor, "n d"]
-    image_size: tuple[int, int]
-    scales: Float[Tensor, "n"] | None = None
-    orientations: Float[Tensor, "n"] | None = None
+    keypoints: Keypoints
+    scores: PerKeypoint
+    descriptors: Descriptors
+    image_size: ImageSize
+    scales: PerKeypoint | None = None
+    orientations: PerKeypoint | None = None
     kind: str = ""
     fingerprint: str = ""
     source: str | None = None
     exif_orientation: int = 1
 
     def __post_init__(self) -> None:
-        check_image_size(self.image_size)
+        object.__setattr__(self, "image_size", to_image_size(self.image_size))
+        for name in TENSORS:
+            object.__setattr__(self, name, _to_tensor(getattr(self, name)))
         _check_keypoints(self.keypoints, self.image_size)
         for name, ndim in (("scores", 1), ("descriptors", 2), ("scales", 1), ("orientations", 1)):
             _check_per_keypoint(name, getattr(self, name), ndim, keypoints=self.keypoints)
@@ -80,8 +101,7 @@ class Features:
         return replace(self, **moved)
 
     def _tensors(self) -> list[tuple[str, Tensor]]:
-        names = ("keypoints", "scores", "descriptors", "scales", "orientations")
-        return [(name, value) for name in names if isinstance(value := getattr(self, name), Tensor)]
+        return [(name, value) for name in TENSORS if isinstance(value := getattr(self, name), Tensor)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -113,14 +133,34 @@ class Assignment:
         return f"Assignment({len(self.matches)} matches of {m} and {n} keypoints, {self.layers_run} layers)"
 
 
-def check_image_size(image_size: tuple[int, int]) -> None:
-    """Raise InvalidInput unless an image size is (width, height) in positive integers."""
-    is_size = isinstance(image_size, tuple) and len(image_size) == 2
-    if not is_size or not all(isinstance(side, int) and side > 0 for side in image_size):
+def to_image_size(image_size: Any) -> tuple[int, int]:
+    """Return an image size (width, height) as Python integers.
+
+    Args:
+        image_size: Tuple, list or one-dimensional array of two positive integers.
+
+    Raises:
+        InvalidInput: If it is not two positive integers.
+    """
+    sides = image_size.tolist() if isinstance(image_size, np.ndarray | Tensor) else image_size
+    if (
+        not isinstance(sides, tuple | list)
+        or len(sides) != 2
+        or not all(is_integer(side, 1) for side in sides)
+    ):
         raise InvalidInput(
-            f"image_size: expected (width, height) as two positive integers, got {image_size!r}; "
-            "convert with tuple(int(side) for side in image_size)"
+            f"image_size: expected (width, height) as two positive integers, got {image_size!r}"
         )
+    return int(sides[0]), int(sides[1])
+
+
+def _to_tensor(value: Any) -> Any:
+    """Convert a NumPy array to a tensor; float64, NumPy's default, to float32. Other values are returned unchanged."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        return value
+    dtype = np.dtype(np.float32) if value.dtype.name == "float64" else value.dtype.newbyteorder("=")
+    array = value.astype(dtype, copy=False)
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))  # torch requires both
 
 
 def _check_keypoints(keypoints: Tensor, image_size: tuple[int, int]) -> None:

@@ -44,7 +44,12 @@ class NetworkOptions(TypedDict, total=False):
         adaptive: Early stopping and keypoint pruning; "depth" or "width" enables only one. Default: True.
         pruning_min_keypoints: Prune only images with more keypoints than this; None uses the official table
             (0 on a CPU, 1536 on a GPU). `tiepoint bench --tune` measures the best value. Default: None.
-        filter_threshold: Minimum match score, in [0, 1]. Default: 0.1.
+        filter_threshold: Minimum match score (exclusive): in [0, 1] for LightGlue; a cosine similarity in [-1, 1] for
+            nearest neighbors. Default: 0.1.
+        max_ratio: Ratio test of nearest neighbors: maximum ratio (exclusive) of the distances to the nearest and the
+            second nearest descriptor, in [0, 1]; None disables it. Default: None.
+        require_kind: Whether features of unknown kind (`Features.kind` "") are an error for a network that was trained
+            for another; otherwise a warning, once. Default: False.
         dtype: Floating-point type in which LightGlue computes. The 16-bit types are faster on GPUs and change
             scores by about 0.01; similarities and scores are always float32. Default: "float32".
         batch_size: Pairs per batch of LightGlue. Default: "auto".
@@ -66,6 +71,8 @@ class NetworkOptions(TypedDict, total=False):
     adaptive: Adaptive
     pruning_min_keypoints: int | None
     filter_threshold: float
+    max_ratio: float | None
+    require_kind: bool
     dtype: DtypeName | torch.dtype
     batch_size: BatchSize
     memory_budget: int | None

@@ -3,7 +3,9 @@
 The network itself is tested in tests/unit/models/lightglue; here it is small, random, and the reference.
 """
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -197,3 +199,29 @@ class TestWrongFeatures:
     def test_features_of_the_user_are_accepted(self) -> None:
         features = random_features(5, 1, kind="")
         assert len(LightGlueMatcher(random_network(), kind="aliked@1").match([(features, features)])) == 1
+
+    def test_an_unknown_kind_is_reported_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        features = random_features(5, 1, kind="")
+        matcher = LightGlueMatcher(random_network(), kind="aliked@1")
+        for _ in range(2):
+            matcher.match([(features, features), (features, features)])
+        assert len(caplog.messages) == 1
+        assert "unknown kind, but the matcher was trained for 'aliked@1'" in caplog.text
+
+    def test_an_unknown_kind_is_an_error_on_request(self) -> None:
+        known, unknown = random_features(5, 1, kind="aliked@1"), random_features(5, 1, kind="")
+        matcher = LightGlueMatcher(random_network(), kind="aliked@1", require_kind=True)
+        assert len(matcher.match([(known, known)])) == 1
+        with pytest.raises(InvalidInput, match="unknown kind"):
+            matcher.match([(known, unknown)])
+
+    def test_a_network_of_unknown_kind_accepts_any(self, caplog: pytest.LogCaptureFixture) -> None:
+        features = random_features(5, 1, kind="")
+        assert len(LightGlueMatcher(random_network(), require_kind=True).match([(features, features)])) == 1
+        assert not caplog.messages
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, True])
+def test_scores_are_probabilities(threshold: Any) -> None:
+    with pytest.raises(InvalidInput, match="filter_threshold: expected a number from 0 to 1"):
+        LightGlueMatcher(random_network(), filter_threshold=threshold)

@@ -1,5 +1,8 @@
 """Mutual nearest neighbors against a naive loop over the cosine similarities."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,6 +10,7 @@ from torch.nn.functional import normalize
 
 from tiepoint.errors import InvalidInput
 from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.models.lightglue.assignment import row_blocks
 from tiepoint.types import Features
 
 
@@ -41,7 +45,7 @@ def mutual_by_hand(features0: Features, features1: Features) -> dict[tuple[int, 
 def test_matches_are_mutual_and_scored_by_their_cosine(m: int, n: int, threshold: float) -> None:
     pair = random_features(m, seed=m), random_features(n, seed=100 + n)
     (found,) = NearestMatcher(filter_threshold=threshold).match([pair])
-    expected = {match: cosine for match, cosine in mutual_by_hand(*pair).items() if cosine >= threshold}
+    expected = {match: cosine for match, cosine in mutual_by_hand(*pair).items() if cosine > threshold}
     assert [tuple(match) for match in found.matches.tolist()] == sorted(expected)
     torch.testing.assert_close(found.scores.tolist(), [expected[match] for match in sorted(expected)])
 
@@ -126,3 +130,69 @@ def test_features_of_different_kinds_are_an_error() -> None:
 def test_descriptors_of_different_dimensions_are_an_error() -> None:
     with pytest.raises(InvalidInput, match="128, got 64"):
         NearestMatcher().match([(random_features(3, 1, dim=128), random_features(3, 1, dim=64))])
+
+
+def passes_by_hand(similarities: list[list[float]], max_ratio: float) -> dict[int, bool]:
+    distances = [sorted((2 - 2 * cosine) ** 0.5 for cosine in row) for row in similarities]
+    return {i: row[0] < max_ratio * row[1] for i, row in enumerate(distances)}
+
+
+@pytest.mark.parametrize("max_ratio", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("block_elements", [40, 10_000])
+def test_the_ratio_test_holds_in_both_directions(
+    max_ratio: float, block_elements: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "tiepoint.matching.mutual_nearest.row_blocks", partial(row_blocks, block_elements=block_elements)
+    )
+    pair = random_features(60, seed=1), random_features(50, seed=2)
+    cosines = (pair[0].descriptors.double() @ pair[1].descriptors.double().T).clamp(max=1)
+    forward, backward = (
+        passes_by_hand(cosines.tolist(), max_ratio),
+        passes_by_hand(cosines.T.tolist(), max_ratio),
+    )
+    (every,) = NearestMatcher(filter_threshold=-1).match([pair])
+    (found,) = NearestMatcher(filter_threshold=-1, max_ratio=max_ratio).match([pair])
+    expected = [[i, j] for i, j in every.matches.tolist() if forward[i] and backward[j]]
+    assert found.matches.tolist() == expected
+    assert len(expected) < len(every.matches)
+
+
+def test_ambiguous_and_single_candidates() -> None:
+    """Two equal descriptors are ambiguous; the only one is not."""
+    one, twins = features_of(torch.eye(8)[:1]), features_of(torch.eye(8)[[0, 0]])
+    matcher = NearestMatcher(max_ratio=0.8)
+    assert [len(found.matches) for found in matcher.match([(one, one), (one, twins), (twins, one)])] == [
+        1,
+        0,
+        0,
+    ]
+    assert len(NearestMatcher(max_ratio=0).match([(one, one)])[0].matches) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"filter_threshold": -1.1}, {"filter_threshold": torch.nan}, {"max_ratio": 1.5}, {"max_ratio": -0.1}],
+)
+def test_thresholds_out_of_range(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(InvalidInput, match=f"{name}: expected a number from"):
+        NearestMatcher(**options)
+
+
+def test_thresholds_are_part_of_the_fingerprint() -> None:
+    options = ({}, {"filter_threshold": 0.2}, {"max_ratio": 0.8}, {"max_ratio": 0.9})
+    assert len({NearestMatcher(**option).fingerprint for option in options}) == 4
+
+
+def test_a_known_and_an_unknown_kind_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    known, unknown = features_of(torch.eye(8), kind="sift"), features_of(torch.eye(8))
+    matcher = NearestMatcher()
+    matcher.match([(known, known), (unknown, unknown)])
+    assert not caplog.messages
+    for _ in range(2):
+        matcher.match([(unknown, known)])
+    assert len(caplog.messages) == 1
+    assert "unknown kind, but the other image has 'sift'" in caplog.text
+    with pytest.raises(InvalidInput, match="unknown kind"):
+        NearestMatcher(require_kind=True).match([(known, unknown)])
