@@ -137,7 +137,7 @@ def test_pil_images_are_used_as_stored_and_files_are_oriented(tmp_path):
         (np.zeros((8, 8, 5), np.uint8), "1, 3 or 4 channels"),
         (np.full((8, 8, 3), np.nan), "NaN"),
         (np.full((8, 8, 3), 300.0), "expected \\[0, 1\\]"),
-        (np.zeros((8, 8, 3), complex), "must be uint8"),
+        (np.zeros((8, 8, 3), complex), "must hold integers"),
         (np.full((8, 8, 3), 256), r"must be in \[0, 255\], got 256 to 256"),
         (torch.full((3, 8, 8), -1, dtype=torch.int32), r"must be in \[0, 255\], got -1 to -1"),
         (np.zeros((0, 8, 3), np.float32), "has no pixels"),
