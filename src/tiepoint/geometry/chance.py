@@ -18,6 +18,9 @@ from tiepoint.types import Kind
 # Maximum number of models of a minimal set
 MAX_SOLUTIONS: dict[Kind, int] = {"homography": 1, "fundamental": 3, "essential": 10, "pose": 10}
 
+# Logarithm of the expected number of coincidences from which support is not attributed to chance: one in a hundred
+MAX_LOG_FALSE_ALARMS = -4.6
+
 
 def log_false_alarms(
     count: int, support: int, sample: int, probability: float, *, solutions: int = 1

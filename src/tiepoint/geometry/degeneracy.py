@@ -4,44 +4,47 @@ Degeneracy is judged against the threshold and against chance: noise within the 
 the model by chance, must not determine what a simpler model (a point, a line, a rotation, a plane) leaves open.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Bool, Float
 
 from tiepoint.geometry.backends.base import Model, Problem
+from tiepoint.geometry.backends.poselib import refine_pose
 from tiepoint.geometry.chance import (
+    MAX_LOG_FALSE_ALARMS,
     MAX_SOLUTIONS,
-    alignment_probability,
     log_false_alarms,
     support_probability,
 )
 from tiepoint.geometry.inliers import MINIMAL_SET, MODEL_NAMES, pose_inliers
-from tiepoint.geometry.multiview import to_homogeneous
-from tiepoint.geometry.planar_pose import other_pose
-from tiepoint.geometry.simpler_models import (
-    TWO_DIMENSIONS,
-    fit_homography,
-    fit_line,
-    fit_rotation,
-    symmetric_errors,
-    unit_rays,
+from tiepoint.geometry.metrics import pose_error_deg
+from tiepoint.geometry.multiview import (
+    essential_from_pose,
+    fundamental_from_essential,
+    sampson_distances,
+    to_homogeneous,
 )
+from tiepoint.geometry.parallax import has_parallax, plane, rotation
+from tiepoint.geometry.planar_pose import MIN_ANGLE_DEG, other_pose
+from tiepoint.geometry.simpler_models import fit_line
 from tiepoint.geometry.uncertainty import relative_uncertainty
 from tiepoint.types import Kind
 
 # Number of matches off a line that determine what the matches on the line leave open
 OFF_LINE: dict[Kind, int] = {"homography": 2, "fundamental": 4, "essential": 2, "pose": 2}
 
-# Number of matches that determine an epipole, given a homography (Hartley and Zisserman, section 13.3) or a rotation
-OFF_PLANE = 2
-
-# Logarithm of the expected number of coincidences from which support is not attributed to chance: one in a hundred
-MAX_LOG_FALSE_ALARMS = -4.6
-
 # Maximum standard deviation of a homography at the corners of the square around its inliers, relative to its side
 MAX_UNCERTAINTY = 0.25
 
 # Ratio of the supports from which two poses of a plane are equally good: visibility excludes neither
 MIN_AMBIGUOUS_RATIO = 0.95
+
+# Difference of residuals, in standard deviations, that decides between two poses of a plane
+MIN_DEVIATIONS = 4.0
+
+# Accuracy of exact matches, relative to the threshold
+EXACT = 0.01
 
 PURE_ROTATION = (
     "negligible baseline: pure rotation or a very distant scene, so the translation is not observable; "
@@ -77,6 +80,7 @@ def reason_insufficient(kind: Kind, problem: Problem) -> str:
 
 def reason_degenerate(kind: Kind, problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
     """Return why the inliers do not determine the estimated model; "" if they do."""
+    problem, inliers = _distinct(problem, inliers)
     reason = (
         _reason_chance(kind, problem, inliers)
         or _reason_point(kind, problem, inliers, "inliers")
@@ -87,8 +91,18 @@ def reason_degenerate(kind: Kind, problem: Problem, model: Model, inliers: Bool[
     if kind == "homography":
         return _reason_uncertain(problem, model, inliers)
     if kind == "fundamental":
-        return _reason_planar(problem, inliers)
-    return _reason_pure_rotation(problem, model, inliers) or _reason_ambiguous(problem, model, inliers)
+        return _reason_planar(problem, model, inliers)
+    return _reason_pose(problem, model, inliers)
+
+
+def _distinct(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> tuple[Problem, Bool[np.ndarray, "n"]]:
+    """Leave out repeated matches: they are no further support."""
+    _, first = np.unique(np.hstack([problem.points0, problem.points1]), axis=0, return_index=True)
+    if len(first) == len(inliers):
+        return problem, inliers
+    kept = np.sort(first)
+    points0, points1, weights = problem.points0[kept], problem.points1[kept], problem.weights[kept]
+    return replace(problem, points0=points0, points1=points1, weights=weights), inliers[kept]
 
 
 def _reason_chance(kind: Kind, problem: Problem, inliers: Bool[np.ndarray, "k"]) -> str:
@@ -182,65 +196,67 @@ def _without_noise(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> Float[np
     return points - np.where(np.abs(distances) <= noise, distances, 0)[:, None] * line.normal
 
 
-def _reason_planar(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> str:
-    return PLANAR if _plane(problem, inliers) is not None else ""
+def _reason_planar(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
+    assert model.matrix is not None, "a fundamental matrix is a matrix"
+    errors = sampson_distances(problem.points0, problem.points1, model.matrix)
+    return "" if has_parallax(problem, inliers, errors, plane) else PLANAR
 
 
-def _plane(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> Float[np.ndarray, "3 3"] | None:
-    """Return the homography that explains the inliers but for chance; None if the scene has depth."""
-    noise = TWO_DIMENSIONS * np.sqrt(2) * problem.max_error_px
-    H = fit_homography(problem.points0[inliers], problem.points1[inliers], noise)
-    if H is None:
-        return None
-    is_explained = _explains_all(problem, inliers, symmetric_errors(problem.points0, problem.points1, H))
-    return H if is_explained else None
-
-
-def _reason_pure_rotation(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
-    (K0, K1), focal = problem.intrinsics, _mean_focal_length(problem)
-    rays0, rays1 = unit_rays(problem.points0, K0), unit_rays(problem.points1, K1)
-    R = fit_rotation(
-        rays0[inliers], rays1[inliers], TWO_DIMENSIONS * np.sqrt(2) * problem.max_error_px / focal
-    )
-    errors = symmetric_errors(problem.points0, problem.points1, K1 @ R @ np.linalg.inv(K0))
-    return PURE_ROTATION if _explains_all(problem, inliers, errors) else ""
-
-
-def _mean_focal_length(problem: Problem) -> float:
-    return float(np.mean([K[axis, axis] for K in problem.intrinsics for axis in (0, 1)]))
-
-
-def _explains_all(problem: Problem, inliers: Bool[np.ndarray, "k"], errors: Float[np.ndarray, "k"]) -> bool:
-    """Return whether a simpler model explains the inliers of an epipolar geometry, but for chance.
-
-    Args:
-        problem: All matches.
-        inliers: Inliers of the epipolar geometry.
-        errors: Errors of the simpler model, distributed over both images.
-    """
-    is_other = errors > TWO_DIMENSIONS * problem.max_error_px
-    probability = alignment_probability(errors[is_other], problem.max_error_px)
-    alarms = log_false_alarms(int(is_other.sum()), int((inliers & is_other).sum()), OFF_PLANE, probability)
-    return alarms >= MAX_LOG_FALSE_ALARMS
-
-
-def _reason_ambiguous(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
-    """Whether the scene is a plane whose other pose has as many inliers in front of both cameras."""
-    H = _plane(problem, inliers)
-    if H is None:
+def _reason_pose(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
+    assert model.cam1_from_cam0 is not None, "a pose is a rigid transform"
+    errors = _sampson_errors(problem, model.cam1_from_cam0)
+    if not has_parallax(problem, inliers, errors, rotation):
+        return PURE_ROTATION
+    H = plane(problem, inliers, problem.max_error_px)
+    if H is None or has_parallax(problem, inliers, errors, plane):
         return ""
     if _is_mirrored(H, problem.points0[inliers]):
         return MIRRORED
-    assert model.cam1_from_cam0 is not None, "a pose is a rigid transform"
+    return AMBIGUOUS if _is_ambiguous(problem, H, model.cam1_from_cam0, inliers) else ""
+
+
+def _is_ambiguous(
+    problem: Problem,
+    homography: Float[np.ndarray, "3 3"],
+    cam1_from_cam0: Float[np.ndarray, "3 4"],
+    inliers: Bool[np.ndarray, "k"],
+) -> bool:
+    """Whether the other pose of a plane explains the inliers as well, and visibility does not exclude it."""
     K0, K1 = problem.intrinsics
-    other = other_pose(np.linalg.inv(K1) @ H @ K0, model.cam1_from_cam0)
+    other = other_pose(np.linalg.inv(K1) @ homography @ K0, cam1_from_cam0)
     if other is None:
-        return ""
+        return False
+    poses = [refine_pose(problem, inliers, pose) for pose in (cam1_from_cam0, other)]
+    if pose_error_deg(*poses) < MIN_ANGLE_DEG or not _is_visible(problem, inliers, poses[1]):
+        return False
+    best, second = (_mean_squared_error(problem, inliers, pose) for pose in poses)
+    # the poses project the same noise in different directions: log(second / best) has a deviation of 2 / sqrt(n)
+    deviations = np.sqrt(inliers.sum()) / 2 * np.log(second / best)
+    return bool(deviations < MIN_DEVIATIONS)
+
+
+def _is_visible(
+    problem: Problem, inliers: Bool[np.ndarray, "k"], cam1_from_cam0: Float[np.ndarray, "3 4"]
+) -> bool:
+    """Whether nearly all inliers are in front of both cameras, with one of the signs of the translation."""
     supports = [
-        int((inliers & pose_inliers(problem, Model(cam1_from_cam0=pose))).sum())
-        for pose in (other, other * [1, 1, 1, -1])
+        int((inliers & pose_inliers(problem, Model(cam1_from_cam0=cam1_from_cam0 * [1, 1, 1, sign]))).sum())
+        for sign in (1, -1)
     ]
-    return AMBIGUOUS if max(supports) >= MIN_AMBIGUOUS_RATIO * inliers.sum() else ""
+    return max(supports) >= MIN_AMBIGUOUS_RATIO * int(inliers.sum())
+
+
+def _mean_squared_error(
+    problem: Problem, inliers: Bool[np.ndarray, "k"], cam1_from_cam0: Float[np.ndarray, "3 4"]
+) -> float:
+    """Mean of the squared Sampson errors of inliers in px^2, and a floor far below the threshold for exact matches."""
+    errors = np.minimum(_sampson_errors(problem, cam1_from_cam0)[inliers], problem.max_error_px)
+    return float(np.mean(errors**2)) + (EXACT * problem.max_error_px) ** 2
+
+
+def _sampson_errors(problem: Problem, cam1_from_cam0: Float[np.ndarray, "3 4"]) -> Float[np.ndarray, "k"]:
+    F = fundamental_from_essential(essential_from_pose(cam1_from_cam0), *problem.intrinsics)
+    return sampson_distances(problem.points0, problem.points1, F)
 
 
 def _is_mirrored(homography: Float[np.ndarray, "3 3"], points: Float[np.ndarray, "k 2"]) -> bool:

@@ -23,9 +23,6 @@ MAX_FITTED = 300
 # Iterations for a homography: sufficient if it explains half of the inliers (probability 0.998)
 HOMOGRAPHY_ITERATIONS = 100
 
-# Ratio of the 95 % quantiles of errors with two degrees of freedom and with one (chi-squared: 5.99 and 3.84)
-TWO_DIMENSIONS = 1.25
-
 
 class Line(NamedTuple):
     """A line through `point` with a unit normal."""

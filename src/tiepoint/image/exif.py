@@ -215,40 +215,51 @@ def _is_plausible_focal(focal_px: float | None, image_size: tuple[int, int]) -> 
 
 
 def _altitude(tags: Mapping[int, Any]) -> float | None:
-    """Return the altitude in m; 0 m is a valid one."""
-    altitude = _number(tags.get(GPS.GPSAltitude), allow_zero=True)
-    if altitude is None:
+    """Return the altitude in m; 0 m is a valid one, and some writers store a negative number instead of a reference."""
+    value = _finite(tags.get(GPS.GPSAltitude))
+    if value is None:
         return None
-    altitude = -altitude if _altitude_reference(tags) in BELOW_SEA_LEVEL else altitude
+    altitude = -abs(value) if _altitude_reference(tags) in BELOW_SEA_LEVEL else value
     return altitude if MIN_ALTITUDE_M <= altitude <= MAX_ALTITUDE_M else None
 
 
 def _altitude_reference(tags: Mapping[int, Any]) -> int:
-    """Return GPSAltitudeRef, which files hold as a byte, a number, or text; 0 (above sea level) if it is missing."""
+    """Return GPSAltitudeRef: a byte, which some writers store as a number or as text; 0 (above sea level) otherwise."""
     value = tags.get(GPS.GPSAltitudeRef, 0)
-    try:
-        return value[0] if isinstance(value, bytes) and value and value[0] < 4 else int(value)
-    except (TypeError, ValueError):
-        return 0
+    if isinstance(value, (bytes, str)):
+        value = value.encode() if isinstance(value, str) else value
+        value = 0 if not value else value[0] - ord("0") if value[:1].isdigit() else value[0]
+    number = _finite(value)
+    return 0 if number is None else int(number)
 
 
-def _number(value: Any, *, allow_zero: bool = False) -> float | None:
-    """Return a positive number; None for damaged values, and for 0, which means unknown in most EXIF fields."""
+def _number(value: Any) -> float | None:
+    """Return a positive number; None for 0, which means unknown in most EXIF fields, and for damaged values."""
+    number = _finite(value)
+    return number if number is not None and number > 0 else None
+
+
+def _finite(value: Any) -> float | None:
+    """Return a finite number; None for damaged values."""
     try:
         number = float(value)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    is_valid = math.isfinite(number) and (number > 0 or (allow_zero and number == 0))
-    return number if is_valid else None
+    return number if math.isfinite(number) else None
 
 
 def _degrees(parts: Any, reference: Any, negative: str) -> float | None:
-    """Return signed degrees from degrees, minutes and seconds and the hemisphere."""
+    """Return signed degrees from degrees, minutes and seconds and the hemisphere.
+
+    Some writers store negative numbers, with or without the letter of the hemisphere: both mean the same side.
+    """
     try:
-        degrees, minutes, seconds = (float(part) for part in parts)
+        numbers = [float(part) for part in parts]
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    value = degrees + minutes / 60 + seconds / 3600
-    if not math.isfinite(value):
+    if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
         return None
-    return -value if str(reference).strip("\0 ").upper() == negative else value
+    degrees, minutes, seconds = map(abs, numbers)
+    is_negative = min(numbers) < 0 or str(reference).strip("\0 ").upper() == negative
+    value = degrees + minutes / 60 + seconds / 3600
+    return -value if is_negative else value

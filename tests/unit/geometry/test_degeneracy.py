@@ -28,7 +28,7 @@ from tiepoint.geometry.estimate import (
     estimate_relative_pose,
 )
 from tiepoint.geometry.metrics import corner_error_px, pose_error_deg
-from tiepoint.geometry.multiview import warp_points
+from tiepoint.geometry.multiview import cross_matrix, warp_points
 from tiepoint.types import Camera, TwoViewEstimate
 
 CAMERAS = (Camera.from_intrinsics(K0, SIZE0), Camera.from_intrinsics(K1, SIZE1))
@@ -191,6 +191,34 @@ class TestLine:
         assert corner_error_px(found.matrix, HOMOGRAPHY, (1000, 700)) < 5
 
 
+class TestRepetition:
+    """Copies of a match are no further support (PointCloudLibrary/pcl#5118, opencv/opencv#25546)."""
+
+    @pytest.mark.parametrize("copies", [5, 20])
+    @pytest.mark.parametrize(("kind", "method"), [row for row in ESTIMATORS if row[1] != "dlt"])
+    def test_copies_of_a_few_random_matches(self, kind: str, method: str, copies: int):
+        rng = np.random.default_rng(0)
+        few, others = rng.uniform(0, 1000, (2, 7, 2)), rng.uniform(0, 1000, (2, 60, 2))
+        points = np.concatenate([np.repeat(few, copies, axis=1), others], axis=1)
+        assert not estimate(kind, method, (points[0], points[1])).success
+
+    def test_copies_do_not_change_an_estimate(self):
+        points = degrade(world_points(space=60), noise_px=0.3, outliers=20)
+        once = estimate("pose", "poselib", points)
+        twice = estimate(
+            "pose", "poselib", (np.repeat(points[0], 2, axis=0), np.repeat(points[1], 2, axis=0))
+        )
+        assert twice.num_inliers == pytest.approx(2 * once.num_inliers, abs=4)
+
+    @pytest.mark.parametrize("method", HOMOGRAPHIES)
+    @pytest.mark.parametrize("others", [3, 10, 30])
+    def test_many_keypoints_on_one_target(self, method: str, others: int):
+        rng = np.random.default_rng(0)
+        points0, points1 = rng.uniform(0, 1000, (2, 27 + others, 2))
+        points1[:27] = (583.3, 931.1)
+        assert not estimate("homography", method, (points0, points1)).success
+
+
 class TestPoint:
     @pytest.mark.parametrize("scale", [1.0, 4.0])
     @pytest.mark.parametrize(("kind", "method"), ESTIMATORS)
@@ -253,8 +281,8 @@ def test_a_minimal_set_of_all_matches_is_sufficient():
 def test_points_off_a_plane_determine_a_fundamental_matrix(count: int, is_determined: bool):
     """Any two outliers agree with a homography on some fundamental matrix; four agree by chance hardly ever."""
     scene = plane_scene(40, outlier_share=0, noise_px=0)
-    inliers, model = np.ones(40, bool), Model(np.eye(3))
+    inliers, model = np.ones(40, bool), Model(cross_matrix(np.array([1.0, 1.0, 0.0])) @ scene.homography)
     assert "planar" in reason_degenerate("fundamental", problem(scene.points0, scene.points1), model, inliers)
-    scene.points1[:count] += 60.0
+    scene.points1[:count] += 60.0  # towards the epipole (1, 1, 0)
     reason = reason_degenerate("fundamental", problem(scene.points0, scene.points1), model, inliers)
     assert (reason == "") == is_determined

@@ -213,6 +213,39 @@ def test_no_position_where_none_is_known(path: Path, tags: dict[int, object]):
     assert position_of(path, tags) is None
 
 
+@pytest.mark.parametrize(
+    ("reference", "altitude_m"),
+    [
+        ("1", -80),
+        ("\x01", -80),
+        (b"1", -80),
+        (1, -80),
+        ("0", 80),
+        ("\x00", 80),
+        ("", 80),
+        ("ab", 80),
+        (None, 80),
+        (IFDRational(26, 10), 80),
+        (IFDRational(1, 0), 80),
+        ((0, 1), 80),
+    ],
+    ids=repr,
+)
+def test_references_of_another_type(reference: object, altitude_m: float, monkeypatch: pytest.MonkeyPatch):
+    """qgroundcontrol wrote text instead of a byte (mavlink/qgroundcontrol#6800), others a fraction (photoprism#295)."""
+    tags = NORTH | EAST | {5: reference, 6: IFDRational(80)}
+    monkeypatch.setattr("tiepoint.image.exif._read_tags", lambda *_: tags)
+    assert read_position("a.jpg").altitude_m == altitude_m
+
+
+@pytest.mark.parametrize("reference", ["S", "N", None])
+def test_negative_numbers(reference: str | None, monkeypatch: pytest.MonkeyPatch):
+    """Some phones store signed fractions (tumic0/GPXSee#260): the side is that of the sign, once."""
+    south = {1: reference, 2: (-33.0, -51.0, -30.0)}
+    monkeypatch.setattr("tiepoint.image.exif._read_tags", lambda *_: south | EAST | {6: -12.5})
+    assert read_position("a.jpg") == pytest.approx((-33.858333, 13.1925, -12.5))
+
+
 def test_no_position_where_there_is_no_file(tmp_path: Path):
     assert read_position(tmp_path / "missing.jpg") is None
 

@@ -17,6 +17,9 @@ RELAXED = {"init_max_forward_motion": 1.0, "init_min_tri_angle": 2.0}
 GIVEN_PAIR = {"init_max_forward_motion": 1.0, "init_min_tri_angle": 0.5, "init_min_num_inliers": 30}
 """Initialization from a given pair."""
 
+DEFAULT_MAX_FOCAL_RATIO, MAX_FOCAL_CHANGE = 10.0, 2.0
+"""COLMAP's limit of the focal length relative to the longer side; and the factor by which the mapper may change a prior."""
+
 MAX_INITIAL_PAIRS = 3
 """Number of initial pairs that are tried, those with the most inliers first."""
 
@@ -82,6 +85,7 @@ def run_mapper(
     """
     num_images = _count_images(database)
     common = {"num_threads": -1 if threads is None else threads, "random_seed": seed}
+    common |= _focal_length_limits(database)
     best = MapperRun(models={}, folder=output, attempts=(), best=None)
     attempts: list[Attempt] = []
     for attempt in _attempts(database, options):
@@ -129,6 +133,15 @@ def _incremental_mapping(database: Path, image_folder: Path, output: Path, optio
 def _count_images(database: Path) -> int:
     with require_pycolmap().Database.open(str(database)) as file:
         return file.num_images()
+
+
+def _focal_length_limits(database: Path) -> dict[str, float]:
+    """Return a limit that admits the telephoto lenses of the EXIF data; COLMAP rejects ratios above 10."""
+    with require_pycolmap().Database.open(str(database)) as file:
+        cameras = [camera for camera in file.read_all_cameras() if camera.has_prior_focal_length]
+    ratios = [camera.mean_focal_length() / max(camera.width, camera.height) for camera in cameras]
+    limit = MAX_FOCAL_CHANGE * max(ratios, default=0.0)
+    return {"max_focal_length_ratio": limit} if limit > DEFAULT_MAX_FOCAL_RATIO else {}
 
 
 def _strongest_pairs(database: Path) -> list[tuple[tuple[int, int], tuple[str, str]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import poselib
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tiepoint.geometry.backends.base import CONFIDENCE, MAX_ITERATIONS, Model, Problem, pinhole_params
 
@@ -51,6 +51,25 @@ def pose(problem: Problem) -> Model | None:
         problem.points0, problem.points1, camera0, camera1, _options(problem)
     )
     return Model(cam1_from_cam0=np.array(found.Rt)) if info["num_inliers"] else None
+
+
+def refine_pose(
+    problem: Problem, inliers: Bool[np.ndarray, "k"], cam1_from_cam0: Float[np.ndarray, "3 4"]
+) -> Float[np.ndarray, "3 4"]:
+    """Minimize the Sampson errors of inliers.
+
+    Args:
+        problem: Matches and cameras.
+        inliers: Matches that are used.
+        cam1_from_cam0: Initial pose [R | t].
+    """
+    camera0, camera1 = (_pinhole(K) for K in problem.intrinsics)
+    initial = poselib.CameraPose()
+    initial.R, initial.t = cam1_from_cam0[:, :3], cam1_from_cam0[:, 3] / np.linalg.norm(cam1_from_cam0[:, 3])
+    refined, _ = poselib.refine_relative_pose(
+        problem.points0[inliers], problem.points1[inliers], initial, camera0, camera1, {}
+    )
+    return np.array(refined.Rt)
 
 
 def _options(problem: Problem) -> dict[str, Any]:

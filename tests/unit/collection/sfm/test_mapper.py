@@ -95,3 +95,18 @@ def test_rotating_cameras_are_left_to_the_limits_of_colmap(tmp_path: Path, sizes
     """With relaxed limits, COLMAP makes up a model with angles of 2 to 4 degrees."""
     database = export_colmap(make_collection(tmp_path, motion="none")[0])
     assert len(attempts(database, tmp_path).attempts) == 1
+
+
+@pytest.mark.parametrize(("focal_px", "limit"), [(700.0, 10.0), (14_000.0, 43.75)])
+def test_telephoto_lenses_are_admitted(
+    focal_px: float, limit: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its default limit, COLMAP leaves their images out (sweeneychris/TheiaSfM#240, mapillary/OpenSfM#1045)."""
+    monkeypatch.setattr("tiepoint.collection.images.read_focal_length_px", lambda *_: focal_px)
+    database = export_colmap(make_collection(tmp_path, ["a.jpg", "b.jpg"])[0])
+    limits: list[float] = []
+    monkeypatch.setattr(
+        mapper, "_incremental_mapping", lambda *given: limits.append(given[-1].max_focal_length_ratio) or {}
+    )
+    attempts(database, tmp_path)
+    assert set(limits) == {limit}
