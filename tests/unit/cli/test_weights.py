@@ -73,7 +73,7 @@ def test_download(folder: Path):
 
 
 def test_download_asks_for_consent(folder: Path):
-    with pytest.raises(WeightsError, match="--accept-license"):
+    with pytest.raises(WeightsError, match="accept_license=True"):
         run("download", "restricted")
     assert "restricted.pth" in run("download", "restricted", "--accept-license")
 
