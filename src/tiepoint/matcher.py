@@ -3,7 +3,7 @@
 # ImageSource and MaskSource contain NumPy arrays of any dtype
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from functools import cached_property
 from time import perf_counter
 
@@ -14,6 +14,7 @@ from tiepoint.geometry.pair_verification import PairVerification
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.image.stretch import warn_about_low_contrast
 from tiepoint.io.batching import batched
+from tiepoint.io.progress import Progress, to_callback, track
 from tiepoint.matching.inputs import FeaturePair, PairMatcher, as_pairs
 from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, check_rotations
 from tiepoint.result import MatchResult
@@ -125,6 +126,7 @@ class Matcher:
         images: Iterable[AnyImage | Features],
         *,
         mask: MaskSource | None = None,
+        progress: Progress = False,
     ) -> Iterator[MatchResult | InvalidInput]:
         """Match one image with any number of others; its features are extracted once.
 
@@ -132,6 +134,7 @@ class Matcher:
             reference: Image 0 of every pair: same as for `extract`, or its features.
             images: Image 1 of each pair, or its features; read lazily, a few in memory at a time.
             mask: Mask of allowed keypoints of the reference; same as for `extract`.
+            progress: Whether to show a bar on stderr, or a callback that shows the progress.
 
         Returns:
             One item per image, in the same order: the result, identical to that of `match_features`; or the error if
@@ -147,14 +150,13 @@ class Matcher:
         """
         if not isinstance(reference, Features):
             inputs = self._read(reference, mask, "mask")
-            return self._match_each(
-                self.extractor.extract(*inputs), inputs if self.rotations else None, images
-            )
+            features, image0 = self.extractor.extract(*inputs), inputs if self.rotations else None
+            return _tracked(self._match_each(features, image0, images), images, progress)
         if mask is not None:
             raise InvalidInput(
                 "cannot apply a mask to extracted features; pass it to extract(image, mask=mask) instead"
             )
-        return self._match_each(reference, None, images)
+        return _tracked(self._match_each(reference, None, images), images, progress)
 
     def _match_each(
         self, reference: Features, image0: ImageAndMask | None, images: Iterable[AnyImage | Features]
@@ -237,6 +239,13 @@ class Matcher:
         start = perf_counter()
         best, *_ = self._rotation_search.search(upright, image0, image1)
         return _to_result(best, {**seconds, "rotate": perf_counter() - start}, best.verification)
+
+
+def _tracked(
+    results: Iterator[MatchResult | InvalidInput], images: Iterable[object], progress: Progress
+) -> Iterator[MatchResult | InvalidInput]:
+    total = len(images) if isinstance(images, Sized) else None
+    return track(results, "matching", to_callback(progress), total=total)
 
 
 def _to_result(

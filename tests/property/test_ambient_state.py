@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -231,3 +232,12 @@ def _creations(source: str) -> Iterator[ast.Call]:
             is_torch = isinstance(node.func.value, ast.Name) and node.func.value.id == "torch"
             if is_torch and "Parameter(" not in source.splitlines()[node.lineno - 1]:
                 yield node
+
+
+def test_threads_at_once_give_identical_results(network: Any, images: tuple[np.ndarray, np.ndarray]) -> None:
+    matcher = lightglue(network)
+    expected = matcher.match(*images)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: matcher.match(*images), range(8)):
+            np.testing.assert_array_equal(found.matches, expected.matches)
+            np.testing.assert_array_equal(found.scores, expected.scores)

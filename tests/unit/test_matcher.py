@@ -3,7 +3,9 @@
 import dataclasses
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tiepoint import api
 from tiepoint.cli import app
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.pair_verification import verify_pair
+from tiepoint.io.progress import Advance
 from tiepoint.matcher import Matcher
 from tiepoint.matching.view_search import RotationSearch
 from tiepoint.result import MatchResult
@@ -289,3 +292,40 @@ def test_encoded_images_and_masks(tmp_path: Path, convert: Callable[[Path], Any]
     expected = matcher.extract(dots(), mask=mask)
     assert 0 < len(expected) < 80
     assert found.keypoints.tolist() == expected.keypoints.tolist()
+
+
+class TestManyImages:
+    def test_progress_advances_once_per_image(self) -> None:
+        totals, advanced = [], []
+
+        @contextmanager
+        def progress(description: str, total: int | None) -> Iterator[Advance]:
+            totals.append((description, total))
+            yield advanced.append
+
+        images = [dots(seed=seed) for seed in range(3)]
+        results = list(make_matcher(None).match_one_to_many(dots(), images, progress=progress))
+        assert len(results) == 3
+        assert (totals, advanced) == ([("matching", 3)], [1, 1, 1])
+        list(make_matcher(None).match_one_to_many(dots(), iter(images), progress=progress))
+        assert totals[1] == ("matching", None)
+
+    def test_progress_is_a_bar_on_request(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for progress in (True, False):
+            list(make_matcher(None).match_one_to_many(dots(), [dots(SHIFT)], progress=progress))
+            assert ("matching" in capsys.readouterr().err) == progress
+
+
+@pytest.mark.parametrize("rotations", [None, "auto"])
+def test_threads_may_share_a_matcher(rotations: Any) -> None:
+    """Results of 8 threads at once are bit-identical to those of one."""
+    matcher = make_matcher(rotations)
+    images = [np.rot90(dots(SHIFT, seed=seed), seed % 2 if rotations else 0).copy() for seed in range(4)] * 4
+    expected = [matcher.match(dots(), image) for image in images]
+    shared = make_matcher(rotations)  # its cached parts are created by the threads
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda image: shared.match(dots(), image), images))
+    for one, other in zip(found, expected, strict=True):
+        assert one.rotation1 == other.rotation1
+        for name in ("points0", "points1", "scores"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))

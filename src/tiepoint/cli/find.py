@@ -44,7 +44,6 @@ def find(
 
     Example: tiepoint find query.jpg photos/ --top 5 -o found.jpg --cache features/
     """
-    from tiepoint.io.progress import no_progress, progress_bar
     from tiepoint.retrieval import find_to_files
 
     to_stdout = json_file == "-"
@@ -56,7 +55,6 @@ def find(
         top=top,
         cache=cache,
         mask=mask,
-        on_progress=no_progress if matcher.quiet else progress_bar,
         preset=matcher.preset,
         **matcher.load,
     )

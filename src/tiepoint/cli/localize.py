@@ -69,6 +69,7 @@ def localize(
         num_images=num_images,
         focal_px=focal,
         max_error_px=max_error_px,
+        progress=not quiet,
     )
     if to_stdout:
         typer.echo(json.dumps(localization.to_dict()))

@@ -57,7 +57,6 @@ def track(
 
     Example: tiepoint track clip.mp4 -o tracks.npz --video overlay.mp4
     """
-    from tiepoint.io.progress import no_progress, progress_bar
     from tiepoint.video import track_to_files
 
     to_stdout = json_file == "-"
@@ -68,7 +67,6 @@ def track(
         video=video,
         rate=None if rate is None else Fraction(rate).limit_denominator(1001),
         min_tracked=min_tracked,
-        on_progress=no_progress if matcher.quiet else progress_bar,
         preset=matcher.preset,
         **matcher.load,
     )

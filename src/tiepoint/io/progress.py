@@ -1,6 +1,6 @@
 """Progress of long-running work: the callback that library functions take, and the bars that the command line shows.
 
-A library function takes `progress: ProgressCallback = no_progress`; it prints nothing by itself.
+A library function takes `progress: Progress = False`, and shows nothing by itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -17,6 +17,17 @@ Advance: TypeAlias = Callable[[int], None]
 
 ProgressCallback: TypeAlias = Callable[[str, int | None], AbstractContextManager[Advance]]
 """Called with a description and the total number of units (None if unknown); entered for the duration of the work."""
+
+
+Progress: TypeAlias = bool | ProgressCallback
+"""True: bars on stderr; False: nothing; or a callback."""
+
+
+def to_callback(progress: Progress) -> ProgressCallback:
+    """Return the callback of a `progress` argument."""
+    if isinstance(progress, bool):
+        return progress_bar if progress else no_progress
+    return progress
 
 
 @contextmanager

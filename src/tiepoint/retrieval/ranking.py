@@ -17,14 +17,14 @@ from tiepoint.feature_store.hdf5_shard import h5py
 from tiepoint.image import read_image
 from tiepoint.image.listing import find_images
 from tiepoint.io.atomic import check_overwrites
-from tiepoint.io.progress import ProgressCallback, no_progress, track
+from tiepoint.io.progress import Progress, no_progress, to_callback, track
 from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.io.validation import check_integer
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
 from tiepoint.retrieval.feature_cache import FeatureCache
 from tiepoint.types import Features
-from tiepoint.types.options import LoadOptions
+from tiepoint.types.options import NetworkOptions
 from tiepoint.visualization import check_image_path, save_image
 from tiepoint.visualization.contact_sheet import Cell, contact_sheet
 
@@ -76,8 +76,8 @@ def find(
     cache: str | os.PathLike[str] | None = None,
     mask: MaskSource | None = None,
     preset: str = DEFAULT_PRESET,
-    on_progress: ProgressCallback = no_progress,
-    **options: Unpack[LoadOptions],
+    progress: Progress = False,
+    **options: Unpack[NetworkOptions],
 ) -> Ranking:
     """Find the images of a folder that show the same scene as a query image.
 
@@ -88,7 +88,7 @@ def find(
         cache: Folder in which the features of the images are stored to speed up further queries.
         mask: Region of the query in which keypoints are allowed, as for `Matcher.extract`.
         preset: Name of a preset, see `tiepoint presets`.
-        on_progress: Callback that shows the progress.
+        progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`.
 
     Raises:
@@ -107,11 +107,12 @@ def find(
     paths = _without(Path(query), find_images(folder))
     if not paths:
         raise InvalidInput(f"no image in {folder} to compare with {query}; choose another folder")
-    matcher = load(preset, **options)
+    callback = to_callback(progress)
+    matcher = load(preset, progress=callback is not no_progress, **options)
     problems: list[str] = []
     with nullcontext() if cache is None else FeatureCache(cache, matcher) as cached:
         extract = matcher.extract if cached is None else cached.extract
-        features = _readable(track(paths, "comparing", on_progress), extract, problems)
+        features = _readable(track(paths, "comparing", callback), extract, problems)
         results = _checked(matcher.match_one_to_many(query, features, mask=mask))
         best = heapq.nlargest(top, results, key=_sort_key)  # only these stay in memory
     return Ranking(
@@ -132,8 +133,8 @@ def find_to_files(
     cache: str | os.PathLike[str] | None = None,
     mask: MaskSource | None = None,
     preset: str = DEFAULT_PRESET,
-    on_progress: ProgressCallback = no_progress,
-    **options: Unpack[LoadOptions],
+    progress: Progress = False,
+    **options: Unpack[NetworkOptions],
 ) -> Ranking:
     """Call `find` and write the results; output paths are validated before starting.
 
@@ -146,7 +147,7 @@ def find_to_files(
         cache: Folder in which features are stored.
         mask: Region of the query in which keypoints are allowed.
         preset: Name of a preset.
-        on_progress: Callback that shows the progress.
+        progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`.
 
     Raises:
@@ -162,7 +163,7 @@ def find_to_files(
     if json is not None:
         check_output_path(json, ".json")
     ranking = find(
-        query, folder, top=top, cache=cache, mask=mask, preset=preset, on_progress=on_progress, **options
+        query, folder, top=top, cache=cache, mask=mask, preset=preset, progress=progress, **options
     )
     if json is not None:
         write_arrays(ranking.to_dict(), json)

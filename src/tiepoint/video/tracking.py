@@ -10,10 +10,10 @@ from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.io.atomic import check_overwrites
-from tiepoint.io.progress import ProgressCallback, no_progress, track as track_progress
+from tiepoint.io.progress import Progress, no_progress, to_callback, track as track_progress
 from tiepoint.io.serialization import check_output_path
 from tiepoint.presets import DEFAULT_PRESET
-from tiepoint.types.options import LoadOptions
+from tiepoint.types.options import NetworkOptions
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
 from tiepoint.video.frames import FrameSource, read_frames, sequence_length, sequence_rate
 from tiepoint.video.overlay import TrailDrawer
@@ -26,7 +26,7 @@ OnFrame: TypeAlias = Callable[[Image, Observations], None]
 OnProblem: TypeAlias = Callable[[str], None]
 # Called for every skipped frame with the reason
 
-DEFAULTS: LoadOptions = {"max_keypoints": 1024, "resize": 640}
+DEFAULTS: NetworkOptions = {"max_keypoints": 1024, "resize": 640}
 # Options of `tiepoint.load` that are different for tracking
 
 
@@ -37,8 +37,8 @@ def track(
     min_tracked: float = 0.4,
     on_frame: OnFrame | None = None,
     on_problem: OnProblem | None = None,
-    on_progress: ProgressCallback = no_progress,
-    **options: Unpack[LoadOptions],
+    progress: Progress = False,
+    **options: Unpack[NetworkOptions],
 ) -> Tracks:
     """Track keypoints through a video, a folder of frames, or a list of images.
 
@@ -52,7 +52,7 @@ def track(
             keyframe is created.
         on_frame: Callback for every usable frame, called with its image and observations.
         on_problem: Callback for every skipped frame, called with the reason.
-        on_progress: Callback that shows the progress.
+        progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`; the defaults of `max_keypoints` (1024) and `resize` (640) differ, and
             `rotations` is not supported.
 
@@ -67,10 +67,12 @@ def track(
     """
     if options.get("rotations") is not None:
         raise InvalidInput("rotations is not supported by track: frames are not rotated")
+    callback = to_callback(progress)
     images = track_progress(
-        read_frames(frames, options.get("stretch")), "tracking", on_progress, total=sequence_length(frames)
+        read_frames(frames, options.get("stretch")), "tracking", callback, total=sequence_length(frames)
     )
-    tracker = Tracker(load(preset, **(DEFAULTS | options)), min_tracked=min_tracked)
+    matcher = load(preset, progress=callback is not no_progress, **(DEFAULTS | options))
+    tracker = Tracker(matcher, min_tracked=min_tracked)
     sequence = _Sequence(tracker, on_problem)
     parts = []
     for image, observations in sequence.follow(images):
@@ -89,8 +91,8 @@ def track_to_files(
     rate: Fraction | None = None,
     preset: str = DEFAULT_PRESET,
     min_tracked: float = 0.4,
-    on_progress: ProgressCallback = no_progress,
-    **options: Unpack[LoadOptions],
+    progress: Progress = False,
+    **options: Unpack[NetworkOptions],
 ) -> Tracks:
     """Call `track` and write the tracks; output paths are validated before starting.
 
@@ -102,7 +104,7 @@ def track_to_files(
         rate: Frame rate of that video in frames per second; None uses that of the input video, else 10.
         preset: Name of a preset.
         min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked.
-        on_progress: Callback that shows the progress.
+        progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`, as for `track`.
 
     Raises:
@@ -121,7 +123,7 @@ def track_to_files(
             min_tracked=min_tracked,
             on_frame=on_frame,
             on_problem=on_problem,
-            on_progress=on_progress,
+            progress=progress,
             **options,
         )
 

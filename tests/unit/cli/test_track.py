@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 from tiepoint import video
 from tiepoint.cli import app
-from tiepoint.io.progress import no_progress, progress_bar
 from tiepoint.video import Observations, Tracker, Tracks
 
 
@@ -52,7 +51,7 @@ def test_the_summary(passed: dict[str, Any]) -> None:
     assert "tracks: t.npz" in result.stdout
     assert (passed["frames"], passed["output"]) == (Path("clip.mp4"), Path("t.npz"))
     assert (passed["max_keypoints"], passed["resize"]) == (1024, 640)
-    assert passed["on_progress"] is progress_bar
+    assert passed["progress"] is True
 
 
 def test_options_reach_the_library(passed: dict[str, Any]) -> None:
@@ -63,7 +62,7 @@ def test_options_reach_the_library(passed: dict[str, Any]) -> None:
     assert (passed["video"], passed["json"]) == (Path("v.mp4"), "t.json")
     assert passed["rate"] == Fraction(29.97).limit_denominator(1001)
     assert (passed["min_tracked"], passed["max_keypoints"]) == (0.2, 9)
-    assert passed["on_progress"] is no_progress
+    assert passed["progress"] is False
 
 
 @pytest.mark.parametrize(("frames", "text"), [(1, "nothing to track"), (3, "tracks through 3 frames")])

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tiepoint.io.progress import Advance, download_bar, no_progress, progress_bar, track
+from tiepoint.io.progress import Advance, download_bar, no_progress, progress_bar, to_callback, track
 
 
 class Recorder:
@@ -70,3 +70,8 @@ def test_a_bar_of_nothing_is_not_shown(capfd: pytest.CaptureFixture[str]) -> Non
     with progress_bar("work", 0):
         pass
     assert "work" not in capfd.readouterr().err
+
+
+def test_arguments_are_flags_or_callbacks() -> None:
+    recorder = Recorder()
+    assert [to_callback(value) for value in (True, False, recorder)] == [progress_bar, no_progress, recorder]

@@ -152,3 +152,11 @@ def test_a_missing_library_of_the_cache_is_reported_before_weights_are_loaded(
     )
     with pytest.raises(MissingDependency, match=r"h5py.*pip install"):
         find("query.png", tmp_path, cache=tmp_path / "cache")
+
+
+def test_progress_is_shown_on_request(
+    query: Path, photos: Path, extractor: SceneExtractor, capsys: pytest.CaptureFixture[str]
+):
+    for progress in (False, True):
+        find(query, photos, progress=progress)
+        assert ("comparing" in capsys.readouterr().err) == progress

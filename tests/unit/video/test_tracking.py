@@ -125,6 +125,6 @@ def test_progress_advances_once_per_frame(folder: Path):
         totals.append(total)
         yield advanced.append
 
-    track(folder, on_progress=progress)
+    track(folder, progress=progress)
     assert totals == [8]
     assert advanced == [1] * 8

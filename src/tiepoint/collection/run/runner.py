@@ -28,7 +28,7 @@ from tiepoint.collection.state import (
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.io.messages import unknown_name
-from tiepoint.io.progress import ProgressCallback, no_progress
+from tiepoint.io.progress import Progress, to_callback
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.types.options import NetworkOptions
 
@@ -51,7 +51,7 @@ def match_collection(
     stop_after: Stage = "verify",
     stores: str | None = None,
     threads: int | None = None,
-    progress: ProgressCallback = no_progress,
+    progress: Progress = False,
     **options: Unpack[NetworkOptions],
 ) -> RunReport:
     """Extract each image of a folder once, match the selected pairs and verify them; finished work is not repeated.
@@ -71,7 +71,7 @@ def match_collection(
         stores: Folder or URL ("s3://bucket/folder") of features and matches; None for a subfolder of `out`.
         threads: Number of torch threads per worker; None is an equal share of the CPU cores with "processes", 1 with
             "ray", and unchanged with "serial".
-        progress: Callback that shows the progress.
+        progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`.
 
     Returns:
@@ -102,7 +102,7 @@ def match_collection(
     request = _Request(
         Path(image_folder).absolute(), Path(out), checked, stores, _last_stage(stop_after, verify)
     )
-    return _run(request, RunLog(progress))
+    return _run(request, RunLog(to_callback(progress)))
 
 
 def resume_collection(
@@ -112,7 +112,7 @@ def resume_collection(
     pairs: str | None = None,
     executor: str | None = None,
     max_error_px: float | None = None,
-    progress: ProgressCallback = no_progress,
+    progress: Progress = False,
 ) -> RunReport:
     """Resume a run up to a stage, with the options of the previous run.
 
@@ -122,7 +122,7 @@ def resume_collection(
         pairs: Pair selection; None keeps that of the previous run.
         executor: Executor; None keeps that of the previous run.
         max_error_px: Inlier threshold in px; None keeps that of the previous run.
-        progress: Callback that shows the progress.
+        progress: Whether to show bars on stderr, or a callback that shows the progress.
 
     Raises:
         TiepointError: For the reasons of `match_collection`, or if there is no previous run.

@@ -23,6 +23,7 @@ from tiepoint.collection.sfm.reconstruction import read_model
 from tiepoint.geometry.thresholds import ABSOLUTE_POSE_MAX_ERROR_PX
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.io.atomic import check_overwrites
+from tiepoint.io.progress import Progress
 from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.matcher import Matcher
 from tiepoint.types import Features
@@ -146,6 +147,7 @@ class LocalizeOptions(TypedDict, total=False):
     max_error_px: float
     matcher: Matcher | None
     seed: int
+    progress: Progress
 
 
 def localize(
@@ -157,6 +159,7 @@ def localize(
     max_error_px: float = ABSOLUTE_POSE_MAX_ERROR_PX,
     matcher: Matcher | None = None,
     seed: int = SEED,
+    progress: Progress = False,
 ) -> Localization:
     """Estimate the pose of an image in the model of a reconstructed collection.
 
@@ -169,6 +172,7 @@ def localize(
         max_error_px: Inlier threshold (reprojection error) in px.
         matcher: Matcher with the settings of the collection, to localize several images; None loads it.
         seed: Random seed of RANSAC.
+        progress: Whether to show a bar on stderr, or a callback that shows the progress.
 
     Returns:
         The pose; without one, and with a reason, if there are too few correspondences or inliers.
@@ -185,7 +189,7 @@ def localize(
     model = read_model(opened)
     matcher = _load_matcher(opened) if matcher is None else matcher
     features = matcher.extract(query)
-    correspondences = match_to_model(features, opened, model, matcher, num_images)
+    correspondences = match_to_model(features, opened, model, matcher, num_images, progress)
     camera, source = choose_camera(features, opened, model, correspondences, focal_px)
     pose = estimate_pose(features, model, correspondences, camera, source, max_error_px, seed)
     return _localization(features, opened, model, correspondences, camera, source, pose)

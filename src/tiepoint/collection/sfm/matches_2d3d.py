@@ -13,6 +13,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import colmap_keypoints, upright_points
 from tiepoint.geometry.verification import estimate_two_view
 from tiepoint.io.batching import batched
+from tiepoint.io.progress import Progress, to_callback, track
 from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
@@ -49,7 +50,12 @@ class Correspondences2D3D:
 
 
 def match_to_model(
-    query: Features, collection: Collection, model: Any, matcher: Matcher, num_images: int | None
+    query: Features,
+    collection: Collection,
+    model: Any,
+    matcher: Matcher,
+    num_images: int | None,
+    progress: Progress = False,
 ) -> Correspondences2D3D:
     """Match the query image with registered images; keep inlier matches with keypoints that observe a 3D point.
 
@@ -59,6 +65,7 @@ def match_to_model(
         model: `pycolmap.Reconstruction` of the collection.
         matcher: Matcher with the settings of the collection.
         num_images: Number of most similar registered images to match with; None for all.
+        progress: Whether to show a bar on stderr, or a callback that shows the progress.
 
     Raises:
         InvalidInput: If the model was made from other features than those of the collection.
@@ -67,7 +74,8 @@ def match_to_model(
     images = {image.name: image for image in map(model.image, model.reg_image_ids())}
     names = _retrieve(query, collection, list(images), num_images)
     found, num_matches = [np.empty((0, 2), np.int64)], {}
-    for name, pair in _match_pairs(query, collection, names, matcher):
+    pairs = _match_pairs(query, collection, names, matcher)
+    for name, pair in track(pairs, "matching", to_callback(progress), total=len(names)):
         ids, matches = point3D_ids(images[name], pair.features1), pair.matches[pair_inliers(pair)]
         observed = np.column_stack([matches[:, 0], ids[matches[:, 1]]])
         found.append(observed[observed[:, 1] >= 0])

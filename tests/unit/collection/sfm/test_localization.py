@@ -1,6 +1,8 @@
 """localize: images that the model lacks are localized at their true position; other scenes are refused."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -20,6 +22,7 @@ from tiepoint.collection.sfm import localization
 from tiepoint.collection.sfm.localization import NUM_IMAGES, localize, localize_to_files
 from tiepoint.collection.sfm.matches_2d3d import match_to_model
 from tiepoint.errors import InvalidInput
+from tiepoint.io.progress import Advance
 from tiepoint.types import Features
 
 
@@ -45,9 +48,17 @@ def test_default_number_of_images(
     collection, scene = reconstructed
     asked = []
     monkeypatch.setattr(
-        localization, "match_to_model", lambda *args: asked.append(args[-1]) or match_to_model(*args)
+        localization, "match_to_model", lambda *args: asked.append(args[4]) or match_to_model(*args)
     )
-    localize(query, collection, matcher=FixedFeaturesMatcher(scene.features(QUERY)))
+    totals, advanced = [], []
+
+    @contextmanager
+    def progress(description: str, total: int | None) -> Iterator[Advance]:
+        totals.append(total)
+        yield advanced.append
+
+    localize(query, collection, matcher=FixedFeaturesMatcher(scene.features(QUERY)), progress=progress)
+    assert advanced == [1] * totals[0]
     assert asked == [NUM_IMAGES]
     assert signature(command).parameters["num_images"].default == NUM_IMAGES
 
