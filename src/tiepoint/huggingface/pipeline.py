@@ -103,30 +103,28 @@ def pipeline(
         "pipeline", {**unused, "trust_remote_code": trust_remote_code, **kwargs}, WITHOUT_EFFECT
     )
     reject_unknown("pipeline", kwargs, (*PipelineOptions.__annotations__,))
-    if device is not None and device_map is not None:
-        raise InvalidInput(
-            f"device={device!r} and device_map={device_map!r} are both given; pass one of them"
-        )
     options = _model_options(model_kwargs or {}, dtype, kwargs.get("torch_dtype"), device_map)
     hub_options = _hub_options(kwargs | options, revision, token)
+    if device is not None and "device_map" in options:
+        raise InvalidInput(
+            f"device={device!r} and device_map={options['device_map']!r} are both given; pass one of them"
+        )
     source = DEFAULT_MODEL if model is None else model
     if isinstance(source, nn.Module):
-        loaded = source
         _warn_about_model_object(options, config)
-        own = {
-            "dtype": options["dtype"],
-            "device": device if device_map is None else resolve_device_map(device_map),
-        }
+        loaded, conversion = source, _conversion(options)
     else:
-        loaded = _load_model(source, config, options | hub_options)
-        own = {"device": device if device_map is None else loaded.device}
+        loaded, conversion = _load_model(source, config, options | hub_options), dict[str, Any]()
+    if "device_map" in options:
+        device = conversion.pop("device", loaded.device)
     candidates = (image_processor, feature_extractor, source, config)
     call_options: Any = {name: value for name, value in kwargs.items() if name in CALL_OPTIONS}
     return (pipeline_class or KeypointMatchingPipeline)(
         loaded,
         _load_processor(candidates, use_fast, hub_options),
         feature_extractor=None if isinstance(feature_extractor, str | os.PathLike) else feature_extractor,
-        **own,
+        device=device,
+        **conversion,
         **call_options,
     )
 
@@ -146,6 +144,14 @@ def _model_options(
             raise InvalidInput(f"{name} is given to pipeline() and in model_kwargs; pass it once")
         options[name] = value
     return {"dtype": "auto"} | options
+
+
+def _conversion(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the dtype, and the device of a `device_map`, that a loaded model is converted to."""
+    conversion = {"dtype": options["dtype"]}
+    if "device_map" in options:
+        conversion["device"] = resolve_device_map(options["device_map"])
+    return conversion
 
 
 def _warn_about_model_object(options: dict[str, Any], config: Any) -> None:

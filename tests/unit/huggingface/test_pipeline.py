@@ -142,6 +142,7 @@ def test_other_classes_of_pipelines(folder):
             ValueError,
             "device='cpu' and device_map='cpu' are both given",
         ),
+        ({"device": "cpu", "model_kwargs": {"device_map": "cpu"}}, ValueError, "are both given"),
         ({"batch_size": 0}, ValueError, "batch_size must be an integer"),
     ],
 )
