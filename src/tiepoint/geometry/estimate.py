@@ -82,8 +82,9 @@ def estimate_homography(
         seed: Random seed of RANSAC; results are reproducible.
 
     Returns:
-        The estimate. It has a reason instead of a matrix if there are fewer than 4 matches, no consensus, or the points
-        are collinear.
+        The estimate. It has a reason instead of a matrix if there are fewer than 4 matches, no consensus beyond chance, or
+        noise within the threshold leaves the homography undetermined: all inliers, or all but one, are on a line, or they
+        spread less than the threshold. The homography of a mirrored image has a negative determinant.
 
     Raises:
         InvalidInput: If a value is not finite, shapes do not agree, or an option is invalid.
@@ -114,8 +115,8 @@ def estimate_fundamental(
         seed: Random seed of RANSAC; results are reproducible.
 
     Returns:
-        The estimate. It has a reason instead of a matrix if there are fewer than 7 matches, no consensus, the points
-        are collinear, or F is under-determined because a homography explains all inliers.
+        The estimate. It has a reason instead of a matrix if there are fewer than 7 matches, no consensus beyond chance, the
+        points are collinear, or F is under-determined because a homography explains all inliers but for noise and chance.
 
     Raises:
         InvalidInput: If a value is not finite, shapes do not agree, or an option is invalid.
@@ -147,8 +148,9 @@ def estimate_essential(
         camera1: Camera of image 1, or its matrix K (3, 3), or None.
 
     Returns:
-        The estimate. It has a reason instead of a matrix if there are fewer than 5 matches, no consensus, the points
-        are collinear, or the baseline is negligible.
+        The estimate. It has a reason instead of a matrix if there are fewer than 5 matches, no consensus beyond chance, the
+        points are collinear, the baseline is negligible (pure rotation), or the scene is a plane that two poses explain
+        equally well.
 
     Raises:
         InvalidInput: If a value is not finite, shapes do not agree, an option is invalid, intrinsics are singular or
