@@ -139,6 +139,7 @@ class MatchOptions(LoadOptions, total=False):
     mask1: MaskSource | None
 
 
+@torch.inference_mode(False)  # so that the networks can be trained later
 def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[LoadOptions]) -> Matcher:
     """Load a matcher; weights that are not on this machine yet are downloaded.
 

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -181,6 +181,22 @@ def test_tiles(images: tuple[np.ndarray, np.ndarray], state: AbstractContextMana
     with state:
         found = tensors(extractor.extract(image))
     assert_identical(found, expected)
+
+
+@pytest.mark.parametrize("mode", [nullcontext, torch.inference_mode, torch.no_grad])
+def test_results_are_ordinary_tensors(
+    network: Any, images: tuple[np.ndarray, np.ndarray], mode: Callable[[], AbstractContextManager[Any]]
+) -> None:
+    """A loss may depend on them, in whatever mode they were computed."""
+    matcher = lightglue(network)
+    with mode():
+        features = [matcher.extract(image) for image in images]
+        pair = (features[0], features[1])
+        (found,), (nearest,) = matcher.matcher.match([pair]), NearestMatcher().match([pair])
+    for tensor in (*tensors(features[0]), found.scores, nearest.scores):
+        weight = torch.ones(1, requires_grad=True)
+        (tensor * weight).sum().backward()
+        assert weight.grad is not None
 
 
 def test_networks_made_in_inference_mode_can_be_used_outside(images: tuple[np.ndarray, np.ndarray]) -> None:

@@ -21,7 +21,7 @@ from tiepoint.models.checkpoint import load_strictly
 from tiepoint.models.detector import Detector
 from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
-from tiepoint.models.precision import without_autocast
+from tiepoint.models.precision import ordinary_inference
 from tiepoint.models.superpoint.checkpoint import build as build_superpoint
 from tiepoint.types import Features
 from tiepoint.types.options import Stretch, Tiling
@@ -140,8 +140,7 @@ class NeuralExtractor:
         """Descriptor dimension."""
         return cast(Detector, self.network).descriptor_dim
 
-    @torch.no_grad()
-    @without_autocast()
+    @ordinary_inference()
     def extract(self, image: Image, mask: Bool[Tensor, "h w"] | None = None) -> Features:
         """Detect and describe keypoints.
 

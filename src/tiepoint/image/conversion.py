@@ -73,7 +73,7 @@ def pixels_from_numpy(array: np.ndarray, name: str = "the array", stretch: Stret
 
     Args:
         array: Array; uint8, uint16, bool, floating point in [0, 1], or other integers, which are taken as 8 bits if all
-            are at most 255, otherwise as 16 bits.
+            are at most 255, otherwise as 16 bits. Masked values become as dark as the darkest valid one.
         name: Name of the array for error messages.
         stretch: Percentile stretch.
 
@@ -81,13 +81,20 @@ def pixels_from_numpy(array: np.ndarray, name: str = "the array", stretch: Stret
         InvalidInput: If shape or dtype are unsupported; if values are not finite or outside the range of their dtype
             and are not stretched.
     """
-    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    native = _filled(array).astype(array.dtype.newbyteorder("="), copy=False)
     is_float = native.dtype.kind == "f"
     if native.dtype.kind not in NUMPY_KINDS or (is_float and 8 * native.itemsize not in FLOAT_BITS):
         raise _wrong_dtype(array, name)
     native = _one_image(native, 2, name)
     tensor = torch.from_numpy(np.require(native, requirements=["C", "W"]))  # torch requires both
     return _to_pixels(tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor[None], name, stretch)
+
+
+def _filled(array: np.ndarray) -> np.ndarray:
+    """Return an array without a mask; masked values, such as "no data", become as dark as the darkest valid one."""
+    if not isinstance(array, np.ma.MaskedArray):
+        return array
+    return np.asarray(array.filled(0 if array.mask.all() else array.min()))
 
 
 def pixels_from_tensor(tensor: Tensor, name: str = "the tensor", stretch: Stretch = None) -> Pixels:

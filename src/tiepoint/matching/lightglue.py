@@ -14,6 +14,7 @@ from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.fused_layers import fuse
 from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
 from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.models.precision import ordinary_inference
 from tiepoint.types import Assignment
 from tiepoint.types.options import BatchSize
 
@@ -87,7 +88,7 @@ class LightGlueMatcher:
         """Device of the network; features are copied to it."""
         return self.network.device
 
-    @torch.inference_mode()
+    @ordinary_inference()
     def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features.
 

@@ -22,7 +22,7 @@ from tiepoint.models.lightglue.assignment import (
     row_blocks,
 )
 from tiepoint.models.lightglue.inference import PairAssignment
-from tiepoint.models.precision import without_autocast
+from tiepoint.models.precision import ordinary_inference
 from tiepoint.types import Assignment, Features
 
 
@@ -66,8 +66,7 @@ class NearestMatcher:
         self.fingerprint = fingerprint(self.settings)
         self._unknown_kinds = UnknownKinds(require_kind=require_kind)
 
-    @torch.inference_mode()
-    @without_autocast()
+    @ordinary_inference()
     def match(self, pairs: Sequence[FeaturePair]) -> list[Assignment]:
         """Match pairs of features, in memory that grows with the number of keypoints m + n of a pair.
 

@@ -38,3 +38,13 @@ def without_autocast() -> Iterator[None]:
             if torch.is_autocast_enabled(device_type):
                 stack.enter_context(torch.autocast(device_type, enabled=False))
         yield
+
+
+@contextmanager
+def ordinary_inference() -> Iterator[None]:
+    """Compute without gradients and autocast, whatever the caller has set; a context manager and a decorator.
+
+    Results are ordinary tensors, also within `torch.inference_mode`, whose tensors no later gradient may depend on.
+    """
+    with torch.inference_mode(False), torch.no_grad(), without_autocast():
+        yield

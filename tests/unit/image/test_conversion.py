@@ -170,3 +170,19 @@ def test_a_pil_image_without_pixels_is_refused() -> None:
 def test_a_tall_image_is_copied_whole() -> None:
     tall = np.random.default_rng(1).integers(0, 256, (201, 3, 3), dtype=np.uint8)  # more than three strips
     np.testing.assert_array_equal(read_image(PIL.Image.fromarray(tall)).pixels.permute(1, 2, 0), tall)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_masked_values_are_dark_and_do_not_count_for_the_range(dtype: type) -> None:
+    """As rasterio reads "no data" with masked=True."""
+    values = np.linspace(0.25, 1, 60).reshape(6, 10) * (1 if dtype == np.float32 else 255)
+    no_data = 0 if dtype == np.uint8 else -9999
+    array = np.ma.masked_array(values.astype(dtype), mask=np.arange(6)[:, None].repeat(10, 1) < 2)
+    array.data[array.mask] = no_data
+    for stretch in (None, 0):
+        pixels = read_image(array, stretch=stretch).pixels.float()
+        darkest = pixels[:, 2, 0]
+        assert bool((pixels[:, :2] == darkest[:, None, None]).all())
+        assert bool((pixels >= 0).all())
+    assert float(pixels.max()) == 1
+    assert not read_image(np.ma.masked_array(np.full((2, 2), 7.0), mask=True)).pixels.any()
