@@ -52,7 +52,7 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
         InvalidInput: If LightGlue does not support the configuration.
     """
 
-    def __init__(self, config: LightGlueConfig) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.keypoint_detector = build_detector(self.config.keypoint_detector_config)
         self.matcher = LightGlue(lightglue_shape(self.config))

@@ -39,7 +39,7 @@ class SuperPointForKeypointDetection(SuperPointPreTrainedModel):
         InvalidInput: If SuperPoint does not support the configuration.
     """
 
-    def __init__(self, config: SuperPointConfig) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.detector = cast(SuperPoint, build_detector(self.config))
         self.init_weights()

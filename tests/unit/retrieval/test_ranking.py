@@ -32,7 +32,7 @@ def test_a_contact_sheet_holds_one_image_at_a_time(
     found = find(query, photos)
     pixels: list[weakref.ref[torch.Tensor]] = []
 
-    def read(source: str) -> Image:
+    def read(source: str, **_: object) -> Image:
         gc.collect()
         assert not [kept for kept in pixels if kept() is not None]
         image = read_image(source)
