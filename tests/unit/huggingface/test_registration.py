@@ -36,7 +36,8 @@ tiepoint.huggingface.register()
 tiepoint.huggingface.register()
 registered = modules()
 matches = transformers.pipeline("keypoint-matching", model=folder, device="cpu")([pair, pair], batch_size=2)
-same_class = transformers.LightGlueForKeypointMatching is tiepoint.LightGlueForKeypointMatching
+from transformers import LightGlueForKeypointMatching
+same_class = LightGlueForKeypointMatching is tiepoint.LightGlueForKeypointMatching
 tiepoint.huggingface.unregister()
 tiepoint.huggingface.unregister()
 print(json.dumps([before, registered, modules(), same_class, matches]))
