@@ -48,7 +48,9 @@ def test_scores_rise(tmp_path):
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
-    changed = [name for name, tensor in model.matcher.state_dict().items() if not torch.equal(tensor, before[name])]
+    changed = [
+        name for name, tensor in model.matcher.state_dict().items() if not torch.equal(tensor, before[name])
+    ]
     assert any("self_attn" in name for name in changed)
     trainer.save_model(str(tmp_path / "trained"))
     assert (tmp_path / "trained").is_dir()

@@ -115,18 +115,18 @@ class Settings:
         return copy.deepcopy(self.extra) | values | {self.type_key: self.type_names[0]}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], **overrides: Any) -> Any:
+    def from_dict(cls, config_dict: dict[str, Any], **overrides: Any) -> Any:
         """Create settings from the result of `to_dict`; unknown keys are kept without a warning.
 
         Args:
-            values: Settings by name.
+            config_dict: Settings by name.
             **overrides: Settings that override them, and `return_unused_kwargs=True`, which returns the settings and
                 the options that are not settings instead of refusing these.
 
         Raises:
             InvalidInput: If a value has the wrong type, the settings are of another type, or an option is unknown.
         """
-        settings, unused = cls._create(dict(values), overrides, "from_dict")
+        settings, unused = cls._create(dict(config_dict), overrides, "from_dict")
         return settings if unused is None else (settings, unused)
 
     def to_json_string(self) -> str:
@@ -150,9 +150,9 @@ class Settings:
         """
         return cls.from_dict(read_json(Path(json_file).expanduser()))
 
-    def update(self, values: dict[str, Any]) -> None:
+    def update(self, config_dict: dict[str, Any]) -> None:
         """Set several values."""
-        for name, value in values.items():
+        for name, value in config_dict.items():
             setattr(self, name, value)
 
     def save_pretrained(

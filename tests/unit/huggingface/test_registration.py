@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
 from tests.helpers.keypoint_matching import HEIGHT, WIDTH, noise_pairs
 from tests.helpers.random_networks import random_model, tiny_config
 from torchvision.transforms.functional import to_pil_image
