@@ -66,8 +66,8 @@ def test_sides_are_attributes_and_keys():
     assert size == {"longest_edge": 5}
     assert copy.deepcopy(size) == size == pickle.loads(pickle.dumps(size))
     assert json.dumps(size) == '{"longest_edge": 5}'
-    with pytest.raises(AttributeError, match="no side 'hight'; available: height, longest_edge"):
-        _ = size.hight
+    with pytest.raises(AttributeError, match="no side 'heightt'; available: height, longest_edge"):
+        _ = size.heightt
     assert isinstance(LightGlueImageProcessor().size, SizeDict)
 
 

@@ -12,9 +12,9 @@ from tiepoint.huggingface.options import InvalidArgument, plain, reject_unknown,
 def test_unknown_options_are_type_errors_that_name_the_function():
     reject_unknown("load", ["size"], ["size", "seed"])
     with pytest.raises(
-        TypeError, match=r"^load: unknown option 'sise'; available: size, seed; did you mean 'size'"
+        TypeError, match=r"^load: unknown option 'sizee'; available: size, seed; did you mean 'size'"
     ) as caught:
-        reject_unknown("load", ["seed", "sise"], ["size", "seed"])
+        reject_unknown("load", ["seed", "sizee"], ["size", "seed"])
     assert isinstance(caught.value, InvalidArgument)
     assert isinstance(caught.value, InvalidInput)
 
