@@ -77,7 +77,7 @@ def _print_ranking(ranking: "Ranking", output: Path | None, *, rotations: bool, 
         [_row(result, rotations=rotations) for result in ranking.results],
         to_stderr=to_stderr,
     )
-    lines = [f"{ranking.compared} images compared with {ranking.query}"]
+    lines = [f"{ranking.compared} images compared with {_relative(ranking.query)}"]
     lines += [f"contact sheet: {output}"] if output else ["to write a contact sheet, add: -o found.jpg"]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)
 
@@ -90,5 +90,10 @@ def _row(result: "MatchResult", *, rotations: bool) -> tuple[object, ...]:
         verification.num_inliers,
         len(result),
         *((result.rotation0, result.rotation1) if rotations else ()),
-        result.features1.source,
+        _relative(result.features1.source or ""),
     )
+
+
+def _relative(path: str) -> str:
+    """Return a path as the user would type it: relative if it is in the current folder."""
+    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path

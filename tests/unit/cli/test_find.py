@@ -1,6 +1,7 @@
 """Output of `tiepoint find` for a known ranking."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,3 +61,21 @@ def test_the_table_has_the_rotations_of_both_images() -> None:
 def test_without_rotation_search_there_are_no_rotations() -> None:
     assert "rotation, deg" not in run().stdout
     assert [row[4:] for row in rows()] == [["turned", "by", "90.jpg"], ["turned", "by", "0.jpg"]]
+
+
+def test_images_in_the_current_folder_are_named_relative_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_to_files(*given: object, **options: Any) -> Ranking:
+        results = []
+        for path in (tmp_path / "photos" / "a.jpg", tmp_path.parent / "b.jpg"):
+            result = known_result(0)
+            results.append(replace(result, features1=replace(result.features1, source=str(path))))
+        return Ranking(query=str(tmp_path / "q.jpg"), results=tuple(results), compared=2)
+
+    monkeypatch.setattr(retrieval, "find_to_files", find_to_files)
+    monkeypatch.chdir(tmp_path)
+    output = run().stdout
+    assert " photos/a.jpg" in output
+    assert "compared with q.jpg" in output
+    assert str(tmp_path.parent / "b.jpg")[:20] in output
