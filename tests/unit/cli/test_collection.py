@@ -101,7 +101,8 @@ def test_further_attempts_are_printed(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, motion="forward")
     result = run("run", tmp_path / "photos", collection.folder, "--reconstruct")
     assert result.exit_code == 0
-    assert "initialization: relaxed initialization" in result.stdout
+    assert "initialization: " in result.stdout
+    assert "init_max_forward_motion=1.0" in result.stdout
 
 
 @pytest.mark.usefixtures("matched")

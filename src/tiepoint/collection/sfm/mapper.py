@@ -11,6 +11,9 @@ from tiepoint.geometry.colmap import quiet_pycolmap, require_pycolmap
 MIN_MODEL_SIZE = 10
 """Registered images, or half of the images, from which a model is not worth another attempt; COLMAP's `min_model_size`."""
 
+MIN_POINTS = 30
+"""Points of a model, below which it is none; COLMAP's minimum of inliers for each image (`abs_pose_min_num_inliers`)."""
+
 RELAXED = {"init_max_forward_motion": 1.0, "init_min_tri_angle": 2.0}
 """Initialization for forward motion and small baselines; COLMAP's defaults are 0.95 and 16 degrees."""
 
@@ -60,8 +63,9 @@ class MapperRun:
 
     @property
     def size(self) -> int:
-        """Number of registered images of the largest model."""
-        return max((model.num_reg_images() for model in self.models.values()), default=0)
+        """Number of registered images of the largest model that has points; 0 without one."""
+        models = [model for model in self.models.values() if model.num_points3D() >= MIN_POINTS]
+        return max((model.num_reg_images() for model in models), default=0)
 
 
 def run_mapper(

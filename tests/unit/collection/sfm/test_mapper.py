@@ -14,11 +14,14 @@ from tiepoint.collection.sfm.mapper import MapperRun, run_mapper
 class Model:
     """Model of COLMAP with a number of registered images."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, points: int = 100) -> None:
+        self.size, self.points = size, points
 
     def num_reg_images(self) -> int:
         return self.size
+
+    def num_points3D(self) -> int:
+        return self.points
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,14 @@ def test_small_models_lead_to_further_attempts_and_the_largest_is_kept(
     assert len(found.attempts) == 5
     assert found.size == 2
     assert str(found.best) == "default initialization"
+
+
+def test_models_without_points_are_none(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapper, "_incremental_mapping", lambda *_: {0: Model(6, points=1)})
+    found = attempts(database, tmp_path)
+    assert (found.size, found.best, found.models) == (0, None, {})
 
 
 def test_without_a_model_all_attempts_are_made(database: Path, tmp_path: Path, sizes: list[int]) -> None:
