@@ -3,11 +3,11 @@
 Usage: `from tiepoint import pipeline, AutoImageProcessor, AutoModelForKeypointMatching`.
 
 auto              AutoConfig, AutoModel, AutoModelForKeypointMatching, AutoModelForKeypointDetection
-configuration     LightGlueConfig, SuperPointConfig and the configurations of tiepoint's other detectors
-image_processing  LightGlueImageProcessor, SuperPointImageProcessor (PIL), …Fast (torch); image_processing_auto
-modeling          LightGlueForKeypointMatching
-superpoint        SuperPointForKeypointDetection
-pipeline          pipeline, KeypointMatchingPipeline
+configuration/    LightGlueConfig, SuperPointConfig and the configurations of tiepoint's other detectors
+image_processing/ AutoImageProcessor, LightGlue's and SuperPoint's image processors: PIL, and …Fast (torch)
+models/           LightGlueForKeypointMatching, SuperPointForKeypointDetection, their checkpoints and outputs
+pipelines/        pipeline, KeypointMatchingPipeline
+hub               files of repositories; options and loader_options: keyword options of loaders
 conversion        from_transformers, to_transformers: convert models in memory
 registration      register, unregister: tiepoint's classes in transformers' own pipeline and Auto classes
 

@@ -5,10 +5,7 @@ from .auto import (
     AutoModelForKeypointDetection as AutoModelForKeypointDetection,
     AutoModelForKeypointMatching as AutoModelForKeypointMatching,
 )
-from .batch_feature import (
-    BatchFeature as BatchFeature,
-)
-from .configuration import (
+from .configuration.configs import (
     ALIKEDDetectorConfig as ALIKEDDetectorConfig,
     DISKDetectorConfig as DISKDetectorConfig,
     LightGlueConfig as LightGlueConfig,
@@ -18,10 +15,16 @@ from .conversion import (
     from_transformers as from_transformers,
     to_transformers as to_transformers,
 )
-from .image_inputs import (
+from .image_processing.auto import (
+    AutoImageProcessor as AutoImageProcessor,
+)
+from .image_processing.batch_feature import (
+    BatchFeature as BatchFeature,
+)
+from .image_processing.inputs import (
     load_image as load_image,
 )
-from .image_processing import (
+from .image_processing.processors import (
     LightGlueImageProcessor as LightGlueImageProcessor,
     LightGlueImageProcessorFast as LightGlueImageProcessorFast,
     LightGlueImageProcessorPil as LightGlueImageProcessorPil,
@@ -29,28 +32,25 @@ from .image_processing import (
     SuperPointImageProcessorFast as SuperPointImageProcessorFast,
     SuperPointImageProcessorPil as SuperPointImageProcessorPil,
 )
-from .image_processing_auto import (
-    AutoImageProcessor as AutoImageProcessor,
-)
-from .modeling import (
+from .models.lightglue import (
     LightGlueForKeypointMatching as LightGlueForKeypointMatching,
     LightGluePreTrainedModel as LightGluePreTrainedModel,
 )
-from .outputs import (
+from .models.outputs import (
     LightGlueKeypointMatchingOutput as LightGlueKeypointMatchingOutput,
     SuperPointKeypointDescriptionOutput as SuperPointKeypointDescriptionOutput,
 )
-from .pipeline import (
+from .models.superpoint import (
+    SuperPointForKeypointDetection as SuperPointForKeypointDetection,
+    SuperPointPreTrainedModel as SuperPointPreTrainedModel,
+)
+from .pipelines.factory import (
     KeypointMatchingPipeline as KeypointMatchingPipeline,
     pipeline as pipeline,
 )
 from .registration import (
     register as register,
     unregister as unregister,
-)
-from .superpoint import (
-    SuperPointForKeypointDetection as SuperPointForKeypointDetection,
-    SuperPointPreTrainedModel as SuperPointPreTrainedModel,
 )
 
 __all__: list[str]

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.configuration import LightGlueConfig, SuperPointConfig
+from tiepoint.huggingface.configuration.configs import LightGlueConfig, SuperPointConfig
+from tiepoint.huggingface.configuration.model_config import ModelConfig
 from tiepoint.huggingface.loader_options import HUB_OPTION_NAMES
-from tiepoint.huggingface.model_config import ModelConfig
-from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
-from tiepoint.huggingface.pretrained import PreTrainedModel
-from tiepoint.huggingface.superpoint import SuperPointForKeypointDetection
+from tiepoint.huggingface.models.lightglue import LightGlueForKeypointMatching
+from tiepoint.huggingface.models.pretrained import PreTrainedModel
+from tiepoint.huggingface.models.superpoint import SuperPointForKeypointDetection
 from tiepoint.io.messages import unknown_name
 
 CONFIGS: dict[str, type[ModelConfig]] = {"lightglue": LightGlueConfig, "superpoint": SuperPointConfig}

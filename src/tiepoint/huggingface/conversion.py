@@ -3,7 +3,7 @@
 from typing import Any
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
+from tiepoint.huggingface.models.lightglue import LightGlueForKeypointMatching
 from tiepoint.io.optional import import_optional
 
 

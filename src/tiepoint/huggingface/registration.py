@@ -21,7 +21,7 @@ from tiepoint.huggingface import (
     SuperPointImageProcessorPil,
     SuperPointPreTrainedModel,
 )
-from tiepoint.huggingface.matching_pipeline import TASK, KeypointMatchingPipeline
+from tiepoint.huggingface.pipelines.keypoint_matching import TASK, KeypointMatchingPipeline
 from tiepoint.io.optional import import_optional
 
 CLASSES: dict[str, tuple[type, ...]] = {

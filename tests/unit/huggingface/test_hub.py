@@ -13,7 +13,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput, WeightsError
 from tiepoint.huggingface import AutoImageProcessor, LightGlueImageProcessorFast
-from tiepoint.huggingface.configuration import LightGlueConfig
+from tiepoint.huggingface.configuration.configs import LightGlueConfig
 from tiepoint.huggingface.hub import fetch, push_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -11,7 +11,11 @@ import torch
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import LightGlueConfig, LightGlueForKeypointMatching, SuperPointConfig
-from tiepoint.huggingface.configuration import ALIKEDDetectorConfig, DetectorConfig, DISKDetectorConfig
+from tiepoint.huggingface.configuration.configs import (
+    ALIKEDDetectorConfig,
+    DetectorConfig,
+    DISKDetectorConfig,
+)
 from tiepoint.io.serialization import write_json
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.presets import TRAINING

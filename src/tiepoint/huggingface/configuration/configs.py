@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.model_config import ModelConfig
+from tiepoint.huggingface.configuration.model_config import ModelConfig
 from tiepoint.io.messages import unknown_name
 from tiepoint.models.aliked.network import ALIKED_VARIANTS
 from tiepoint.models.disk import DISKConfig

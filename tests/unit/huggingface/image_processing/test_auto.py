@@ -14,8 +14,8 @@ from tiepoint.huggingface import (
     SuperPointConfig,
     SuperPointImageProcessor,
     SuperPointImageProcessorFast,
-    image_processing_auto,
 )
+from tiepoint.huggingface.image_processing import auto
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ class OtherImageProcessor(SuperPointImageProcessor):
 @pytest.fixture
 def own_table(monkeypatch):
     monkeypatch.setattr(
-        image_processing_auto,
+        auto,
         "PROCESSORS",
-        {name: dict(kinds) for name, kinds in image_processing_auto.PROCESSORS.items()},
+        {name: dict(kinds) for name, kinds in auto.PROCESSORS.items()},
     )
 
 

@@ -5,7 +5,7 @@ import torch
 from tests.helpers.keypoint_matching import HEIGHT, WIDTH
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.inputs import (
+from tiepoint.huggingface.models.inputs import (
     resolve_image_shapes,
     resolve_pair_shapes,
     split_external_features,

@@ -10,16 +10,16 @@ import PIL.Image
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.config_base import Settings, read_json
+from tiepoint.huggingface.configuration.settings import Settings, read_json
 from tiepoint.huggingface.hub import HubOptions, fetch
-from tiepoint.huggingface.image_sizes import SizeDict, as_size
+from tiepoint.huggingface.image_processing.resizing import as_filter
+from tiepoint.huggingface.image_processing.sizes import SizeDict, as_size
 from tiepoint.huggingface.loader_options import (
     INTERNAL,
     WITHOUT_EFFECT as WITHOUT_EFFECT_IN_LOADERS,
     split_options,
 )
 from tiepoint.huggingface.options import reject_unknown, warn_without_effect
-from tiepoint.huggingface.resizing import as_filter
 
 P = TypeVar("P", bound="ImageProcessorSettings")
 

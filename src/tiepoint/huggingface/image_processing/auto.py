@@ -4,15 +4,15 @@ import os
 from typing import Any, Literal, TypeAlias, Unpack, overload
 
 from tiepoint.errors import InvalidInput, WeightsError
-from tiepoint.huggingface.image_processing import (
+from tiepoint.huggingface.configuration.model_config import ModelConfig
+from tiepoint.huggingface.image_processing.base import BaseImageProcessor
+from tiepoint.huggingface.image_processing.processors import (
     LightGlueImageProcessor,
     LightGlueImageProcessorFast,
     SuperPointImageProcessor,
     SuperPointImageProcessorFast,
 )
-from tiepoint.huggingface.image_processing_base import BaseImageProcessor
-from tiepoint.huggingface.image_processor_settings import LOADER_OPTIONS, ProcessorLoadOptions, read_settings
-from tiepoint.huggingface.model_config import ModelConfig
+from tiepoint.huggingface.image_processing.settings import LOADER_OPTIONS, ProcessorLoadOptions, read_settings
 from tiepoint.io.messages import unknown_name
 from tiepoint.presets import PRESETS
 

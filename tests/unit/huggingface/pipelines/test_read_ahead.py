@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tiepoint.huggingface.read_ahead import read_ahead
+from tiepoint.huggingface.pipelines.read_ahead import read_ahead
 
 WORKERS = pytest.mark.parametrize("num_workers", [0, 1, 3])
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.image_inputs import describe_images, is_image, read_input
+from tiepoint.huggingface.image_processing.inputs import describe_images, is_image, read_input
 from tiepoint.huggingface.options import EmptyInput, InvalidArgument
 from tiepoint.image import Image
 
@@ -22,7 +22,7 @@ def read_pairs(images: Any, input_data_format: str | None = None) -> list[ImageP
 
     Args:
         images: Two images, or a list of such pairs (lists or tuples); the forms of one image are those of
-            `tiepoint.huggingface.image_inputs.read_input`.
+            `tiepoint.huggingface.image_processing.inputs.read_input`.
         input_data_format: Axis order of arrays, "channels_first" or "channels_last"; None infers it from the shape.
 
     Raises:

@@ -243,7 +243,7 @@ def test_uploads_contain_model_and_image_processor(matcher, tmp_path, monkeypatc
         uploaded[repo_id] = sorted(path.name for path in Path(folder).iterdir()), options
         return "url"
 
-    for module in ("matching_pipeline", "pretrained"):
+    for module in ("pipelines.keypoint_matching", "models.pretrained"):
         monkeypatch.setattr(f"tiepoint.huggingface.{module}.push_folder", push)
     matcher.save_pretrained(tmp_path / "b", push_to_hub=True, repo_id="me/b")
     assert matcher.push_to_hub("me/a", private=True) == "url"
@@ -270,7 +270,7 @@ def test_the_model_is_converted_to_a_dtype(model):
 
 def test_without_a_device_the_first_gpu_is_used(model, monkeypatch):
     chosen = {"auto": torch.device("meta"), "cpu": torch.device("cpu")}
-    monkeypatch.setattr("tiepoint.huggingface.matching_pipeline.choose_device", chosen.__getitem__)
+    monkeypatch.setattr("tiepoint.huggingface.pipelines.keypoint_matching.choose_device", chosen.__getitem__)
     assert KeypointMatchingPipeline(model, LightGlueImageProcessorFast(), device=-1).device.type == "cpu"
     assert KeypointMatchingPipeline(model, LightGlueImageProcessorFast()).device.type == "meta"
     assert KeypointMatchingPipeline(model, LightGlueImageProcessorFast()).device.type == "meta"  # stays

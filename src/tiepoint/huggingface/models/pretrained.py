@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.checkpoint import (
+from tiepoint.huggingface.configuration.model_config import ModelConfig
+from tiepoint.huggingface.hub import HubOptions, PushOptions, push_folder
+from tiepoint.huggingface.loader_options import check_attention, split_options
+from tiepoint.huggingface.models.checkpoint import (
     DEFAULT_SHARD_SIZE,
     CheckpointSource,
     DeviceMap,
@@ -19,9 +22,6 @@ from tiepoint.huggingface.checkpoint import (
     resolve_dtype,
     write_checkpoint,
 )
-from tiepoint.huggingface.hub import HubOptions, PushOptions, push_folder
-from tiepoint.huggingface.loader_options import check_attention, split_options
-from tiepoint.huggingface.model_config import ModelConfig
 from tiepoint.huggingface.options import warn
 from tiepoint.models.checkpoint import load_strictly
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.configuration import (
+from tiepoint.huggingface.configuration.configs import (
     ALIKEDDetectorConfig,
     DetectorConfig,
     DISKDetectorConfig,

@@ -8,7 +8,7 @@ import torch
 from tests.helpers.keypoint_matching import FIELDS, HEIGHT, WIDTH, noise_pairs
 from torch.utils._pytree import tree_map
 
-from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
+from tiepoint.huggingface.models.outputs import LightGlueKeypointMatchingOutput
 
 pytestmark = pytest.mark.usefixtures("inference_mode")
 

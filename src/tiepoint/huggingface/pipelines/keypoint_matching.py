@@ -10,14 +10,14 @@ import PIL.Image
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.batch_feature import BatchFeature
+from tiepoint.huggingface.configuration.model_config import as_dtype
 from tiepoint.huggingface.hub import PushOptions, push_folder
-from tiepoint.huggingface.image_inputs import describe_images, read_source
-from tiepoint.huggingface.image_processing_base import BaseImageProcessor
-from tiepoint.huggingface.model_config import as_dtype
-from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
+from tiepoint.huggingface.image_processing.base import BaseImageProcessor
+from tiepoint.huggingface.image_processing.batch_feature import BatchFeature
+from tiepoint.huggingface.image_processing.inputs import describe_images, read_source
+from tiepoint.huggingface.models.lightglue import LightGlueForKeypointMatching
 from tiepoint.huggingface.options import EmptyInput, reject_unknown, warn, warn_without_effect
-from tiepoint.huggingface.read_ahead import read_ahead
+from tiepoint.huggingface.pipelines.read_ahead import read_ahead
 from tiepoint.image import Image
 from tiepoint.io.batching import batched
 from tiepoint.io.progress import ProgressCallback, no_progress, progress_bar, track

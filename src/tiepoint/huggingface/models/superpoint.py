@@ -8,12 +8,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.checkpoint import StateDict
-from tiepoint.huggingface.configuration import SuperPointConfig
-from tiepoint.huggingface.detectors import build_detector, detect, detector_from_hub, detector_to_hub
-from tiepoint.huggingface.inputs import resolve_image_shapes
-from tiepoint.huggingface.outputs import SuperPointKeypointDescriptionOutput
-from tiepoint.huggingface.pretrained import PreTrainedModel
+from tiepoint.huggingface.configuration.configs import SuperPointConfig
+from tiepoint.huggingface.models.checkpoint import StateDict
+from tiepoint.huggingface.models.detectors import build_detector, detect, detector_from_hub, detector_to_hub
+from tiepoint.huggingface.models.inputs import resolve_image_shapes
+from tiepoint.huggingface.models.outputs import SuperPointKeypointDescriptionOutput
+from tiepoint.huggingface.models.pretrained import PreTrainedModel
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.superpoint.network import SuperPoint, to_gray
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput, WeightsError
-from tiepoint.huggingface.config_base import read_json
-from tiepoint.huggingface.configuration import find_preset
+from tiepoint.huggingface.configuration.configs import find_preset
+from tiepoint.huggingface.configuration.model_config import ModelConfig, as_dtype
+from tiepoint.huggingface.configuration.settings import read_json
 from tiepoint.huggingface.hub import HubOptions, fetch
-from tiepoint.huggingface.model_config import ModelConfig, as_dtype
 from tiepoint.io.atomic import atomic_write
 from tiepoint.io.serialization import write_json
 from tiepoint.models.device import choose_device

@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 import PIL.Image
 from torch import Tensor
 
-from tiepoint.huggingface.image_pairs import read_pairs
-from tiepoint.huggingface.image_processing_base import BaseImageProcessor, PilBackend, TorchBackend
-from tiepoint.huggingface.post_processing import (
+from tiepoint.huggingface.image_processing.base import BaseImageProcessor, PilBackend, TorchBackend
+from tiepoint.huggingface.image_processing.pairs import read_pairs
+from tiepoint.huggingface.image_processing.post_processing import (
     KeypointMatches,
     Keypoints,
     post_process_keypoint_detection,
     post_process_keypoint_matching,
 )
-from tiepoint.huggingface.visualization import draw_keypoint_matching
+from tiepoint.huggingface.image_processing.visualization import draw_keypoint_matching
 from tiepoint.image import Image
 from tiepoint.presets import PRESETS
 
@@ -25,7 +25,7 @@ from tiepoint.presets import PRESETS
 class BaseLightGlueImageProcessor(BaseImageProcessor):
     """Converts image pairs to inputs of the model, and its outputs to px of the original images.
 
-    Images are an image pair or a list of image pairs; see `tiepoint.huggingface.image_pairs.read_pairs`. Pixels are
+    Images are an image pair or a list of image pairs; see `tiepoint.huggingface.image_processing.pairs.read_pairs`. Pixels are
     returned as (b, 2, 3, h, w).
     """
 
@@ -46,7 +46,7 @@ class BaseLightGlueImageProcessor(BaseImageProcessor):
     def post_process_keypoint_matching(
         self, outputs: Any, target_sizes: Any, threshold: float = 0.0
     ) -> list[KeypointMatches]:
-        """Return the matches in px of the original images; see `tiepoint.huggingface.post_processing`."""
+        """Return the matches in px of the original images; see `tiepoint.huggingface.image_processing.post_processing`."""
         return post_process_keypoint_matching(outputs, target_sizes, threshold)
 
     def visualize_keypoint_matching(
@@ -86,7 +86,7 @@ class LightGlueImageProcessorFast(TorchBackend, BaseLightGlueImageProcessor):
 class BaseSuperPointImageProcessor(BaseImageProcessor):
     """Converts images to inputs of the model, and its outputs to px of the original images.
 
-    Images are an image, a batch, or a list; see `tiepoint.huggingface.image_inputs.read_images`. Pixels are returned
+    Images are an image, a batch, or a list; see `tiepoint.huggingface.image_processing.inputs.read_images`. Pixels are returned
     as (b, 3, h, w).
     """
 
@@ -99,7 +99,7 @@ class BaseSuperPointImageProcessor(BaseImageProcessor):
     do_grayscale: bool | None = False
 
     def post_process_keypoint_detection(self, outputs: Any, target_sizes: Any) -> list[Keypoints]:
-        """Return the keypoints in px of the original images; see `tiepoint.huggingface.post_processing`."""
+        """Return the keypoints in px of the original images; see `tiepoint.huggingface.image_processing.post_processing`."""
         return post_process_keypoint_detection(outputs, target_sizes)
 
 

@@ -9,13 +9,13 @@ from torch import nn
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.auto import AutoModelForKeypointMatching
-from tiepoint.huggingface.checkpoint import DeviceMap, resolve_device_map
 from tiepoint.huggingface.hub import HubOptions
-from tiepoint.huggingface.image_processing_auto import AutoImageProcessor
-from tiepoint.huggingface.image_processing_base import BaseImageProcessor
-from tiepoint.huggingface.matching_pipeline import TASK, KeypointMatchingPipeline, check_task
-from tiepoint.huggingface.modeling import LightGlueForKeypointMatching
+from tiepoint.huggingface.image_processing.auto import AutoImageProcessor
+from tiepoint.huggingface.image_processing.base import BaseImageProcessor
+from tiepoint.huggingface.models.checkpoint import DeviceMap, resolve_device_map
+from tiepoint.huggingface.models.lightglue import LightGlueForKeypointMatching
 from tiepoint.huggingface.options import reject_unknown, warn_without_effect
+from tiepoint.huggingface.pipelines.keypoint_matching import TASK, KeypointMatchingPipeline, check_task
 
 DEFAULT_MODEL = "aliked+lightglue"
 Name = str | os.PathLike[str]

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from tiepoint.errors import InvalidInput, WeightsError
-from tiepoint.huggingface.configuration import ALIKEDDetectorConfig, LightGlueConfig, SuperPointConfig
+from tiepoint.huggingface.configuration.configs import ALIKEDDetectorConfig, LightGlueConfig, SuperPointConfig
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.helpers.image_processors import PAIR
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import LightGlueImageProcessor, LightGlueImageProcessorFast
-from tiepoint.huggingface.resizing import as_filter, resize_with_torch
+from tiepoint.huggingface.image_processing.resizing import as_filter, resize_with_torch
 from tiepoint.image import read_image
 
 

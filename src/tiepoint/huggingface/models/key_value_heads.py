@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from tiepoint.huggingface.configuration import LightGlueConfig
+from tiepoint.huggingface.configuration.configs import LightGlueConfig
 
 PROJECTION = re.compile(r"transformer_layers\.\d+\.(?:self|cross)_attention\.([qkvo])_proj\.(weight|bias)")
 """Parameters of attention in Hugging Face files; the groups are the projection and the parameter."""

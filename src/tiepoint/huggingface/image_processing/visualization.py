@@ -6,8 +6,8 @@ import PIL.Image
 import PIL.ImageDraw
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.image_pairs import ImagePair
-from tiepoint.huggingface.post_processing import KeypointMatches
+from tiepoint.huggingface.image_processing.pairs import ImagePair
+from tiepoint.huggingface.image_processing.post_processing import KeypointMatches
 
 LINE_WIDTH_PX = 3
 DOT_RADIUS_PX = 2

@@ -9,7 +9,7 @@ from tests.helpers.image_processors import both_processors, random_image
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import LightGlueImageProcessor, LightGlueImageProcessorFast
-from tiepoint.huggingface.image_sizes import SizeDict, as_size
+from tiepoint.huggingface.image_processing.sizes import SizeDict, as_size
 
 
 @both_processors

@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.batch_feature import BatchFeature
-from tiepoint.huggingface.image_inputs import CHANNEL_AXES, read_images
-from tiepoint.huggingface.image_processor_settings import (
+from tiepoint.huggingface.image_processing.batch_feature import BatchFeature
+from tiepoint.huggingface.image_processing.inputs import CHANNEL_AXES, read_images
+from tiepoint.huggingface.image_processing.resizing import resize_with_pillow, resize_with_torch
+from tiepoint.huggingface.image_processing.settings import (
     CALL_OPTIONS,
     OTHER_SETTINGS,
     SWITCHES,
@@ -20,9 +21,8 @@ from tiepoint.huggingface.image_processor_settings import (
     ImageProcessorSettings,
     PreprocessOptions,
 )
-from tiepoint.huggingface.image_sizes import as_size, resized_size
+from tiepoint.huggingface.image_processing.sizes import as_size, resized_size
 from tiepoint.huggingface.options import plain, reject_unknown, warn_without_effect
-from tiepoint.huggingface.resizing import resize_with_pillow, resize_with_torch
 from tiepoint.image import Image
 from tiepoint.io.messages import unknown_name
 
@@ -86,7 +86,7 @@ class BaseImageProcessor(ImageProcessorSettings):
         )
 
     def read_images(self, images: Any, input_data_format: str | None = None) -> list[Image]:
-        """Read images as a flat list; see `tiepoint.huggingface.image_inputs.read_images`."""
+        """Read images as a flat list; see `tiepoint.huggingface.image_processing.inputs.read_images`."""
         return read_images(images, input_data_format)
 
     def group(self, values: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.configuration import (
+from tiepoint.huggingface.configuration.configs import (
     ALIKEDDetectorConfig,
     DISKDetectorConfig,
     LightGlueConfig,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.config_base import CONVERTERS, Settings, to_text, write_text
+from tiepoint.huggingface.configuration.settings import CONVERTERS, Settings, to_text, write_text
 from tiepoint.huggingface.loader_options import HUB_OPTION_NAMES, check_attention
 
 DEFAULT_LABELS = {0: "LABEL_0", 1: "LABEL_1"}

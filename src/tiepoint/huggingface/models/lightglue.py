@@ -9,20 +9,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.checkpoint import StateDict
-from tiepoint.huggingface.configuration import LightGlueConfig, lightglue_shape
-from tiepoint.huggingface.detectors import build_detector, detect, detector_from_hub, detector_to_hub
-from tiepoint.huggingface.hidden_states import inspect
-from tiepoint.huggingface.inputs import (
+from tiepoint.huggingface.configuration.configs import LightGlueConfig, lightglue_shape
+from tiepoint.huggingface.models.checkpoint import StateDict
+from tiepoint.huggingface.models.detectors import build_detector, detect, detector_from_hub, detector_to_hub
+from tiepoint.huggingface.models.hidden_states import inspect
+from tiepoint.huggingface.models.inputs import (
     ImageFeatures,
     ImageShape,
     resolve_pair_shapes,
     split_external_features,
 )
-from tiepoint.huggingface.key_value_heads import expand_projections
+from tiepoint.huggingface.models.key_value_heads import expand_projections
+from tiepoint.huggingface.models.outputs import LightGlueKeypointMatchingOutput
+from tiepoint.huggingface.models.pretrained import PreTrainedModel
 from tiepoint.huggingface.options import warn
-from tiepoint.huggingface.outputs import LightGlueKeypointMatchingOutput
-from tiepoint.huggingface.pretrained import PreTrainedModel
 from tiepoint.matching.batching import choose_limits, split_batches
 from tiepoint.models.lightglue.assignment import mutual_matches
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, shape_of, to_official

@@ -1,0 +1,1 @@
+"""Configurations: settings as mutable objects that are stored as JSON."""
