@@ -257,10 +257,18 @@ def _preset_config(preset: Preset) -> LightGlueConfig:
     )
 
 
+PRESET_DETECTORS = ("aliked", "disk")
+"""Detectors whose weights come with a preset."""
+
+
 def _preset_detector(preset: Preset) -> DetectorConfig:
     family, _, variant = preset.extractor.partition("-")
-    if preset.matcher != "lightglue" or family not in ("aliked", "disk"):
-        available = [name for name, row in PRESETS.items() if row.matcher == "lightglue"]
+    if preset.matcher != "lightglue" or family not in PRESET_DETECTORS:
+        available = [
+            name
+            for name, row in PRESETS.items()
+            if row.matcher == "lightglue" and row.extractor.partition("-")[0] in PRESET_DETECTORS
+        ]
         raise InvalidInput(
             f"this preset has no LightGlue model (extractor {preset.extractor!r}, matcher {preset.matcher!r}); "
             f"available: {', '.join(available)}"

@@ -129,7 +129,11 @@ class BaseImageProcessor(ImageProcessorSettings):
 
     def _rescale_factors(self, images: Sequence[Tensor]) -> Float[Tensor, "n 1 1 1"]:
         """Return the factor per image; floating-point images are already divided by 255."""
-        max_values = torch.tensor([1.0 if image.dtype == torch.uint8 else 255.0 for image in images])
+        max_values = torch.tensor(
+            [1.0 if image.dtype == torch.uint8 else 255.0 for image in images],
+            dtype=torch.float32,
+            device=images[0].device,
+        )
         return (max_values * self.rescale_factor)[:, None, None, None]
 
     def _to_output(self, value: Tensor, return_tensors: str | None) -> Any:
@@ -171,9 +175,9 @@ def stack_padded(images: Sequence[Tensor]) -> tuple[Float[Tensor, "n 3 h w"], In
     Returns:
         The stack, and (height, width) of each image in px, or None if all are equal.
     """
-    sizes = torch.tensor([image.shape[1:] for image in images])
+    sizes = torch.tensor([image.shape[1:] for image in images], device="cpu")
     height, width = sizes.amax(dim=0).tolist()
-    stack = torch.zeros(len(images), 3, height, width, device=images[0].device)
+    stack = torch.zeros(len(images), 3, height, width, dtype=torch.float32, device=images[0].device)
     for padded, image in zip(stack, images, strict=True):
         padded[:, : image.shape[1], : image.shape[2]] = image
     return stack, None if bool((sizes == sizes[0]).all()) else sizes

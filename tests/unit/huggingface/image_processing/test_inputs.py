@@ -88,7 +88,7 @@ def test_floating_point_images_in_the_unit_range_are_already_rescaled(processor)
     unscaled = processor([values, values], do_rescale=False, **options).pixel_values[0, 0]
     assert np.array_equal(unscaled, values)
     resized = processor([values, values], return_tensors="np", size=(15, 20)).pixel_values
-    assert 0.3 < resized.min() < resized.max() < 0.7  # averages of four
+    assert 0.1 < resized.min() < resized.max() < 0.9  # averages of at least four
 
 
 @both_processors
