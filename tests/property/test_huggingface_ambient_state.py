@@ -48,7 +48,7 @@ def test_matches_are_the_same(saved, state, processor_class):
     images = [first, np.roll(first, 8, axis=1)]
 
     def run() -> list[torch.Tensor]:
-        processor = processor_class(size={"height": 72, "width": 96})
+        processor = processor_class(size={"height": 96, "width": 128})
         model = LightGlueForKeypointMatching.from_pretrained(saved)
         outputs = model(**processor(images, return_tensors="pt"))
         (found,) = processor.post_process_keypoint_matching(outputs, [[(96, 128)] * 2])
