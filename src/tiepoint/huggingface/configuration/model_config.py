@@ -37,6 +37,7 @@ class ModelConfig(Settings):
     model_type: ClassVar[str] = ""
     type_names: ClassVar[tuple[str, ...]] = ("",)
     attribute_map: ClassVar[dict[str, str]] = {}
+    has_no_defaults_at_init: ClassVar[bool] = False
     sub_configs: ClassVar[dict[str, type]] = {}
 
     architectures: list[str] | None = None
