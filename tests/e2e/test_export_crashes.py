@@ -68,6 +68,7 @@ def test_killed_export_leaves_complete_files_and_the_next_completes(
         assert left.items() <= whole.items()
         assert killed or left == whole
         assert contents(export_as(collection, form, out)) == whole
+        assert not list(out.parent.rglob(".tiepoint-export-*"))
 
 
 def output_path(folder: Path, inner: str, name: str) -> Path:
@@ -92,7 +93,7 @@ def contents(path: Path) -> dict[str, object]:
     return {
         str(file.relative_to(path)): file.read_bytes()
         for file in files
-        if file.is_file() and not file.name.startswith(".tiepoint-")
+        if file.is_file() and not any(part.startswith(".tiepoint-") for part in file.parts)
     }
 
 

@@ -185,7 +185,7 @@ def test_two_processes_divide_the_images_and_one_resumes(small_folder: Path, tmp
     ("options", "message"),
     [
         ("--recipe finetune --extractor aliked-t16", "no pretrained LightGlue for aliked-t16"),
-        ("--recipe finetune --layers 12", "has 9 layers, got layers=12"),
+        ("--recipe finetune --layers 12", "has 9 layers, got --layers 12"),
         ("--width 130 --heads 4", "130 into 4 heads"),
     ],
 )

@@ -1,12 +1,12 @@
 """Replacing the content of folders by finished content only; whatever happens to the writer, one version is complete."""
 
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.temporary import LOCK, TemporaryFolder
 
 FORMER = "-former"
 """Suffix of the previous folder while a new one replaces it."""
@@ -42,7 +42,7 @@ def staged_files(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder; if the block succeeds, its files replace those of the same names in `folder`.
 
     Other files in the folder are kept, and all of them if the block fails. Nothing is moved before all files are complete,
-    so that files which belong together stay so.
+    so that files which belong together stay so. What a killed writer left is removed by the next one.
 
     Args:
         folder: Existing folder.
@@ -50,20 +50,17 @@ def staged_files(folder: Path) -> Iterator[Path]:
     Raises:
         InvalidInput: If a file cannot be written.
     """
-    staging = folder / f".tiepoint-{secrets.token_hex(8)}"
     try:
-        staging.mkdir()
-        yield staging
-        for path in sorted(staging.rglob("*")):
-            target = folder / path.relative_to(staging)
-            if path.is_dir():
-                target.mkdir(exist_ok=True)
-            else:
-                path.replace(target)
+        with TemporaryFolder("export", folder) as staging:
+            yield staging
+            for path in sorted(staging.rglob("*")):
+                target = folder / path.relative_to(staging)
+                if path.is_dir():
+                    target.mkdir(exist_ok=True)
+                elif path != staging / LOCK:
+                    path.replace(target)
     except OSError as error:
         raise InvalidInput(f"cannot write to {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _former(path: Path) -> Path:

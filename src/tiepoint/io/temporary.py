@@ -16,25 +16,27 @@ LOCK = ".lock"
 MIN_AGE_S = 3600.0
 """Minimum age of a leftover without a lock file: a new folder has none for a moment."""
 
-_NAME = re.compile(r"tiepoint-(store|eval)-\w+")
+_NAME = re.compile(r"\.?tiepoint-(store|eval|export)-\w+")
 
 
 class TemporaryFolder:
-    """A folder in the temporary folder of the system, removed when the object is closed or garbage-collected.
+    """A temporary folder, removed when the object is closed or garbage-collected.
 
     A lock file in it is held for its lifetime. Folders whose lock is not held were left by killed processes: each new
     folder removes them. Folders in use, by this or other processes, are never touched.
 
     Args:
         kind: Purpose, part of the name.
+        root: Folder that contains it, under a hidden name; None means the temporary folder of the system.
 
     Attributes:
         path: Path of the folder.
     """
 
-    def __init__(self, kind: Literal["store", "eval"]) -> None:
-        remove_leftovers(Path(tempfile.gettempdir()))
-        self.path = Path(tempfile.mkdtemp(prefix=f"tiepoint-{kind}-"))
+    def __init__(self, kind: Literal["store", "eval", "export"], root: Path | None = None) -> None:
+        remove_leftovers(root or Path(tempfile.gettempdir()))
+        hidden = "" if root is None else "."
+        self.path = Path(tempfile.mkdtemp(prefix=f"{hidden}tiepoint-{kind}-", dir=root))
         lock = _file_lock(self.path)
         with suppress(
             OSError, NotImplementedError

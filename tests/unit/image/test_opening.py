@@ -97,6 +97,12 @@ def test_pil_images_are_checked_too(tmp_path: Path) -> None:
 class TestHEIC:
     """With pillow-heif installed; without it, the error names the extra."""
 
+    @pytest.fixture(autouse=True)
+    def unregistered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Undo the registration by other libraries, for example imageio."""
+        monkeypatch.setattr(PIL.Image, "OPEN", {k: v for k, v in PIL.Image.OPEN.items() if k != "HEIF"})
+        monkeypatch.setattr(PIL.Image, "ID", [name for name in PIL.Image.ID if name != "HEIF"])
+
     def test_without_pillow_heif(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
         (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
