@@ -26,6 +26,7 @@ from tiepoint.models.keypoints import (
     strict_maxima,
     window_offsets,
 )
+from tiepoint.models.padding import replicate_pad
 from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
 from tiepoint.models.row_chunks import conv_in_row_chunks
 from tiepoint.models.tile import Tile
@@ -318,7 +319,7 @@ def _blur(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     channels = maps.shape[1]
     line = maps.new_tensor([3.0, 10.0, 3.0]) / 16
     kernel = (line[:, None] * line).expand(channels, 1, 3, 3)
-    return F.conv2d(F.pad(maps, [1] * 4, mode="replicate"), kernel, groups=channels)
+    return F.conv2d(replicate_pad(maps, [1] * 4), kernel, groups=channels)
 
 
 def _convolve_to_one(

@@ -31,7 +31,7 @@ def help_of(words: str, columns: int) -> str:
 def test_help_is_complete_and_narrow(words: str, columns: int) -> None:
     text = help_of(words, columns)
     assert max(map(len, text.splitlines())) <= min(columns, 80)
-    assert "…\n" not in text
+    assert "…\n" not in text.replace("NAME…\n", "")
     assert "...\n" not in text.partition("\n")[2]
     flat = "".join(text.split())
     for parameter in commands()[words].params:

@@ -17,6 +17,7 @@ from tiepoint.models.keypoints import (
     sample_bilinear,
     weighted_row_sum,
 )
+from tiepoint.models.padding import replicate_pad
 from tiepoint.models.precision import at_least_float32, normalize_rows
 from tiepoint.models.tile import Tile
 
@@ -64,7 +65,7 @@ class Padding(NamedTuple):
         margins = []
         for before, side, padded in zip(self.margin, self.size, self.padded_size, strict=True):
             margins += [before, padded - side - before]
-        return F.pad(images, margins, mode="replicate")
+        return replicate_pad(images, margins)
 
     def unpad(self, maps: Float[Tensor, "*b H W"]) -> Float[Tensor, "*b h w"]:
         """Remove the padding; the inverse of `pad`."""
