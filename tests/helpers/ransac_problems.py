@@ -15,15 +15,22 @@ POSE = np.array(
 H = np.array([[1.1, 0.1, 5], [-0.05, 0.9, 7], [1e-4, 2e-4, 1]])
 
 
-def problem(points0: np.ndarray, points1: np.ndarray, max_error_px: float = 0.5) -> Problem:
-    camera = Camera.from_intrinsics(K, (640, 480))
+CAMERA = Camera.from_intrinsics(K, (640, 480))
+
+
+def problem(
+    points0: np.ndarray,
+    points1: np.ndarray,
+    max_error_px: float = 0.5,
+    cameras: tuple[Camera, Camera] = (CAMERA, CAMERA),
+) -> Problem:
     return Problem(
         points0=points0,
         points1=points1,
         weights=np.ones(len(points0)),
         max_error_px=max_error_px,
         seed=0,
-        cameras=(camera, camera),
+        cameras=cameras,
     )
 
 

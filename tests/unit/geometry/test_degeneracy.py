@@ -4,6 +4,7 @@ Cases of public reports: colmap/colmap#1411, openMVG/openMVG#1119, cvg/LightGlue
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from tests.helpers.degenerate_points import (
     line_points,
     world_points,
 )
+from tests.helpers.ransac_problems import problem as ransac_problem
 from tests.helpers.synthetic_scenes import HOMOGRAPHY, K0, K1, POSE, SIZE0, SIZE1, plane_scene, space_scene
 
-from tiepoint.geometry.backends.base import Model, Problem
+from tiepoint.geometry.backends.base import Model
 from tiepoint.geometry.degeneracy import reason_degenerate, reason_insufficient
 from tiepoint.geometry.estimate import (
     ESTIMATORS,
@@ -50,15 +52,7 @@ def estimate(kind: str, method: str, points: Points, **options: Any) -> TwoViewE
     return KINDS[kind](*points, method=method, **cameras, **options)
 
 
-def problem(points0: np.ndarray, points1: np.ndarray, max_error_px: float = 1.0) -> Problem:
-    return Problem(
-        points0=points0,
-        points1=points1,
-        weights=np.ones(len(points0)),
-        max_error_px=max_error_px,
-        seed=0,
-        cameras=CAMERAS,
-    )
+problem = partial(ransac_problem, max_error_px=1.0, cameras=CAMERAS)
 
 
 class TestPureRotation:

@@ -1,10 +1,13 @@
 """Which matches count as inliers, and when they leave the model open."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from tests.helpers.ransac_problems import problem as ransac_problem
 from tests.helpers.synthetic_scenes import K0, K1, POSE, SIZE0, SIZE1
 
-from tiepoint.geometry.backends.base import Model, Problem
+from tiepoint.geometry.backends.base import Model
 from tiepoint.geometry.inliers import (
     INLIERS,
     MINIMAL_SET,
@@ -18,15 +21,7 @@ from tiepoint.types import Camera
 CAMERAS = (Camera.from_intrinsics(K0, SIZE0), Camera.from_intrinsics(K1, SIZE1))
 
 
-def problem(points0: np.ndarray, points1: np.ndarray, max_error_px: float = 1.0) -> Problem:
-    return Problem(
-        points0=points0,
-        points1=points1,
-        weights=np.ones(len(points0)),
-        max_error_px=max_error_px,
-        seed=0,
-        cameras=CAMERAS,
-    )
+problem = partial(ransac_problem, max_error_px=1.0, cameras=CAMERAS)
 
 
 def test_every_kind_has_its_rows():
@@ -42,7 +37,7 @@ def test_every_kind_has_its_rows():
 def test_homography_inliers_have_transfer_errors_up_to_the_threshold(shift: float, is_inlier: bool):
     points = np.array([[10.0, 20.0], [300.0, 40.0]])
     moved = points + np.array([0.0, shift])
-    assert homography_inliers(problem(points, moved, 3.0), Model(np.eye(3))).tolist() == [
+    assert homography_inliers(problem(points, moved, max_error_px=3.0), Model(np.eye(3))).tolist() == [
         is_inlier,
         is_inlier,
     ]

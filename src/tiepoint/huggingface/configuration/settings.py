@@ -18,7 +18,7 @@ from typing import Any, ClassVar, TypeVar, Unpack
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.hub import PushOptions, fetch, push_folder
+from tiepoint.huggingface.hub import HubOptions, PushOptions, fetch, push_folder
 from tiepoint.huggingface.loader_options import HUB_OPTION_NAMES, split_options
 from tiepoint.huggingface.options import warn
 from tiepoint.io.atomic import atomic_write
@@ -203,8 +203,7 @@ class Settings:
     @classmethod
     def _read(cls, name_or_path: str | os.PathLike[str], hub_options: dict[str, Any]) -> dict[str, Any]:
         """Return the content of the JSON file of a folder or repository, or of the JSON file itself."""
-        path = Path(name_or_path).expanduser()
-        return read_json(path if path.is_file() else fetch(name_or_path, cls.filename, **hub_options))
+        return read_settings(name_or_path, cls.filename, **hub_options)
 
     @classmethod
     def _create(
@@ -295,6 +294,28 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         ) from error
     with atomic_write(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_settings(
+    name: str | os.PathLike[str],
+    filename: str,
+    **options: Unpack[HubOptions],
+) -> dict[str, Any]:
+    """Read a JSON file of a model.
+
+    Args:
+        name: Local folder, path of the file itself, or repository name "owner/name".
+        filename: Name of the file within the folder or repository.
+        **options: Options of `HubOptions`.
+
+    Raises:
+        InvalidInput: If the file is not a valid JSON object.
+        WeightsError: If the file is not found or cannot be downloaded.
+    """
+    path = Path(name).expanduser()
+    if not path.is_file():
+        path = fetch(name, filename, **options)
+    return read_json(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias, Unpack, overload
 
 from tiepoint.errors import InvalidInput, WeightsError
 from tiepoint.huggingface.configuration.model_config import ModelConfig
+from tiepoint.huggingface.configuration.settings import read_settings
 from tiepoint.huggingface.image_processing.base import BaseImageProcessor
 from tiepoint.huggingface.image_processing.processors import (
     LightGlueImageProcessor,
@@ -12,7 +13,7 @@ from tiepoint.huggingface.image_processing.processors import (
     SuperPointImageProcessor,
     SuperPointImageProcessorFast,
 )
-from tiepoint.huggingface.image_processing.settings import LOADER_OPTIONS, ProcessorLoadOptions, read_settings
+from tiepoint.huggingface.image_processing.settings import LOADER_OPTIONS, ProcessorLoadOptions
 from tiepoint.io.messages import unknown_name
 from tiepoint.presets import PRESETS
 

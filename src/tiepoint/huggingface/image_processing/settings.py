@@ -3,15 +3,14 @@
 import copy
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack, overload
 
 import PIL.Image
 import torch
 
 from tiepoint.errors import InvalidInput
-from tiepoint.huggingface.configuration.settings import Settings, read_json
-from tiepoint.huggingface.hub import HubOptions, fetch
+from tiepoint.huggingface.configuration.settings import Settings, read_settings
+from tiepoint.huggingface.hub import HubOptions
 from tiepoint.huggingface.image_processing.resizing import as_filter
 from tiepoint.huggingface.image_processing.sizes import SizeDict, as_size
 from tiepoint.huggingface.loader_options import (
@@ -269,25 +268,3 @@ def _as_switch(name: str, value: Any) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     raise InvalidInput(f"{name} must be bool or None, got {value!r}")
-
-
-def read_settings(
-    name: str | os.PathLike[str],
-    filename: str,
-    **options: Unpack[HubOptions],
-) -> dict[str, Any]:
-    """Read a JSON file of a model.
-
-    Args:
-        name: Local folder, path of the file itself, or repository name "owner/name".
-        filename: Name of the file within the folder or repository.
-        **options: Options of `HubOptions`.
-
-    Raises:
-        InvalidInput: If the file is not a valid JSON object.
-        WeightsError: If the file is not found or cannot be downloaded.
-    """
-    path = Path(name).expanduser()
-    if not path.is_file():
-        path = fetch(name, filename, **options)
-    return read_json(path)

@@ -10,18 +10,14 @@ from typing import Any
 import PIL.Image
 import pytest
 import torch
-from tests.helpers.random_networks import noise_pair, random_model, tiny_config
+from tests.helpers.keypoint_matching import photos
+from tests.helpers.random_networks import random_model, tiny_config
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import KeypointMatchingPipeline, LightGlueImageProcessorFast, pipeline
 
 Pair = list[PIL.Image.Image]
 SIZE = {"height": 96, "width": 128}
-
-
-def photos(seed: int, size: tuple[int, int] = (128, 96)) -> Pair:
-    views = noise_pair(size[1], size[0], seed).mul(255).byte().permute(0, 2, 3, 1).numpy()
-    return [PIL.Image.fromarray(view) for view in views]
 
 
 @pytest.fixture(scope="module")
