@@ -21,7 +21,7 @@ def parallax_of(
     points: tuple[np.ndarray, np.ndarray], fit: object, max_error_px: float, fundamental: np.ndarray = F
 ) -> bool:
     errors = sampson_distances(*points, fundamental)
-    return has_parallax(problem(*points, max_error_px), errors <= max_error_px, errors, fit)
+    return has_parallax(problem(*points, max_error_px=max_error_px), errors <= max_error_px, errors, fit)
 
 
 @pytest.mark.parametrize("max_error_px", [1.0, 4.0, 12.0])
