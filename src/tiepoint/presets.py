@@ -38,6 +38,9 @@ class Preset:
         matcher_weights: Name of the matcher's row in `WEIGHTS`; None if it has no weights.
         about: Purpose, in one line.
         detection_threshold: Minimum keypoint score; 0 keeps the top-k keypoints whatever their scores.
+        upscale: Enlarge smaller images to the longer side that `resize` gives.
+        depth_confidence: Early stopping of LightGlue: fraction of confident keypoints at which a pair stops.
+        width_confidence: Pruning of LightGlue: probability from which on an unmatchable keypoint is pruned.
         folder: Folder with both networks, as written by `LightGlueForKeypointMatching.save_pretrained`; None if they
             are rows of `WEIGHTS`.
         kind: Kind of features of the folder's extractor, if the folder records it.
@@ -48,6 +51,9 @@ class Preset:
     matcher_weights: str | None = None
     about: str
     detection_threshold: float = 0.0
+    upscale: bool = True
+    depth_confidence: float = 0.95
+    width_confidence: float = 0.99
     folder: Path | None = None
     kind: str | None = None
 
@@ -101,6 +107,16 @@ PRESETS: dict[str, Preset] = {
     "aliked-t16+nearest": Preset(
         extractor="aliked-t16", matcher="nearest", about="smallest extractor, without a matching network"
     ),
+    "xfeat+lighterglue": Preset(
+        extractor="xfeat",
+        matcher="lightglue",
+        matcher_weights="xfeat_lighterglue",
+        about="fast: for robots, phones and laptops; less accurate on hard pairs",
+        width_confidence=0.95,
+    ),
+    "xfeat+nearest": Preset(
+        extractor="xfeat", matcher="nearest", about="fastest: XFeat with mutual nearest neighbors"
+    ),
     "superpoint+lightglue": Preset(
         extractor="superpoint",
         matcher="lightglue",
@@ -116,18 +132,30 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
+SHORT_NAMES = {"default": DEFAULT_PRESET, "fast": "xfeat+lighterglue"}
+"""Short name -> name of a preset; accepted wherever a preset is."""
+
+
+def full_name(name: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return the name of a preset for one of `SHORT_NAMES`; other names and paths are returned unchanged."""
+    return SHORT_NAMES.get(str(name), name)
+
 
 def find_preset(name: str | os.PathLike[str]) -> Preset:
     """Return a row of `PRESETS`, or the preset of a folder with both networks.
 
+    Args:
+        name: Name or short name of a preset, or path of a folder.
+
     Raises:
         InvalidInput: If the name is unknown, or the folder is not the folder of a trained model.
     """
+    name = full_name(name)
     if name in PRESETS:
         return PRESETS[str(name)]
     if os.path.isdir(str(name)):  # noqa: PTH112 - unlike Path.is_dir it never raises, whatever the name
         return preset_from_folder(Path(name))
-    raise InvalidInput(unknown_name("preset", str(name), PRESETS))
+    raise InvalidInput(unknown_name("preset", str(name), [*PRESETS, *SHORT_NAMES]))
 
 
 def preset_from_folder(folder: Path) -> Preset:

@@ -30,7 +30,7 @@ def test_every_row_is_valid(name: str) -> None:
     assert preset.extractor in NETWORKS
     assert set(preset.weights) <= set(WEIGHTS)
     assert preset.weights[0] == preset.extractor
-    assert (preset.matcher == "lightglue") == (preset.matcher_weights is not None) == ("+lightglue" in name)
+    assert (preset.matcher == "lightglue") == (preset.matcher_weights is not None) == ("+light" in name)
     assert preset.about
 
 

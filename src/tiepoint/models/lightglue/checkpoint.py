@@ -85,6 +85,9 @@ IGNORED_NAMES = re.compile(r"confidence_thresholds|log_assignment\.\d+\.r")
 # Hugging Face's files contain the detector as well; its tensors are not part of LightGlue
 DETECTOR_PREFIX = "keypoint_detector."
 
+# LighterGlue's file contains the matcher under this prefix, and under the other a copy of XFeat that is not used
+MATCHER_PREFIX, EXTRACTOR_PREFIX = "matcher.", "extractor."
+
 
 def build(state: StateDict) -> LightGlue:
     """Build a network from a checkpoint, in evaluation mode; its shape is inferred from the tensors.
@@ -137,6 +140,7 @@ def to_official(state: StateDict) -> dict[str, Tensor]:
     Raises:
         WeightsError: If a tensor is missing or unexpected.
     """
+    state = _matcher_of(state)
     source = format_of(state)
     state = {name: tensor for name, tensor in state.items() if not _is_ignored(name, source)}
     mappings = list(_expand(state))
@@ -171,6 +175,14 @@ def from_official(official: StateDict, target: Format) -> dict[str, Tensor]:
         names = _names(mapping, target)
         converted.update(zip(names, _split(mapping, official[mapping.official], len(names)), strict=True))
     return converted
+
+
+def _matcher_of(state: StateDict) -> StateDict:
+    """Return the tensors of the matcher, without their prefix, of a file that also contains an extractor."""
+    if not any(name.startswith(MATCHER_PREFIX) for name in state):
+        return state
+    tensors = {name: tensor for name, tensor in state.items() if not name.startswith(EXTRACTOR_PREFIX)}
+    return {name.removeprefix(MATCHER_PREFIX): tensor for name, tensor in tensors.items()}
 
 
 def _expand(state: StateDict) -> Iterator[KeyMapping]:

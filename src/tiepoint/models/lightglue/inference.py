@@ -55,13 +55,17 @@ class AdaptiveInference:
 
     @classmethod
     def from_flag(
-        cls, adaptive: bool | Literal["depth", "width"], pruning_min_keypoints: int | None = None
+        cls,
+        adaptive: bool | Literal["depth", "width"],
+        pruning_min_keypoints: int | None = None,
+        *,
+        depth_confidence: float = 0.95,
+        width_confidence: float = 0.99,
     ) -> "AdaptiveInference":
         """Enable both early stopping and pruning (True), none (False), or only "depth" or "width"."""
-        published = cls()
         return cls(
-            depth_confidence=published.depth_confidence if adaptive in (True, "depth") else -1.0,
-            width_confidence=published.width_confidence if adaptive in (True, "width") else -1.0,
+            depth_confidence=depth_confidence if adaptive in (True, "depth") else -1.0,
+            width_confidence=width_confidence if adaptive in (True, "width") else -1.0,
             pruning_min_keypoints=pruning_min_keypoints,
         )
 
