@@ -112,7 +112,7 @@ class XFeat(Detector):
         Raises:
             InvalidInput: If `max_keypoints` is negative.
         """
-        shape = images.shape[-2:]
+        images, shape = _to_gray(images), images.shape[-2:]
         height, width = (max(side // STRIDE, 1) * STRIDE for side in shape)
         if (height, width) != shape:
             images = F.interpolate(images, (height, width), mode="bilinear", align_corners=False)
@@ -137,8 +137,7 @@ class XFeat(Detector):
         """
         x = _instance_norm(_to_gray(images), None if tile is None else tile.context).to(network_dtype(self))
         features = self._features(x)
-        keypoint_logits = at_least_float32(self.keypoint_head(F.pixel_unshuffle(x, CELL)))
-        probabilities = F.pixel_shuffle(keypoint_logits.softmax(1)[:, : CELL * CELL], CELL)[:, 0]
+        probabilities = _keypoint_probabilities(self.keypoint_head(_split_cells(x)))
         reliability = at_least_float32(self.heatmap_head(features)).sigmoid()
         if tile is None:
             probabilities = probabilities * has_contrast(images)[:, None, None]
@@ -146,12 +145,17 @@ class XFeat(Detector):
 
     def _features(self, x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 64 y x"]:
         """Fuse the maps at 1/8, 1/16 and 1/32 of the image; the descriptors before normalization."""
-        x2 = self.block2(self.block1(x) + self.skip1(F.avg_pool2d(x, 4)))
+        x1 = self.block1(x.to(memory_format=torch.channels_last))
+        x2 = self.block2(x1 + self._skip(x))
         x3 = self.block3(x2)
         x4 = self.block4(x3)
         x5 = self.block5(x4)
         upsampled = [F.interpolate(m, x3.shape[-2:], mode="bilinear", align_corners=False) for m in (x4, x5)]
         return self.block_fusion(x3 + upsampled[0] + upsampled[1])
+
+    def _skip(self, x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 24 y x"]:
+        """Average 4 x 4 px and apply `skip1`, as one convolution with stride 4."""
+        return F.conv2d(x, self.skip1.weight.expand(-1, -1, 4, 4) / 16, self.skip1.bias, stride=4)
 
     def suppress_non_maxima(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
         """Return the probabilities of keypoint candidates, and zero at all other pixels; plateaus are kept.
@@ -289,10 +293,25 @@ def _to_gray(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
 
 def _instance_norm(gray: Float[Tensor, "b 1 h w"], context: Tensor | None) -> Float[Tensor, "b 1 h w"]:
     """Normalize gray images by their own mean and variance, or by those of the whole image that tiles are from."""
-    if context is None:
-        return F.instance_norm(gray, eps=NORM_EPSILON)
-    mean, variance = context.to(gray)
-    return (gray - mean) * (variance + NORM_EPSILON).rsqrt()
+    if context is not None:
+        mean, variance = context.to(gray)
+        return (gray - mean) * (variance + NORM_EPSILON).rsqrt()
+    centered = gray - gray.mean(dim=(2, 3), keepdim=True)
+    variance = centered.square().mean(dim=(2, 3), keepdim=True)
+    return centered * (variance + NORM_EPSILON).rsqrt()
+
+
+def _split_cells(x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 64 y x"]:
+    """`pixel_unshuffle` into cells of 8 x 8 px, in channels-last memory format."""
+    rows = x[:, 0].unflatten(1, (-1, CELL)).unflatten(3, (-1, CELL))  # (b, y, 8, x, 8)
+    return rows.transpose(2, 3).flatten(3).permute(0, 3, 1, 2)
+
+
+def _keypoint_probabilities(logits: Float[Tensor, "b 65 y x"]) -> Float[Tensor, "b h w"]:
+    """Softmax over the pixels of each cell and "no keypoint"; then each cell becomes 8 x 8 px."""
+    cells = at_least_float32(logits.permute(0, 2, 3, 1)).softmax(-1)[..., : CELL * CELL]
+    pixels = cells.unflatten(-1, (CELL, CELL)).transpose(2, 3)  # (b, y, x, 8, 8) -> (b, y, 8, x, 8)
+    return pixels.flatten(3, 4).flatten(1, 2)
 
 
 def _cell_maps(features: Float[Tensor, "64 y x"], reliability: Float[Tensor, "1 y x"]) -> CellMaps:
