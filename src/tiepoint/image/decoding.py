@@ -17,7 +17,7 @@ from tiepoint.image.download import download
 from tiepoint.image.exif import ORIENTATIONS, read_orientation
 from tiepoint.image.opening import damaged, one_line, open_pillow
 from tiepoint.image.tiff import Samples, read_samples
-from tiepoint.io.messages import quote
+from tiepoint.io.messages import quote, redact_url
 
 MAX_NAMES_COMPARED = 2_000  # of the folder's entries, to suggest a similar name for a missing file
 
@@ -69,7 +69,7 @@ def decode(location: str, *, max_megapixels: float, timeout: float, max_download
         return _decode_file(location, max_megapixels)
     if scheme[1].lower() not in ("http", "https"):
         raise InvalidInput(
-            f"unsupported URL scheme in {quote(location)}; use http, https or data, or pass the path of a local file"
+            f"unsupported URL scheme in {quote(redact_url(location))}; use http, https or data, or pass the path of a local file"
         )
     data = download(location, timeout, max_download_mb)
     return _decode_stream(io.BytesIO(data), location, max_megapixels)
@@ -173,7 +173,7 @@ def _decode_file(location: str, max_megapixels: float) -> DecodedImage:
 def _decode_stream(
     stream: io.BufferedReader | io.BytesIO, source: str, max_megapixels: float
 ) -> DecodedImage:
-    return decode_pillow(open_pillow(stream, quote(source)), max_megapixels, source)
+    return decode_pillow(open_pillow(stream, quote(redact_url(source))), max_megapixels, source)
 
 
 def _make_upright(image: PIL.Image.Image) -> tuple[PIL.Image.Image, int]:

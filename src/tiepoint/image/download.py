@@ -9,7 +9,7 @@ from typing import Any
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image.opening import one_line
-from tiepoint.io.messages import quote
+from tiepoint.io.messages import quote, redact_url
 
 CHUNK_BYTES = 1 << 16  # per read of a socket
 MIN_BYTES_PER_S = 10_000  # a slower download runs into the timeout
@@ -26,7 +26,7 @@ def download(url: str, timeout: float, max_download_mb: float) -> bytes:
     Raises:
         InvalidInput: If the server cannot be reached, returns an error, or exceeds a limit.
     """
-    name = quote(url)
+    name = quote(redact_url(url))
     ascii_url = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")
     try:
         request = urllib.request.Request(ascii_url, headers={"User-Agent": "tiepoint"})

@@ -1,6 +1,7 @@
 """Parts of error messages that every package needs."""
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable
 
@@ -18,6 +19,19 @@ def quote(text: str) -> str:
     shortener = reprlib.Repr()
     shortener.maxstring = MAX_QUOTED
     return shortener.repr(text)
+
+
+def redact_url(url: str) -> str:
+    """Return a URL without user name, password, query and fragment, which may be secret.
+
+    Args:
+        url: URL; the password may contain unescaped characters. Some cameras have it in the path, as `user=…`.
+    """
+    without_user = re.sub(r"://.*@", "://***@", url, flags=re.DOTALL)
+    without_query = re.sub(r"[?#].*", "?***", without_user, flags=re.DOTALL)
+    return re.sub(
+        r"\b((?:user|pass|pwd|token|key|auth)\w*=)[^/?]*", r"\1***", without_query, flags=re.IGNORECASE
+    )
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:

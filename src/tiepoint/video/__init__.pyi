@@ -1,6 +1,8 @@
 # The public names: `__init__.py` resolves them lazily from this stub.
 from .frames import (
+    Frames as Frames,
     FrameSource as FrameSource,
+    ReadOptions as ReadOptions,
     read_frames as read_frames,
 )
 from .tracker import (

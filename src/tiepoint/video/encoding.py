@@ -1,7 +1,7 @@
 """Encode images to a video with PyAV, atomically."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +20,6 @@ CODECS = ("libx264", "mpeg4")
 QUALITY = {"libx264": {"crf": "20"}, "mpeg4": {"qscale": "4"}}
 DEFAULT_RATE = Fraction(10)
 # Frames per second if the input has no frame rate
-
-Write = Callable[[PIL.Image.Image], None]
 
 
 def check_video(path: str | os.PathLike[str]) -> Path:
@@ -42,8 +40,8 @@ def check_video(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def video_writer(path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) -> Iterator[Write]:
-    """Yield a function that appends a frame; the video is renamed to `path` if the block succeeds.
+def video_writer(path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) -> Iterator["Encoder"]:
+    """Yield an encoder, called with each frame; the video is renamed to `path` if the block succeeds.
 
     Args:
         path: Path of the video; its suffix determines the format.
@@ -57,8 +55,8 @@ def video_writer(path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) ->
     with atomic_write(target) as temporary:
         try:
             with import_pyav().open(str(temporary), "w") as container:
-                encoder = _Encoder(container, rate)
-                yield encoder.write
+                encoder = Encoder(container, rate)
+                yield encoder
                 encoder.flush()
         except import_pyav().FFmpegError as error:
             raise InvalidInput(
@@ -66,24 +64,43 @@ def video_writer(path: str | os.PathLike[str], rate: Fraction = DEFAULT_RATE) ->
             ) from error
 
 
-class _Encoder:
+class Encoder:
     """Encoder of frames that all have the size of the first one."""
 
     def __init__(self, container: Any, rate: Fraction) -> None:
         self.container = container
         self.rate = rate
         self.stream: Any = None
+        self._index = 0  # of the next frame
+        self._last: Any = None
 
-    def write(self, frame: PIL.Image.Image) -> None:
+    def __call__(self, frame: PIL.Image.Image) -> None:
+        """Append a frame."""
         if self.stream is None:
             self.stream = self._new_stream(frame)
         cropped = frame.convert("RGB").crop((0, 0, self.stream.width, self.stream.height))
         encoded = import_pyav().VideoFrame.from_ndarray(np.asarray(cropped), format="rgb24")
-        self.container.mux(self.stream.encode(encoded))
+        self._append(encoded)
+
+    def hold(self, count: int) -> None:
+        """Show the previous frame for this many more frames; before the first frame, nothing."""
+        if self.stream is None:
+            return
+        if self.container.format.name == "avi":  # it has no timestamps
+            for _ in range(count):
+                self._append(self._last)
+        else:
+            self._index += count
 
     def flush(self) -> None:
+        """Write the frames that the codec holds."""
         if self.stream is not None:
             self.container.mux(self.stream.encode())
+
+    def _append(self, frame: Any) -> None:
+        frame.pts, frame.time_base = self._index, 1 / self.rate
+        self._index, self._last = self._index + 1, frame
+        self.container.mux(self.stream.encode(frame))
 
     def _new_stream(self, frame: PIL.Image.Image) -> Any:
         codec = next(name for name in CODECS if name in import_pyav().codecs_available)

@@ -20,10 +20,14 @@ class TrailDrawer:
 
     Args:
         write: Function that receives each drawn frame.
+        hold: Function that shows the previous frame longer, called with a number of frames; None ignores dropped frames.
     """
 
-    def __init__(self, write: Callable[[PIL.Image.Image], None]) -> None:
+    def __init__(
+        self, write: Callable[[PIL.Image.Image], None], hold: Callable[[int], None] | None = None
+    ) -> None:
         self.write = write
+        self.hold = hold
         self._trails: dict[int, deque[np.ndarray]] = {}
         self._missed: dict[int, int] = {}
         self._size: tuple[int, int] | None = None
@@ -54,6 +58,11 @@ class TrailDrawer:
             self._num_leading += 1
         else:
             self._write_black(self._size)
+
+    def drop(self, count: int) -> None:
+        """Show the previous frame longer, for frames that a live source dropped."""
+        if self.hold is not None:
+            self.hold(count)
 
     def _write_black(self, size: tuple[int, int]) -> None:
         black = Image(pixels=torch.zeros(3, size[1], size[0], dtype=torch.uint8, device="cpu"))

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
+from tiepoint.io.validation import check_integer
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
 from tiepoint.video.tracks import Observations
@@ -63,6 +64,8 @@ class Tracker:
 
     Attributes:
         keyframes: Indices of all keyframes so far.
+        num_frames: Number of frames so far, including skipped and dropped ones.
+        num_dropped: Number of frames that were dropped to keep up with a live source.
 
     Raises:
         InvalidInput: If `min_tracked` is not in [0, 1].
@@ -79,6 +82,7 @@ class Tracker:
         self.min_tracked = min_tracked
         self.keyframes: list[int] = []
         self.num_frames = 0
+        self.num_dropped = 0
         self.num_tracks = 0
         self._key: View | None = None
         self._last: View | None = None
@@ -107,6 +111,18 @@ class Tracker:
     def skip(self) -> None:
         """Count a frame that cannot be used."""
         self.num_frames += 1
+
+    def drop(self, count: int) -> None:
+        """Count frames that a live source dropped before the next one; the next frame's index includes them.
+
+        Args:
+            count: Number of frames, at least 0.
+
+        Raises:
+            InvalidInput: If `count` is negative or not an integer.
+        """
+        self.num_dropped += check_integer("count", count, 0)
+        self.num_frames += count
 
     def _match(self, known: View, view: View) -> MatchResult:
         (result,) = self.matcher.match_features([(known.features, view.features)])

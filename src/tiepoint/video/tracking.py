@@ -1,7 +1,8 @@
 """track: track keypoints through a sequence, and write the tracks to files."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias, Unpack
@@ -10,12 +11,18 @@ from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.io.atomic import check_overwrites
-from tiepoint.io.progress import Progress, no_progress, to_callback, track as track_progress
+from tiepoint.io.progress import (
+    Progress,
+    ProgressCallback,
+    no_progress,
+    to_callback,
+    track as track_progress,
+)
 from tiepoint.io.serialization import check_output_path
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.types.options import NetworkOptions
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
-from tiepoint.video.frames import FrameSource, read_frames, sequence_length, sequence_rate
+from tiepoint.video.frames import Frames, FrameSource, ReadOptions, never, open_frames
 from tiepoint.video.overlay import TrailDrawer
 from tiepoint.video.tracker import Tracker
 from tiepoint.video.tracks import Observations, Tracks
@@ -26,6 +33,11 @@ OnFrame: TypeAlias = Callable[[Image, Observations], None]
 OnProblem: TypeAlias = Callable[[str], None]
 # Called for every skipped frame with the reason
 
+OnDropped: TypeAlias = Callable[[int], None]
+# Called with the number of frames of a live source that were dropped before the next one
+
+READ_ALL = ReadOptions()
+
 DEFAULTS: NetworkOptions = {"max_keypoints": 1024, "resize": 640}
 # Options of `tiepoint.load` that are different for tracking
 
@@ -35,29 +47,44 @@ def track(
     *,
     preset: str = DEFAULT_PRESET,
     min_tracked: float = 0.4,
+    live: bool | None = None,
+    max_frames: int | None = None,
+    max_seconds: float | None = None,
+    input_options: Mapping[str, str] | None = None,
+    should_stop: Callable[[], bool] = never,
     on_frame: OnFrame | None = None,
     on_problem: OnProblem | None = None,
+    on_dropped: OnDropped | None = None,
     progress: Progress = False,
     **options: Unpack[NetworkOptions],
 ) -> Tracks:
-    """Track keypoints through a video, a folder of frames, or a list of images.
+    """Track keypoints through a video, a camera, a stream, a folder of frames, or a list of images.
 
     One frame is in memory at a time. Frames that cannot be read, or have a different size than the first one, are skipped;
-    they keep their index and are listed in `Tracks.problems`.
+    they keep their index and are listed in `Tracks.problems`. Of a live source the newest frame is tracked; frames that
+    arrive meanwhile are dropped, keep their index, and are counted in `Tracks.num_dropped`.
 
     Args:
-        frames: Path of a video or of a folder of frames, or images.
+        frames: Path or URL of a video, index of a camera, path of a folder of frames, or images.
         preset: Name of a preset, see `tiepoint presets`.
         min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked, in [0, 1]; below it, a new
             keyframe is created.
+        live: Whether to drop frames to keep up; a file is then played at its frame rate. None: only for cameras,
+            streams, and URLs whose video declares no duration.
+        max_frames: Maximum number of frames to track; None tracks all.
+        max_seconds: Maximum time in s from the first frame, for live sources; None has no limit.
+        input_options: Options of FFmpeg's demuxer and protocol for videos, for example `{"video_size": "1280x720"}`.
+        should_stop: Called before every frame, and while waiting for one; True ends the tracking.
         on_frame: Callback for every usable frame, called with its image and observations.
         on_problem: Callback for every skipped frame, called with the reason.
+        on_dropped: Callback before a frame, called with the number of frames that were dropped before it.
         progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`; the defaults of `max_keypoints` (1024) and `resize` (640) differ, and
             `rotations` is not supported.
 
     Raises:
-        InvalidInput: If there are no usable frames, the file does not exist, or it is not a video.
+        InvalidInput: If there are no usable frames, the file or camera does not exist, the URL cannot be opened, or it is
+            not a video.
         WeightsError: If weights cannot be found, downloaded or loaded.
         MissingDependency: If a video is given and PyAV is not installed.
 
@@ -65,21 +92,17 @@ def track(
         >>> tracks = tiepoint.track("frames/")
         >>> len(tracks), tracks.lengths.max(), tracks.points[tracks.track_ids == 0]
     """
-    if options.get("rotations") is not None:
-        raise InvalidInput("rotations is not supported by track: frames are not rotated")
-    callback = to_callback(progress)
-    images = track_progress(
-        read_frames(frames, options.get("stretch")), "tracking", callback, total=sequence_length(frames)
+    _check_rotations(options)
+    reading = ReadOptions(
+        live=live,
+        max_frames=max_frames,
+        max_seconds=max_seconds,
+        input_options=input_options or {},
+        should_stop=should_stop,
     )
-    matcher = load(preset, progress=callback is not no_progress, **(DEFAULTS | options))
-    tracker = Tracker(matcher, min_tracked=min_tracked)
-    sequence = _Sequence(tracker, on_problem)
-    parts = []
-    for image, observations in sequence.follow(images):
-        parts.append(observations)
-        if on_frame is not None:
-            on_frame(image, observations)
-    return sequence.tracks(parts, os.fspath(frames) if isinstance(frames, str | os.PathLike) else None)
+    callbacks = _Callbacks(on_frame, on_problem, on_dropped)
+    with open_frames(frames, options.get("stretch"), reading) as opened:
+        return _track(opened, preset, min_tracked, callbacks, progress, options)
 
 
 def track_to_files(
@@ -91,19 +114,21 @@ def track_to_files(
     rate: Fraction | None = None,
     preset: str = DEFAULT_PRESET,
     min_tracked: float = 0.4,
+    reading: ReadOptions = READ_ALL,
     progress: Progress = False,
     **options: Unpack[NetworkOptions],
 ) -> Tracks:
     """Call `track` and write the tracks; output paths are validated before starting.
 
     Args:
-        frames: Path of a video or of a folder of frames, or images.
+        frames: Path or URL of a video, index of a camera, path of a folder of frames, or images.
         output: Path of the tracks (.npz or .json).
         json: Path of an additional JSON file of the tracks (.json).
         video: Path of a video of the frames with the trails of their points.
         rate: Frame rate of that video in frames per second; None uses that of the input video, else 10.
         preset: Name of a preset.
         min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked.
+        reading: Options of reading the frames, as for `read_frames`.
         progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`, as for `track`.
 
@@ -112,30 +137,55 @@ def track_to_files(
         WeightsError: If weights cannot be found, downloaded or loaded.
         MissingDependency: If a video is read or written and PyAV is not installed.
     """
+    _check_rotations(options)
     check_overwrites((output, json, video), frames if isinstance(frames, list | tuple) else (frames,))
     outputs = [check_output_path(output)] if output is not None else []
     outputs += [check_output_path(json, ".json")] if json is not None else []
-
-    def run(on_frame: OnFrame | None = None, on_problem: OnProblem | None = None) -> Tracks:
-        return track(
-            frames,
-            preset=preset,
-            min_tracked=min_tracked,
-            on_frame=on_frame,
-            on_problem=on_problem,
-            progress=progress,
-            **options,
-        )
-
-    if video is None:
-        tracks = run()
-    else:
-        with video_writer(check_video(video), rate or sequence_rate(frames) or DEFAULT_RATE) as write:
-            drawer = TrailDrawer(write)
-            tracks = run(drawer, drawer.skip)
+    overlay = None if video is None else check_video(video)
+    with open_frames(frames, options.get("stretch"), reading) as opened, ExitStack() as stack:
+        callbacks = _Callbacks()
+        if overlay is not None:
+            write = stack.enter_context(video_writer(overlay, rate or opened.rate or DEFAULT_RATE))
+            drawer = TrailDrawer(write, write.hold)
+            callbacks = _Callbacks(drawer, drawer.skip, drawer.drop)
+        tracks = _track(opened, preset, min_tracked, callbacks, progress, options)
     for path in outputs:
         tracks.save(path)
     return tracks
+
+
+@dataclass(frozen=True, slots=True)
+class _Callbacks:
+    """Callbacks of `track`."""
+
+    on_frame: OnFrame | None = None
+    on_problem: OnProblem | None = None
+    on_dropped: OnDropped | None = None
+
+
+def _track(
+    frames: Frames,
+    preset: str,
+    min_tracked: float,
+    callbacks: _Callbacks,
+    progress: Progress,
+    options: NetworkOptions,
+) -> Tracks:
+    """Load the matcher and track an open sequence."""
+    callback = to_callback(progress)
+    matcher = load(preset, progress=callback is not no_progress, **(DEFAULTS | options))
+    sequence = _Sequence(Tracker(matcher, min_tracked=min_tracked), frames, callbacks)
+    parts = []
+    for image, observations in sequence.follow(callback):
+        parts.append(observations)
+        if callbacks.on_frame is not None:
+            callbacks.on_frame(image, observations)
+    return sequence.tracks(parts)
+
+
+def _check_rotations(options: NetworkOptions) -> None:
+    if options.get("rotations") is not None:
+        raise InvalidInput("rotations is not supported by track: frames are not rotated")
 
 
 @dataclass(slots=True)
@@ -143,12 +193,15 @@ class _Sequence:
     """Tracks the usable frames of a sequence and records why others were skipped."""
 
     tracker: Tracker
-    on_problem: OnProblem | None = None
+    frames: Frames
+    callbacks: _Callbacks
     image_size: tuple[int, int] | None = None
     problems: list[str] = field(default_factory=list)
 
-    def follow(self, images: Iterator[Image | InvalidInput]) -> Iterator[tuple[Image, Observations]]:
+    def follow(self, progress: ProgressCallback) -> Iterator[tuple[Image, Observations]]:
+        images = track_progress(self.frames, "tracking", progress, total=self.frames.length)
         for image in images:
+            self._count_dropped()
             if isinstance(image, InvalidInput):
                 self._skip(str(image))
             elif self.image_size not in (None, image.image_size):
@@ -161,7 +214,13 @@ class _Sequence:
                 self.image_size = image.image_size
                 yield image, self.tracker.step(image)
 
-    def tracks(self, parts: list[Observations], source: str | None) -> Tracks:
+    def _count_dropped(self) -> None:
+        count = self.frames.num_dropped - self.tracker.num_dropped
+        self.tracker.drop(count)
+        if count and self.callbacks.on_dropped is not None:
+            self.callbacks.on_dropped(count)
+
+    def tracks(self, parts: list[Observations]) -> Tracks:
         if self.image_size is None:
             raise InvalidInput(self._reason_unusable())
         return Tracks.of(
@@ -170,14 +229,16 @@ class _Sequence:
             image_size=self.image_size,
             keyframes=tuple(self.tracker.keyframes),
             problems=tuple(self.problems),
-            source=source,
+            source=self.frames.name,
+            num_dropped=self.tracker.num_dropped,
+            seconds=self.frames.seconds,
         )
 
     def _skip(self, problem: str) -> None:
         self.problems.append(f"frame {self.tracker.num_frames} was skipped: {problem}")
         self.tracker.skip()
-        if self.on_problem is not None:
-            self.on_problem(problem)
+        if self.callbacks.on_problem is not None:
+            self.callbacks.on_problem(problem)
 
     def _reason_unusable(self) -> str:
         if not self.problems:

@@ -59,14 +59,16 @@ class Tracks:
 
     Attributes:
         track_ids: Id of the track, from 0 to the number of tracks - 1, in order of their first frames.
-        frames: Index of the frame in the sequence, including skipped frames.
+        frames: Index of the frame in the sequence, including skipped and dropped frames.
         points: Coordinates (x, y) in px of the upright frame; the center of the top-left pixel is (0, 0).
         scores: Score of the match with the keyframe or the previous frame; 1 for the first observation of a track.
-        num_frames: Number of frames of the sequence, including skipped frames.
+        num_frames: Number of frames of the sequence, including skipped and dropped frames.
         image_size: Size (width, height) in px of every frame.
         keyframes: Indices of the keyframes, whose keypoints are tracked in the frames that follow.
         problems: Skipped frames, one message per frame.
-        source: Path of the video or folder, if there is one.
+        source: Path of the video or folder, or name of the camera or URL without credentials, if there is one.
+        num_dropped: Number of frames of a live source that were dropped to keep up with it.
+        seconds: Time in s in which a live source was tracked; None for other sources.
     """
 
     track_ids: Int32[np.ndarray, "n"]
@@ -78,6 +80,8 @@ class Tracks:
     keyframes: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
     source: str | None = None
+    num_dropped: int = 0
+    seconds: float | None = None
 
     @classmethod
     def of(cls, observations: Observations, **known: Any) -> "Tracks":
@@ -94,6 +98,11 @@ class Tracks:
     def __len__(self) -> int:
         """Return the number of tracks."""
         return int(self.track_ids[-1]) + 1 if len(self.track_ids) else 0
+
+    @property
+    def num_tracked_frames(self) -> int:
+        """Number of frames that were neither skipped nor dropped."""
+        return self.num_frames - self.num_dropped - len(self.problems)
 
     @property
     def lengths(self) -> Int[np.ndarray, "t"]:
@@ -132,6 +141,8 @@ class Tracks:
         names = (
             "source",
             "num_frames",
+            "num_dropped",
+            "seconds",
             "image_size",
             "keyframes",
             "problems",

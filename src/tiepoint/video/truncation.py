@@ -35,15 +35,17 @@ class EndOfStreams:
             self.is_corrupt = bool(packet.is_corrupt)
 
 
-def missing_end(container: Any, path: Path, end: EndOfStreams) -> str | None:
+def missing_end(container: Any, path: Path | None, end: EndOfStreams) -> str | None:
     """Return what is missing at the end of a video, after all its packets were read; None if it is complete.
 
     Args:
         container: Open container of PyAV.
-        path: Path of the video.
+        path: Path of the video; None for other sources, whose length in bytes is not known.
         end: Latest time of its packets.
     """
     name = container.format.name
+    if path is None:
+        return _missing_seconds(container, end)
     if "avi" in name.split(","):
         return _missing_riff_bytes(path)
     if "mpegts" in name.split(","):

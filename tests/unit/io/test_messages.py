@@ -2,7 +2,7 @@
 
 import pytest
 
-from tiepoint.io.messages import did_you_mean, first_line, quote, unknown_name
+from tiepoint.io.messages import did_you_mean, first_line, quote, redact_url, unknown_name
 
 
 def test_close_names_are_suggested() -> None:
@@ -29,3 +29,17 @@ def test_long_texts_are_shortened_in_the_middle() -> None:
     shortened = quote("a" * 10_000 + "b" * 10_000)
     assert 490 < len(shortened) <= 500
     assert "aaa...bbb" in shortened
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://host/a.jpg", "https://host/a.jpg"),
+        ("rtsp://user:pass@host:554/live", "rtsp://***@host:554/live"),
+        ("rtsp://user:p@ss/wo?rd@host/live", "rtsp://***@host/live"),
+        ("rtsp://host/user=admin&password=x&channel=1", "rtsp://host/user=***"),
+        ("https://host/a.jpg?X-Amz-Signature=1#x", "https://host/a.jpg?***"),
+    ],
+)
+def test_urls_in_messages_have_no_credentials(url: str, expected: str) -> None:
+    assert redact_url(url) == expected

@@ -14,17 +14,17 @@ from tests.helpers.numbered_video import COUNT, noisy
 from tiepoint.errors import InvalidInput, MissingDependency
 from tiepoint.image import Image
 from tiepoint.video import decoding
-from tiepoint.video.decoding import count_frames, decode_video, frame_rate, upright_image
+from tiepoint.video.decoding import open_video, upright_image
 from tiepoint.video.encoding import video_writer
 
 
 def test_a_written_video_is_read_back(clip: Path):
-    frames = list(decode_video(clip))
+    frames = list(open_video(clip).images())
     assert [frame.image_size for frame in frames if isinstance(frame, Image)] == [(96, 64)] * COUNT
     brightness = [float(frame.pixels.float().mean()) for frame in frames if isinstance(frame, Image)]
     assert brightness == pytest.approx([50 + 5 * number for number in range(COUNT)], abs=6)
-    assert frame_rate(clip) == 12
-    assert count_frames(clip) == COUNT
+    assert open_video(clip).rate == 12
+    assert open_video(clip).num_frames == COUNT
 
 
 def test_a_damaged_frame_is_reported_and_the_others_are_decoded(clip: Path, tmp_path: Path):
@@ -36,7 +36,7 @@ def test_a_damaged_frame_is_reported_and_the_others_are_decoded(clip: Path, tmp_
     data[position : position + size] = np.random.default_rng(0).integers(0, 256, size, np.uint8).tobytes()
     path = tmp_path / "damaged.mp4"
     path.write_bytes(data)
-    frames = list(decode_video(path))
+    frames = list(open_video(path).images())
     broken = [str(frame) for frame in frames if isinstance(frame, InvalidInput)]
     assert len(frames) == COUNT
     assert 1 <= len(broken) < COUNT // 2
@@ -50,7 +50,7 @@ def test_a_truncated_file_yields_its_leading_frames(tmp_path: Path):
             write(noisy(number, (96, 64)))
     half = tmp_path / "half.mkv"
     half.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    good = [frame for frame in decode_video(half) if isinstance(frame, Image)]
+    good = [frame for frame in open_video(half).images() if isinstance(frame, Image)]
     assert 3 < len(good) < COUNT
 
 
@@ -74,8 +74,8 @@ class BreaksOff:
 
 
 def test_buffered_frames_are_flushed_at_a_truncated_position(clip: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(decoding, "_open", lambda path: BreaksOff(path, 12))
-    *good, problem = decode_video(clip)
+    monkeypatch.setattr(decoding, "open_container", lambda source: BreaksOff(source.path, 12))
+    *good, problem = open_video(clip).images()
     assert [isinstance(frame, Image) for frame in good] == [True] * 12
     brightness = [float(frame.pixels.float().mean()) for frame in good if isinstance(frame, Image)]
     assert brightness == sorted(brightness)
@@ -86,7 +86,7 @@ def test_an_invalid_video_is_reported_in_one_line(tmp_path: Path):
     path = tmp_path / "text.mp4"
     path.write_text("hello " * 100)
     with pytest.raises(InvalidInput, match=r"text\.mp4 as a video \(Invalid data") as caught:
-        list(decode_video(path))
+        list(open_video(path).images())
     assert "\n" not in str(caught.value)
 
 
@@ -99,8 +99,7 @@ def test_an_audio_file_is_refused(tmp_path: Path):
         container.mux(stream.encode(silence))
         container.mux(stream.encode())
     with pytest.raises(InvalidInput, match="no video stream"):
-        decode_video(path)
-    assert (frame_rate(path), count_frames(path)) == (None, None)
+        open_video(path).images()
 
 
 @pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (-90, 3), (180, 2), (-180, 2)])
@@ -113,4 +112,4 @@ def test_rotation_metadata_is_applied(rotation: int, turns: int):
 def test_a_missing_pyav_is_reported(clip: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingDependency, match="av"):
-        decode_video(clip)
+        open_video(clip).images()

@@ -95,6 +95,17 @@ def test_a_skipped_frame_keeps_its_index():
     assert set(tracker.step(frame_image(1)).frames.tolist()) == {0, 2}
 
 
+def test_dropped_frames_are_counted_and_move_the_index():
+    tracker = Tracker(KnownSequence(STILL))
+    tracker.step(frame_image(0))
+    tracker.drop(4)
+    tracker.drop(0)
+    assert set(tracker.step(frame_image(1)).frames.tolist()) == {0, 5}
+    assert (tracker.num_frames, tracker.num_dropped) == (6, 4)
+    with pytest.raises(InvalidInput, match="-1"):
+        tracker.drop(-1)
+
+
 def test_at_most_three_frames_of_features_are_in_memory():
     alive: list[weakref.ref] = []
 

@@ -5,15 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
+from tests.helpers.fake_video import FakeContainer, Feed, fake_frame, fake_video
 from tests.helpers.synthetic_sequences import SIZE, KnownSequence, frame_image, sliding
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.io.progress import Advance
-from tiepoint.video import read_frames, track, track_to_files, tracking
+from tiepoint.types import Features
+from tiepoint.video import (
+    ReadOptions,
+    decoding,
+    frames as frames_module,
+    read_frames,
+    track,
+    track_to_files,
+    tracking,
+)
 
 
 @pytest.fixture
@@ -95,7 +106,7 @@ def test_a_broken_frame_keeps_its_index_in_the_overlay(folder: Path, tmp_path: P
 
 def test_a_video_is_tracked_at_its_own_rate(folder: Path, tmp_path: Path, sequence: KnownSequence):
     track_to_files(folder, video=tmp_path / "a.mp4", rate=tracking.Fraction(25))
-    assert tracking.sequence_rate(tmp_path / "a.mp4") == 25
+    assert read_frames(tmp_path / "a.mp4").rate == 25
 
 
 @pytest.mark.parametrize(
@@ -128,3 +139,60 @@ def test_progress_advances_once_per_frame(folder: Path):
     track(folder, progress=progress)
     assert totals == [8]
     assert advanced == [1] * 8
+
+
+@pytest.fixture
+def live_clip(sequence: KnownSequence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A camera of eight frames: frames 1 to 3 arrive while frame 0 is processed, 4 to 6 during frame 3, and 7 during frame 6."""
+    feed = Feed([fake_frame(number) for number in range(8)])
+    container = FakeContainer(iter(feed))
+    monkeypatch.setattr(frames_module, "open_video", lambda source: fake_video(container))
+    monkeypatch.setattr(decoding, "upright_image", lambda frame: frame_image(frame.number))
+    arriving = iter([3, 3, 1, 0])
+
+    def extract(image: Image) -> Features:
+        feed.send(next(arriving))
+        return KnownSequence.extract(sequence, image)
+
+    monkeypatch.setattr(sequence, "extract", extract, raising=False)
+    feed.allow(1)
+    return tmp_path
+
+
+def test_frames_that_arrive_meanwhile_are_dropped_and_counted(live_clip: Path):
+    dropped: list[int] = []
+    tracks = track(0, on_dropped=dropped.append)
+    assert dropped == [2, 2]
+    assert (tracks.num_frames, tracks.num_dropped, tracks.num_tracked_frames) == (8, 4, 4)
+    assert tracks.seconds is not None
+    assert tracks.source == "camera 0"
+    assert set(tracks.frames.tolist()) <= {0, 3, 6, 7}
+
+
+def test_dropped_frames_keep_their_time_in_the_overlay(live_clip: Path):
+    tracks = track_to_files(0, live_clip / "t.json", video=live_clip / "t.mp4")
+    saved = json.loads((live_clip / "t.json").read_text())
+    assert (saved["num_dropped"], saved["seconds"]) == (4, tracks.seconds)
+    with av.open(str(live_clip / "t.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert times == pytest.approx([0, 3 / 25, 6 / 25, 7 / 25])
+
+
+def test_tracking_ends_when_asked_to(folder: Path, tmp_path: Path):
+    seen: list[Image] = []
+    tracks = track(folder, on_frame=lambda image, _: seen.append(image), should_stop=lambda: len(seen) == 3)
+    assert (tracks.num_frames, len(seen)) == (3, 3)
+    assert track(folder, max_frames=4).num_frames == 4
+    assert track_to_files(folder, reading=ReadOptions(max_frames=2)).num_frames == 2
+
+
+def test_a_lost_camera_ends_the_tracks_with_a_problem(
+    sequence: KnownSequence, monkeypatch: pytest.MonkeyPatch
+):
+    container = FakeContainer([fake_frame(0), av.OSError(5, "Input/output error")])
+    monkeypatch.setattr(frames_module, "open_video", lambda source: fake_video(container))
+    monkeypatch.setattr(decoding, "upright_image", lambda frame: frame_image(frame.number))
+    tracks = track(0)
+    (problem,) = tracks.problems
+    assert problem.startswith("frame 1 was skipped: camera 0: the connection was lost (Input/output error)")
+    assert tracks.num_tracked_frames == 1

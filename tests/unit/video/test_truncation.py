@@ -8,7 +8,7 @@ import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
-from tiepoint.video.decoding import decode_video
+from tiepoint.video.decoding import open_video
 
 COUNT = 24
 CONTAINERS = {
@@ -43,7 +43,7 @@ def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_a_complete_video_has_no_problem(video: Path) -> None:
-    frames = list(decode_video(video))
+    frames = list(open_video(video).images())
     assert len(frames) == COUNT
     assert all(isinstance(frame, Image) for frame in frames)
 
@@ -55,7 +55,7 @@ def test_a_truncated_video_is_named_and_its_leading_frames_are_kept(
     path = tmp_path / video.name
     size = int(kept * video.stat().st_size) // 188 * 188 + 100  # not between two packets of MPEG-TS
     path.write_bytes(video.read_bytes()[:size])
-    items = list(decode_video(path))
+    items = list(open_video(path).images())
     frames = [item for item in items if isinstance(item, Image)]
     problems = [str(item) for item in items if isinstance(item, InvalidInput)]
     assert 0 < len(frames) <= COUNT
@@ -72,7 +72,7 @@ def test_the_share_that_is_left_is_said(tmp_path: Path) -> None:
             container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
         container.mux(stream.encode(None))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    *_, last = decode_video(path)
+    *_, last = open_video(path).images()
     assert isinstance(last, InvalidInput)
     assert "ends early" in str(last)
     assert "of 3.0 s" in str(last)
@@ -82,7 +82,7 @@ def test_an_mp4_without_its_index_says_why(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(500))
     with pytest.raises(InvalidInput, match=r"a\.mp4 as a video .*lacks its index"):
-        decode_video(path)
+        open_video(path).images()
 
 
 def test_longer_audio_is_no_missing_video(tmp_path: Path) -> None:
@@ -98,6 +98,6 @@ def test_longer_audio_is_no_missing_video(tmp_path: Path) -> None:
             container.mux(audio.encode(frame))
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
-    items = list(decode_video(path))
+    items = list(open_video(path).images())
     assert len(items) == 10
     assert all(isinstance(item, Image) for item in items)
