@@ -19,8 +19,8 @@ from tiepoint.collection.report.statistics import Edge, ImageStatistics, compute
 from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.collection.sfm.matches_2d3d import check_keypoints
 from tiepoint.collection.sfm.reconstruction import SPARSE, read_model
-from tiepoint.io.atomic import atomic_write
-from tiepoint.io.templates import render_html
+from tiepoint.html.rendering import render_page, write_page
+from tiepoint.io.atomic import check_writable
 
 VIEW = "view.html"
 TEMPLATE = "html_view.html.jinja"
@@ -52,10 +52,8 @@ def write_html_view(
     model = _read_model(opened) if (opened.folder / FOLDER / SPARSE / "0").is_dir() else None
     statistics, edges = compute_statistics(opened, model)
     path = output_file(file, opened.folder / VIEW)
-    with atomic_write(path) as temporary:
-        page = _render(opened, missing, model, statistics, edges)
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
-    return path
+    check_writable(path)
+    return write_page(_render(opened, missing, model, statistics, edges), path)
 
 
 def _read_model(collection: Collection) -> Any:
@@ -76,7 +74,7 @@ def _render(
 ) -> str:
     figures = [] if model is None else [("Reconstruction", scene_figure(model))]
     figures.append(("Match graph", graph_figure(list(statistics), edges)))
-    return render_html(
+    return render_page(
         "tiepoint.collection.report",
         TEMPLATE,
         title=f"{collection.folder.absolute().name}: {len(statistics)} images",

@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tiepoint.io.atomic import atomic_write
+from tiepoint.html.rendering import render_page, write_page
 from tiepoint.io.serialization import write_json
-from tiepoint.io.templates import render_html
 
 JSON = "report.json"
 PAGE = "report.html"
@@ -91,13 +90,12 @@ class RunReport:
             InvalidInput: If they cannot be written.
         """
         write_json(self.to_dict(), folder / JSON)
-        with atomic_write(folder / PAGE) as temporary:
-            temporary.write_text(_render(self), encoding="utf-8", errors="backslashreplace")
+        write_page(_render(self), folder / PAGE)
 
 
 def _render(report: RunReport) -> str:
     """Return a self-contained HTML page."""
-    return render_html(
+    return render_page(
         "tiepoint.collection.report",
         TEMPLATE,
         title=f"{report.image_folder} → {report.out}",

@@ -1,0 +1,11 @@
+"""Web pages: the interactive viewer of a pair, and the style that all reports share.
+
+    pair_data   a matched pair -> the viewer's JSON data (docs/viewer.md)
+    embedding   images as JPEG data URLs, reduced if they are large
+    pair_page   one self-contained page with a viewer
+    rendering   jinja2 templates -> pages, written atomically
+    templates/  base page and style
+    static/     viewer.js, the bundle of viewer/ (`make viewer`)
+
+Pages need no network, and their Content-Security-Policy forbids it.
+"""
