@@ -15,7 +15,10 @@ from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
 from tiepoint.extraction.masks import MaskSource
 from tiepoint.extraction.tile_grid import check_tiling
-from tiepoint.geometry.verification import Verifier
+from tiepoint.geometry.estimate import estimate_homography
+from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
+from tiepoint.geometry.verification import Verifier, estimate_two_view
+from tiepoint.html.pair_page import SUFFIXES as PAGE_SUFFIXES, is_page, write_pair
 from tiepoint.image import Image, ImageSource
 from tiepoint.image.stretch import check_stretch
 from tiepoint.io.atomic import check_overwrites
@@ -245,7 +248,8 @@ def match_to_files(
     Args:
         image0: Image 0, as for `match`.
         image1: Image 1, as for `match`.
-        picture: Output path of a drawing of the matches; the suffix decides the format.
+        picture: Output path of a drawing of the matches, or of an interactive page (.html); the suffix decides the
+            format. A page shows two-view geometry and a homography, which are estimated for it.
         json: Output path of the matches as JSON, ending in .json.
         npz: Output path of the matches as NumPy arrays, ending in .npz.
         draw: Options of the drawing.
@@ -262,7 +266,7 @@ def match_to_files(
     """
     check_overwrites((picture, json, npz), (image0, image1, options.get("mask0"), options.get("mask1")))
     if picture is not None:
-        check_image_path(picture)
+        check_image_path(picture, others=PAGE_SUFFIXES)
     outputs = [
         check_output_path(path, suffix)
         for path, suffix in ((json, ".json"), (npz, ".npz"))
@@ -274,9 +278,21 @@ def match_to_files(
         for path in outputs:
             result.save(path, estimate, verification)
     if picture is not None:
-        drawing = result.draw if estimate is None else partial(result.draw_inliers, estimate)
-        save_image(drawing(**(draw or {})), picture)
+        _write_picture(result, estimate, picture, draw or {})
     return result, estimate
+
+
+def _write_picture(
+    result: MatchResult, estimate: TwoViewEstimate | None, path: str | os.PathLike[str], options: DrawOptions
+) -> None:
+    if is_page(path):
+        shown = estimate or estimate_two_view(result, max_error_px=TWO_VIEW_MAX_ERROR_PX)
+        is_homography = shown.kind == "homography"
+        homography = None if is_homography else estimate_homography(result, max_error_px=shown.max_error_px)
+        write_pair(result.viewer_data(shown, result.verify(), homography=homography, **options), path)
+        return
+    drawing = result.draw if estimate is None else partial(result.draw_inliers, estimate)
+    save_image(drawing(**options), path)
 
 
 def _verified(result: MatchResult, verify: Verifier | None) -> tuple[MatchResult, TwoViewEstimate | None]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from tiepoint.api import load
+from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
+from tiepoint.html.pair_page import SUFFIXES as PAGE_SUFFIXES, is_page
 from tiepoint.image.sample_pair import motorcycle
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
@@ -47,7 +49,7 @@ def match_motorcycle(
     """Match the Middlebury motorcycle pair of scikit-image, draw the matches, and count the correct ones.
 
     Args:
-        picture: Output file of the drawn matches.
+        picture: Output file of the drawn matches, or of an interactive page (.html).
         preset: Preset of extractor and matcher.
         max_error_px: Maximum error of a correct match in px.
         progress: Show the progress of weight downloads on stderr.
@@ -56,10 +58,10 @@ def match_motorcycle(
         MissingDependency: If scikit-image is not installed.
         InvalidInput: If the picture cannot be written.
     """
-    check_image_path(picture)
+    check_image_path(picture, others=PAGE_SUFFIXES)
     left, right, disparity = motorcycle()
     result = load(preset, progress=progress).match(left, right)
-    save_image(result.draw(left, right), picture)
+    _save(result, left, right, picture)
     errors = disparity_errors(result, disparity)
     return DemoReport(
         matches=len(result),
@@ -68,6 +70,14 @@ def match_motorcycle(
         max_error_px=max_error_px,
         picture=str(picture),
     )
+
+
+def _save(result: MatchResult, left: np.ndarray, right: np.ndarray, picture: Path) -> None:
+    if not is_page(picture):
+        save_image(result.draw(left, right), picture)
+        return
+    estimate, homography = estimate_fundamental(result), estimate_homography(result)
+    result.save(picture, estimate, result.verify(), homography=homography, image0=left, image1=right)
 
 
 def disparity_errors(result: MatchResult, disparity: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ Tests that need published weights are at the end.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tiepoint import api
 from tiepoint.api import LoadConfig, Matcher, load, match, match_to_files
 from tiepoint.errors import InvalidInput, TiepointError, WeightsError
 from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
+from tiepoint.geometry.verification import make_verifier
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.models.keypoints import Detection
@@ -299,6 +301,24 @@ class TestMatchToFiles:
         with PIL.Image.open(picture) as drawn:
             np.testing.assert_array_equal(drawn, result.draw_inliers(found))
 
+    @pytest.mark.parametrize("kind", [None, "homography"])
+    def test_a_page_has_an_estimate_and_a_homography(
+        self, kind: str | None, photos: tuple[str, str], tmp_path: Path
+    ) -> None:
+        """The page estimates what it shows if no verification was asked for; the returned value stays None."""
+        verify = make_verifier(kind) if kind else None
+        result, estimate = match_to_files(
+            *photos, picture=tmp_path / "pair.html", draw={"max_lines": 3, "keypoints": True}, verify=verify
+        )
+        assert (estimate is None) == (kind is None)
+        page = (tmp_path / "pair.html").read_text(encoding="utf-8")
+        (text,) = re.findall(r'id="pair">(.*?)</script>', page, re.DOTALL)
+        data = json.loads(text)
+        assert len(data["scores"]) == len(result) == 8
+        assert data["initial"] == {"max_lines": 3, "unmatched": True}
+        assert data["estimate"]["kind"] in (("fundamental", "homography") if kind is None else (kind,))
+        assert data["verification"]["probability"] == pytest.approx(result.verify().probability, abs=1e-4)
+
     def test_nothing_is_written_by_default(self, photos: tuple[str, str], tmp_path: Path) -> None:
         match_to_files(*photos)
         assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
@@ -308,6 +328,7 @@ class TestMatchToFiles:
         [
             {"picture": "x.doc"},
             {"picture": "no/x.png"},
+            {"picture": "no/x.html"},
             {"json": "x.txt"},
             {"json": "x.npz"},
             {"npz": "x.json"},

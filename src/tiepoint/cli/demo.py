@@ -10,9 +10,12 @@ from tiepoint.presets import DEFAULT_PRESET
 
 
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Output file of the drawn matches.")] = Path(
-        "tiepoint-demo.png"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="Output file of the drawn matches, or of an interactive page (.html)."
+        ),
+    ] = Path("tiepoint-demo.png"),
     preset: Annotated[
         str, typer.Option(help="Extractor and matcher; see `tiepoint presets`.")
     ] = DEFAULT_PRESET,

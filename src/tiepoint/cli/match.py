@@ -29,7 +29,11 @@ def match(
     image1: ImageArgument,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Draw the matches to this file (.png, .jpg, .webp)."),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Draw the matches to this file (.png, .jpg, .webp), or write an interactive page (.html).",
+        ),
     ] = None,
     json_file: JsonOption = None,
     npz: Annotated[Path | None, typer.Option("--npz", help="Write the result as NumPy arrays.")] = None,

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
+from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
@@ -71,20 +72,32 @@ def estimate_two_view(
     return homography if homography.success else fundamental
 
 
-def median_error_px(matches: Correspondences | HasCorrespondences, estimate: TwoViewEstimate) -> float:
-    """Return the median error of the inliers, in px; NaN without inliers.
+def match_errors_px(
+    matches: Correspondences | HasCorrespondences, estimate: TwoViewEstimate
+) -> Float[np.ndarray, "k"]:
+    """Return the error of each match, in px; inf if the estimation failed.
 
-    The error of a match is its symmetric transfer error for homographies, else the maximum of its distances from the
-    epipolar lines.
+    It is the symmetric transfer error for homographies, else the maximum of the distances from the epipolar lines.
 
     Args:
         matches: Matches of the estimate.
         estimate: Two-view geometry of these matches.
     """
     found = as_correspondences(matches)
-    points0, points1 = found.points0[estimate.inliers], found.points1[estimate.inliers]
-    if estimate.matrix is None or len(points0) == 0:
-        return math.nan
+    if estimate.matrix is None:
+        return np.full(len(found), np.inf)
     if estimate.kind == "homography":
-        return float(np.median(homography_errors_px(points0, points1, estimate.matrix)))
-    return float(np.median(epipolar_errors_px(points0, points1, estimate.fundamental)))
+        return homography_errors_px(found.points0, found.points1, estimate.matrix)
+    return epipolar_errors_px(found.points0, found.points1, estimate.fundamental)
+
+
+def median_error_px(matches: Correspondences | HasCorrespondences, estimate: TwoViewEstimate) -> float:
+    """Return the median of `match_errors_px` of the inliers; NaN without inliers.
+
+    Args:
+        matches: Matches of the estimate.
+        estimate: Two-view geometry of these matches.
+    """
+    if estimate.num_inliers == 0:
+        return math.nan
+    return float(np.median(match_errors_px(matches, estimate)[estimate.inliers]))

@@ -14,8 +14,11 @@ from jaxtyping import Float, Int
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.pair_verification import PairVerification, verify_pair
+from tiepoint.html.embedding import embed_image
+from tiepoint.html.pair_data import pair_data
+from tiepoint.html.pair_page import SUFFIXES, check_page_path, is_page, write_pair
 from tiepoint.image import Image, ImageSource, read_image
-from tiepoint.io.serialization import to_plain, write_arrays
+from tiepoint.io.serialization import FORMATS, check_output_path, to_plain, write_arrays
 from tiepoint.result.files import estimate_from, features_from, file_contents, read_match_file
 from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, TwoViewEstimate
 from tiepoint.visualization import (
@@ -161,11 +164,7 @@ class MatchResult:
         Raises:
             InvalidInput: If the estimate has another number of matches.
         """
-        if len(estimate.inliers) != len(self):
-            raise InvalidInput(
-                f"expected an estimate from the {len(self)} matches of this result, "
-                f"got one from {len(estimate.inliers)} matches"
-            )
+        self._check_estimate(estimate)
         kept = {"matches": self.matches[estimate.inliers], "scores": self.scores[estimate.inliers]}
         return replace(self, **kept, _complete=self._complete or self)
 
@@ -310,6 +309,13 @@ class MatchResult:
     ) -> tuple[Image, Image]:
         return _read_matched(image0, self.features0, 0), _read_matched(image1, self.features1, 1)
 
+    def _check_estimate(self, estimate: TwoViewEstimate) -> None:
+        if len(estimate.inliers) != len(self):
+            raise InvalidInput(
+                f"expected an estimate from the {len(self)} matches of this result, "
+                f"got one from {len(estimate.inliers)} matches"
+            )
+
     def _caption(self, text: str = "") -> str | None:
         rotations = (
             f"image {side} rotated by {rotation} degrees"
@@ -338,21 +344,75 @@ class MatchResult:
         path: str | os.PathLike[str],
         estimate: TwoViewEstimate | None = None,
         verification: PairVerification | None = None,
+        *,
+        homography: TwoViewEstimate | None = None,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
     ) -> Path:
-        """Write everything but the descriptors to a file, atomically.
+        """Write a file, atomically: everything but the descriptors, or a web page with the interactive viewer.
 
         Args:
-            path: Output path ending in .npz (NumPy) or .json.
+            path: Output path ending in .npz (NumPy), .json or .html (a page of its own, with both images).
             estimate: Two-view geometry of these matches to include.
             verification: Output of `verify` to include.
+            homography: Homography of these matches for overlays in the viewer; None uses `estimate` if it is one.
+            image0: Image 0 for the viewer; None reads it again from its source.
+            image1: Image 1 for the viewer; None reads it again from its source.
 
         Returns:
             The path.
 
         Raises:
-            InvalidInput: If the suffix is unsupported, or the file cannot be written.
+            InvalidInput: If the suffix is unsupported, the file cannot be written, or an image for the viewer is missing
+                or invalid (see `draw`).
         """
-        return write_arrays(file_contents(self, estimate, verification), path)
+        if not is_page(path):
+            check_output_path(path, *FORMATS, *SUFFIXES)
+            return write_arrays(file_contents(self, estimate, verification), path)
+        check_page_path(path)
+        data = self.viewer_data(estimate, verification, homography=homography, image0=image0, image1=image1)
+        return write_pair(data, path)
+
+    def viewer_data(
+        self,
+        estimate: TwoViewEstimate | None = None,
+        verification: PairVerification | None = None,
+        *,
+        homography: TwoViewEstimate | None = None,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+        max_lines: int | None = None,
+        keypoints: bool = False,
+    ) -> dict[str, Any]:
+        """Return the data of the interactive viewer as JSON values; docs/viewer.md describes the format.
+
+        Args:
+            estimate: Two-view geometry of these matches.
+            verification: Output of `verify`.
+            homography: Homography of these matches for overlays; None uses `estimate` if it is one.
+            image0: Image 0; None reads it again from its source.
+            image1: Image 1; None reads it again from its source.
+            max_lines: Number of lines at first; None leaves it to the viewer.
+            keypoints: Whether to show unmatched keypoints at first, too.
+
+        Raises:
+            InvalidInput: If an image is missing or invalid (see `draw`), or an estimate has another number of matches.
+        """
+        for given in (estimate, homography):
+            if given is not None:
+                self._check_estimate(given)
+        return pair_data(
+            self,
+            (
+                embed_image(_read_matched(image0, self.features0, 0)),
+                embed_image(_read_matched(image1, self.features1, 1)),
+            ),
+            estimate=estimate,
+            homography=homography,
+            verification=verification,
+            max_lines=max_lines,
+            unmatched=keypoints,
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "MatchResult":

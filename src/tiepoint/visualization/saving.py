@@ -14,22 +14,24 @@ MAX_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # px; limits of 
 QUALITY = 90  # quality of the lossy formats, out of 100
 
 
-def check_image_path(path: str | os.PathLike[str]) -> Path:
+def check_image_path(path: str | os.PathLike[str], *, others: tuple[str, ...] = ()) -> Path:
     """Validate the output path of an image before starting.
 
     Args:
         path: Output path; the suffix decides the format.
+        others: Further suffixes, of formats that the caller writes.
 
     Returns:
         The path.
 
     Raises:
-        InvalidInput: If the suffix is not that of an image format, or the file cannot be written.
+        InvalidInput: If the suffix is none of these, or the file cannot be written.
     """
     target = Path(path)
-    if target.suffix.lower() not in IMAGE_FORMATS:
+    suffixes = (*IMAGE_FORMATS, *others)
+    if target.suffix.lower() not in suffixes:
         raise InvalidInput(
-            f"cannot write an image to {target.name!r}; use one of the suffixes {', '.join(IMAGE_FORMATS)}"
+            f"cannot write an image to {target.name!r}; use one of the suffixes {', '.join(suffixes)}"
         )
     check_writable(target)
     return target

@@ -249,3 +249,30 @@ class TestGeometry:
     def test_files_are_read_again(self, result: MatchResult) -> None:
         with pytest.raises(InvalidInput, match="image 0 was matched from memory"):
             result.panorama(self.FOUND)
+
+
+class TestPage:
+    def test_save_writes_a_page(
+        self, result: MatchResult, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    ) -> None:
+        estimate = an_estimate([True, False, True])
+        path = result.save(tmp_path / "pair.html", estimate, image0=images[0], image1=images[1])
+        page = path.read_text(encoding="utf-8")
+        assert page.startswith("<!doctype html>")
+        assert "TiepointViewer.mount" in page
+
+    def test_images_from_memory_are_needed(self, result: MatchResult, tmp_path: Path) -> None:
+        with pytest.raises(InvalidInput, match="image 0 was matched from memory"):
+            result.save(tmp_path / "pair.html")
+        assert not list(tmp_path.iterdir())
+
+    def test_estimates_of_other_matches_are_refused(
+        self, result: MatchResult, images: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        for name in ("estimate", "homography"):
+            with pytest.raises(InvalidInput, match="3 matches"):
+                result.viewer_data(**{name: an_estimate([True])}, image0=images[0], image1=images[1])
+
+    def test_unknown_suffixes_name_all_formats(self, result: MatchResult, tmp_path: Path) -> None:
+        with pytest.raises(InvalidInput, match=r"\.npz or \.json or \.html"):
+            result.save(tmp_path / "pair.doc")
