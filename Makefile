@@ -7,7 +7,7 @@ CONSTRAINTS := -c constraints.txt
 # Per cent of lines that the fast tests cover, as measured.
 MIN_COVERAGE := 95
 
-.PHONY: demo test test-fast test-oldest conformance check bench results clean
+.PHONY: demo test test-fast test-oldest conformance check viewer check-viewer bench results clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -61,6 +61,18 @@ check: $(VENV)/.test  ## format, lint, types, layers, spelling, terms
 	$(BIN)/codespell
 	$(BIN)/python tools/check_terms.py
 
+# The packages of package-lock.json: esbuild and TypeScript, and axe-core for the tests of the pages; needs Node.js 20.
+viewer/node_modules/.package-lock.json: viewer/package.json viewer/package-lock.json
+	cd viewer && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+viewer: viewer/node_modules/.package-lock.json  ## the viewer's bundle, src/tiepoint/html/static/viewer.js, from viewer/
+	cd viewer && npm run --silent build
+
+check-viewer: viewer/node_modules/.package-lock.json  ## types and tests of the viewer; its bundle is current
+	cd viewer && npm run --silent check && npm run --silent test && node build.mjs --output build/viewer.js
+	cmp viewer/build/viewer.js src/tiepoint/html/static/viewer.js || { echo "run: make viewer"; exit 1; }
+
 # QUICK=1: small cases and one run, in minutes; docs/ and benchmarks/records/ are not changed.
 BENCH := $(if $(QUICK),--quick --records build/bench)
 bench: $(VENV)/.bench  ## speed against other implementations; writes JSON records, tables and plots
@@ -75,4 +87,4 @@ results: $(VENV)/.bench  ## accuracy of presets and baselines on ../shared/data;
 	$(BIN)/python -m benchmarks accuracy render $(if $(QUICK),--records $(RESULTS) --page $(RESULTS)/results.md)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist viewer/build viewer/node_modules .pytest_cache .ruff_cache .hypothesis

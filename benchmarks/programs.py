@@ -88,6 +88,10 @@ TOPICS = {
             "render": "render the table into docs/robust-matching.md",
         },
     ),
+    "viewer": Topic(
+        "frame rate of the viewer",
+        {"measure": "pan and zoom 5,000 matches in a browser with software rendering"},
+    ),
     "training": Topic(
         "training on this machine",
         {
@@ -101,6 +105,7 @@ TOPICS = {
         "pictures of the documentation",
         {
             "guide": "examples of visualizations",
+            "viewer": "the viewer in a browser",
             "rotation": "example of the rotation search",
             "verification": "examples of pair verification",
             "reconstruction": "a reconstruction with its cameras",

@@ -71,6 +71,13 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
     source = {path.relative_to(REPOSITORY / "src").as_posix() for path in (REPOSITORY / "src").rglob("*.py")}
     assert source <= names
     assert "tiepoint/py.typed" in names
+    pages = (
+        "static/viewer.js",
+        "templates/base.html.jinja",
+        "templates/pair.html.jinja",
+        "templates/style.css",
+    )
+    assert {f"tiepoint/html/{name}" for name in pages} <= names
     pretrained = "tiepoint/weights/pretrained/aliked_lightglue_small"
     assert {f"{pretrained}.safetensors", f"{pretrained}.json"} <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"tiepoint"}
@@ -120,10 +127,10 @@ def test_it_is_imported_from_where_it_was_installed(installed: Path, tmp_path: P
 @pytest.mark.real
 def test_its_command_matches_two_photographs(installed: Path, shared_data: Path, tmp_path: Path) -> None:
     photos = (shared_data / "lightglue_assets" / name for name in ("DSC_0410.JPG", "DSC_0411.JPG"))
-    options = ("--resize", 512, "--max-keypoints", 512, "-o", "m.png", "--npz", "m.npz")
+    options = ("--resize", 512, "--max-keypoints", 512, "-o", "m.html", "--npz", "m.npz")
     out = run(installed, installed / "bin" / "tiepoint", "match", *photos, *options, cwd=tmp_path)
     with np.load(tmp_path / "m.npz") as arrays:
         count = len(arrays["matches"])
     assert count > 100
     assert f"{count} matches" in out
-    assert (tmp_path / "m.png").stat().st_size > 10_000
+    assert (tmp_path / "m.html").stat().st_size > 100_000

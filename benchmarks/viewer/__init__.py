@@ -1,0 +1,1 @@
+"""Frame rate of the viewer."""
