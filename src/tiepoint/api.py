@@ -28,6 +28,8 @@ from tiepoint.io.serialization import check_output_path
 from tiepoint.io.validation import check_integer, check_number, is_integer
 from tiepoint.matcher import Matcher
 from tiepoint.matching.inputs import FeaturePair, PairMatcher, as_pairs
+from tiepoint.matching.latency.budget import LatencyBudget, check_latency_budget, check_no_rotations
+from tiepoint.matching.latency.calibration import load_costs
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.matching.view_search import check_rotations
@@ -68,6 +70,7 @@ class LoadConfig:
     tile: Tiling = "auto"
     adaptive: Adaptive = True
     pruning_min_keypoints: int | None = None
+    max_layers: int | None = None
     filter_threshold: float = 0.1
     max_ratio: float | None = None
     require_kind: bool = False
@@ -78,10 +81,16 @@ class LoadConfig:
     extractor_weights: str | Path | None = None
     matcher_weights: str | Path | None = None
     accept_license: bool = False
+    latency_budget_ms: float | None = None
     progress: bool = False
 
     def __post_init__(self) -> None:
-        for name, minimum in (("max_keypoints", 1), ("resize", 1), ("pruning_min_keypoints", 0)):
+        for name, minimum in (
+            ("max_keypoints", 1),
+            ("resize", 1),
+            ("pruning_min_keypoints", 0),
+            ("max_layers", 1),
+        ):
             _check_optional_integer(name, getattr(self, name), minimum)
         _check_optional_integer("memory_budget", self.memory_budget, 1)
         check_integer("border", self.border, 0)
@@ -90,6 +99,9 @@ class LoadConfig:
         check_tiling(self.tile)
         check_stretch(self.stretch)
         check_rotations(self.rotations)
+        if self.latency_budget_ms is not None:
+            check_latency_budget(self.latency_budget_ms)
+            check_no_rotations(self.rotations)
         if self.adaptive not in (True, False, "depth", "width"):
             raise InvalidInput(f"adaptive: expected True, False, 'depth' or 'width', got {self.adaptive!r}")
         if self.upscale not in (True, False, None):
@@ -152,12 +164,12 @@ def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[Load
     Args:
         preset: Name of a preset (see `tiepoint presets`), or folder written by `tiepoint train`.
         **options: Options of LoadOptions: device, max_keypoints, resize, upscale, border, stretch, tile, adaptive,
-            pruning_min_keypoints, filter_threshold, max_ratio, require_kind, dtype, batch_size, memory_budget, rotations, extractor_weights,
-            matcher_weights, accept_license, progress.
+            pruning_min_keypoints, max_layers, filter_threshold, max_ratio, require_kind, dtype, batch_size,
+            memory_budget, rotations, extractor_weights, matcher_weights, accept_license, latency_budget_ms, progress.
 
     Raises:
         InvalidInput: If the preset or an option is unknown, an option has an invalid value, or the preset does not
-            support it.
+            support it; or a latency budget is below the smallest time of this machine.
         WeightsError: If weights cannot be found, downloaded or loaded.
     """
     row = find_preset(preset)
@@ -167,7 +179,11 @@ def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[Load
     device = choose_device(config.device)
     read = partial(load_state_dict, accept_license=config.accept_license, progress=config.progress)
     extractor = _load_extractor(row, config, read, device)
-    return Matcher(extractor, _load_matcher(row, config, read, extractor), config.rotations)
+    matcher = _load_matcher(row, config, read, extractor)
+    budget = None
+    if config.latency_budget_ms is not None:
+        budget = LatencyBudget(config.latency_budget_ms, load_costs(extractor, matcher))
+    return Matcher(extractor, matcher, config.rotations, budget)
 
 
 def match(
@@ -367,6 +383,7 @@ def _load_matcher(
         batch_size=config.batch_size,
         memory_budget=config.memory_budget,
         require_kind=config.require_kind,
+        max_layers=config.max_layers,
     )
 
 

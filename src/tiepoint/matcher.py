@@ -16,9 +16,10 @@ from tiepoint.image.stretch import warn_about_low_contrast
 from tiepoint.io.batching import batched
 from tiepoint.io.progress import Progress, to_callback, track
 from tiepoint.matching.inputs import FeaturePair, PairMatcher, as_pairs
+from tiepoint.matching.latency.budget import LatencyBudget, PairClock, TimedMatcher, check_no_rotations
 from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, check_rotations
 from tiepoint.result import MatchResult
-from tiepoint.types import Features
+from tiepoint.types import Assignment, Features
 from tiepoint.types.options import Rotations
 
 ONE_TO_MANY_GROUP = 8  # images that `match_one_to_many` extracts before it matches them in one batch
@@ -34,28 +35,42 @@ class Matcher:
         matcher: Matcher of pairs of features.
         rotations: "auto" to search in-plane rotations of image 1 in `match` and `match_one_to_many`; None to match
             images as they are.
+        budget: Latency budget of each pair, from decoded images to matches, or from features to matches where they are
+            given; None for no limit.
 
     Raises:
-        InvalidInput: If `rotations` is not "auto" or None.
+        InvalidInput: If `rotations` is not "auto" or None, or is given together with a budget, or the matcher does not
+            support a budget.
     """
 
+    budget: LatencyBudget | None = None
+
     def __init__(
-        self, extractor: NeuralExtractor, matcher: PairMatcher, rotations: Rotations | None = None
+        self,
+        extractor: NeuralExtractor,
+        matcher: PairMatcher,
+        rotations: Rotations | None = None,
+        budget: LatencyBudget | None = None,
     ) -> None:
         self.extractor = extractor
         self.matcher = matcher
         self.rotations = check_rotations(rotations)
+        self.budget = budget
+        if budget is not None:
+            check_no_rotations(self.rotations)
 
     def __repr__(self) -> str:
         rotations = f", rotations={self.rotations!r}" if self.rotations else ""
+        budget = f", latency_budget_ms={self.budget.milliseconds:g}" if self.budget else ""
         kind, device = self.extractor.settings.kind or "any features", self.extractor.device
-        return f"Matcher({kind}, {type(self.matcher).__name__}, device='{device}'{rotations})"
+        return f"Matcher({kind}, {type(self.matcher).__name__}, device='{device}'{rotations}{budget})"
 
     @property
     def fingerprint(self) -> str:
         """Digest of everything that determines the matches of two images; a key for caches."""
         rotations = f"-rotations-{self.rotations}" if self.rotations else ""
-        return f"{self.extractor.fingerprint}-{self.matcher.fingerprint}{rotations}"
+        budget = f"-latency-{self.budget.milliseconds:g}ms" if self.budget else ""
+        return f"{self.extractor.fingerprint}-{self.matcher.fingerprint}{rotations}{budget}"
 
     def extract(self, image: AnyImage, *, mask: MaskSource | None = None) -> Features:
         """Detect and describe the keypoints of an image.
@@ -85,6 +100,8 @@ class Matcher:
     ) -> MatchResult:
         """Match two images: read, extract, match, and search in-plane rotations if `rotations` is "auto".
 
+        A latency budget begins after reading: it limits extraction and matching.
+
         Args:
             image0: Image 0; same as for `extract`.
             image1: Image 1.
@@ -92,14 +109,16 @@ class Matcher:
             mask1: Mask of allowed keypoints of image 1.
 
         Raises:
-            InvalidInput: If an image or mask cannot be read, or a mask does not have the size of its image.
+            InvalidInput: If an image or mask cannot be read, a mask does not have the size of its image, or the
+                latency budget is below the smallest time for images of this size.
         """
         times = [perf_counter()]
         inputs = self._read(image0, mask0, "mask0"), self._read(image1, mask1, "mask1")
         times.append(perf_counter())
-        features0, features1 = (self.extractor.extract(*image_and_mask) for image_and_mask in inputs)
+        clock = self._start_clock()
+        features0, features1 = self.extract_within(inputs, clock)
         times.append(perf_counter())
-        (assignment,) = self.matcher.match([(features0, features1)])
+        assignment = self._assign((features0, features1), clock)
         times.append(perf_counter())
         stages = zip(("read", "extract", "match"), times, times[1:], strict=False)
         seconds = {stage: end - begin for stage, begin, end in stages}
@@ -109,16 +128,65 @@ class Matcher:
     def match_features(self, pairs: Iterable[FeaturePair]) -> list[MatchResult]:
         """Match any number of pairs of features; results are identical to matching each pair on its own.
 
+        With a latency budget, which limits the matching of each pair, pairs are matched one after the other.
+
         Args:
             pairs: [(features0, features1), …] from `extract`, or your own features of the right dimension.
 
         Returns:
-            One result per pair, in the same order; `seconds` is an equal share of the total time.
+            One result per pair, in the same order; `seconds` is an equal share of the total time of a batch.
 
         Raises:
             InvalidInput: If features belong to another preset or have another dimension.
         """
-        return [_to_result(match, seconds) for match, seconds in self._match_timed(as_pairs(pairs))]
+        checked = as_pairs(pairs)
+        if self.budget is not None:
+            return [self.match_within(pair, self.budget.start()) for pair in checked]
+        return [_to_result(match, seconds) for match, seconds in self._match_timed(checked)]
+
+    def extract_within(self, images: Sequence[ImageAndMask], clock: PairClock | None) -> list[Features]:
+        """Extract the images of a pair with the number of keypoints for which a clock has time.
+
+        Args:
+            images: Upright images and their masks.
+            clock: Clock of the pair, from `budget.start()`; None for no limit.
+
+        Raises:
+            InvalidInput: If the latency budget is below the smallest time for images of these sizes.
+        """
+        extractor, settings = self.extractor, self.extractor.settings
+        if clock is not None:
+            transforms = [extractor.transform(image.image_size) for image, _ in images]
+            extractor = extractor.limited(clock.plan_extraction(transforms, settings.max_keypoints))
+        return [extractor.extract(image, mask) for image, mask in images]
+
+    def match_within(self, pair: FeaturePair, clock: PairClock) -> MatchResult:
+        """Match a pair with the keypoints and layers for which a clock has time.
+
+        Args:
+            pair: Features of both images.
+            clock: Clock of the pair, from `budget.start()`.
+
+        Raises:
+            InvalidInput: As for `match_features`.
+        """
+        start = perf_counter()
+        assignment = self._assign(pair, clock)
+        match = RotatedMatch(features0=pair[0], features1=pair[1], assignment=assignment)
+        return _to_result(match, {"match": perf_counter() - start})
+
+    def _start_clock(self) -> PairClock | None:
+        return None if self.budget is None else self.budget.start()
+
+    def _assign(self, pair: FeaturePair, clock: PairClock | None) -> Assignment:
+        if clock is None:
+            (assignment,) = self.matcher.match([pair])
+            return assignment
+        if not isinstance(self.matcher, TimedMatcher):
+            raise InvalidInput(
+                f"{type(self.matcher).__name__} does not support latency_budget_ms: it is not a TimedMatcher"
+            )
+        return self.matcher.match_within(pair, clock)
 
     def match_one_to_many(
         self,
@@ -129,6 +197,8 @@ class Matcher:
         progress: Progress = False,
     ) -> Iterator[MatchResult | InvalidInput]:
         """Match one image with any number of others; its features are extracted once.
+
+        A latency budget limits the extraction of each image and its matching; that of the reference is not limited.
 
         Args:
             reference: Image 0 of every pair: same as for `extract`, or its features.
@@ -151,12 +221,33 @@ class Matcher:
         if not isinstance(reference, Features):
             inputs = self._read(reference, mask, "mask")
             features, image0 = self.extractor.extract(*inputs), inputs if self.rotations else None
-            return _tracked(self._match_each(features, image0, images), images, progress)
+            return _tracked(self._match_all(features, image0, images), images, progress)
         if mask is not None:
             raise InvalidInput(
                 "cannot apply a mask to extracted features; pass it to extract(image, mask=mask) instead"
             )
-        return _tracked(self._match_each(reference, None, images), images, progress)
+        return _tracked(self._match_all(reference, None, images), images, progress)
+
+    def _match_all(
+        self, reference: Features, image0: ImageAndMask | None, images: Iterable[AnyImage | Features]
+    ) -> Iterator[MatchResult | InvalidInput]:
+        if self.budget is None:
+            return self._match_each(reference, image0, images)
+        return (self._try_match_within(reference, image, self.budget) for image in images)
+
+    def _try_match_within(
+        self, reference: Features, image: AnyImage | Features, budget: LatencyBudget
+    ) -> MatchResult | InvalidInput:
+        """Match one image with the reference; the budget includes its extraction."""
+        if isinstance(image, Features):
+            return self.match_within((reference, image), budget.start())
+        try:
+            inputs = self._read(image, None, "mask")
+            clock = budget.start()
+            (features,) = self.extract_within([inputs], clock)
+        except InvalidInput as error:
+            return error
+        return self.match_within((reference, features), clock)
 
     def _match_each(
         self, reference: Features, image0: ImageAndMask | None, images: Iterable[AnyImage | Features]

@@ -21,6 +21,7 @@ NEAREST_OPTIONS = ("max_ratio",)
 NETWORK_OPTIONS = (
     "adaptive",
     "pruning_min_keypoints",
+    "max_layers",
     "dtype",
     "batch_size",
     "memory_budget",

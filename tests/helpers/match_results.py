@@ -34,7 +34,7 @@ def some_matches(m: int, n: int, matches: list[list[int]], scores: list[float]) 
         scores=torch.tensor(scores),
         matching_scores0=torch.zeros(m),
         matching_scores1=torch.zeros(n),
-        prune0=torch.arange(m),
+        prune0=torch.arange(m) + 2,
         prune1=torch.arange(n) + 1,
         layers_run=7,
     )

@@ -372,6 +372,12 @@ class TestOptions:
             {"filter_threshold": float("nan")},
             {"filter_threshold": "0.1"},
             {"filter_threshold": None},
+            {"max_layers": 0},
+            {"max_layers": 1.5},
+            {"latency_budget_ms": 0},
+            {"latency_budget_ms": -20},
+            {"latency_budget_ms": "100"},
+            {"latency_budget_ms": float("inf")},
             {"device": "gpu"},
             {"device": "cuda:99"},
             {"device": ""},
@@ -390,6 +396,7 @@ class TestOptions:
         [
             {"adaptive": False},
             {"pruning_min_keypoints": 7},
+            {"max_layers": 3},
             {"dtype": "float16"},
             {"batch_size": 3},
             {"memory_budget": 1 << 30},
@@ -400,6 +407,11 @@ class TestOptions:
     def test_an_option_that_a_preset_does_not_support_is_named(self, option: dict) -> None:
         with pytest.raises(InvalidInput, match=rf"aliked\+nearest.*{next(iter(option))}") as error:
             load("aliked+nearest", **option)
+        one_line(error)
+
+    def test_a_latency_budget_excludes_a_rotation_search(self) -> None:
+        with pytest.raises(InvalidInput, match=r"latency_budget_ms.*rotations='auto'") as error:
+            load(latency_budget_ms=100, rotations="auto")
         one_line(error)
 
     def test_numpy_integers_are_converted(self) -> None:
@@ -466,6 +478,7 @@ class TestLoad:
             {"border": 3},
             {"adaptive": False},
             {"pruning_min_keypoints": 7},
+            {"max_layers": 3},
             {"filter_threshold": 0.3},
             {"dtype": "bfloat16"},
             {"preset": "disk+lightglue"},
@@ -481,7 +494,13 @@ class TestLoad:
 
     @pytest.mark.slow
     def test_no_option_that_decides_nothing_is_in_the_fingerprint(self) -> None:
-        options = [{}, {"batch_size": 3}, {"memory_budget": 1 << 30}, {"pruning_min_keypoints": 0}]
+        options = [
+            {},
+            {"batch_size": 3},
+            {"memory_budget": 1 << 30},
+            {"pruning_min_keypoints": 0},
+            {"max_layers": 9},
+        ]
         assert len({load(device="cpu", **option).fingerprint for option in options}) == 1
 
     @pytest.mark.parametrize("option", ["batch_size", "memory_budget", "pruning_min_keypoints"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import PIL.Image
 import pytest
 from PIL.ExifTags import IFD, Base
 from tests.helpers.colored_dots import SHIFT, SIZE, dots, make_matcher
+from tests.helpers.cost_models import FREE, FakeClock, costs
 from typer.testing import CliRunner
 
 import tiepoint
@@ -23,6 +25,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.pair_verification import verify_pair
 from tiepoint.io.progress import Advance
 from tiepoint.matcher import Matcher
+from tiepoint.matching.latency.budget import LatencyBudget
 from tiepoint.matching.view_search import RotationSearch
 from tiepoint.result import MatchResult
 
@@ -292,6 +295,67 @@ def test_encoded_images_and_masks(tmp_path: Path, convert: Callable[[Path], Any]
     expected = matcher.extract(dots(), mask=mask)
     assert 0 < len(expected) < 80
     assert found.keypoints.tolist() == expected.keypoints.tolist()
+
+
+class TestLatencyBudget:
+    """10 ms per image, 10 us per keypoint, 1 ms for the matching; the images have 80 dots."""
+
+    def limited(self, milliseconds: float, *, rotations: Any = None) -> Matcher:
+        plain = make_matcher(None)
+        self.clock = FakeClock()
+        budget = LatencyBudget(milliseconds, costs(layers=0, layer=FREE), self.clock)
+        return Matcher(plain.extractor, plain.matcher, rotations, budget)
+
+    def test_enough_time_changes_nothing(self, upright: MatchResult) -> None:
+        result = self.limited(10_000).match(dots(), dots(SHIFT))
+        assert points(result) == points(upright)
+        assert result.keypoints_used == (80, 80)
+        assert list(result.seconds) == ["read", "extract", "match"]
+
+    def test_images_that_take_too_long_are_an_error_with_the_smallest_time(self) -> None:
+        with pytest.raises(InvalidInput, match=r"latency_budget_ms=20 .*at least 26 ms"):
+            self.limited(20).match(dots(), dots(SHIFT))
+
+    def test_features_need_the_time_of_matching_alone(self, upright: MatchResult) -> None:
+        matcher = self.limited(20)
+        pair = upright.features0, upright.features1
+        results = matcher.match_features([pair, pair])
+        assert [points(result) for result in results] == [points(upright)] * 2
+
+    def test_every_pair_has_its_own_time(self, upright: MatchResult, monkeypatch: pytest.MonkeyPatch) -> None:
+        matcher, left = self.limited(20), []
+        match_within = type(matcher.matcher).match_within
+
+        def slow(self_: Any, pair: Any, clock: Any) -> Any:
+            left.append(clock.seconds_left)
+            self.clock.now += 1
+            return match_within(self_, pair, clock)
+
+        monkeypatch.setattr(type(matcher.matcher), "match_within", slow)
+        pair = upright.features0, upright.features1
+        matcher.match_features([pair] * 3)
+        assert left == [pytest.approx(0.0188)] * 3
+
+    def test_many_images_take_one_extraction_each(self, upright: MatchResult) -> None:
+        images = [dots(SHIFT), b"broken", upright.features1]
+        first, broken, last = self.limited(20).match_one_to_many(dots(), images)
+        assert isinstance(broken, InvalidInput)
+        assert points(first) == points(last) == points(upright)  # type: ignore[arg-type]
+
+    def test_it_is_part_of_the_fingerprint_and_the_text(self) -> None:
+        matchers = [make_matcher(None), self.limited(50), self.limited(60)]
+        assert len({matcher.fingerprint for matcher in matchers}) == 3
+        assert "latency_budget_ms=50" in repr(matchers[1])
+
+    def test_a_rotation_search_is_refused(self) -> None:
+        with pytest.raises(InvalidInput, match="rotations='auto'"):
+            self.limited(50, rotations="auto")
+
+    def test_a_matcher_of_ones_own_needs_a_method(self) -> None:
+        matcher = self.limited(10_000)
+        matcher.matcher = SimpleNamespace(fingerprint="", match=lambda pairs: [])
+        with pytest.raises(InvalidInput, match=r"SimpleNamespace .*TimedMatcher"):
+            matcher.match(dots(), dots(SHIFT))
 
 
 class TestManyImages:

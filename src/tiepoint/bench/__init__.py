@@ -1,6 +1,6 @@
 """Benchmark: time per stage on this machine, and the recommendations of `tiepoint bench --tune`.
 
-Recommendations are reported only; no setting is changed.
+Recommendations are reported only; no setting is changed. The cost model for latency budgets is measured again and kept.
 """
 
 import lazy_loader

@@ -1,4 +1,8 @@
 # The public names: `__init__.py` resolves them lazily from this stub.
+from .latency import (
+    LatencyReport as LatencyReport,
+    tune_latency as tune_latency,
+)
 from .machine import (
     Machine as Machine,
     describe_machine as describe_machine,

@@ -1,14 +1,12 @@
 """Description of the machine that timings were measured on, and its matrix multiplication rate."""
 
-import os
-import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from tiepoint import __version__
 from tiepoint.bench.timing import measure
+from tiepoint.io.machine import available_cores, processor_name
 
 GEMM_SIDE = 2048
 # Side of the benchmark matrices: 17 GFLOP per product, 16 MiB per matrix
@@ -64,21 +62,3 @@ def gemm_gflops(device: torch.device | str = "cpu", *, side: int = GEMM_SIDE, ru
     out = torch.empty_like(a)
     seconds = measure(lambda: torch.mm(a, b, out=out), runs, torch.device(device))
     return 2 * side**3 / min(seconds.runs) / 1e9
-
-
-def processor_name() -> str:
-    """Return the name of the processor as reported by the system."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def available_cores() -> int:
-    """Return the number of CPU cores available to this process."""
-    affinity = getattr(
-        os, "sched_getaffinity", None
-    )  # Linux: containers and jobs may be limited to some cores
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

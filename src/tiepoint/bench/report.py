@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from tiepoint.api import load
 from tiepoint.bench.images import ImageFile, image_files
+from tiepoint.bench.latency import LatencyReport, tune_latency
 from tiepoint.bench.stages import PairReport, measure_pair
 from tiepoint.bench.timing import torch_threads
 from tiepoint.bench.tuning import Tuning, prunes, tune_pruning, tune_threads
@@ -25,14 +26,20 @@ class BenchReport:
     Attributes:
         pair: Timings of the stages of one image pair.
         tunings: Timings of the values of each tuned option; empty without tuning.
+        latency: Cost model for latency budgets; None without tuning.
     """
 
     pair: PairReport
     tunings: tuple[Tuning, ...] = ()
+    latency: LatencyReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        return {**self.pair.to_dict(), "tuning": [tuning.to_dict() for tuning in self.tunings]}
+        return {
+            **self.pair.to_dict(),
+            "tuning": [tuning.to_dict() for tuning in self.tunings],
+            "latency": None if self.latency is None else self.latency.to_dict(),
+        }
 
 
 def bench(
@@ -54,7 +61,8 @@ def bench(
         preset: Name of a preset, see `tiepoint presets`.
         runs: Number of timed runs after warm-up.
         threads: Number of torch CPU threads during the benchmark; None keeps the current number.
-        tune: Also measure other values of `pruning_min_keypoints` and `threads`, and recommend the fastest.
+        tune: Also measure other values of `pruning_min_keypoints` and `threads`, and recommend the fastest; and
+            measure the cost model of latency budgets for the given settings and number of threads again, and keep it.
         json: Path of the report; validated before starting, written atomically.
         **options: Options of `tiepoint.load`.
 
@@ -75,7 +83,8 @@ def bench(
         matcher = load(preset, **options)
         pair = measure_pair(matcher, files, preset=preset, runs=runs)
         tunings = _tunings(matcher, (images[0], images[1]), runs) if tune else ()
-    report = BenchReport(pair=pair, tunings=tunings)
+        latency = tune_latency(matcher, images[0].image_size, runs=runs) if tune else None
+    report = BenchReport(pair=pair, tunings=tunings, latency=latency)
     if json is not None:
         write_json(report.to_dict(), json)
     return report

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from tiepoint.io.validation import check_integer
+from tiepoint.models.device import synchronize
 
 CPU = torch.device("cpu")
 
@@ -56,12 +57,6 @@ def seconds_of(work: Callable[[], object], device: torch.device = CPU) -> float:
     work()
     synchronize(device)
     return perf_counter() - start
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait until the device has finished all its work; no effect on a CPU."""
-    if device.type != "cpu":
-        getattr(torch, device.type).synchronize()
 
 
 @contextmanager

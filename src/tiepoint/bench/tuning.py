@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tiepoint.bench.images import hard_variant
-from tiepoint.bench.machine import available_cores
 from tiepoint.bench.timing import Seconds, seconds_of, torch_threads
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
+from tiepoint.io.machine import available_cores
 from tiepoint.io.validation import check_integer
 from tiepoint.matcher import Matcher
 from tiepoint.matching.lightglue import LightGlueMatcher

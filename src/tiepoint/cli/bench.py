@@ -20,7 +20,7 @@ from tiepoint.cli.options import (
 from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
-    from tiepoint.bench import BenchReport, PairReport, Tuning
+    from tiepoint.bench import BenchReport, LatencyReport, PairReport, Tuning
     from tiepoint.types.options import LoadOptions
 
 ImageArgument = Annotated[
@@ -41,7 +41,9 @@ def bench(
     tune: Annotated[
         bool,
         typer.Option(
-            "--tune", help="Also measure other settings and recommend the fastest; changes nothing."
+            "--tune",
+            help="Also measure other settings and recommend the fastest, without changing them; and measure and keep "
+            "what --latency-budget-ms needs to know about this machine.",
         ),
     ] = False,
     json_file: JsonOption = None,
@@ -85,6 +87,8 @@ def _print_report(report: "BenchReport", *, to_stderr: bool) -> None:
     _print_pair(report.pair, to_stderr=to_stderr)
     for tuning in report.tunings:
         _print_tuning(tuning, to_stderr=to_stderr)
+    if report.latency is not None:
+        _print_latency(report.latency, to_stderr=to_stderr)
 
 
 def _print_pair(pair: "PairReport", *, to_stderr: bool) -> None:
@@ -133,6 +137,23 @@ def _trial_rows(tuning: "Tuning") -> list[tuple[str, ...]]:
         )
         for trial in tuning.trials
     ]
+
+
+def _print_latency(latency: "LatencyReport", *, to_stderr: bool) -> None:
+    from tiepoint.cli.tables import print_table
+
+    rows = [
+        (f"{ms:g}", *(("-", "-") if plan is None else (f"{plan.max_keypoints}", f"{plan.max_layers}")))
+        for ms, plan in latency.plans.items()
+    ]
+    typer.echo(err=to_stderr)
+    print_table(("latency budget, ms", "keypoints", "layers"), rows, to_stderr=to_stderr)
+    typer.echo(
+        "\nsmallest latency budget: {:.0f} ms for images of {} x {} px; measured for --latency-budget-ms".format(
+            latency.smallest_ms, *latency.image_size
+        ),
+        err=to_stderr,
+    )
 
 
 ADVICE = {

@@ -13,9 +13,11 @@ from tiepoint.cli.options import (
     ImageArgument,
     IntrinsicsOption,
     JsonOption,
+    LatencyBudgetOption,
     MaskOption,
     MatcherOptions,
     MaxErrorOption,
+    MaxLayersOption,
     MaxLinesOption,
     VerifyKind,
     matcher_options,
@@ -57,6 +59,8 @@ def match(
             show_default=False,
         ),
     ] = None,
+    max_layers: MaxLayersOption = None,
+    latency_budget_ms: LatencyBudgetOption = None,
     verify: Annotated[
         VerifyKind | None,
         typer.Option(help="Estimate a geometric model; the drawing distinguishes inliers and outliers."),
@@ -84,6 +88,10 @@ def match(
         load["adaptive"] = adaptive
     if pruning_min_keypoints is not None:
         load["pruning_min_keypoints"] = pruning_min_keypoints
+    if max_layers is not None:
+        load["max_layers"] = max_layers
+    if latency_budget_ms is not None:
+        load["latency_budget_ms"] = latency_budget_ms
     to_stdout = json_file == "-"
     result, estimate = match_to_files(
         image0,

@@ -66,6 +66,21 @@ AdaptiveOption = Annotated[
         show_default="adaptive",
     ),
 ]
+MaxLayersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Maximum number of LightGlue's layers to run.", show_default="all layers of the network"
+    ),
+]
+LatencyBudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        metavar="MS",
+        help="Bound on the time per pair, from decoded images to matches: keypoints and layers are cut to fit.",
+        show_default="no limit",
+    ),
+]
 MaskOption = Annotated[
     str | None,
     typer.Option(

@@ -39,7 +39,18 @@ def print_images(result: "MatchResult", *, to_stderr: bool) -> None:
 def summarize_matches(result: "MatchResult") -> str:
     """Return the number of matches and layers, and the duration of each stage."""
     seconds = "   ".join(f"{stage} {value:.2f} s" for stage, value in result.seconds.items())
-    return f"{len(result)} matches   {result.layers_run} layers   {seconds}"
+    return f"{len(result)} matches   {result.layers_run} layers   {seconds}{_describe_cuts(result)}"
+
+
+def _describe_cuts(result: "MatchResult") -> str:
+    """Return what a latency budget or `max_layers` left out; "" if nothing."""
+    cuts = (
+        [f"stopped by {result.stopped_by}"] if result.stopped_by in ("latency_budget", "max_layers") else []
+    )
+    found = len(result.features0), len(result.features1)
+    if result.keypoints_used != found:
+        cuts.append("{} and {} of {} and {} keypoints used".format(*result.keypoints_used, *found))
+    return f"\ncut: {', '.join(cuts)}" if cuts else ""
 
 
 def summarize_verification(result: "MatchResult") -> str:

@@ -10,7 +10,13 @@ import typer
 
 from tiepoint.cli.flags import print_problem
 from tiepoint.cli.interrupts import stop_on_interrupt
-from tiepoint.cli.options import JsonOption, MatcherOptions, matcher_options
+from tiepoint.cli.options import (
+    JsonOption,
+    LatencyBudgetOption,
+    MatcherOptions,
+    MaxLayersOption,
+    matcher_options,
+)
 
 if TYPE_CHECKING:
     from tiepoint.video import Tracks
@@ -76,6 +82,8 @@ def track(
             show_default=False,
         ),
     ] = None,
+    max_layers: MaxLayersOption = None,
+    latency_budget_ms: LatencyBudgetOption = None,
     *,
     matcher: MatcherOptions,
 ) -> None:
@@ -90,6 +98,11 @@ def track(
     from tiepoint.video.frames import never
 
     to_stdout = json_file == "-"
+    load = matcher.load
+    if max_layers is not None:
+        load["max_layers"] = max_layers
+    if latency_budget_ms is not None:
+        load["latency_budget_ms"] = latency_budget_ms
     source, options = _source(frames), _parse_options(input_option or [])
     with stop_on_interrupt() if _is_endless(source, live) else nullcontext(never) as should_stop:
         tracks = track_to_files(
@@ -107,7 +120,7 @@ def track(
                 should_stop=should_stop,
             ),
             preset=matcher.preset,
-            **matcher.load,
+            **load,
         )
     if not matcher.quiet:
         written = [f"tracks: {output}"] if output else ["to save the tracks, add: -o tracks.npz"]

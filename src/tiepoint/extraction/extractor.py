@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -144,6 +144,19 @@ class NeuralExtractor:
         """Descriptor dimension."""
         return cast(Detector, self.network).descriptor_dim
 
+    def transform(self, image_size: tuple[int, int]) -> ImageTransform:
+        """Return the resize of an image of a size (width, height) in px to the network's input."""
+        return ImageTransform.fit(
+            image_size,
+            self.settings.resize,
+            upscale=self.settings.upscale,
+            multiple=getattr(self.network, "size_multiple", 1),
+        )
+
+    def limited(self, max_keypoints: int) -> "NeuralExtractor":
+        """Return an extractor with the same network and another maximum number of keypoints."""
+        return NeuralExtractor(self.network, replace(self.settings, max_keypoints=max_keypoints))
+
     @ordinary_inference()
     def extract(self, image: Image, mask: Bool[Tensor, "h w"] | None = None) -> Features:
         """Detect and describe keypoints.
@@ -156,12 +169,7 @@ class NeuralExtractor:
         Returns:
             Features in descending order of score, in px of the original image; possibly none.
         """
-        transform = ImageTransform.fit(
-            image.image_size,
-            self.settings.resize,
-            upscale=self.settings.upscale,
-            multiple=getattr(self.network, "size_multiple", 1),
-        )
+        transform = self.transform(image.image_size)
         allowed = exclude_border(mask, image.image_size, self.settings.border)
         if allowed is not None and not allowed.any():
             logger.warning(

@@ -156,6 +156,7 @@ def to_assignment(result: PairAssignment) -> Assignment:
         prune0=result.prune0.cpu(),
         prune1=result.prune1.cpu(),
         layers_run=result.layers_run,
+        stopped_by=result.stopped_by,
     )
 
 

@@ -1,18 +1,21 @@
 """LightGlue as a matcher of Features."""
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from tiepoint.io.config import fingerprint
-from tiepoint.io.validation import check_number
+from tiepoint.io.validation import check_integer, check_number
 from tiepoint.matching.batching import choose_limits, split_batches
 from tiepoint.matching.inputs import FeaturePair, UnknownKinds, check_pairs, network_positions, to_assignment
+from tiepoint.matching.latency.budget import PairClock
+from tiepoint.matching.top_k import select_top_k, to_original
 from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.fused_layers import fuse
-from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
+from tiepoint.models.lightglue.inference import AdaptiveInference, LayerClock, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.models.precision import ordinary_inference
 from tiepoint.types import Assignment
@@ -29,6 +32,7 @@ class LightGlueSettings:
         adaptivity: Thresholds of early stopping and pruning, with no value left to the device.
         filter_threshold: Minimum match score (exclusive), in [0, 1].
         dtype: Floating-point type of the network.
+        max_layers: Maximum number of layers to run; None runs all of the network.
     """
 
     kind: str = ""
@@ -36,6 +40,7 @@ class LightGlueSettings:
     adaptivity: AdaptiveInference
     filter_threshold: float = 0.1
     dtype: str = "float32"
+    max_layers: int | None = None
 
 
 class LightGlueMatcher:
@@ -52,10 +57,11 @@ class LightGlueMatcher:
         memory_budget: Maximum memory in bytes, without the weights; None means no limit on a CPU and half of the free
             memory on a GPU.
         require_kind: Whether features of unknown kind are an error; otherwise a warning, once.
+        max_layers: Maximum number of layers to run; None runs all.
 
     Raises:
-        InvalidInput: If `batch_size` or `memory_budget` is not a positive integer, or `filter_threshold` is outside
-            [0, 1].
+        InvalidInput: If `batch_size`, `memory_budget` or `max_layers` is not a positive integer, or `filter_threshold`
+            is outside [0, 1].
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class LightGlueMatcher:
         batch_size: BatchSize = "auto",
         memory_budget: int | None = None,
         require_kind: bool = False,
+        max_layers: int | None = None,
     ) -> None:
         self.network = network.eval()
         self.settings = LightGlueSettings(
@@ -77,6 +84,7 @@ class LightGlueMatcher:
             adaptivity=(adaptivity or AdaptiveInference()).for_device(self.device),
             filter_threshold=check_number("filter_threshold", filter_threshold, 0, 1),
             dtype=str(network.dtype).removeprefix("torch."),
+            max_layers=_checked_layers(max_layers, network),
         )
         self.fingerprint = fingerprint(self.settings)
         self.limits = choose_limits(batch_size, memory_budget, network.shape, self.device)
@@ -102,20 +110,74 @@ class LightGlueMatcher:
             InvalidInput: If features have another kind or descriptor dimension, or lack the scales and orientations
                 that the weights need, or if a pair exceeds the memory budget.
         """
-        check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
-        self._unknown_kinds.check(pairs, self.settings.kind)
-        counts = [(len(features0), len(features1)) for features0, features1 in pairs]
+        self._check(pairs)
         assignments: list[Assignment] = []
-        for batch in split_batches([m + n for m, n in counts], self.limits):
-            results = match_batch(
-                self._fused_network,
-                *self._packed_inputs(pairs[batch]),
-                counts[batch],
-                adaptivity=self.settings.adaptivity,
-                filter_threshold=self.settings.filter_threshold,
-            )
+        for batch in split_batches([len(pair[0]) + len(pair[1]) for pair in pairs], self.limits):
+            results = self._match_batch(pairs[batch], self.settings.max_layers)
             assignments += [to_assignment(result) for result in results]
         return assignments
+
+    @ordinary_inference()
+    def match_within(self, pair: FeaturePair, clock: PairClock) -> Assignment:
+        """Match a pair with the keypoints and layers for which the clock has time.
+
+        Args:
+            pair: Features of image 0 and image 1.
+            clock: Clock of the pair.
+
+        Raises:
+            InvalidInput: As for `match`.
+        """
+        self._check([pair])
+        plan = clock.plan_matching((len(pair[0]), len(pair[1])))
+        (features0, indices0), (features1, indices1) = (
+            select_top_k(features, plan.max_keypoints) for features in pair
+        )
+        (result,) = self._match_batch([(features0, features1)], plan.max_layers, clock)
+        if result.stopped_by == "max_layers" and plan.max_layers < self.max_layers:
+            result = result._replace(stopped_by="latency_budget")
+        return to_original(to_assignment(result), (indices0, indices1), pair)
+
+    @property
+    def max_layers(self) -> int:
+        """Maximum number of layers that run."""
+        return self.settings.max_layers or self.network.shape.layers
+
+    def variant(self, *, adaptivity: AdaptiveInference, max_layers: int | None) -> "LightGlueMatcher":
+        """Return a matcher that shares the network, with other adaptivity and another number of layers.
+
+        Args:
+            adaptivity: Thresholds of early stopping and pruning.
+            max_layers: Maximum number of layers to run; None runs all.
+
+        Raises:
+            InvalidInput: If `max_layers` is not a positive integer.
+        """
+        other = copy.copy(self)
+        other.settings = replace(
+            self.settings,
+            adaptivity=adaptivity.for_device(self.device),
+            max_layers=_checked_layers(max_layers, self.network),
+        )
+        other.fingerprint = fingerprint(other.settings)
+        return other
+
+    def _check(self, pairs: Sequence[FeaturePair]) -> None:
+        check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
+        self._unknown_kinds.check(pairs, self.settings.kind)
+
+    def _match_batch(
+        self, pairs: Sequence[FeaturePair], max_layers: int | None, clock: LayerClock | None = None
+    ) -> list[PairAssignment]:
+        return match_batch(
+            self._fused_network,
+            *self._packed_inputs(pairs),
+            [(len(features0), len(features1)) for features0, features1 in pairs],
+            adaptivity=self.settings.adaptivity,
+            filter_threshold=self.settings.filter_threshold,
+            max_layers=max_layers,
+            clock=clock,
+        )
 
     def _packed_inputs(self, pairs: Sequence[FeaturePair]) -> tuple[Tensor, Tensor]:
         """Concatenate the positions and the descriptors of all images on the network's device."""
@@ -127,3 +189,11 @@ class LightGlueMatcher:
         if all(part.device.type == "cpu" for part in parts):
             return to_device(torch.cat(parts), self.device)
         return torch.cat([part.to(self.device) for part in parts])
+
+
+def _checked_layers(max_layers: int | None, network: LightGlue) -> int | None:
+    """Return a valid maximum; None if it is no less than the number of layers of the network."""
+    if max_layers is None:
+        return None
+    max_layers = check_integer("max_layers", max_layers, 1, alternative="None")
+    return max_layers if max_layers < network.shape.layers else None

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from tiepoint.io.config import fingerprint
 from tiepoint.io.validation import check_number
 from tiepoint.matching.inputs import FeaturePair, UnknownKinds, check_pairs, to_assignment
+from tiepoint.matching.latency.budget import PairClock
+from tiepoint.matching.top_k import select_top_k, to_original
 from tiepoint.models.lightglue.assignment import (
     AssignmentTensors,
     argmax_streaming,
@@ -83,11 +85,28 @@ class NearestMatcher:
         self._unknown_kinds.check_mixed(pairs)
         return [self._match_pair(features0, features1) for features0, features1 in pairs]
 
+    def match_within(self, pair: FeaturePair, clock: PairClock) -> Assignment:
+        """Match a pair with the keypoints for which the clock has time.
+
+        Args:
+            pair: Features of image 0 and image 1.
+            clock: Clock of the pair.
+
+        Raises:
+            InvalidInput: As for `match`.
+        """
+        plan = clock.plan_matching((len(pair[0]), len(pair[1])))
+        (features0, indices0), (features1, indices1) = (
+            select_top_k(features, plan.max_keypoints) for features in pair
+        )
+        (assignment,) = self.match([(features0, features1)])
+        return to_original(assignment, (indices0, indices1), pair)
+
     def _match_pair(self, features0: Features, features1: Features) -> Assignment:
         vectors0, vectors1 = (F.normalize(features.descriptors, dim=1) for features in (features0, features1))
         found = _match_vectors(vectors0, vectors1.to(vectors0), self.settings)
         prune0, prune1 = (torch.ones_like(matches) for matches in (found.matches0, found.matches1))
-        return to_assignment(PairAssignment(found, prune0, prune1, layers_run=0))
+        return to_assignment(PairAssignment(found, prune0, prune1, layers_run=0, stopped_by="no_layers"))
 
 
 def _match_vectors(vectors0: Tensor, vectors1: Tensor, settings: NearestSettings) -> AssignmentTensors:

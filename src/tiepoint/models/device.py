@@ -38,3 +38,9 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished all its work; no effect on a CPU."""
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()

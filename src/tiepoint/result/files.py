@@ -49,6 +49,8 @@ def file_contents(
         "scores": result.scores,
         "matches": result.matches,
         "layers_run": result.layers_run,
+        "stopped_by": result.stopped_by,
+        "keypoints_used": list(result.keypoints_used),
         "prune0": result.prune0,
         "prune1": result.prune1,
         "rotation0": result.rotation0,

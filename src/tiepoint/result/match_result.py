@@ -20,7 +20,7 @@ from tiepoint.html.pair_page import SUFFIXES, check_page_path, is_page, write_pa
 from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.io.serialization import FORMATS, check_output_path, to_plain, write_arrays
 from tiepoint.result.files import estimate_from, features_from, file_contents, read_match_file
-from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, TwoViewEstimate
+from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, StoppedBy, TwoViewEstimate
 from tiepoint.visualization import (
     MAX_LINES,
     OverlayMode,
@@ -43,12 +43,14 @@ class MatchResult:
         features1: Features of image 1.
         layers_run: Number of network layers that were run (early stopping); 0 if an image has no keypoints.
         prune0: Number of layers after which each keypoint of image 0 was pruned, as `prune0` of the reference
-            implementation; the number of layers without pruning.
+            implementation; the number of layers without pruning; 0 for keypoints that a latency budget left out.
         prune1: Number of layers after which each keypoint of image 1 was pruned.
         seconds: Duration of each stage: "read", "extract", "match", and "rotate" with `rotations`.
         rotation0: Rotation of image 0 before feature extraction, in degrees (CCW): 0, 90, 180 or 270. Coordinates
             always refer to the upright image.
         rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+        stopped_by: Reason why no further layer was run: "last_layer", "confidence" (early stopping), "max_layers",
+            "latency_budget", "no_keypoints" (none in an image, or all pruned), or "no_layers" (nearest neighbors).
     """
 
     matches: Int[np.ndarray, "k 2"]
@@ -61,6 +63,7 @@ class MatchResult:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     rotation0: int = 0
     rotation1: int = 0
+    stopped_by: StoppedBy = "no_layers"
     _complete: "MatchResult | None" = None  # result from which inliers were selected
     _known_verification: PairVerification | None = None  # saved with the matches, or from the rotation search
 
@@ -98,6 +101,7 @@ class MatchResult:
             seconds=dict(seconds or {}),
             rotation0=rotation0,
             rotation1=rotation1,
+            stopped_by=assignment.stopped_by,
             _known_verification=verification,
         )
 
@@ -120,6 +124,11 @@ class MatchResult:
         with BytesIO() as stream:
             drawing.save(stream, format="PNG")
             return stream.getvalue()
+
+    @property
+    def keypoints_used(self) -> tuple[int, int]:
+        """Number of keypoints of image 0 and image 1 that were matched; a latency budget may leave some out."""
+        return int((self.prune0 > 0).sum()), int((self.prune1 > 0).sum())
 
     @property
     def points0(self) -> Float[np.ndarray, "k 2"]:
@@ -437,6 +446,7 @@ class MatchResult:
             seconds=dict(values.get("seconds", {})),
             rotation0=int(values["rotation0"]),
             rotation1=int(values["rotation1"]),
+            stopped_by=values.get("stopped_by", "no_layers"),
             _known_verification=None if verification is None else PairVerification(**verification),
         )
 

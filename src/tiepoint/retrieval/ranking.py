@@ -102,6 +102,11 @@ def find(
         ...     print(result.features1.source, result.verify().probability)
     """
     top = check_integer("top", top, 1)
+    if options.get("latency_budget_ms") is not None:
+        raise InvalidInput(
+            "latency_budget_ms is not supported by find, whose ranking must not depend on the time; use max_keypoints "
+            "and max_layers"
+        )
     if cache is not None:
         h5py()  # before weights are downloaded
     paths = _without(Path(query), find_images(folder))

@@ -14,6 +14,7 @@ from .features import (
     MAX_OUTSIDE_PX as MAX_OUTSIDE_PX,
     Assignment as Assignment,
     Features as Features,
+    StoppedBy as StoppedBy,
     describe as describe,
 )
 from .two_view import (

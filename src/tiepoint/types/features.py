@@ -5,7 +5,7 @@
 # pyright: reportUnknownArgumentType=false
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -25,6 +25,12 @@ else:  # arguments of Features, which converts arrays
     PerKeypoint = Float[Tensor, "n"] | Float[np.ndarray, "n"]
     Descriptors = Float[Tensor, "n d"] | Float[np.ndarray, "n d"]
     ImageSize = Any
+
+StoppedBy: TypeAlias = Literal[
+    "last_layer", "confidence", "max_layers", "latency_budget", "no_keypoints", "no_layers"
+]
+"""Reason why a matcher ran no further layer: the network has no more; early stopping; the option `max_layers`; the
+option `latency_budget_ms`; an image has no keypoints (left); the matcher has no layers."""
 
 TENSORS = ("keypoints", "scores", "descriptors", "scales", "orientations")  # fields of Features
 
@@ -118,6 +124,7 @@ class Assignment:
             implementation; the number of layers without pruning.
         prune1: Number of layers after which each keypoint of image 1 was pruned.
         layers_run: Number of layers that were run; 0 if an image has no keypoints, or the matcher has no layers.
+        stopped_by: Reason why no further layer was run.
     """
 
     matches: Int[Tensor, "k 2"]
@@ -127,6 +134,7 @@ class Assignment:
     prune0: Int[Tensor, "m"]
     prune1: Int[Tensor, "n"]
     layers_run: int = 0
+    stopped_by: StoppedBy = "no_layers"
 
     def __repr__(self) -> str:
         m, n = len(self.matching_scores0), len(self.matching_scores1)

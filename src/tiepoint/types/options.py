@@ -45,6 +45,8 @@ class NetworkOptions(TypedDict, total=False):
         adaptive: Early stopping and keypoint pruning; "depth" or "width" enables only one. Default: True.
         pruning_min_keypoints: Prune only images with more keypoints than this; None uses the official table
             (0 on a CPU, 1536 on a GPU). `tiepoint bench --tune` measures the best value. Default: None.
+        max_layers: Maximum number of LightGlue's layers to run; each layer can assign matches, and later ones find more.
+            None runs all. Default: None.
         filter_threshold: Minimum match score (exclusive): in [0, 1] for LightGlue; a cosine similarity in [-1, 1] for
             nearest neighbors. Default: 0.1.
         max_ratio: Ratio test of nearest neighbors: maximum ratio (exclusive) of the distances to the nearest and the
@@ -72,6 +74,7 @@ class NetworkOptions(TypedDict, total=False):
     tile: Tiling
     adaptive: Adaptive
     pruning_min_keypoints: int | None
+    max_layers: int | None
     filter_threshold: float
     max_ratio: float | None
     require_kind: bool
@@ -88,7 +91,11 @@ class LoadOptions(NetworkOptions, total=False):
     """Keyword options of `tiepoint.load`; every function with `**options: Unpack[LoadOptions]` passes them on.
 
     Attributes:
+        latency_budget_ms: Bound on the time of each pair in ms, from decoded images to matches (for `match_features`
+            matching alone): keypoints and layers are cut to what this machine can do in that time, so results vary from
+            run to run. Cannot be combined with `rotations`. None for no limit. Default: None.
         progress: Show the progress of weight downloads on stderr. Default: False.
     """
 
+    latency_budget_ms: float | None
     progress: bool

@@ -20,8 +20,9 @@ from tiepoint.io.progress import (
 )
 from tiepoint.io.serialization import check_output_path
 from tiepoint.presets import DEFAULT_PRESET
-from tiepoint.types.options import NetworkOptions
+from tiepoint.types.options import LoadOptions, NetworkOptions
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
+from tiepoint.video.frame_budget import FrameBudget
 from tiepoint.video.frames import Frames, FrameSource, ReadOptions, never, open_frames
 from tiepoint.video.overlay import TrailDrawer
 from tiepoint.video.tracker import Tracker
@@ -50,6 +51,7 @@ def track(
     live: bool | None = None,
     max_frames: int | None = None,
     max_seconds: float | None = None,
+    latency_budget_ms: float | None = None,
     input_options: Mapping[str, str] | None = None,
     should_stop: Callable[[], bool] = never,
     on_frame: OnFrame | None = None,
@@ -73,6 +75,8 @@ def track(
             streams, and URLs whose video declares no duration.
         max_frames: Maximum number of frames to track; None tracks all.
         max_seconds: Maximum time in s from the first frame, for live sources; None has no limit.
+        latency_budget_ms: Bound on the time of each frame in ms, from decoded pixels to matches, as for
+            `tiepoint.load`; None for no limit.
         input_options: Options of FFmpeg's demuxer and protocol for videos, for example `{"video_size": "1280x720"}`.
         should_stop: Called before every frame, and while waiting for one; True ends the tracking.
         on_frame: Callback for every usable frame, called with its image and observations.
@@ -84,7 +88,7 @@ def track(
 
     Raises:
         InvalidInput: If there are no usable frames, the file or camera does not exist, the URL cannot be opened, or it is
-            not a video.
+            not a video; or the latency budget is below the smallest time for these frames.
         WeightsError: If weights cannot be found, downloaded or loaded.
         MissingDependency: If a video is given and PyAV is not installed.
 
@@ -102,7 +106,8 @@ def track(
     )
     callbacks = _Callbacks(on_frame, on_problem, on_dropped)
     with open_frames(frames, options.get("stretch"), reading) as opened:
-        return _track(opened, preset, min_tracked, callbacks, progress, options)
+        load_options: LoadOptions = {**options, "latency_budget_ms": latency_budget_ms}
+        return _track(opened, preset, min_tracked, callbacks, progress, load_options)
 
 
 def track_to_files(
@@ -114,6 +119,7 @@ def track_to_files(
     rate: Fraction | None = None,
     preset: str = DEFAULT_PRESET,
     min_tracked: float = 0.4,
+    latency_budget_ms: float | None = None,
     reading: ReadOptions = READ_ALL,
     progress: Progress = False,
     **options: Unpack[NetworkOptions],
@@ -128,6 +134,7 @@ def track_to_files(
         rate: Frame rate of that video in frames per second; None uses that of the input video, else 10.
         preset: Name of a preset.
         min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked.
+        latency_budget_ms: Bound on the time of each frame in ms.
         reading: Options of reading the frames, as for `read_frames`.
         progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`, as for `track`.
@@ -142,13 +149,14 @@ def track_to_files(
     outputs = [check_output_path(output)] if output is not None else []
     outputs += [check_output_path(json, ".json")] if json is not None else []
     overlay = None if video is None else check_video(video)
+    load_options: LoadOptions = {**options, "latency_budget_ms": latency_budget_ms}
     with open_frames(frames, options.get("stretch"), reading) as opened, ExitStack() as stack:
         callbacks = _Callbacks()
         if overlay is not None:
             write = stack.enter_context(video_writer(overlay, rate or opened.rate or DEFAULT_RATE))
             drawer = TrailDrawer(write, write.hold)
             callbacks = _Callbacks(drawer, drawer.skip, drawer.drop)
-        tracks = _track(opened, preset, min_tracked, callbacks, progress, options)
+        tracks = _track(opened, preset, min_tracked, callbacks, progress, load_options)
     for path in outputs:
         tracks.save(path)
     return tracks
@@ -169,12 +177,14 @@ def _track(
     min_tracked: float,
     callbacks: _Callbacks,
     progress: Progress,
-    options: NetworkOptions,
+    options: LoadOptions,
 ) -> Tracks:
     """Load the matcher and track an open sequence."""
     callback = to_callback(progress)
-    matcher = load(preset, progress=callback is not no_progress, **(DEFAULTS | options))
-    sequence = _Sequence(Tracker(matcher, min_tracked=min_tracked), frames, callbacks)
+    chosen: LoadOptions = {**DEFAULTS, **options, "progress": callback is not no_progress}
+    matcher = load(preset, **chosen)
+    limited = matcher if options.get("latency_budget_ms") is None else FrameBudget(matcher)
+    sequence = _Sequence(Tracker(limited, min_tracked=min_tracked), frames, callbacks)
     parts = []
     for image, observations in sequence.follow(callback):
         parts.append(observations)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tiepoint.errors import WeightsError
 from tiepoint.io.hashing import file_digest
+from tiepoint.io.home import home_folder
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +19,7 @@ LOCK_TIMEOUT_S = 3600.0
 
 def weights_folder() -> Path:
     """Return the folder of downloaded weights: $TIEPOINT_HOME/weights, by default ~/.cache/tiepoint/weights."""
-    home = os.environ.get("TIEPOINT_HOME") or "~/.cache/tiepoint"
-    return Path(home).expanduser() / "weights"
+    return home_folder() / "weights"
 
 
 def file_problem(path: Path, sha256: str | None) -> str | None:

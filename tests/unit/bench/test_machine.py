@@ -10,8 +10,8 @@ import torch
 
 from tiepoint import __version__
 from tiepoint.bench import describe_machine, gemm_gflops, machine, memory
-from tiepoint.bench.machine import available_cores, processor_name
 from tiepoint.bench.timing import Seconds
+from tiepoint.io.machine import available_cores
 
 LINUX = Path("/proc/self/status").exists()
 
@@ -34,22 +34,6 @@ def test_the_rate_counts_two_operations_for_each_multiplication(monkeypatch: pyt
 
 def test_a_matrix_product_has_a_rate() -> None:
     assert gemm_gflops(side=32, runs=2) > 0
-
-
-def test_the_processor_name_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "processor : 0\nmodel name\t: A processor: fast\nmodel name\t: another\n"
-    monkeypatch.setattr(machine.Path, "read_text", lambda *arguments, **options: text)
-    assert processor_name() == "A processor: fast"
-
-
-def test_without_proc_the_platform_name_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*arguments: object, **options: object) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(machine.Path, "read_text", missing)
-    monkeypatch.setattr(machine.platform, "processor", lambda: "")
-    monkeypatch.setattr(machine.platform, "machine", lambda: "riscv64")
-    assert processor_name() == "riscv64"
 
 
 PROGRAM = """

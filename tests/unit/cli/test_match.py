@@ -112,6 +112,8 @@ class TestOptions:
             (["--resize", "0"], "resize", None),
             (["--threshold", "0.3"], "filter_threshold", 0.3),
             (["--no-adaptive"], "adaptive", False),
+            (["--max-layers", "3"], "max_layers", 3),
+            (["--latency-budget-ms", "150"], "latency_budget_ms", 150.0),
             (["--device", "cpu"], "device", "cpu"),
             (["--accept-license"], "accept_license", True),
             (["--quiet"], "progress", False),
@@ -126,7 +128,8 @@ class TestOptions:
 
     def test_options_of_networks_are_passed_only_if_given(self, work: Work) -> None:
         succeed("--preset", "aliked+nearest")
-        assert not {"adaptive", "pruning_min_keypoints"} & set(work.options)
+        unset = {"adaptive", "pruning_min_keypoints", "max_layers", "latency_budget_ms"}
+        assert not unset & set(work.options)
         succeed("--adaptive", "--pruning-min-keypoints", "7")
         assert (work.options["adaptive"], work.options["pruning_min_keypoints"]) == (True, 7)
 

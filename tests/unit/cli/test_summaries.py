@@ -41,6 +41,14 @@ def test_matches_layers_and_seconds(result: MatchResult):
     assert "match 0.12 s" in text
 
 
+def test_cuts_are_reported(result: MatchResult):
+    assert "cut" not in summaries.summarize_matches(result)
+    cut = replace(result, stopped_by="latency_budget", prune0=np.array([1, 0, 2, 3, 0, 1]))
+    text = summaries.summarize_matches(cut)
+    assert "latency_budget" in text
+    assert "4 and 4 of 6 and 4 keypoints" in text
+
+
 @pytest.mark.parametrize(
     ("verification", "expected"),
     [

@@ -65,6 +65,9 @@ def test_options_reach_the_library(passed: dict[str, Any]) -> None:
     assert passed["rate"] == Fraction(29.97).limit_denominator(1001)
     assert (passed["min_tracked"], passed["max_keypoints"]) == (0.2, 9)
     assert passed["progress"] is False
+    assert not {"max_layers", "latency_budget_ms"} & set(passed)
+    run("a.jpg", "b.jpg", "--max-layers", "2", "--latency-budget-ms", "40")
+    assert (passed["max_layers"], passed["latency_budget_ms"]) == (2, 40)
 
 
 @pytest.mark.parametrize(("frames", "text"), [(1, "nothing to track"), (3, "tracks through 3 frames")])

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.helpers.cost_models import FakeClock, costs
 from torch.nn.functional import normalize
 
 from tiepoint.errors import InvalidInput
 from tiepoint.matching import lightglue
+from tiepoint.matching.latency.budget import LatencyBudget, Plan
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.assignment import mutual_matches
 from tiepoint.models.lightglue.inference import AdaptiveInference
@@ -225,3 +227,63 @@ class TestWrongFeatures:
 def test_scores_are_probabilities(threshold: Any) -> None:
     with pytest.raises(InvalidInput, match="filter_threshold: expected a number from 0 to 1"):
         LightGlueMatcher(random_network(), filter_threshold=threshold)
+
+
+class TestFewerLayers:
+    """`max_layers` and `match_within`."""
+
+    def test_fewer_layers_are_part_of_the_fingerprint(self) -> None:
+        network = random_network()
+        prints = [LightGlueMatcher(network, max_layers=layers).fingerprint for layers in (None, 1, 2, 99)]
+        assert prints[0] == prints[2] == prints[3] != prints[1]
+
+    def test_one_layer_is_run_and_reported(self) -> None:
+        pair = random_features(30, 1), random_features(20, 2)
+        (found,) = LightGlueMatcher(random_network(), adaptivity=EXACT, max_layers=1).match([pair])
+        assert (found.layers_run, found.stopped_by) == (1, "max_layers")
+
+    @pytest.mark.parametrize("value", [0, -1, True])
+    def test_invalid_numbers_are_named(self, value: Any) -> None:
+        with pytest.raises(InvalidInput, match=f"max_layers .*got {value!r}"):
+            LightGlueMatcher(random_network(), max_layers=value)
+
+    def test_a_variant_shares_the_network(self) -> None:
+        matcher = LightGlueMatcher(random_network(), kind="a", adaptivity=EXACT)
+        other = matcher.variant(adaptivity=EXACT, max_layers=1)
+        assert (other.max_layers, matcher.max_layers) == (1, 2)
+        assert (
+            other.fingerprint
+            == LightGlueMatcher(random_network(), kind="a", adaptivity=EXACT, max_layers=1).fingerprint
+        )
+        assert other.network is matcher.network
+
+    def test_enough_time_changes_nothing(self) -> None:
+        matcher = LightGlueMatcher(random_network(), adaptivity=EXACT, filter_threshold=0.0)
+        pair = random_features(30, 1), random_features(20, 2)
+        found = matcher.match_within(pair, LatencyBudget(10_000, costs(2), FakeClock()).start())
+        assert_same(found, matcher.match([pair])[0])
+        assert found.stopped_by == "last_layer"
+
+    def test_little_time_leaves_one_layer_and_few_keypoints(self) -> None:
+        matcher = LightGlueMatcher(random_network(), adaptivity=EXACT, filter_threshold=0.0)
+        pair = random_features(300, 1), random_features(200, 2)
+        found = matcher.match_within(pair, LatencyBudget(4, costs(2), FakeClock()).start())
+        assert (found.layers_run, found.stopped_by) == (1, "latency_budget")
+        assert [int((prune > 0).sum()) for prune in (found.prune0, found.prune1)] == [128, 128]
+        used = pair[0].scores.sort(descending=True).indices[:128]
+        assert set(found.prune0.nonzero().flatten().tolist()) == set(used.tolist())
+        assert (found.matching_scores0[found.prune0 == 0] == 0).all()
+
+    def test_its_own_maximum_is_not_the_budget(self) -> None:
+        matcher = LightGlueMatcher(random_network(), adaptivity=EXACT, max_layers=1)
+        pair = random_features(30, 1), random_features(20, 2)
+        found = matcher.match_within(pair, LatencyBudget(10_000, costs(1), FakeClock()).start())
+        assert (found.layers_run, found.stopped_by) == (1, "max_layers")
+
+    def test_a_slow_layer_is_the_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = LatencyBudget(10_000, costs(2), FakeClock()).start()
+        monkeypatch.setattr(clock, "plan_matching", lambda counts: Plan(max_keypoints=999, max_layers=2))
+        monkeypatch.setattr(clock, "has_time", lambda tokens: False)
+        pair = random_features(30, 1), random_features(20, 2)
+        found = LightGlueMatcher(random_network(), adaptivity=EXACT).match_within(pair, clock)
+        assert (found.layers_run, found.stopped_by) == (1, "latency_budget")

@@ -1,14 +1,18 @@
 """Mutual nearest neighbors against a naive loop over the cosine similarities."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from tests.helpers.cost_models import FREE, FakeClock, costs
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from tiepoint.errors import InvalidInput
+from tiepoint.matching.latency.budget import LatencyBudget
+from tiepoint.matching.latency.cost_model import TokenCost
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.models.lightglue.assignment import row_blocks
 from tiepoint.types import Features
@@ -196,3 +200,15 @@ def test_a_known_and_an_unknown_kind_are_reported_once(caplog: pytest.LogCapture
     assert "unknown kind, but the other image has 'sift'" in caplog.text
     with pytest.raises(InvalidInput, match="unknown kind"):
         NearestMatcher(require_kind=True).match([(known, unknown)])
+
+
+def test_little_time_leaves_the_best_keypoints() -> None:
+    pair = random_features(300, seed=1), random_features(150, seed=2)
+    matcher, model = NearestMatcher(filter_threshold=-1.0), costs(layers=0, layer=FREE)
+    slow = replace(model, assignment=TokenCost(constant=0.0, per_token=1e-5, per_token_pair=0.0))
+    found = matcher.match_within(pair, LatencyBudget(3, slow, FakeClock()).start())
+    assert found.stopped_by == "no_layers"
+    assert [int((prune > 0).sum()) for prune in (found.prune0, found.prune1)] == [128, 128]
+    assert found.matches.max() < 128  # equal scores: ties go to the lower index
+    enough = matcher.match_within(pair, LatencyBudget(1000, model, FakeClock()).start())
+    assert torch.equal(enough.matches, matcher.match([pair])[0].matches)

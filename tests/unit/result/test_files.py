@@ -41,6 +41,8 @@ NAMES = {
         "scores",
         "matches",
         "layers_run",
+        "stopped_by",
+        "keypoints_used",
         "prune0",
         "prune1",
         "rotation0",
@@ -208,12 +210,14 @@ class TestLoad:
         self, result: MatchResult, tmp_path: Path, suffix: str
     ) -> None:
         features0 = replace(result.features0, source="Föhr/写真.jpg")
-        saved = replace(result, features0=features0, rotation0=90, rotation1=270)
+        saved = replace(result, features0=features0, rotation0=90, rotation1=270, stopped_by="latency_budget")
         loaded = MatchResult.load(saved.save(tmp_path / f"m{suffix}"))
         assert loaded.to_dict() == saved.to_dict()
         for name in ("matches", "scores", "points0", "points1", "prune0", "prune1"):
             assert getattr(loaded, name).dtype == getattr(saved, name).dtype
         assert (loaded.rotation0, loaded.rotation1, loaded.layers_run) == (90, 270, 7)
+        assert loaded.stopped_by == saved.stopped_by
+        assert loaded.keypoints_used == saved.keypoints_used
         assert loaded.features0.descriptors.shape == (6, 0)
         assert (loaded.features0.kind, loaded.features0.source) == ("test@0123", "Föhr/写真.jpg")
         assert loaded.features1.source is None

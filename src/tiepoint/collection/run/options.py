@@ -47,6 +47,11 @@ class CollectionOptions:
         object.__setattr__(self, "max_error_px", _check_error_px(self.max_error_px))
         find_preset(self.preset)
         check_executor(self.executor)
+        if self.load.get("latency_budget_ms") is not None:
+            raise InvalidInput(
+                "latency_budget_ms is not supported by collections, whose results must not depend on the time; use "
+                "max_keypoints and max_layers"
+            )
         if self.load.get("rotations") is not None:
             raise InvalidInput(
                 "rotations is not supported by collections, which extract each image only once; omit the option"

@@ -7,7 +7,9 @@
 - packed tokens: the images of all pairs are concatenated as (t, d), image 0 of pair 0, image 1 of pair 0, image 0 of
   pair 1, …, without padding. Only attention depends on image boundaries, so batched results are identical to matching
   each pair on its own, pruning is an `index_select`, and a pair that has stopped leaves the batch;
-- assignment in memory that grows with m + n instead of m x n.
+- assignment in memory that grows with m + n instead of m x n;
+- fewer layers than the network has, fixed (`max_layers`) or decided by a clock between layers (`LayerClock`): every
+  layer has an assignment head of its own.
 
 Source: LightGlue (arXiv 2306.13643), section 3.3, "Adaptive depth and width".
 """
@@ -19,18 +21,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, compress
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from tiepoint.models.device import to_device
+from tiepoint.models.device import synchronize, to_device
 from tiepoint.models.lightglue.assignment import AssignmentTensors, no_matches, streamed_matches
 from tiepoint.models.lightglue.attention import PackedAttention
 from tiepoint.models.lightglue.network import LightGlue, Rotation
 from tiepoint.models.precision import without_autocast
+from tiepoint.types.features import StoppedBy
 
 # Images with at most this many keypoints are not pruned: gathering the remaining tokens would cost more than it saves.
 # The values are those of cvg/LightGlue.
@@ -69,11 +72,28 @@ class AdaptiveInference:
             pruning_min_keypoints=pruning_min_keypoints,
         )
 
+    def without_effect(self) -> "AdaptiveInference":
+        """Return thresholds that compute the same, but stop no pair and prune no keypoint: the worst case in time."""
+        return replace(
+            self,
+            depth_confidence=1.0 if self.depth_confidence > 0 else self.depth_confidence,
+            width_confidence=1.0 if self.width_confidence > 0 else self.width_confidence,
+        )
+
     def for_device(self, device: torch.device) -> "AdaptiveInference":
         """Replace a pruning threshold of None by the one of the device."""
         if self.pruning_min_keypoints is not None:
             return self
         return replace(self, pruning_min_keypoints=PRUNING_MIN_KEYPOINTS.get(device.type, 0))
+
+
+@runtime_checkable
+class LayerClock(Protocol):
+    """Decides between two layers whether there is time for another one."""
+
+    def has_time(self, num_tokens: int) -> bool:
+        """Return whether there is time for another layer, and the assignment after it, with this many tokens."""
+        ...
 
 
 class PairAssignment(NamedTuple):
@@ -84,12 +104,14 @@ class PairAssignment(NamedTuple):
         prune0: 1 + number of prunings that each keypoint of image 0 survived; the number of layers with pruning off.
         prune1: Same for the keypoints of image 1.
         layers_run: Number of layers that ran; 0 if an image has no keypoints.
+        stopped_by: Reason why no further layer ran.
     """
 
     assignment: AssignmentTensors
     prune0: Int[Tensor, "m"]
     prune1: Int[Tensor, "n"]
     layers_run: int
+    stopped_by: StoppedBy = "last_layer"
 
 
 def confidence_threshold(layer: int, layers: int) -> float:
@@ -107,8 +129,10 @@ def match_batch(
     *,
     adaptivity: AdaptiveInference,
     filter_threshold: float,
+    max_layers: int | None = None,
+    clock: LayerClock | None = None,
 ) -> list[PairAssignment]:
-    """Match a batch of pairs; results are identical to matching each pair on its own.
+    """Match a batch of pairs; without a clock, results are identical to matching each pair on its own.
 
     Args:
         network: Network in evaluation mode; its fused form (`fused_layers.fuse`) is faster.
@@ -118,12 +142,14 @@ def match_batch(
         counts: Number of keypoints of image 0 and of image 1 of each pair; their sum is t.
         adaptivity: Thresholds of early stopping and pruning.
         filter_threshold: Minimum match score (exclusive).
+        max_layers: Maximum number of layers to run, at least 1; None runs all.
+        clock: Clock that may end the batch after any layer; None never does.
 
     Returns:
         One result per pair, in the order of `counts`.
     """
     batch = _Batch(network, positions, descriptors, counts, adaptivity, filter_threshold)
-    *early_layers, last = range(network.shape.layers)
+    *early_layers, last = range(min(max_layers or network.shape.layers, network.shape.layers))
     batch.finalize_empty_pairs(layers_run=0)
     for layer in early_layers:
         if batch.is_empty:
@@ -133,13 +159,17 @@ def match_batch(
         confidence = batch.token_confidence(layer)
         keep = batch.pruning_mask(layer, confidence)
         stopped, sizes = batch.check_early_stopping(layer, confidence, keep)
-        batch.assign_finished(stopped, layer)
+        batch.assign_finished(stopped, layer, "confidence")
+        if clock is not None and not batch.has_time(clock, sizes, stopped):
+            batch.assign_finished([not pair_stopped for pair_stopped in stopped], layer, "latency_budget")
+            stopped = [True] * len(stopped)
         batch.prune(keep, sizes, drop_pairs=stopped)
         batch.finalize_empty_pairs(layers_run=layer + 1)
     if not batch.is_empty:
         tokens = batch.tokens
         tokens.x = next(network.layers(tokens.x, tokens.rotation, tokens.attention, start=last))
-        batch.assign_finished([True] * len(tokens.pairs), last)
+        reason = "last_layer" if last + 1 == network.shape.layers else "max_layers"
+        batch.assign_finished([True] * len(tokens.pairs), last, reason)
     return batch.results()
 
 
@@ -172,7 +202,7 @@ class _Batch:
         )
         self.pruning_min_keypoints = adaptivity.for_device(x.device).pruning_min_keypoints or 0
         self.prune_counts = torch.full_like(index, 1 if self.width_confidence > 0 else network.shape.layers)
-        self.finished: dict[int, tuple[AssignmentTensors, int]] = {}
+        self.finished: dict[int, tuple[AssignmentTensors, int, StoppedBy]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -207,7 +237,15 @@ class _Batch:
         stopped = [bool(value) for value in values[:number]] or [False] * len(tokens.pairs)
         return stopped, values[number:] or tokens.sizes
 
-    def assign_finished(self, stopped: list[bool], layer: int) -> None:
+    def has_time(self, clock: LayerClock, sizes: list[int], stopped: list[bool]) -> bool:
+        """Return whether there is time for another layer with the tokens that pruning leaves in the other pairs."""
+        num_tokens = sum(compress(sizes, [not pair_stopped for pair_stopped in stopped for _ in (0, 1)]))
+        if num_tokens == 0:
+            return True
+        synchronize(self.tokens.x.device)  # without adaptivity nothing else waits for a GPU
+        return clock.has_time(num_tokens)
+
+    def assign_finished(self, stopped: list[bool], layer: int, reason: StoppedBy) -> None:
         """Match the pairs that stop, with the assignment head of this layer."""
         head, tokens = self.network.head(layer), self.tokens
         starts = [0, *accumulate(tokens.sizes)]
@@ -219,7 +257,7 @@ class _Batch:
                 indices0 = tokens.index[a:b] - self.starts[2 * pair]
                 indices1 = tokens.index[b:c] - self.starts[2 * pair + 1]
                 original = _to_original_indices(found, indices0, indices1, self.counts[pair])
-                self.finished[pair] = original, layer + 1
+                self.finished[pair] = original, layer + 1, reason
 
     def prune(self, keep: Bool[Tensor, "t"] | None, sizes: list[int], *, drop_pairs: list[bool]) -> None:
         """Drop the tokens outside the mask, and all tokens of the pairs to drop."""
@@ -244,15 +282,16 @@ class _Batch:
         empty = [0 in sizes[2 * k : 2 * k + 2] for k in range(len(self.tokens.pairs))]
         for pair in compress(self.tokens.pairs, empty):
             m, n = self.counts[pair]
-            self.finished[pair] = no_matches((m,), (n,), self.tokens.x), layers_run
+            self.finished[pair] = no_matches((m,), (n,), self.tokens.x), layers_run, "no_keypoints"
         self.prune(None, sizes, drop_pairs=empty)
 
     def results(self) -> list[PairAssignment]:
         """Return the results in the original order of the pairs."""
         prune = self.prune_counts.split([size for pair in self.counts for size in pair])
         return [
-            PairAssignment(self.finished[k][0], prune[2 * k], prune[2 * k + 1], self.finished[k][1])
+            PairAssignment(found, prune[2 * k], prune[2 * k + 1], layers_run, stopped_by)
             for k in range(len(self.counts))
+            for found, layers_run, stopped_by in [self.finished[k]]
         ]
 
     def _prunable_images(self) -> list[bool]:

@@ -18,10 +18,11 @@ from tiepoint.errors import InvalidInput, MissingDependency
         ({"preset": "sift"}, "sift"),
         ({"executor": "threads:3"}, "threads:3"),
         ({"load": {"rotations": "auto"}}, "rotations"),
+        ({"load": {"latency_budget_ms": 100}}, "latency_budget_ms"),
         ({"max_error_px": 0}, "max_error_px"),
         ({"max_error_px": float("inf")}, "max_error_px"),
     ],
-    ids=["pairs", "list", "preset", "executor", "rotations", "zero", "infinite"],
+    ids=["pairs", "list", "preset", "executor", "rotations", "latency", "zero", "infinite"],
 )
 def test_invalid_options(options: dict[str, Any], value: str) -> None:
     with pytest.raises(InvalidInput, match=value):

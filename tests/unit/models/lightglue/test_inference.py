@@ -5,6 +5,7 @@ scaled so that pairs stop after different layers, lose keypoints on the way and 
 """
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -37,12 +38,20 @@ MODES = {
 SIZES = [(60, 60), (90, 40), (5, 60), (41, 40), (1, 1), (7, 3)]
 
 
-def run(network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference) -> list[PairAssignment]:
+def run(
+    network: LightGlue, pairs: list[Pair], adaptivity: AdaptiveInference, **options: Any
+) -> list[PairAssignment]:
     positions = torch.cat([part for pair in pairs for part in pair[0::2]])
     descriptors = torch.cat([part for pair in pairs for part in pair[1::2]])
     counts = [(len(pair[0]), len(pair[2])) for pair in pairs]
     return match_batch(
-        fuse(network), positions, descriptors, counts, adaptivity=adaptivity, filter_threshold=THRESHOLD
+        fuse(network),
+        positions,
+        descriptors,
+        counts,
+        adaptivity=adaptivity,
+        filter_threshold=THRESHOLD,
+        **options,
     )
 
 
@@ -297,6 +306,98 @@ def test_inputs_stay_as_they_were(network: LightGlue):
     before = [part.clone() for part in pair]
     run(network, [pair], ADAPTIVE)
     assert all(torch.equal(a, b) for a, b in zip(pair, before, strict=True))
+
+
+class TestFewerLayers:
+    """`max_layers` and a clock."""
+
+    @pytest.mark.parametrize("max_layers", [1, 2, 3])
+    def test_a_pair_that_stops_early_is_not_changed(
+        self, network: LightGlue, pairs: list[Pair], max_layers: int
+    ) -> None:
+        everything, limited = (
+            run(network, pairs, ADAPTIVE, max_layers=layers) for layers in (None, max_layers)
+        )
+        for full, result in zip(everything, limited, strict=True):
+            if full.layers_run < max_layers:
+                assert_same(result, full)
+            assert result.layers_run == min(full.layers_run, max_layers)
+
+    def test_the_last_layer_assigns_with_its_own_head(self, network: LightGlue, pairs: list[Pair]) -> None:
+        for result, pair in zip(
+            run(network, pairs, MODES["zero switches off too"], max_layers=2), pairs, strict=True
+        ):
+            m, n = len(pair[0]), len(pair[2])
+            rotation = network.embed(torch.cat(pair[0::2]), torch.cat(pair[1::2]))
+            x, rotation = rotation[0][None], tuple(part[None] for part in rotation[1])
+            steps = network.layers(x, rotation, DenseAttention(m, n))
+            tokens = [next(steps), next(steps)][1][0]
+            left = [list(range(m)), list(range(n))]
+            expected = assign_by_hand(network, [tokens[:m], tokens[m:]], left, [m, n], layer=1)
+            assert result.assignment.matches0.tolist() == expected.matches0.tolist()
+
+    def test_batches_equal_single_pairs(self, network: LightGlue, pairs: list[Pair]) -> None:
+        for result, pair in zip(run(network, pairs, ADAPTIVE, max_layers=2), pairs, strict=True):
+            assert_same(result, run(network, [pair], ADAPTIVE, max_layers=2)[0])
+
+    def test_more_layers_than_the_network_has_are_all(self, network: LightGlue, pairs: list[Pair]) -> None:
+        for result, expected in zip(
+            run(network, pairs, ADAPTIVE, max_layers=99), run(network, pairs, ADAPTIVE), strict=True
+        ):
+            assert_same(result, expected)
+            assert result.stopped_by == expected.stopped_by
+
+    @pytest.mark.parametrize("checks", [0, 1, 2])
+    def test_a_clock_without_time_equals_fewer_layers(self, network: LightGlue, checks: int) -> None:
+        pair = random_pair(60, 60)
+        clock = CountingClock(checks)
+        (result,) = run(network, [pair], MODES["width"], clock=clock)
+        (expected,) = run(network, [pair], MODES["width"], max_layers=checks + 1)
+        assert_same(result, expected)
+        assert (result.stopped_by, expected.stopped_by) == ("latency_budget", "max_layers")
+        assert result.layers_run == checks + 1 == len(clock.tokens)
+
+    def test_a_clock_gets_the_tokens_that_are_left(self, network: LightGlue) -> None:
+        clock = CountingClock(9)
+        (result,) = run(network, [random_pair(60, 60)], MODES["width"], clock=clock)
+        prunes = result.prune0, result.prune1
+        survived = [sum(int((prune > layer).sum()) for prune in prunes) for layer in range(1, SHAPE.layers)]
+        assert clock.tokens == survived
+        assert clock.tokens[-1] < 120, "nothing was pruned: no test"
+
+    def test_the_last_layer_is_not_followed_by_a_check(self, network: LightGlue) -> None:
+        clock = CountingClock(9)
+        run(network, [random_pair(30, 20)], MODES["zero switches off too"], clock=clock)
+        assert len(clock.tokens) == SHAPE.layers - 1
+
+    def test_every_reason_is_given(self, network: LightGlue, pairs: list[Pair]) -> None:
+        results = run(network, [*pairs, random_pair(0, 5)], ADAPTIVE)
+        assert {result.stopped_by for result in results} == {"confidence", "last_layer", "no_keypoints"}
+        for result in results:
+            if result.stopped_by == "last_layer":
+                assert result.layers_run == SHAPE.layers
+            if result.stopped_by == "confidence":
+                assert 0 < result.layers_run < SHAPE.layers
+
+
+class CountingClock:
+    """Has time for a number of checks, and notes the tokens of each."""
+
+    def __init__(self, checks: int) -> None:
+        self.checks = checks
+        self.tokens: list[int] = []
+
+    def has_time(self, num_tokens: int) -> bool:
+        self.tokens.append(num_tokens)
+        return len(self.tokens) <= self.checks
+
+
+def test_worst_case_thresholds_stop_and_prune_nothing(network: LightGlue) -> None:
+    pair = random_pair(60, 60)
+    (result,) = run(network, [pair], ADAPTIVE.without_effect())
+    assert (result.layers_run, result.stopped_by) == (SHAPE.layers, "last_layer")
+    assert set(result.prune0.tolist()) == {SHAPE.layers}
+    assert MODES["zero switches off too"].without_effect() == MODES["zero switches off too"]
 
 
 class WaitsOfAGPU(TorchDispatchMode):
