@@ -2,7 +2,7 @@
 
     python -m benchmarks speed attention
 
-"self": blocks of rows of the similarity, softmax, product with the values. "cross": both directions from blocks of one
+"self": `blockwise_attention` of the package, in blocks of the given number of queries. "cross": both directions from blocks of one
 similarity; rows and columns are normalized by their own maxima, as similarities of real images exceed the exponent range
 of float32. Four heads of dimension 64, random values. Nothing is recorded; docs/log.md has the results.
 """
@@ -11,6 +11,7 @@ import argparse
 import math
 from collections.abc import Callable
 from functools import partial
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -18,7 +19,9 @@ from torch.nn import functional as F
 
 from benchmarks.timing import Case, time_case
 from tiepoint.bench import Seconds
-from tiepoint.models.lightglue.fused_layers import linear
+from tiepoint.models.lightglue import blockwise_attention as module
+from tiepoint.models.lightglue.blockwise_attention import blockwise_attention
+from tiepoint.models.onednn import linear
 
 HEADS, HEAD_DIM = 4, 64
 LOG2_E_SCALE = math.log2(math.e) / math.sqrt(HEAD_DIM)
@@ -67,15 +70,9 @@ def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def blocked(q: Tensor, k: Tensor, v: Tensor, rows: int) -> Tensor:
-    """Return attention computed in blocks of rows, shape (heads, n, e)."""
-    out = torch.empty_like(q)
-    values = v.transpose(1, 2).contiguous()
-    for head in range(len(q)):
-        for start in range(0, q.shape[1], rows):
-            block = slice(start, start + rows)
-            weights = linear(q[head, block] / math.sqrt(HEAD_DIM), k[head]).softmax(1)
-            out[head, block] = linear(weights, values[head])
-    return out
+    """Return attention computed in blocks of rows, shape (n, heads * e)."""
+    with patch.object(module, "MAX_BLOCK", rows):
+        return blockwise_attention(q, k, v)
 
 
 def shared(q0: Tensor, q1: Tensor, v1: Tensor, v0: Tensor, rows: int) -> tuple[Tensor, Tensor]:

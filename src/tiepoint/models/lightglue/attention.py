@@ -15,12 +15,15 @@ All of them have one layout: queries, keys and values are (*b, heads, t, head_di
 # torch has no types for Tensor.split, unbind and tolist
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
+
+from tiepoint.models.lightglue.blockwise_attention import blockwise_attention, is_blockwise_faster
 
 
 @runtime_checkable
@@ -83,16 +86,16 @@ class PackedAttention:
 
     def self_attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend within each image."""
-        images = zip(*(x.split(self.sizes, dim=-2) for x in (q, k, v)), strict=True)
-        return torch.cat(
-            [merge_heads(F.scaled_dot_product_attention(q[None], k[None], v[None]))[0] for q, k, v in images]
-        )
+        return self._attend(q, k, v, range(len(self.sizes)))
 
     def cross_attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from each image to its partner."""
+        return self._attend(q, k, v, [image ^ 1 for image in range(len(self.sizes))])
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, sources: Sequence[int]) -> Tensor:
+        """Attend from each image to its source."""
         qs, ks, vs = (x.split(self.sizes, dim=-2) for x in (q, k, v))
-        partners = [image ^ 1 for image in range(len(self.sizes))]
-        return torch.cat([attend(qs[i][None], ks[j][None], vs[j][None])[0] for i, j in enumerate(partners)])
+        return torch.cat([attend_image(qs[i], ks[j], vs[j]) for i, j in enumerate(sources)])
 
 
 class RecordingAttention:
@@ -130,6 +133,15 @@ class RecordingAttention:
 
     def _swap_images(self, x: Float[Tensor, "b h t e"]) -> Float[Tensor, "b h t e"]:
         return x.unflatten(2, (2, -1)).flip(2).flatten(2, 3)
+
+
+def attend_image(
+    q: Float[Tensor, "h m e"], k: Float[Tensor, "h n e"], v: Float[Tensor, "h n e"]
+) -> Float[Tensor, "m h*e"]:
+    """`attend` for one image, with the fastest implementation available."""
+    if is_blockwise_faster(q, k):
+        return blockwise_attention(q, k, v)
+    return attend(q[None], k[None], v[None])[0]
 
 
 def attend(

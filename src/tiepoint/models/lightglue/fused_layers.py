@@ -16,7 +16,6 @@ Only the order of rounding differs.
 # torch has no types for Tensor.split, unbind and tolist
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-import platform
 from collections.abc import Iterable
 from typing import cast
 
@@ -26,21 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tiepoint.models.lightglue.network import CrossBlock, LightGlue, Rotation, SelfBlock, TransformerLayer
+from tiepoint.models.onednn import linear
 from tiepoint.models.precision import without_autocast
-
-# torch uses MKL for float32 products. On AMD CPUs oneDNN, which torch includes as well, is 1.1 to 1.4 times as fast
-# (docs/log.md); on other CPUs both are Intel's own.
-_USE_ONEDNN = (
-    platform.machine().lower() in ("x86_64", "amd64")
-    and torch.backends.mkldnn.is_available()
-    and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-)
-
-MIN_ONEDNN_ROWS = 512  # with fewer rows both libraries are equally fast
-
-# oneDNN caches a compiled kernel per number of rows, and torch caches it again: tens of kB each, so a process that
-# matches many pairs would grow by 2 MiB per pair. Therefore rows are padded to this many sizes per octave.
-_ROW_SIZES_PER_OCTAVE = 16
 
 
 @torch.no_grad()
@@ -184,30 +170,6 @@ def rotate_halves(x: Float[Tensor, "h t e"], rotation: Rotation) -> Float[Tensor
     torch.mul(x0, cosines, out=rotated0).addcmul_(x1, sines, value=-1)
     torch.mul(x0, sines, out=rotated1).addcmul_(x1, cosines)
     return rotated
-
-
-def linear(
-    x: Float[Tensor, "rows i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, "o"] | None = None
-) -> Float[Tensor, "rows o"]:
-    """`torch.nn.functional.linear` without gradients, with the fastest kernel available."""
-    rows = len(x)
-    if not (
-        _USE_ONEDNN and rows >= MIN_ONEDNN_ROWS and _is_float32_on_cpu(x) and torch.backends.mkldnn.enabled
-    ):
-        return F.linear(x, weight, bias)
-    missing = padded_rows(rows) - rows
-    padded = F.pad(x, (0, 0, 0, missing)) if missing else x
-    return torch.ops.mkldnn._linear_pointwise(padded, weight, bias, "none", [], "")[:rows]
-
-
-def padded_rows(rows: int) -> int:
-    """Round a number of rows up to one of the sizes for which oneDNN compiles kernels: at most 1 / 16 more."""
-    step = 1 << max(0, rows.bit_length() - _ROW_SIZES_PER_OCTAVE.bit_length())
-    return -(-rows // step) * step
-
-
-def _is_float32_on_cpu(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32
 
 
 def _even_then_odd(rows: Tensor) -> Tensor:

@@ -222,7 +222,7 @@ class _Batch:
         keep = matchability > 1 - self.width_confidence
         if confidence is not None:
             keep |= confidence <= self._threshold(layer)
-        return keep | ~self.tokens.repeat_per_image(prunable)
+        return keep if all(prunable) else keep | ~self.tokens.repeat_per_image(prunable)
 
     def check_early_stopping(
         self, layer: int, confidence: Float[Tensor, "t"] | None, keep: Bool[Tensor, "t"] | None
@@ -267,12 +267,15 @@ class _Batch:
             pruned = [
                 prunable and stay for prunable, stay in zip(self._prunable_images(), stays, strict=True)
             ]
-            survived = keep & tokens.repeat_per_image(pruned)
+            survived = keep if all(pruned) else keep & tokens.repeat_per_image(pruned)
             self.prune_counts.index_add_(0, tokens.index, survived.long())
         if all(stays) and sizes == tokens.sizes:
             return
-        remaining = tokens.repeat_per_image(stays)
-        remaining = remaining if keep is None else keep & remaining
+        if keep is not None and all(stays):
+            remaining = keep
+        else:
+            remaining = tokens.repeat_per_image(stays)
+            remaining = remaining if keep is None else keep & remaining
         pairs = [pair for pair, dropped in zip(tokens.pairs, drop_pairs, strict=True) if not dropped]
         self.tokens = tokens.select(remaining, pairs, list(compress(sizes, stays)))
 

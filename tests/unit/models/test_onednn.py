@@ -1,0 +1,71 @@
+"""Matrix products by oneDNN equal torch's, and are used only where they are available and faster."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from tiepoint.models import onednn as module
+from tiepoint.models.onednn import linear
+
+
+def random(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 33, 511, 512, 701])
+@pytest.mark.parametrize("columns", [(8, 24), (256, 768), (64, 1)])
+def test_linear_equals_the_original_product(rows: int, columns: tuple[int, int]):
+    i, o = columns
+    x, weight, bias = random(rows, i), random(o, i), random(o)
+    for offset in (bias, None):
+        found, expected = (
+            linear(x, weight, offset),
+            F.linear(x.double(), weight.double(), offset if offset is None else offset.double()),
+        )
+        assert found.shape == (rows, o)
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_linear_accepts_views():
+    for rows in (8, 600):
+        x, weight = random(rows + 4, 40)[2:-2, 5:37], random(32, 16).T
+        torch.testing.assert_close(linear(x, weight), x @ weight.T, rtol=1e-5, atol=1e-4)
+
+
+def test_onednn_compiles_few_sizes(monkeypatch: pytest.MonkeyPatch):
+    sizes: set[int] = set()
+
+    class Recorder:
+        def _linear_pointwise(self, x: torch.Tensor, weight: torch.Tensor, *_: object) -> torch.Tensor:
+            sizes.add(len(x))
+            return x @ weight.T
+
+    monkeypatch.setattr(module, "_IS_AVAILABLE", True)
+    monkeypatch.setattr(torch.ops, "mkldnn", Recorder())
+    weight = torch.ones(1, 1)
+    for rows in range(0, 3000, 7):
+        x = torch.arange(float(rows))[:, None]
+        assert torch.equal(linear(x, weight), x)
+    assert min(sizes) >= module.MIN_ROWS
+    assert len(sizes) < 50
+    assert {512, 1024, 2048} <= {module.padded_rows(rows) for rows in (512, 1024, 2048)}
+
+
+def test_padding_is_small():
+    for rows in (0, 1, 31, 63, *range(module.MIN_ROWS, 70_000, 13)):
+        assert rows <= module.padded_rows(rows) <= rows * (1 + 1 / 16)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_dtypes_use_torch(dtype: torch.dtype):
+    x, weight = random(600, 8, dtype=dtype), random(3, 8, dtype=dtype)
+    assert torch.equal(linear(x, weight), F.linear(x, weight))
+
+
+def test_a_disabled_onednn_is_not_used(monkeypatch: pytest.MonkeyPatch):
+    called: list[bool] = []
+    monkeypatch.setattr(module.F, "linear", lambda x, *_: called.append(True) or x)
+    monkeypatch.setattr(module, "_IS_AVAILABLE", True)
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    linear(random(600, 4), random(4, 4))
+    assert called == [True]
