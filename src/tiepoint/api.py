@@ -27,6 +27,7 @@ from tiepoint.io.messages import did_you_mean
 from tiepoint.io.serialization import check_output_path
 from tiepoint.io.validation import check_integer, check_number, is_integer
 from tiepoint.matcher import Matcher
+from tiepoint.matching.device_check import check_device
 from tiepoint.matching.inputs import FeaturePair, PairMatcher, as_pairs
 from tiepoint.matching.latency.budget import LatencyBudget, check_latency_budget, check_no_rotations
 from tiepoint.matching.latency.calibration import load_costs
@@ -180,6 +181,7 @@ def load(preset: str | os.PathLike[str] = DEFAULT_PRESET, **options: Unpack[Load
     read = partial(load_state_dict, accept_license=config.accept_license, progress=config.progress)
     extractor = _load_extractor(row, config, read, device)
     matcher = _load_matcher(row, config, read, extractor)
+    check_device(extractor, matcher)
     budget = None
     if config.latency_budget_ms is not None:
         budget = LatencyBudget(config.latency_budget_ms, load_costs(extractor, matcher))

@@ -15,7 +15,6 @@ All of them have one layout: queries, keys and values are (*b, heads, t, head_di
 # torch has no types for Tensor.split, unbind and tolist
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -86,16 +85,21 @@ class PackedAttention:
 
     def self_attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend within each image."""
-        return self._attend(q, k, v, range(len(self.sizes)))
+        images = zip(*(x.split(self.sizes, dim=-2) for x in (q, k, v)), strict=True)
+        return torch.cat(
+            [
+                blockwise_attention(q, k, v)
+                if is_blockwise_faster(q, k)
+                else merge_heads(F.scaled_dot_product_attention(q[None], k[None], v[None]))[0]
+                for q, k, v in images
+            ]
+        )
 
     def cross_attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from each image to its partner."""
-        return self._attend(q, k, v, [image ^ 1 for image in range(len(self.sizes))])
-
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, sources: Sequence[int]) -> Tensor:
-        """Attend from each image to its source."""
         qs, ks, vs = (x.split(self.sizes, dim=-2) for x in (q, k, v))
-        return torch.cat([attend_image(qs[i], ks[j], vs[j]) for i, j in enumerate(sources)])
+        partners = [image ^ 1 for image in range(len(self.sizes))]
+        return torch.cat([attend_image(qs[i], ks[j], vs[j]) for i, j in enumerate(partners)])
 
 
 class RecordingAttention:
