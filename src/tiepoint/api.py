@@ -15,10 +15,9 @@ from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
 from tiepoint.extraction.masks import MaskSource
 from tiepoint.extraction.tile_grid import check_tiling
-from tiepoint.geometry.estimate import estimate_homography
-from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
-from tiepoint.geometry.verification import Verifier, estimate_two_view
+from tiepoint.geometry.verification import Verifier
 from tiepoint.html.pair_page import SUFFIXES as PAGE_SUFFIXES, is_page, write_pair
+from tiepoint.html.pair_viewers import estimate_for_page
 from tiepoint.image import Image, ImageSource
 from tiepoint.image.stretch import check_stretch
 from tiepoint.io.atomic import check_overwrites
@@ -304,9 +303,7 @@ def _write_picture(
     result: MatchResult, estimate: TwoViewEstimate | None, path: str | os.PathLike[str], options: DrawOptions
 ) -> None:
     if is_page(path):
-        shown = estimate or estimate_two_view(result, max_error_px=TWO_VIEW_MAX_ERROR_PX)
-        is_homography = shown.kind == "homography"
-        homography = None if is_homography else estimate_homography(result, max_error_px=shown.max_error_px)
+        shown, homography = estimate_for_page(result, estimate)
         write_pair(result.viewer_data(shown, result.verify(), homography=homography, **options), path)
         return
     drawing = result.draw if estimate is None else partial(result.draw_inliers, estimate)

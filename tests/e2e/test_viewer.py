@@ -2,8 +2,6 @@
 
 import base64
 import io
-import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from benchmarks.browser import wait_until
-from tests.helpers.paths import REPOSITORY
+from tests.helpers.browser_pages import Open, serious_violations, settle
 from tests.helpers.viewer_pairs import (
     BLUE,
     LAYERS,
@@ -26,35 +24,7 @@ from tests.helpers.viewer_pairs import (
 
 from tiepoint.html.pair_page import render_pair
 
-AXE = REPOSITORY / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE, PHONE = {"width": 1200, "height": 850}, {"width": 360, "height": 740}
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Open]:
-    """Open a page; afterwards, check that it requested nothing and logged no error."""
-    contexts, complaints = [], []
-
-    def open_file(path: Path, **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": WIDE} | options))
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        page.goto(path.as_uri())
-        wait_until(page, "window.viewer")
-        settle(page)
-        return page
-
-    requests: list[str] = []
-    yield open_file
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +35,6 @@ def pair_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(open_page: Open, pair_file: Path) -> Any:
     return open_page(pair_file)
-
-
-def settle(page: Any) -> None:
-    """Wait until what was requested is drawn."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def slider(page: Any, name: str) -> Any:
@@ -401,30 +366,12 @@ def test_invalid_data_is_one_line(page: Any, change: str, message: str) -> None:
     assert message in shown
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", PHONE)], ids=["wide", "phone"])
 def test_accessibility(open_page: Open, pair_file: Path, scheme: str, viewport: dict[str, int]) -> None:
     page = open_page(pair_file, color_scheme=scheme, viewport=viewport)
     for mode in ("side", "swipe", "blink"):
         page.evaluate("(mode) => viewer.set({ mode })", mode)
         assert serious_violations(page) == []
-
-
-def serious_violations(page: Any) -> list[str]:
-    """Rules of axe-core that the page violates seriously, with the elements."""
-    if not AXE.is_file():
-        reason = "axe-core is not installed; run: make viewer"
-        if os.environ.get("TIEPOINT_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")["violations"]
-    return [
-        f"{rule['id']}: {node['html']}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-    ]
 
 
 def test_pages_are_self_contained() -> None:

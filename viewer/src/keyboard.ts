@@ -10,13 +10,14 @@ export interface KeyActions {
   toggle(name: "inliersOnly" | "unmatched" | "epipolar"): void;
   scaleLines(factor: number): void;
   blink(): void;
-  clear(): void;
+  /** Deselect; false if nothing is selected, so that Escape closes a dialog. */
+  clear(): boolean;
 }
 
 const STEP = 60; // px
 
 export function listenToKeys(root: HTMLElement, stage: HTMLElement, actions: KeyActions): void {
-  const keys: Record<string, () => void> = {
+  const keys: Record<string, () => unknown> = {
     ArrowLeft: () => actions.pan(STEP, 0),
     ArrowRight: () => actions.pan(-STEP, 0),
     ArrowUp: () => actions.pan(0, STEP),
@@ -40,8 +41,7 @@ export function listenToKeys(root: HTMLElement, stage: HTMLElement, actions: Key
   root.addEventListener("keydown", (event) => {
     const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action || event.ctrlKey || event.metaKey || event.altKey || isTaken(event, stage)) return;
-    event.preventDefault();
-    action();
+    if (action() !== false) event.preventDefault();
   });
 }
 

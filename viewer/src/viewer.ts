@@ -131,7 +131,7 @@ export class Viewer {
       toggle: (name) => this.toggle(name),
       scaleLines: (factor) => this.scaleLines(factor),
       blink: () => this.set({ showsFirst: !this.state.showsFirst, isBlinking: false }),
-      clear: () => this.point(null),
+      clear: () => this.clear(),
     });
   }
 
@@ -179,6 +179,12 @@ export class Viewer {
     this.point({ kind: "match", side, index }, this.view.toScreen(side, ...point));
     this.spoken.textContent = matchText(this.pair, index).map((row) => row.join(" ")).join(", ");
     this.draw("images", "matches");
+  }
+
+  private clear(): boolean {
+    const wasSelected = this.target !== null && this.target.kind !== "position";
+    this.point(null);
+    return wasSelected;
   }
 
   /** Set what is hovered or selected. */

@@ -24,7 +24,9 @@ def find(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Write a contact sheet of the query and the results (.png, .jpg, .webp)."
+            "-o",
+            "--output",
+            help="Write a contact sheet of the query and the results (.png, .jpg, .webp), or a page with a viewer per result (.html).",
         ),
     ] = None,
     json_file: JsonOption = None,
@@ -78,8 +80,14 @@ def _print_ranking(ranking: "Ranking", output: Path | None, *, rotations: bool, 
         to_stderr=to_stderr,
     )
     lines = [f"{ranking.compared} images compared with {_relative(ranking.query)}"]
-    lines += [f"contact sheet: {output}"] if output else ["to write a contact sheet, add: -o found.jpg"]
+    lines += [f"{_kind(output)}: {output}"] if output else ["to write a contact sheet, add: -o found.jpg"]
     typer.echo("\n" + "\n".join(lines), err=to_stderr)
+
+
+def _kind(output: Path) -> str:
+    from tiepoint.html.pair_page import is_page
+
+    return "page" if is_page(output) else "contact sheet"
 
 
 def _row(result: "MatchResult", *, rotations: bool) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
     pair_data   a matched pair -> the viewer's JSON data (docs/viewer.md)
     embedding   images as JPEG data URLs, reduced if they are large
     pair_page   one self-contained page with a viewer
+    pair_viewers   several pairs in one page, opened by a click
     rendering   jinja2 templates -> pages, written atomically
     templates/  base page and style
     static/     viewer.js, the bundle of viewer/ (`make viewer`)

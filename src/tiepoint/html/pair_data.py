@@ -1,10 +1,9 @@
 """The viewer's data of a matched pair, as JSON values; docs/viewer.md describes the format."""
 
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from tiepoint.geometry.pair_verification import PairVerification
 from tiepoint.geometry.verification import match_errors_px
@@ -15,25 +14,6 @@ FORMAT = 1
 """Version of the format; the viewer refuses others."""
 
 MAX_NAME_LENGTH = 120
-
-
-class MatchedPair(Protocol):
-    """What the viewer shows of a MatchResult."""
-
-    matches: Int[np.ndarray, "k 2"]
-    scores: Float[np.ndarray, "k"]
-    features0: Features
-    features1: Features
-    layers_run: int
-    prune0: Int[np.ndarray, "m"]
-    prune1: Int[np.ndarray, "n"]
-    rotation0: int
-    rotation1: int
-
-    @property
-    def correspondences(self) -> Correspondences:
-        """Matched points of the pair."""
-        ...
 
 
 def pair_data(
@@ -49,7 +29,7 @@ def pair_data(
     """Collect what the viewer shows.
 
     Args:
-        result: MatchResult, or an object with the attributes of `MatchedPair`.
+        result: MatchResult, which this package must not import.
         images: Both images.
         estimate: Two-view geometry of the matches: inliers, errors and epipolar lines.
         homography: Homography of the matches for overlays; None uses `estimate` if it is one.

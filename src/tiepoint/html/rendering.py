@@ -34,10 +34,19 @@ def render_page(package: str, template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values) + "\n"
 
 
-@cache
 def viewer_script() -> str:
     """Return the viewer's JavaScript, which defines `TiepointViewer`; it contains no "</script"."""
-    return files(PACKAGE).joinpath(BUNDLE).read_text(encoding="utf-8")
+    return read_static(BUNDLE)
+
+
+@cache
+def read_static(name: str) -> str:
+    """Return a text file of the package tiepoint.html, such as a script.
+
+    Args:
+        name: Path of the file in the package.
+    """
+    return files(PACKAGE).joinpath(name).read_text(encoding="utf-8")
 
 
 def write_page(text: str, path: str | os.PathLike[str]) -> Path:

@@ -14,6 +14,7 @@ from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.masks import MaskSource
 from tiepoint.feature_store.hdf5_shard import h5py
+from tiepoint.html.pair_page import SUFFIXES as PAGE_SUFFIXES, is_page
 from tiepoint.image import read_image
 from tiepoint.image.listing import find_images
 from tiepoint.io.atomic import check_overwrites
@@ -23,6 +24,7 @@ from tiepoint.io.validation import check_integer
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
 from tiepoint.retrieval.feature_cache import FeatureCache
+from tiepoint.retrieval.html_report import write_ranking_page
 from tiepoint.types import Features
 from tiepoint.types.options import NetworkOptions
 from tiepoint.visualization import check_image_path, save_image
@@ -66,6 +68,20 @@ class Ranking:
             InvalidInput: If an image can no longer be read.
         """
         return contact_sheet(_cells(self))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a contact sheet, or a page with a viewer per result (.html), atomically.
+
+        Args:
+            path: Output path; its suffix determines the format.
+
+        Raises:
+            InvalidInput: If an image can no longer be read, or the file cannot be written.
+        """
+        if is_page(path):
+            write_ranking_page(self, path)
+        else:
+            save_image(self.draw(), path)
 
 
 def find(
@@ -146,7 +162,8 @@ def find_to_files(
     Args:
         query: Path of the query image.
         folder: Folder with images.
-        output: Path of the contact sheet; its suffix determines the format.
+        output: Path of the contact sheet, or of a page with a viewer per result (.html); its suffix determines the
+            format.
         json: Path of the ranking (.json).
         top: Number of results.
         cache: Folder in which features are stored.
@@ -164,7 +181,7 @@ def find_to_files(
     check_overwrites((output, json), (query, mask))
     if output is not None:
         check_overwrites((output,), find_images(folder))
-        check_image_path(output)
+        check_image_path(output, others=PAGE_SUFFIXES)
     if json is not None:
         check_output_path(json, ".json")
     ranking = find(
@@ -173,7 +190,7 @@ def find_to_files(
     if json is not None:
         write_arrays(ranking.to_dict(), json)
     if output is not None:
-        save_image(ranking.draw(), output)
+        ranking.save(output)
     return ranking
 
 

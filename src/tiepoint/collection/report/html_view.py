@@ -1,4 +1,4 @@
-"""write_html_view: a self-contained HTML page with the model in 3D, the match graph and a table of the images."""
+"""write_html_view: a self-contained HTML page: model in 3D, match graph, weak images, viewers, a table of the images."""
 
 import os
 from collections.abc import Sequence
@@ -8,17 +8,13 @@ from typing import Any
 from tiepoint.collection.collection import Collection, as_collection
 from tiepoint.collection.export.colmap_database import FOLDER
 from tiepoint.collection.export.output_paths import output_file
-from tiepoint.collection.report.plots import (
-    CAMERA_COLOR,
-    TEXT_COLOR,
-    graph_figure,
-    require_plotly,
-    scene_figure,
-)
+from tiepoint.collection.report.pair_cards import strong_pair_cards, weak_image_cards
+from tiepoint.collection.report.plots import graph_figure, require_plotly, scene_figure
 from tiepoint.collection.report.statistics import Edge, ImageStatistics, compute_statistics
 from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.collection.sfm.matches_2d3d import check_keypoints
 from tiepoint.collection.sfm.reconstruction import SPARSE, read_model
+from tiepoint.html.pair_viewers import PairViewers
 from tiepoint.html.rendering import render_page, write_page
 from tiepoint.io.atomic import check_writable
 
@@ -30,6 +26,8 @@ def write_html_view(
     collection: Collection | str | os.PathLike[str], file: str | os.PathLike[str] | None = None
 ) -> Path:
     """Write an HTML page with cameras and points in 3D, the match graph, and statistics of each image.
+
+    Pairs of the images with the fewest inliers, and those with the most, open in the interactive viewer.
 
     The page is a single file that needs no network. Without a reconstruction it shows the rest.
 
@@ -74,6 +72,7 @@ def _render(
 ) -> str:
     figures = [] if model is None else [("Reconstruction", scene_figure(model))]
     figures.append(("Match graph", graph_figure(list(statistics), edges)))
+    viewers = PairViewers()
     return render_page(
         "tiepoint.collection.report",
         TEMPLATE,
@@ -86,8 +85,9 @@ def _render(
             for number, (heading, figure) in enumerate(figures)
         ],
         images=list(statistics.values()),
-        text_color=TEXT_COLOR,
-        camera_color=CAMERA_COLOR,
+        weak_images=weak_image_cards(viewers, collection, statistics),
+        strong_pairs=strong_pair_cards(viewers, collection, edges),
+        viewers=viewers,
     )
 
 

@@ -14,6 +14,15 @@ MAX_EDGES = 3000
 """Maximum number of edges of the match graph; those with the most inliers are kept."""
 
 
+class BestPair(NamedTuple):
+    """The pair of an image with the most inliers; pairs are ordered by inliers, then by matches."""
+
+    inliers: int = -1
+    matches: int = -1
+    name0: str = ""
+    name1: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class ImageStatistics:
     """Statistics of one image.
@@ -28,6 +37,7 @@ class ImageStatistics:
         registered: Whether the model contains the image.
         points: Number of observed 3D points.
         mean_reprojection_error_px: Mean reprojection error of these points in px; NaN if there are none.
+        best_pair: Pair with the most inliers; None without matched pairs.
     """
 
     name: str
@@ -39,6 +49,7 @@ class ImageStatistics:
     registered: bool = False
     points: int = 0
     mean_reprojection_error_px: float = float("nan")
+    best_pair: BestPair | None = None
 
     def cells(self) -> list[str]:
         """Return the formatted values of one table row."""
@@ -81,6 +92,8 @@ def compute_statistics(
             statistics[name].pairs += 1
             statistics[name].matches += num_matches
             statistics[name].verified += num_inliers
+            pair = BestPair(num_inliers, num_matches, name0, name1)
+            statistics[name].best_pair = max(statistics[name].best_pair or BestPair(), pair)
         if num_inliers:
             keep = heapq.heappush if len(strongest) < MAX_EDGES else heapq.heappushpop
             keep(strongest, Edge(num_inliers, name0, name1))

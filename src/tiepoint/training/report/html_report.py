@@ -1,32 +1,29 @@
 """report.html: metrics, curves and matches of a training, in one self-contained file."""
 
-import base64
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import jinja2
-import PIL.Image
+from typing import Any, NamedTuple
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.metrics import homography_errors_px
+from tiepoint.html.pair_viewers import PairViewers
+from tiepoint.html.rendering import render_page, write_page
 from tiepoint.image import Image, read_image
-from tiepoint.io.atomic import atomic_write
 from tiepoint.matching.inputs import PairMatcher
+from tiepoint.result import MatchResult
 from tiepoint.training.data.homographic_warps import Warp, warp_image
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 from tiepoint.training.report.plots import Curve, svg_plot
 from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.validation import HeldOutPair
-from tiepoint.visualization import draw_inliers
+from tiepoint.types import TwoViewEstimate
 
 REPORT = "report.html"
 
 TEMPLATE = "html_report.html.jinja"
 
 NUM_EXAMPLES = 3
-"""Number of held-out pairs whose matches are drawn."""
+"""Number of held-out pairs whose matches are shown."""
 
 MAX_POINTS = 200
 """Maximum number of points per curve."""
@@ -41,13 +38,6 @@ class Plot(NamedTuple):
     svg: str
 
 
-class Drawing(NamedTuple):
-    """A drawing of matches, as a base64-encoded JPEG."""
-
-    matcher: str
-    jpeg: str
-
-
 def write_html_report(
     report: TrainingReport, pairs: Sequence[HeldOutPair], matchers: Mapping[str, PairMatcher]
 ) -> Path:
@@ -55,21 +45,23 @@ def write_html_report(
 
     Args:
         report: Metrics, and the folder of the logs.
-        pairs: Held-out pairs; the first few are drawn.
-        matchers: Matchers whose matches are drawn, by name.
+        pairs: Held-out pairs; the first few are shown.
+        matchers: Matchers whose matches are shown, by name.
 
     Raises:
         InvalidInput: If the file cannot be written.
     """
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.get_template(TEMPLATE).render(
-        report=report, plots=list(_plots(report.folder)), drawings=list(_drawings(pairs, matchers))
+    viewers = PairViewers()
+    page = render_page(
+        "tiepoint.training.report",
+        TEMPLATE,
+        title=f"Training {report.folder.name}",
+        report=report,
+        plots=list(_plots(report.folder)),
+        cards=list(_cards(viewers, pairs, matchers, report.protocol.max_error_px)),
+        viewers=viewers,
     )
-    path = report.folder / REPORT
-    with atomic_write(path) as temporary:
-        temporary.write_text(page + "\n", encoding="utf-8")
-    return path
+    return write_page(page, report.folder / REPORT)
 
 
 def _plots(folder: Path) -> Iterator[Plot]:
@@ -84,15 +76,24 @@ def _plots(folder: Path) -> Iterator[Plot]:
         yield Plot("Validation", svg_plot(metrics, xlabel="training pairs"))
 
 
-def _drawings(pairs: Sequence[HeldOutPair], matchers: Mapping[str, PairMatcher]) -> Iterator[Drawing]:
-    """Draw the matches of the first pairs whose images can still be read."""
-    for pair in pairs[:NUM_EXAMPLES]:
+def _cards(
+    viewers: PairViewers,
+    pairs: Sequence[HeldOutPair],
+    matchers: Mapping[str, PairMatcher],
+    max_error_px: float,
+) -> Iterator[dict[str, Any]]:
+    """Describe the matches of the first pairs whose images can still be read."""
+    for number, pair in enumerate(pairs[:NUM_EXAMPLES]):
         try:
             images = _warped_image(pair.warp0), _warped_image(pair.warp1)
         except InvalidInput:
             continue
+        pictures = [viewers.add_picture((number, side), image) for side, image in enumerate(images)]
         for name, matcher in matchers.items():
-            yield Drawing(name, _encode(_draw(pair, images, matcher)))
+            result, truth = _match(pair, matcher, max_error_px)
+            lines = [name, f"{truth.num_inliers:,} of {len(result):,} matches within {max_error_px:g} px"]
+            shown = viewers.add_pair(result, *pictures, estimate=truth)
+            yield {"pictures": pictures, "pair": shown, "lines": lines}
 
 
 def _warped_image(warp: Warp) -> Image:
@@ -105,15 +106,18 @@ def _warped_image(warp: Warp) -> Image:
     return Image(pixels=pixels)
 
 
-def _draw(pair: HeldOutPair, images: tuple[Image, Image], matcher: PairMatcher) -> PIL.Image.Image:
-    """Draw matches within 3 px of the ground truth as inliers, the others as outliers."""
-    (assignment,) = matcher.match([(pair.warp0.features, pair.warp1.features)])
-    points0, points1 = pair.points(assignment)
-    is_correct = homography_errors_px(points0, points1, pair.homography) < 3
-    return draw_inliers(*images, points0, points1, is_correct, max_side=800)
-
-
-def _encode(image: PIL.Image.Image) -> str:
-    file = io.BytesIO()
-    image.convert("RGB").save(file, "JPEG", quality=85)
-    return base64.b64encode(file.getvalue()).decode()
+def _match(
+    pair: HeldOutPair, matcher: PairMatcher, max_error_px: float
+) -> tuple[MatchResult, TwoViewEstimate]:
+    """Match a pair; the ground-truth homography tells the correct matches as inliers."""
+    features0, features1 = pair.warp0.features, pair.warp1.features
+    (assignment,) = matcher.match([(features0, features1)])
+    errors = homography_errors_px(*pair.points(assignment), pair.homography)
+    truth = TwoViewEstimate(
+        kind="homography",
+        matrix=pair.homography,
+        inliers=errors < max_error_px,
+        method="ground truth",
+        max_error_px=max_error_px,
+    )
+    return MatchResult.from_assignment(features0, features1, assignment), truth

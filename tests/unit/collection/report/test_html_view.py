@@ -24,7 +24,7 @@ def test_page_is_complete_and_self_contained(made: tuple[Collection, Scene]) -> 
         assert f"<td>{name}</td>" in page
     assert "6 images registered" in page
     assert page.count("Plotly.newPlot(") >= 2
-    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", page)
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)=(?!"data:)', page)
 
 
 def test_page_without_a_model(tmp_path: Path) -> None:

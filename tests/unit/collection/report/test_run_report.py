@@ -48,7 +48,7 @@ def test_html_page(tmp_path: Path):
     ):
         assert text in page
     assert "<b>" not in page
-    assert "http" not in page  # it needs nothing else
+    assert "://" not in page  # it needs nothing else
 
 
 def test_success_means_no_problems():

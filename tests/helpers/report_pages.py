@@ -1,0 +1,67 @@
+"""Small reports of every kind; each function writes one into a folder."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
+from tests.helpers.training_reports import make_pair, make_report
+from tests.helpers.viewer_pairs import images, shifted_pair
+
+from tiepoint.collection.report.html_view import write_html_view
+from tiepoint.collection.report.run_report import RunReport
+from tiepoint.result import MatchResult
+from tiepoint.retrieval import Ranking
+from tiepoint.training.logs import STEPS, CsvLog
+from tiepoint.training.report.html_report import write_html_report
+from tiepoint.training.validation import nearest_matcher
+
+
+def saved_pair(folder: Path) -> MatchResult:
+    """Write both images of `shifted_pair`, and return the pair with these sources."""
+    paths = [folder / name for name in ("a<b>.png", "c & d.png")]
+    for path, image in zip(paths, images(), strict=True):
+        PIL.Image.fromarray(np.asarray(image)).save(path)
+    return shifted_pair(*map(str, paths))
+
+
+def ranking(folder: Path) -> Path:
+    pair = saved_pair(folder)
+    assert pair.features0.source
+    found = Ranking(
+        query=pair.features0.source, results=(pair, pair), compared=7, problems=("x<y>.jpg is empty",)
+    )
+    found.save(folder / "found.html")
+    return folder / "found.html"
+
+
+def collection_view(folder: Path) -> Path:
+    made, _ = make_collection(folder, PLAIN_NAMES[:3])
+    return write_html_view(made)
+
+
+def collection_run(folder: Path) -> Path:
+    RunReport(
+        out="out",
+        image_folder="<photos>",
+        options={"preset": "aliked+lightglue"},
+        files=3,
+        images=2,
+        seconds={"extract": 1.5},
+        work_seconds={"match": 2.5},
+        problems=("a<b>.jpg is empty",),
+    ).save(folder)
+    return folder / "report.html"
+
+
+def training(folder: Path) -> Path:
+    PIL.Image.new("RGB", (64, 64), "white").save(folder / "white.png")
+    log = CsvLog(folder / STEPS)
+    for step in (1, 2, 3):
+        terms = dict.fromkeys(("total", "positive", "negative", "confidence"), 1.0 / step)
+        log.append({"step": step, "pairs": 2 * step, **terms})
+    pairs = [make_pair(folder / "white.png")]
+    return write_html_report(make_report(folder), pairs, {"nearest": nearest_matcher()})
+
+
+PAGES = [ranking, collection_view, collection_run, training]
