@@ -39,6 +39,30 @@ def test_fit_sets_the_longer_side(
     assert transform.scale == (expected[0] / image_size[0], expected[1] / image_size[1])
 
 
+@pytest.mark.parametrize(
+    ("image_size", "resize", "upscale", "multiple", "expected"),
+    [
+        ((640, 480), 1024, False, 1, (640, 480)),
+        ((1024, 768), 1024, False, 1, (1024, 768)),
+        ((4000, 3000), 1024, False, 1, (1024, 768)),
+        ((640, 480), None, False, 1, (640, 480)),
+        ((640, 480), 1024, False, 32, (640, 480)),
+        ((1024, 682), 1024, True, 32, (1024, 672)),
+        ((640, 427), 1024, True, 32, (1024, 672)),
+        ((641, 427), 1024, False, 32, (640, 416)),
+        ((500, 375), None, True, 32, (480, 352)),
+        ((31, 40), 1024, False, 32, (32, 32)),
+        ((4000, 20), 1024, False, 32, (1024, 32)),
+        ((1, 1), None, True, 32, (32, 32)),
+    ],
+)
+def test_fit_keeps_small_images_and_reduces_sides_to_multiples(
+    image_size: tuple[int, int], resize: int | None, upscale: bool, multiple: int, expected: tuple[int, int]
+) -> None:
+    transform = ImageTransform.fit(image_size, resize, upscale=upscale, multiple=multiple)
+    assert (transform.original_size, transform.resized_size) == (image_size, expected)
+
+
 @pytest.mark.parametrize("resize", [0, -5, 32_769])
 def test_fit_rejects_an_invalid_resize(resize: int) -> None:
     with pytest.raises(InvalidInput, match=f"1 to 32,768 px.* or None, got {resize}"):

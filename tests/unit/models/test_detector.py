@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.helpers.published_xfeat import random_xfeat
 from tests.helpers.random_networks import draw_superpoint
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
 from tiepoint.models.tile import Tile
+from tiepoint.models.xfeat import build as build_xfeat
 
 SUPERPOINT = SuperPointShape(widths=(8, 8, 16, 16), head_width=32, dim=24)
 
@@ -40,6 +42,7 @@ NETWORKS = {
     "disk": lambda: DISK(DISKConfig(down=(4, 4, 6, 6, 8), up=(6, 6, 4), dim=12)),
     "superpoint": superpoint,
     "superpoint-open": lambda: superpoint(replace(SUPERPOINT, batch_norm=True)),
+    "xfeat": lambda: build_xfeat(random_xfeat().state_dict()),
 }
 
 
@@ -49,15 +52,21 @@ def network(request: pytest.FixtureRequest) -> nn.Module:
     return NETWORKS[request.param]().eval()
 
 
-@pytest.fixture(scope="module", params=[name for name in NETWORKS if name != "disk"])
+@pytest.fixture(scope="module", params=[name for name in NETWORKS if name not in ("disk", "xfeat")])
 def local_network(request: pytest.FixtureRequest) -> nn.Module:
-    """DISK's instance norm sees the whole image."""
+    """DISK's instance norm sees the whole image, and XFeat's coarsest maps see further than tiles overlap."""
     torch.manual_seed(0)
     return NETWORKS[request.param]().eval()
 
 
 def picture(height: int, width: int) -> Tensor:
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def fitting_picture(network: nn.Module, height: int, width: int) -> Tensor:
+    """Return a picture whose sides are the next multiples of those that the dense maps of the network need."""
+    multiple = network.size_multiple
+    return picture(*(-(-side // multiple) * multiple for side in (height, width)))
 
 
 def inside(mask: Tensor, keypoints: Tensor) -> Tensor:
@@ -111,7 +120,7 @@ def test_a_mask_that_forbids_everything(network: nn.Module) -> None:
 
 @torch.inference_mode()
 def test_a_tile_of_the_whole_image_changes_nothing(network: nn.Module) -> None:
-    images = picture(70, 90)
+    images = fitting_picture(network, 70, 90)
     plain, windowed = network.dense_maps(images), network.dense_maps(images, Tile.whole(images))
     torch.testing.assert_close(plain[0], windowed[0])
     pixels = torch.arange(4000, 4100)
@@ -157,7 +166,7 @@ def test_disk_tiles_are_finite() -> None:
 def test_half_and_double_precision_are_about_float32(
     network: nn.Module, dtype: torch.dtype, tolerance: float
 ) -> None:
-    images, pixels = picture(70, 90), torch.arange(4000, 4100)
+    images, pixels = fitting_picture(network, 70, 90), torch.arange(4000, 4100)
     other = copy.deepcopy(network).to(dtype)
     (scores, features), (other_scores, other_features) = (n.dense_maps(images) for n in (network, other))
     spread = float(scores.std())
@@ -185,8 +194,9 @@ def test_half_precision_outputs_are_float32_up_to_the_right_border(
 
 @torch.inference_mode()
 def test_tiles_in_half_precision(network: nn.Module) -> None:
-    half, images = copy.deepcopy(network).half(), picture(64, 420)
-    tiles = split_into_tiles((420, 64), 288, stride=32, origin=half.grid_origin((420, 64)), overlap=64)
+    half, images = copy.deepcopy(network).half(), fitting_picture(network, 64, 420)
+    size = (images.shape[3], images.shape[2])
+    tiles = split_into_tiles(size, 288, stride=32, origin=half.grid_origin(size), overlap=64)
     detector = TiledDetector(half, device=torch.device("cpu"), max_keypoints=100, detection_threshold=0.0)
     found = detector.detect(Image(pixels=images[0]), tiles)
     assert len(tiles) > 1

@@ -8,6 +8,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.models.keypoints import (
     MIN_CONTRAST,
     apply_mask,
+    bicubic_neighbors,
     bilinear_corners,
     flatten_spatial,
     has_contrast,
@@ -144,6 +145,35 @@ def test_sample_bilinear_is_grid_sample_with_zeros_outside():
 def test_bilinear_corners_stay_inside_even_for_positions_that_are_not_numbers():
     positions = torch.tensor([[torch.nan, 0.0], [torch.inf, -torch.inf]])
     indices, _ = bilinear_corners(positions, 4, 3)
+    assert int(indices.min()) >= 0
+    assert int(indices.max()) < 12
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (6, 9)])
+def test_bicubic_sampling_is_grid_sample_with_zeros_outside(size):
+    height, width = size
+    generator = torch.Generator().manual_seed(5)
+    image = torch.rand(5, height, width, generator=generator, dtype=torch.float64)
+    positions = torch.rand(500, 2, generator=generator, dtype=torch.float64) * 20 - 5
+    whole = torch.tensor([[0.0, 0.0], [8.0, 5.0], [-1.0, 3.0], [9.0, 6.0], [8.0, -0.5], [-0.5, -0.5]])
+    positions = torch.cat([positions, whole.double()])
+    grid = ((2 * positions + 1) / torch.tensor([width, height]) - 1).view(1, 1, -1, 2)
+    expected = F.grid_sample(image[None], grid, mode="bicubic", align_corners=False)[0, :, 0].T
+    neighbors = bicubic_neighbors(positions, width, height)
+    torch.testing.assert_close(weighted_row_sum(flatten_spatial(image), *neighbors), expected)
+
+
+def test_bicubic_weights_inside_sum_to_one_and_pixels_are_kept():
+    positions = torch.tensor([[3.0, 4.0], [3.3, 4.8]], dtype=torch.float64)
+    indices, weights = bicubic_neighbors(positions, 8, 9)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2, dtype=torch.float64))
+    assert indices[0][weights[0].argmax()] == 4 * 8 + 3
+    assert (weights[0] != 0).sum() == 1
+
+
+def test_bicubic_neighbors_stay_inside_even_for_positions_that_are_not_numbers():
+    indices, _ = bicubic_neighbors(torch.tensor([[torch.nan, 0.0], [torch.inf, -torch.inf]]), 4, 3)
+    assert indices.shape == (2, 16)
     assert int(indices.min()) >= 0
     assert int(indices.max()) < 12
 
