@@ -113,10 +113,14 @@ PRESETS: dict[str, Preset] = {
         matcher="lightglue",
         matcher_weights="xfeat_lighterglue",
         about="fast: for robots, phones and laptops; less accurate on hard pairs",
+        upscale=False,
         width_confidence=0.95,
     ),
     "xfeat+nearest": Preset(
-        extractor="xfeat", matcher="nearest", about="fastest: XFeat with mutual nearest neighbors"
+        extractor="xfeat",
+        matcher="nearest",
+        about="fastest: XFeat with mutual nearest neighbors",
+        upscale=False,
     ),
     "superpoint+lightglue": Preset(
         extractor="superpoint",
@@ -159,6 +163,12 @@ def find_preset(name: str | os.PathLike[str]) -> Preset:
     raise InvalidInput(unknown_name("preset", str(name), [*PRESETS, *SHORT_NAMES]))
 
 
+def preset_for_extractor(extractor: str) -> str | None:
+    """Return the name of a preset with this extractor, with LightGlue if possible; None if there is none."""
+    names = [name for name, row in PRESETS.items() if row.extractor == extractor]
+    return min(names, key=lambda name: PRESETS[name].matcher != "lightglue", default=None)
+
+
 def preset_from_folder(folder: Path) -> Preset:
     """Read the preset of a folder written by `tiepoint train` or `LightGlueForKeypointMatching.save_pretrained`.
 
@@ -169,15 +179,21 @@ def preset_from_folder(folder: Path) -> Preset:
         raise InvalidInput(
             f"{folder} contains no {MODEL}; expected a preset, or the folder of a trained model"
         )
-    detector: dict[str, Any] = _read_json(folder / CONFIG).get("keypoint_detector_config") or {}
+    config = _read_json(folder / CONFIG)
+    detector: dict[str, Any] = config.get("keypoint_detector_config") or {}
     names = detector.get("model_type", "superpoint"), detector.get("variant")
     record: dict[str, Any] = _read_json(folder / TRAINING) if (folder / TRAINING).exists() else {}
+    extractor = record.get("extractor") or "-".join(filter(None, names))
+    published = preset_for_extractor(extractor)
     return Preset(
-        extractor=record.get("extractor") or "-".join(filter(None, names)),
+        extractor=extractor,
         matcher="lightglue",
         matcher_weights=str(folder / MODEL),
         about=f"trained: {folder}",
         detection_threshold=float(detector.get("keypoint_threshold", 0.0)),
+        upscale=published is None or PRESETS[published].upscale,
+        depth_confidence=float(config.get("depth_confidence", 0.95)),
+        width_confidence=float(config.get("width_confidence", 0.99)),
         folder=folder,
         kind=record.get("kind"),
     )

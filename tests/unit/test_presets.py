@@ -1,10 +1,19 @@
 """The table of presets: all rows are valid, and unknown names get a suggestion."""
 
+from pathlib import Path
+
 import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NETWORKS
-from tiepoint.presets import DEFAULT_PRESET, PRESETS, find_preset
+from tiepoint.presets import (
+    DEFAULT_PRESET,
+    PRESETS,
+    SHORT_NAMES,
+    find_preset,
+    full_name,
+    preset_for_extractor,
+)
 from tiepoint.types.options import LoadOptions
 from tiepoint.weights import WEIGHTS
 
@@ -16,6 +25,8 @@ PROMISED = {
     "aliked-t16+nearest",
     "disk+lightglue",
     "aliked+nearest",
+    "xfeat+lighterglue",
+    "xfeat+nearest",
 }
 
 
@@ -44,6 +55,24 @@ def test_matchers_were_trained_for_their_extractors() -> None:
 @pytest.mark.parametrize("name", sorted(PROMISED))
 def test_the_promised_presets_are_free_for_commercial_use(name: str) -> None:
     assert all(WEIGHTS[weights].commercial for weights in PRESETS[name].weights)
+
+
+@pytest.mark.parametrize(("short", "name"), SHORT_NAMES.items())
+def test_a_preset_is_found_by_its_short_name(short: str, name: str) -> None:
+    assert find_preset(short) is PRESETS[name]
+    assert full_name(short) == full_name(name) == name
+    assert short not in PRESETS
+
+
+def test_other_names_and_paths_are_their_own_full_names() -> None:
+    assert full_name("trained/fast") == "trained/fast"
+    assert full_name(Path("fast/x")) == Path("fast/x")
+
+
+def test_the_preset_of_an_extractor_has_lightglue_if_possible() -> None:
+    assert preset_for_extractor("xfeat") == "xfeat+lighterglue"
+    assert preset_for_extractor("aliked-t16") == "aliked-t16+nearest"
+    assert preset_for_extractor("sift") is None
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -10,6 +10,7 @@ from .configuration.configs import (
     DISKDetectorConfig as DISKDetectorConfig,
     LightGlueConfig as LightGlueConfig,
     SuperPointConfig as SuperPointConfig,
+    XFeatDetectorConfig as XFeatDetectorConfig,
 )
 from .conversion import (
     from_transformers as from_transformers,

@@ -15,7 +15,7 @@ from tiepoint.io.messages import unknown_name
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.presets import MODEL, PRESETS
+from tiepoint.presets import MODEL, preset_for_extractor
 from tiepoint.training.config import OFFICIAL, SCRATCH, SCRATCH_SIZES, ModelConfig
 from tiepoint.types.options import Stretch
 from tiepoint.weights import load_state_dict, resolve
@@ -122,10 +122,9 @@ def load_pretrained(
         InvalidInput: If the extractor is unknown.
         WeightsError: If weights cannot be found, downloaded or loaded.
     """
-    presets = [key for key, row in PRESETS.items() if row.extractor == name and row.folder is None]
-    if name not in NETWORKS or not presets:
+    preset = preset_for_extractor(name)
+    if name not in NETWORKS or preset is None:
         raise InvalidInput(unknown_name("extractor", name, NETWORKS))
-    preset = min(presets, key=lambda key: PRESETS[key].matcher != "lightglue")
     loaded = load(
         preset,
         device=device,

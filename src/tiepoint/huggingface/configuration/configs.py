@@ -1,6 +1,7 @@
 """LightGlueConfig and the configurations of its detectors, compatible with the config.json of transformers."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +12,8 @@ from tiepoint.io.messages import unknown_name
 from tiepoint.models.aliked.network import ALIKED_VARIANTS
 from tiepoint.models.disk import DISKConfig
 from tiepoint.models.lightglue.network import LightGlueShape
-from tiepoint.presets import PRESETS, Preset
+from tiepoint.models.xfeat import DESCRIPTOR_DIM as XFEAT_DESCRIPTOR_DIM
+from tiepoint.presets import PRESETS, Preset, full_name
 from tiepoint.weights import WEIGHTS
 
 
@@ -95,12 +97,33 @@ class DISKDetectorConfig(ModelConfig):
         return DISKConfig().dim
 
 
-DetectorConfig = SuperPointConfig | ALIKEDDetectorConfig | DISKDetectorConfig
+@dataclass(init=False, eq=False, repr=False)
+class XFeatDetectorConfig(ModelConfig):
+    """Configuration of XFeat as the detector of LightGlue; not supported by transformers.
+
+    Attributes:
+        keypoint_threshold: Minimum detection score (exclusive).
+        max_keypoints: Maximum number of keypoints per image, highest scores first; -1 keeps all.
+    """
+
+    model_type: ClassVar[str] = "xfeat"
+
+    keypoint_threshold: float = 0.0
+    max_keypoints: int = 2048
+
+    @property
+    def descriptor_decoder_dim(self) -> int:
+        """Descriptor dimension."""
+        return XFEAT_DESCRIPTOR_DIM
+
+
+DetectorConfig = SuperPointConfig | ALIKEDDetectorConfig | DISKDetectorConfig | XFeatDetectorConfig
 
 DETECTOR_CONFIGS: dict[str, type[DetectorConfig]] = {
     "superpoint": SuperPointConfig,
     "aliked": ALIKEDDetectorConfig,
     "disk": DISKDetectorConfig,
+    "xfeat": XFeatDetectorConfig,
 }
 """`model_type` of a detector -> its configuration class."""
 
@@ -240,8 +263,8 @@ def lightglue_shape(config: LightGlueConfig) -> LightGlueShape:
 
 
 def find_preset(name: str | os.PathLike[str] | None) -> Preset | None:
-    """Return the preset of a name; a local folder of the same name takes precedence."""
-    return None if name is None or Path(name).is_dir() else PRESETS.get(str(name))
+    """Return the preset of a name or short name; a local folder of the same name takes precedence."""
+    return None if name is None or Path(name).is_dir() else PRESETS.get(str(full_name(name)))
 
 
 def _preset_config(preset: Preset) -> LightGlueConfig:
@@ -254,11 +277,17 @@ def _preset_config(preset: Preset) -> LightGlueConfig:
         descriptor_dim=dim,
         num_hidden_layers=layers,
         num_attention_heads=heads,
+        depth_confidence=preset.depth_confidence,
+        width_confidence=preset.width_confidence,
     )
 
 
-PRESET_DETECTORS = ("aliked", "disk")
-"""Detectors whose weights come with a preset."""
+PRESET_DETECTORS: dict[str, Callable[[str], DetectorConfig]] = {
+    "aliked": lambda variant: ALIKEDDetectorConfig(variant=variant),
+    "disk": lambda variant: DISKDetectorConfig(),
+    "xfeat": lambda variant: XFeatDetectorConfig(),
+}
+"""Detectors whose weights come with a preset: family of the extractor -> function from its variant to a configuration."""
 
 
 def _preset_detector(preset: Preset) -> DetectorConfig:
@@ -273,4 +302,4 @@ def _preset_detector(preset: Preset) -> DetectorConfig:
             f"this preset has no LightGlue model (extractor {preset.extractor!r}, matcher {preset.matcher!r}); "
             f"available: {', '.join(available)}"
         )
-    return DISKDetectorConfig() if family == "disk" else ALIKEDDetectorConfig(variant=variant)
+    return PRESET_DETECTORS[family](variant)

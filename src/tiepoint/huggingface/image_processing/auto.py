@@ -15,7 +15,7 @@ from tiepoint.huggingface.image_processing.processors import (
 )
 from tiepoint.huggingface.image_processing.settings import LOADER_OPTIONS, ProcessorLoadOptions
 from tiepoint.io.messages import unknown_name
-from tiepoint.presets import PRESETS
+from tiepoint.presets import PRESETS, full_name
 
 ImageProcessor: TypeAlias = (
     LightGlueImageProcessor
@@ -89,7 +89,7 @@ class AutoImageProcessor:
             WeightsError: If the file is not found or cannot be downloaded.
         """
         name = pretrained_model_name_or_path
-        model_type = "lightglue" if name in PRESETS else _model_type(name, config, kwargs)
+        model_type = "lightglue" if full_name(name) in PRESETS else _model_type(name, config, kwargs)
         processors, chosen = PROCESSORS[model_type], _choose_backend(use_fast, backend)
         processor = processors.get(chosen) or next(iter(processors.values()))
         return processor.from_pretrained(name, **kwargs)

@@ -18,7 +18,7 @@ from tiepoint.huggingface.image_processing.post_processing import (
 )
 from tiepoint.huggingface.image_processing.visualization import draw_keypoint_matching
 from tiepoint.image import Image
-from tiepoint.presets import PRESETS
+from tiepoint.presets import PRESETS, full_name
 
 
 @dataclass(init=False, eq=False, repr=False)
@@ -66,7 +66,8 @@ class BaseLightGlueImageProcessor(BaseImageProcessor):
 
     @classmethod
     def _read_stored(cls, name: str | os.PathLike[str], options: dict[str, Any]) -> dict[str, Any]:
-        return _preset_settings(str(name)) if name in PRESETS else super()._read_stored(name, options)
+        preset = str(full_name(name))
+        return _preset_settings(preset) if preset in PRESETS else super()._read_stored(name, options)
 
 
 @dataclass(init=False, eq=False, repr=False)

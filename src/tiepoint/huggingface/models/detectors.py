@@ -14,12 +14,14 @@ from tiepoint.huggingface.configuration.configs import (
     DetectorConfig,
     DISKDetectorConfig,
     SuperPointConfig,
+    XFeatDetectorConfig,
 )
 from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
 from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.superpoint.checkpoint import from_original, to_original
 from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
+from tiepoint.models.xfeat import XFeat, build as build_xfeat
 
 StateDict = dict[str, Tensor]
 
@@ -69,7 +71,9 @@ def _superpoint_options(config: SuperPointConfig) -> dict[str, Any]:
     }
 
 
-def _threshold_option(config: ALIKEDDetectorConfig | DISKDetectorConfig) -> dict[str, Any]:
+def _threshold_option(
+    config: ALIKEDDetectorConfig | DISKDetectorConfig | XFeatDetectorConfig,
+) -> dict[str, Any]:
     return {"detection_threshold": config.keypoint_threshold}
 
 
@@ -82,6 +86,9 @@ DETECTORS: dict[str, DetectorEntry] = {
     ),
     "aliked": DetectorEntry(lambda config: ALIKED(ALIKED_VARIANTS[config.variant]), _threshold_option),
     "disk": DetectorEntry(lambda config: DISK(DISKConfig()), _threshold_option),
+    "xfeat": DetectorEntry(
+        lambda config: XFeat(), _threshold_option, from_hub=lambda state: build_xfeat(state).state_dict()
+    ),
 }
 """`model_type` of a detector's configuration -> its row."""
 

@@ -11,15 +11,14 @@ import torch
 
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface import LightGlueConfig, LightGlueForKeypointMatching, SuperPointConfig
-from tiepoint.huggingface.configuration.configs import (
-    ALIKEDDetectorConfig,
-    DetectorConfig,
-    DISKDetectorConfig,
-)
+from tiepoint.huggingface.configuration.configs import PRESET_DETECTORS, DetectorConfig
 from tiepoint.io.serialization import write_json
 from tiepoint.models.lightglue.network import LightGlue
-from tiepoint.presets import TRAINING
+from tiepoint.presets import DEFAULT_PRESET, PRESETS, TRAINING, preset_for_extractor
 from tiepoint.training.initialization import Pretrained
+
+DETECTORS = PRESET_DETECTORS | {"superpoint": lambda variant: SuperPointConfig()}
+"""Family of an extractor -> function from its variant to a configuration."""
 
 
 def save_model(folder: Path, network: LightGlue, pretrained: Pretrained) -> None:
@@ -28,12 +27,14 @@ def save_model(folder: Path, network: LightGlue, pretrained: Pretrained) -> None
     Raises:
         InvalidInput: If they cannot be written, or the extractor is not supported.
     """
-    shape = network.shape
+    shape, published = network.shape, preset_for_extractor(pretrained.name) or DEFAULT_PRESET
     config = LightGlueConfig(
         keypoint_detector_config=detector_config(pretrained),
         descriptor_dim=shape.dim,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
+        depth_confidence=PRESETS[published].depth_confidence,
+        width_confidence=PRESETS[published].width_confidence,
     )
     with torch.device("meta"):
         model = LightGlueForKeypointMatching(config)
@@ -44,14 +45,13 @@ def save_model(folder: Path, network: LightGlue, pretrained: Pretrained) -> None
 def detector_config(pretrained: Pretrained) -> DetectorConfig:
     """Return the Hugging Face configuration of the extractor."""
     family, _, variant = pretrained.name.partition("-")
-    threshold = pretrained.extractor.settings.detection_threshold
-    if family == "aliked":
-        return ALIKEDDetectorConfig(variant=variant, keypoint_threshold=threshold)
-    if family == "disk":
-        return DISKDetectorConfig(keypoint_threshold=threshold)
-    if family == "superpoint":
-        return SuperPointConfig(keypoint_threshold=threshold)
-    raise InvalidInput(f"cannot export the extractor {pretrained.name}; expected ALIKED, DISK or SuperPoint")
+    if family not in DETECTORS:
+        raise InvalidInput(
+            f"cannot export the extractor {pretrained.name}; expected one of {', '.join(DETECTORS)}"
+        )
+    config = DETECTORS[family](variant)
+    config.keypoint_threshold = pretrained.extractor.settings.detection_threshold
+    return config
 
 
 def save_record(folder: Path, record: dict[str, Any]) -> Path:

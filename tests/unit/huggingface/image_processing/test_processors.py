@@ -72,5 +72,7 @@ def test_keypoints_in_px_of_the_original_images(kind):
 def test_processors_of_presets():
     assert LightGlueImageProcessor.from_pretrained("aliked+lightglue", resample=3).resample == 3
     assert LightGlueImageProcessorFast.from_pretrained("superpoint+lightglue").do_grayscale is True
+    fast = LightGlueImageProcessorFast.from_pretrained("fast")
+    assert (dict(fast.size), fast.do_grayscale) == ({"longest_edge": 1024}, False)
     with pytest.raises(InvalidInput, match="from_pretrained: unknown option 'sizee'"):
         LightGlueImageProcessor.from_pretrained("disk+lightglue", sizee=3)

@@ -17,6 +17,7 @@ from tiepoint.huggingface import (
     DISKDetectorConfig,
     LightGlueConfig,
     LightGlueForKeypointMatching,
+    XFeatDetectorConfig,
 )
 
 transformers = pytest.importorskip("transformers")
@@ -180,6 +181,8 @@ def test_configuration_replaces_the_stored_one(folder):
         ("aliked+lightglue", ALIKEDDetectorConfig, 128),
         ("aliked+lightglue-small", ALIKEDDetectorConfig, 128),
         ("disk+lightglue", DISKDetectorConfig, 128),
+        ("xfeat+lighterglue", XFeatDetectorConfig, 64),
+        ("fast", XFeatDetectorConfig, 64),
     ],
 )
 def test_presets_need_no_hub(preset, detector, dim, tmp_path, monkeypatch):
@@ -192,7 +195,18 @@ def test_presets_need_no_hub(preset, detector, dim, tmp_path, monkeypatch):
     assert_same_tensors(load(tmp_path).state_dict(), model.state_dict())
 
 
-@pytest.mark.parametrize("preset", ["aliked+nearest", "aliked-t16+nearest"])
+@pytest.mark.weights
+def test_lighterglue_has_its_own_shape_and_confidences():
+    config = LightGlueConfig.from_pretrained("fast")
+    assert (config.descriptor_dim, config.num_attention_heads, config.num_hidden_layers) == (96, 1, 6)
+    assert (config.depth_confidence, config.width_confidence) == (0.95, 0.95)
+    assert config.keypoint_detector_config == XFeatDetectorConfig()
+    again = LightGlueConfig.from_dict(config.to_dict())
+    assert isinstance(again.keypoint_detector_config, XFeatDetectorConfig)
+    assert again == config
+
+
+@pytest.mark.parametrize("preset", ["aliked+nearest", "aliked-t16+nearest", "xfeat+nearest"])
 def test_presets_without_lightglue_are_rejected(preset):
     with pytest.raises(InvalidInput, match=r"nearest.*available: aliked\+lightglue"):
         load(preset)

@@ -178,7 +178,7 @@ def test_dtype_and_device_map(folder):
 
 @pytest.mark.slow
 @pytest.mark.weights
-@pytest.mark.parametrize("model", [None, "aliked+lightglue", "disk+lightglue"])
+@pytest.mark.parametrize("model", [None, "aliked+lightglue", "disk+lightglue", "xfeat+lighterglue", "fast"])
 def test_presets_need_no_hub(model, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     from skimage.data import stereo_motorcycle
@@ -193,6 +193,24 @@ def test_presets_need_no_hub(model, monkeypatch):
     rows = [abs(m["keypoint_image_0"]["y"] - m["keypoint_image_1"]["y"]) for m in matches]
     assert sorted(rows)[len(rows) // 2] < 2
     assert max(m["keypoint_image_0"]["x"] for m in matches) > 400  # in px of the original
+
+
+@pytest.mark.weights
+def test_matches_of_a_preset_are_those_of_tiepoint_match():
+    """An image whose sides are multiples of 32 px, at its own size, is not resized by either."""
+    from skimage.data import stereo_motorcycle
+
+    import tiepoint
+
+    left, right = (view[:480, :736] for view in stereo_motorcycle()[:2])
+    expected = tiepoint.match(left, right, preset="fast", resize=None, device="cpu")
+    matcher = pipeline("keypoint-matching", model="fast", device=-1)
+    matcher.image_processor.do_resize = False
+    found = matcher([PIL.Image.fromarray(view) for view in (left, right)], threshold=0.1)
+    points = {tuple(round(found["keypoint_image_0"][axis], 1) for axis in "xy") for found in found}
+    known = {tuple(round(float(value), 1) for value in point) for point in expected.points0}
+    assert len(known) > 300
+    assert len(known & points) > 0.98 * len(known | points)
 
 
 def test_the_function_is_exported_at_the_top():
