@@ -15,7 +15,7 @@ from tiepoint.io.atomic import check_writable
 from tiepoint.io.serialization import write_json
 from tiepoint.io.validation import check_integer
 from tiepoint.matcher import Matcher
-from tiepoint.presets import DEFAULT_PRESET
+from tiepoint.presets import DEFAULT_PRESET, full_name
 from tiepoint.types.options import LoadOptions
 
 
@@ -81,7 +81,7 @@ def bench(
             read_image(file, stretch=stretch) for file in files
         ]  # fails fast, before weights are loaded
         matcher = load(preset, **options)
-        pair = measure_pair(matcher, files, preset=preset, runs=runs)
+        pair = measure_pair(matcher, files, preset=str(full_name(preset)), runs=runs)
         tunings = _tunings(matcher, (images[0], images[1]), runs) if tune else ()
         latency = tune_latency(matcher, images[0].image_size, runs=runs) if tune else None
     report = BenchReport(pair=pair, tunings=tunings, latency=latency)

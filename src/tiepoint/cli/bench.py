@@ -15,6 +15,7 @@ from tiepoint.cli.options import (
     ResizeOption,
     StretchOption,
     ThreadsOption,
+    UpscaleOption,
     parse_stretch,
 )
 from tiepoint.presets import DEFAULT_PRESET
@@ -34,6 +35,7 @@ def bench(
     preset: PresetOption = DEFAULT_PRESET,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    upscale: UpscaleOption = None,
     stretch: StretchOption = "none",
     adaptive: AdaptiveOption = None,
     runs: Annotated[int, typer.Option(min=1, help="Number of timed runs (after warm-up).")] = 5,
@@ -65,6 +67,8 @@ def bench(
         "accept_license": accept_license,
         "progress": True,
     }
+    if upscale is not None:
+        load["upscale"] = upscale
     if adaptive is not None:
         load["adaptive"] = adaptive
     typer.echo("measuring …", err=True)

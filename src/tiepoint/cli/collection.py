@@ -20,6 +20,7 @@ from tiepoint.cli.options import (
     StretchOption,
     ThreadsOption,
     ThresholdOption,
+    UpscaleOption,
     parse_stretch,
     set_up_logging,
 )
@@ -108,6 +109,7 @@ def run(
     mapper_option: MapperOption = [],  # noqa: B006
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    upscale: UpscaleOption = None,
     stretch: StretchOption = "none",
     threshold: ThresholdOption = 0.1,
     stores: StoresOption = None,
@@ -141,7 +143,7 @@ def run(
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, stretch, threshold, device, accept_license),
+            **_network_options(max_keypoints, resize, upscale, stretch, threshold, device, accept_license),
         )
         problems += report.problems
         _print_report(report, quiet)
@@ -157,6 +159,7 @@ def extract(
     executor: ExecutorOption = "serial",
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    upscale: UpscaleOption = None,
     stretch: StretchOption = "none",
     threshold: ThresholdOption = 0.1,
     stores: StoresOption = None,
@@ -182,7 +185,7 @@ def extract(
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, stretch, threshold, device, accept_license),
+            **_network_options(max_keypoints, resize, upscale, stretch, threshold, device, accept_license),
         )
     _print_report(report, quiet)
     finish(report.problems)
@@ -248,9 +251,15 @@ def status(out: EarlierArgument) -> None:
 
 
 def _network_options(
-    max_keypoints: int, resize: int, stretch: str, threshold: float, device: str, accept_license: bool
+    max_keypoints: int,
+    resize: int,
+    upscale: bool | None,
+    stretch: str,
+    threshold: float,
+    device: str,
+    accept_license: bool,
 ) -> "NetworkOptions":
-    return {
+    options: NetworkOptions = {
         "max_keypoints": max_keypoints,
         "resize": resize or None,
         "stretch": parse_stretch(stretch),
@@ -258,6 +267,7 @@ def _network_options(
         "device": device,
         "accept_license": accept_license,
     }
+    return options if upscale is None else {**options, "upscale": upscale}
 
 
 def _resume(out: Path, stop_after: Literal["pairs", "match", "verify"], quiet: bool, **changes: Any) -> None:

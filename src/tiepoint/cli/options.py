@@ -45,6 +45,14 @@ MaxKeypointsOption = Annotated[int, typer.Option(min=1, help="Maximum number of 
 ResizeOption = Annotated[
     int, typer.Option(min=0, help="Resize the longer image side to this many px; 0 keeps the size.")
 ]
+UpscaleOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--upscale/--no-upscale",
+        help="Enlarge images that are smaller than --resize.",
+        show_default="the preset's choice",
+    ),
+]
 StretchOption = Annotated[
     str,
     typer.Option(
@@ -172,6 +180,7 @@ def _read_matcher_options(
     preset: PresetOption = DEFAULT_PRESET,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
+    upscale: UpscaleOption = None,
     stretch: StretchOption = "none",
     rotations: RotationsOption = Rotations.NONE,
     threshold: ThresholdOption = 0.1,
@@ -192,6 +201,8 @@ def _read_matcher_options(
         "accept_license": accept_license,
         "progress": not quiet,
     }
+    if upscale is not None:
+        load["upscale"] = upscale
     if rotations is Rotations.AUTO:
         load["rotations"] = "auto"
     return MatcherOptions(preset=preset, load=load, quiet=quiet)

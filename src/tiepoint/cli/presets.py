@@ -8,13 +8,14 @@ import typer
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the presets: extractor, matcher, license of the weights, and purpose."""
-    from tiepoint.presets import PRESETS
+    """List the presets: extractor, matcher, short name, license of the weights, and purpose."""
+    from tiepoint.presets import PRESETS, SHORT_NAMES
     from tiepoint.weights import WEIGHTS
 
     rows = [
         {
             "name": name,
+            "short_names": [short for short, full in SHORT_NAMES.items() if full == name],
             **asdict(preset),
             "license": " + ".join(dict.fromkeys(WEIGHTS[weights].license for weights in preset.weights)),
         }
@@ -26,6 +27,6 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     from tiepoint.cli.tables import print_table
 
     print_table(
-        ("preset", "license of the weights", "purpose"),
-        [(r["name"], r["license"], r["about"]) for r in rows],
+        ("preset", "short name", "license of the weights", "purpose"),
+        [(r["name"], ", ".join(r["short_names"]), r["license"], r["about"]) for r in rows],
     )

@@ -12,7 +12,7 @@ from tiepoint.evaluation.protocols import Prediction
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.image import Image
 from tiepoint.io.config import fingerprint
-from tiepoint.presets import find_preset
+from tiepoint.presets import find_preset, full_name
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
 from tiepoint.types.options import LoadOptions, Stretch
@@ -67,12 +67,13 @@ class PresetPredictor:
         accept_license: bool = False,
         progress: bool = False,
     ) -> None:
-        self.name = preset
+        self.name = str(full_name(preset))
         self.prediction = prediction
         options: LoadOptions = {
             "device": device,
             "max_keypoints": prediction.max_keypoints,
             "resize": None,  # chosen per image
+            "upscale": prediction.upscale,
             "stretch": stretch,
             "filter_threshold": prediction.filter_threshold,
             "accept_license": accept_license,

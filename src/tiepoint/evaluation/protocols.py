@@ -15,6 +15,7 @@ from typing import Literal
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.ground_truth import GroundTruth, HomographyGroundTruth
 from tiepoint.io.messages import unknown_name
+from tiepoint.types.options import Adaptive
 
 DEFAULT_PROTOCOL = "tiepoint"
 
@@ -28,18 +29,20 @@ class Prediction:
     """Settings of stage 1, from two images to matches.
 
     Attributes:
-        resize: Length in px to which one image side is resized, smaller images are enlarged; None keeps the size.
+        resize: Length in px to which one image side is resized; None keeps the size.
+        upscale: Enlarge smaller images; None uses the preset's choice.
         side: Image side that `resize` refers to.
         max_keypoints: Maximum number of keypoints per image, highest scores first.
         filter_threshold: Minimum match score.
-        adaptive: Whether LightGlue uses early stopping and keypoint pruning.
+        adaptive: Early stopping and keypoint pruning of LightGlue, as for `tiepoint.load`.
     """
 
     resize: int | None = 1024
+    upscale: bool | None = True
     side: Side = "long"
     max_keypoints: int = 2048
     filter_threshold: float = 0.1
-    adaptive: bool = False
+    adaptive: Adaptive = False
 
     def longer_side(self, image_size: tuple[int, int]) -> int | None:
         """Return the longer side in px of the resized image of an image of size (width, height)."""
@@ -113,7 +116,7 @@ HPATCHES = Prediction(resize=480, side="short", max_keypoints=1024)
 MEGADEPTH = Prediction(resize=1600)
 SCANNET = Prediction(resize=None)
 
-OURS = Prediction(adaptive=True)
+OURS = Prediction(upscale=None, adaptive=True)
 OURS_PLANAR = Setup(prediction=OURS, scoring=Scoring(max_error_px=3.0, runs=3))
 OURS_POSED = Setup(prediction=OURS, scoring=Scoring(max_error_px=2.0, runs=3))
 

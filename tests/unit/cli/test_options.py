@@ -70,6 +70,8 @@ def test_defaults_of_a_command(parse: Parse):
     [
         (["--max-keypoints", "7"], "max_keypoints", 7),
         (["--resize", "0"], "resize", None),
+        (["--upscale"], "upscale", True),
+        (["--no-upscale"], "upscale", False),
         (["--stretch", "auto"], "stretch", "auto"),
         (["--stretch", "2"], "stretch", 2.0),
         (["--stretch", "none"], "stretch", None),
@@ -84,8 +86,10 @@ def test_options_of_load(parse: Parse, arguments: list[str], name: str, value: o
     assert parse(*arguments).load[name] == value
 
 
-def test_rotations_are_left_out_unless_chosen(parse: Parse):
-    assert "rotations" not in parse("--rotations", "none").load
+def test_rotations_and_upscaling_are_left_out_unless_chosen(parse: Parse):
+    load = parse("--rotations", "none").load
+    assert "rotations" not in load
+    assert "upscale" not in load
 
 
 @pytest.mark.parametrize(

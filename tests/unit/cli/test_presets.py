@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
-from tiepoint.presets import PRESETS
+from tiepoint.presets import PRESETS, SHORT_NAMES
 from tiepoint.weights import WEIGHTS
 
 
@@ -29,3 +29,11 @@ def test_json_has_the_same() -> None:
     assert rows["aliked+lightglue"]["license"] == "BSD-3-Clause + Apache-2.0"
     assert (rows["disk+lightglue"]["extractor"], rows["disk+lightglue"]["matcher"]) == ("disk", "lightglue")
     assert rows["aliked+nearest"]["matcher_weights"] is None
+    assert rows["xfeat+lighterglue"]["short_names"] == ["fast"]
+    assert rows["disk+lightglue"]["short_names"] == []
+
+
+@pytest.mark.parametrize("short", SHORT_NAMES)
+def test_short_names_are_shown_next_to_their_presets(short: str) -> None:
+    (line,) = [line for line in run().splitlines() if line.split()[:1] == [SHORT_NAMES[short]]]
+    assert line.split()[1] == short

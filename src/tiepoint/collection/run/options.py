@@ -11,7 +11,7 @@ from tiepoint.collection.pairs.spatial import require_scipy
 from tiepoint.collection.run.executors.registry import check_executor
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
-from tiepoint.presets import DEFAULT_PRESET, find_preset
+from tiepoint.presets import DEFAULT_PRESET, find_preset, full_name
 from tiepoint.types.options import NetworkOptions
 
 
@@ -46,6 +46,7 @@ class CollectionOptions:
         object.__setattr__(self, "pairs", str(self.selection.absolute()))
         object.__setattr__(self, "max_error_px", _check_error_px(self.max_error_px))
         find_preset(self.preset)
+        object.__setattr__(self, "preset", str(full_name(self.preset)))
         check_executor(self.executor)
         if self.load.get("latency_budget_ms") is not None:
             raise InvalidInput(
