@@ -202,7 +202,7 @@ def test_statistics_of_tiles_are_those_of_the_whole_image(network: XFeat) -> Non
     plain = network.dense_maps(images)
     tiled = network.dense_maps(images, whole._replace(context=torch.stack([mean, variance])))
     torch.testing.assert_close(tiled[0], plain[0], rtol=0, atol=1e-5)
-    torch.testing.assert_close(tiled[1], plain[1], rtol=0, atol=1e-5)
+    torch.testing.assert_close(tiled[1], plain[1], rtol=0, atol=1e-4)
 
 
 @torch.inference_mode()
