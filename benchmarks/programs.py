@@ -44,6 +44,13 @@ TOPICS = {
             "render": "render tables and plots into docs/results.md",
         },
     ),
+    "latency": Topic(
+        "time and accuracy within latency budgets",
+        {
+            "measure": "match pairs of all sets within budgets of 50 to 1000 ms",
+            "render": "render table and plot into docs/results.md",
+        },
+    ),
     "rotation": Topic(
         "correct matches against in-plane rotation",
         {

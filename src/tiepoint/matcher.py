@@ -168,7 +168,7 @@ class Matcher:
             clock: Clock of the pair, from `budget.start()`.
 
         Raises:
-            InvalidInput: As for `match_features`.
+            InvalidInput: If features belong to another preset or have another dimension.
         """
         start = perf_counter()
         assignment = self._assign(pair, clock)

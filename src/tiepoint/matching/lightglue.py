@@ -126,7 +126,7 @@ class LightGlueMatcher:
             clock: Clock of the pair.
 
         Raises:
-            InvalidInput: As for `match`.
+            InvalidInput: For the same reasons as in `match`.
         """
         self._check([pair])
         plan = clock.plan_matching((len(pair[0]), len(pair[1])))

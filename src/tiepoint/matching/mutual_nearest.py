@@ -93,7 +93,7 @@ class NearestMatcher:
             clock: Clock of the pair.
 
         Raises:
-            InvalidInput: As for `match`.
+            InvalidInput: For the same reasons as in `match`.
         """
         plan = clock.plan_matching((len(pair[0]), len(pair[1])))
         (features0, indices0), (features1, indices1) = (

@@ -446,7 +446,7 @@ class MatchResult:
             seconds=dict(values.get("seconds", {})),
             rotation0=int(values["rotation0"]),
             rotation1=int(values["rotation1"]),
-            stopped_by=values.get("stopped_by", "no_layers"),
+            stopped_by=values.get("stopped_by", "last_layer" if values["layers_run"] else "no_layers"),
             _known_verification=None if verification is None else PairVerification(**verification),
         )
 

@@ -218,6 +218,7 @@ class TestLoad:
         assert (loaded.rotation0, loaded.rotation1, loaded.layers_run) == (90, 270, 7)
         assert loaded.stopped_by == saved.stopped_by
         assert loaded.keypoints_used == saved.keypoints_used
+        assert type(loaded.stopped_by) is str
         assert loaded.features0.descriptors.shape == (6, 0)
         assert (loaded.features0.kind, loaded.features0.source) == ("test@0123", "Föhr/写真.jpg")
         assert loaded.features1.source is None

@@ -56,6 +56,12 @@ def test_only_the_top_results_are_kept(query: Path, photos: Path, extractor: Sce
         find(query, photos, top=0)
 
 
+def test_a_ranking_does_not_depend_on_the_time(query: Path, photos: Path):
+    options: dict = {"latency_budget_ms": 100}
+    with pytest.raises(InvalidInput, match="latency_budget_ms"):
+        find(query, photos, **options)
+
+
 def test_unreadable_files_are_reported_and_the_others_compared(
     query: Path, photos: Path, extractor: SceneExtractor
 ):
