@@ -6,15 +6,22 @@ import numpy as np
 import PIL.Image
 from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
 from tests.helpers.training_reports import make_pair, make_report
-from tests.helpers.viewer_pairs import images, shifted_pair
+from tests.helpers.viewer_pairs import SIZE, images, shifted_pair
 
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.report.run_report import RunReport
+from tiepoint.evaluation.compare import compare
+from tiepoint.evaluation.html_report import write_comparison_page
+from tiepoint.evaluation.report import PairResult, Report
+from tiepoint.html.embedding import embed_image
+from tiepoint.image import read_image
 from tiepoint.result import MatchResult
 from tiepoint.retrieval import Ranking
 from tiepoint.training.logs import STEPS, CsvLog
 from tiepoint.training.report.html_report import write_html_report
 from tiepoint.training.validation import nearest_matcher
+from tiepoint.video import Observations, Tracks
+from tiepoint.video.html_report import write_tracks_page
 
 
 def saved_pair(folder: Path) -> MatchResult:
@@ -64,4 +71,32 @@ def training(folder: Path) -> Path:
     return write_html_report(make_report(folder), pairs, {"nearest": nearest_matcher()})
 
 
-PAGES = [ranking, collection_view, collection_run, training]
+def tracks(folder: Path) -> Path:
+    points = np.random.default_rng(0).uniform(20, 280, (30, 2))
+    parts = [
+        Observations.in_frame(frame, np.arange(30), points + np.array([frame, 0]), 1.0) for frame in range(4)
+    ]
+    found = Tracks.of(
+        Observations.joined(parts), num_frames=5, image_size=SIZE, keyframes=(0,), problems=("frame 4 <b>",)
+    )
+    frames = [(frame, embed_image(read_image(image))) for frame, image in zip((0, 3), images(), strict=True)]
+    return write_tracks_page(found, frames, folder / "tracks.html")
+
+
+def comparison(folder: Path) -> Path:
+    reports = [
+        Report(
+            predictor=f"<{name}>",
+            dataset="d",
+            protocol={"name": "tiepoint"},
+            rows=[
+                PairResult(pair=f"p{i}", scene="s", truth="pose", values={"pose_error_deg": i * factor})
+                for i in range(8)
+            ],
+        )
+        for name, factor in (("a", 1.0), ("b", 1.5))
+    ]
+    return write_comparison_page(compare(*reports, samples=100), *reports, folder / "comparison.html")
+
+
+PAGES = [ranking, collection_view, collection_run, training, tracks, comparison]

@@ -109,19 +109,29 @@ def run(
 
 
 @app.command()
-def compare(report0: ReportArgument, report1: ReportArgument, json_file: JsonOption = None) -> None:
+def compare(
+    report0: ReportArgument,
+    report1: ReportArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Output page: metrics, and the pairs that differ most (.html)."),
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
     """Test the differences between two reports for significance, by paired bootstrap over the pairs.
 
-    Example: tiepoint eval compare lightglue.json nearest.json
+    Example: tiepoint eval compare lightglue.json nearest.json -o comparison.html
     """
     from tiepoint.evaluation.compare import compare_files
 
     to_stdout = json_file == "-"
-    comparison = compare_files(report0, report1, json=None if to_stdout else json_file)
+    comparison = compare_files(report0, report1, json=None if to_stdout else json_file, page=output)
     if to_stdout:
         typer.echo(json.dumps(comparison.to_dict()))
         return
     _print_comparison(comparison)
+    if output is not None:
+        typer.echo(f"\npage: {output}")
 
 
 def _print_report(report: "Report") -> None:

@@ -41,6 +41,10 @@ def track(
             help="Output video of the frames with the trails of tracked points (.mp4); needs av (extra video)."
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Output page: tracks per frame, and frames in the interactive viewer (.html)."),
+    ] = None,
     json_file: JsonOption = None,
     rate: Annotated[
         float | None,
@@ -110,6 +114,7 @@ def track(
             output,
             json=None if to_stdout else json_file,
             video=video,
+            report=report,
             rate=None if rate is None else Fraction(rate).limit_denominator(1001),
             min_tracked=min_tracked,
             reading=ReadOptions(
@@ -124,7 +129,7 @@ def track(
         )
     if not matcher.quiet:
         written = [f"tracks: {output}"] if output else ["to save the tracks, add: -o tracks.npz"]
-        written += [f"video: {video}"] if video else []
+        written += [f"{kind}: {path}" for kind, path in (("video", video), ("page", report)) if path]
         summary = [_summary(tracks)] if tracks.seconds is None else [_summary(tracks), _live_summary(tracks)]
         typer.echo("\n".join([*summary, *written]), err=to_stdout)
     if to_stdout:

@@ -10,6 +10,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.bootstrap import Interval, paired_bootstrap
 from tiepoint.evaluation.report import METRICS, Metric, Report, read_report
 from tiepoint.feature_store import differences
+from tiepoint.html.pair_page import check_page_path
 from tiepoint.io.atomic import check_overwrites, check_writable
 from tiepoint.io.serialization import write_json
 
@@ -127,6 +128,7 @@ def compare_files(
     path1: str | os.PathLike[str],
     *,
     json: str | os.PathLike[str] | None = None,
+    page: str | os.PathLike[str] | None = None,
 ) -> Comparison:
     """Read two reports, compare them, and write the comparison.
 
@@ -134,16 +136,24 @@ def compare_files(
         path0: Path of report 0, written by `tiepoint eval --json`.
         path1: Path of report 1, written by `tiepoint eval --json`.
         json: Path of the comparison.
+        page: Path of a page with the metrics and the pairs that differ most (.html).
 
     Raises:
         InvalidInput: If a report cannot be read, the reports cannot be compared, or the output cannot be written.
     """
-    check_overwrites((json,), (path0, path1))
+    from tiepoint.evaluation.html_report import write_comparison_page  # which imports this module
+
+    check_overwrites((json, page), (path0, path1))
     if json is not None:
         check_writable(json)
-    comparison = compare(read_report(path0), read_report(path1))
+    if page is not None:
+        check_page_path(page)
+    report0, report1 = read_report(path0), read_report(path1)
+    comparison = compare(report0, report1)
     if json is not None:
         write_json(comparison.to_dict(), json)
+    if page is not None:
+        write_comparison_page(comparison, report0, report1, page)
     return comparison
 
 

@@ -1,14 +1,15 @@
 """track: track keypoints through a sequence, and write the tracks to files."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TypeAlias, Unpack
+from typing import Protocol, TypeAlias, Unpack, runtime_checkable
 
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput
+from tiepoint.html.pair_page import check_page_path
 from tiepoint.image import Image
 from tiepoint.io.atomic import check_overwrites
 from tiepoint.io.progress import (
@@ -24,6 +25,7 @@ from tiepoint.types.options import LoadOptions, NetworkOptions
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
 from tiepoint.video.frame_budget import FrameBudget
 from tiepoint.video.frames import Frames, FrameSource, ReadOptions, never, open_frames
+from tiepoint.video.html_report import FrameSampler, write_tracks_page
 from tiepoint.video.overlay import TrailDrawer
 from tiepoint.video.tracker import Tracker
 from tiepoint.video.tracks import Observations, Tracks
@@ -116,6 +118,7 @@ def track_to_files(
     *,
     json: str | os.PathLike[str] | None = None,
     video: str | os.PathLike[str] | None = None,
+    report: str | os.PathLike[str] | None = None,
     rate: Fraction | None = None,
     preset: str = DEFAULT_PRESET,
     min_tracked: float = 0.4,
@@ -131,6 +134,7 @@ def track_to_files(
         output: Path of the tracks (.npz or .json).
         json: Path of an additional JSON file of the tracks (.json).
         video: Path of a video of the frames with the trails of their points.
+        report: Path of a page with tracks per frame, and frames in the interactive viewer (.html).
         rate: Frame rate of that video in frames per second; None uses that of the input video, else 10.
         preset: Name of a preset.
         min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked.
@@ -145,20 +149,24 @@ def track_to_files(
         MissingDependency: If a video is read or written and PyAV is not installed.
     """
     _check_rotations(options)
-    check_overwrites((output, json, video), frames if isinstance(frames, list | tuple) else (frames,))
+    check_overwrites((output, json, video, report), frames if isinstance(frames, list | tuple) else (frames,))
     outputs = [check_output_path(output)] if output is not None else []
     outputs += [check_output_path(json, ".json")] if json is not None else []
     overlay = None if video is None else check_video(video)
+    if report is not None:
+        check_page_path(report)
+    sampler = FrameSampler()
     load_options: LoadOptions = {**options, "latency_budget_ms": latency_budget_ms}
     with open_frames(frames, options.get("stretch"), reading) as opened, ExitStack() as stack:
-        callbacks = _Callbacks()
+        watchers: list[_Watcher] = [] if report is None else [sampler]
         if overlay is not None:
             write = stack.enter_context(video_writer(overlay, rate or opened.rate or DEFAULT_RATE))
-            drawer = TrailDrawer(write, write.hold)
-            callbacks = _Callbacks(drawer, drawer.skip, drawer.drop)
-        tracks = _track(opened, preset, min_tracked, callbacks, progress, load_options)
+            watchers.append(TrailDrawer(write, write.hold))
+        tracks = _track(opened, preset, min_tracked, _call_all(watchers), progress, load_options)
     for path in outputs:
         tracks.save(path)
+    if report is not None:
+        write_tracks_page(tracks, sampler.frames(), report)
     return tracks
 
 
@@ -169,6 +177,35 @@ class _Callbacks:
     on_frame: OnFrame | None = None
     on_problem: OnProblem | None = None
     on_dropped: OnDropped | None = None
+
+
+@runtime_checkable
+class _Watcher(Protocol):
+    """Object that is told about every frame of a sequence."""
+
+    def __call__(self, image: Image, observations: Observations) -> None: ...
+
+    def skip(self, problem: str) -> None: ...
+
+    def drop(self, count: int) -> None: ...
+
+
+def _call_all(watchers: Sequence[_Watcher]) -> _Callbacks:
+    """Return callbacks that call all watchers."""
+
+    def on_frame(image: Image, observations: Observations) -> None:
+        for watcher in watchers:
+            watcher(image, observations)
+
+    def on_problem(problem: str) -> None:
+        for watcher in watchers:
+            watcher.skip(problem)
+
+    def on_dropped(count: int) -> None:
+        for watcher in watchers:
+            watcher.drop(count)
+
+    return _Callbacks(on_frame, on_problem, on_dropped)
 
 
 def _track(

@@ -83,5 +83,8 @@ def test_two_reports_are_compared(tmp_path: Path) -> None:
     result = run("compare", *paths)
     assert "8 pairs" in result.stdout
     assert "the second is better" in result.stdout
+    page = tmp_path / "comparison.html"
+    assert f"page: {page}" in run("compare", *paths, "-o", str(page)).stdout
+    assert "Pairs that differ most" in page.read_text(encoding="utf-8")
     record = json.loads(run("compare", *paths, "--json", "-").stdout)
     assert record["metrics"]["pose_auc_10deg"]["significant"] is True

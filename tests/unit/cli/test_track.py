@@ -57,11 +57,12 @@ def test_the_summary(passed: dict[str, Any]) -> None:
 
 
 def test_options_reach_the_library(passed: dict[str, Any]) -> None:
-    words = "a.jpg b.jpg --video v.mp4 --rate 29.97 --min-tracked 0.2 --json t.json --max-keypoints 9 -q"
+    words = "a.jpg b.jpg --video v.mp4 --report t.html --rate 29.97 --min-tracked 0.2 --json t.json --max-keypoints 9 -q"
     result = run(*words.split())
     assert result.stdout == ""
     assert passed["frames"] == ["a.jpg", "b.jpg"]
     assert (passed["video"], passed["json"]) == (Path("v.mp4"), "t.json")
+    assert passed["report"] == Path("t.html")
     assert passed["rate"] == Fraction(29.97).limit_denominator(1001)
     assert (passed["min_tracked"], passed["max_keypoints"]) == (0.2, 9)
     assert passed["progress"] is False

@@ -1,6 +1,7 @@
 """track and track_to_files with a synthetic matcher: unreadable frames, output files, progress."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,7 +96,9 @@ def test_tracks_are_written_and_every_frame_is_drawn(folder: Path, tmp_path: Pat
 def test_a_broken_frame_keeps_its_index_in_the_overlay(folder: Path, tmp_path: Path):
     for number in (0, 1, 4):
         (folder / f"{number}.png").write_bytes(b"broken")
-    track_to_files(folder, video=tmp_path / "t.mp4")
+    track_to_files(folder, video=tmp_path / "t.mp4", report=tmp_path / "t.html")
+    page = (tmp_path / "t.html").read_text(encoding="utf-8")
+    assert re.findall(r"frames (\d) and (\d)", page) == [("2", "3"), ("3", "5"), ("5", "6"), ("6", "7")]
     assert len(list(read_frames(tmp_path / "t.mp4"))) == 8
     is_usable: list[bool] = []
     track(
