@@ -51,6 +51,13 @@ TOPICS = {
             "render": "render table and plot into docs/results.md",
         },
     ),
+    "summary": Topic(
+        "accuracy against time of all presets, XFeat's own code, SIFT and ORB",
+        {
+            "measure": "match all pairs by all methods in one run",
+            "render": "render table and plot into docs/results.md",
+        },
+    ),
     "rotation": Topic(
         "correct matches against in-plane rotation",
         {

@@ -56,12 +56,12 @@ class ReferencePredictor:
 
     def match_features(self, pairs: Sequence[Pair]) -> list[MatchResult]:
         """Match pair by pair: the reference cannot batch pairs with different numbers of keypoints."""
-        return [_timed(self._match, pair) for pair in pairs]
+        return [timed(self._match, pair) for pair in pairs]
 
     @torch.inference_mode()
     def _match(self, features0: Features, features1: Features) -> MatchArrays:
         if not len(features0) or not len(features1):  # the reference fails on images without keypoints
-            return _no_matches()
+            return no_matches()
         result = self._matcher({"image0": _as_reference(features0), "image1": _as_reference(features1)})
         return result["matches"][0].numpy(), result["scores"][0].numpy()
 
@@ -97,11 +97,11 @@ class OpenCVPredictor:
 
     def match_features(self, pairs: Sequence[Pair]) -> list[MatchResult]:
         """Match pair by pair."""
-        return [_timed(self._match, pair) for pair in pairs]
+        return [timed(self._match, pair) for pair in pairs]
 
     def _match(self, features0: Features, features1: Features) -> MatchArrays:
         if len(features0) < 2 or len(features1) < 2:
-            return _no_matches()
+            return no_matches()
         dtype = np.float32 if self._norm == cv2.NORM_L2 else np.uint8
         rows0, rows1 = (f.descriptors.numpy().astype(dtype) for f in (features0, features1))
         matcher = cv2.BFMatcher(self._norm)
@@ -140,7 +140,8 @@ def _as_reference(features: Features) -> dict[str, torch.Tensor]:
     }
 
 
-def _timed(match: Callable[[Features, Features], MatchArrays], pair: Pair) -> MatchResult:
+def timed(match: Callable[[Features, Features], MatchArrays], pair: Pair) -> MatchResult:
+    """Return matches and scores as a result, with the time of matching."""
     start = perf_counter()
     matches, scores = match(*pair)
     return MatchResult(
@@ -155,5 +156,6 @@ def _timed(match: Callable[[Features, Features], MatchArrays], pair: Pair) -> Ma
     )
 
 
-def _no_matches() -> MatchArrays:
+def no_matches() -> MatchArrays:
+    """Return empty arrays of matches and scores."""
     return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
