@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tiepoint.presets import PRESETS
+
 pytestmark = [pytest.mark.weights, pytest.mark.real]
 
 MAIN = "from tiepoint.cli import main; main()"
@@ -49,7 +51,23 @@ def test_own_images_with_recommendations(shared_data: Path, tmp_path: Path) -> N
         "hard pair",
     ):
         assert promised in done.stdout
-    assert done.stderr == "measuring …\n"
+    assert done.stderr.startswith("measuring …\n")
+
+
+def test_all_presets_in_one_table(tmp_path: Path) -> None:
+    done = bench(
+        "--resize", "160", "--max-keypoints", "64", "--runs", "1", "--json", "all.json", cwd=tmp_path
+    )
+    record = json.loads((tmp_path / "all.json").read_text())
+    measured = [preset["preset"] for preset in record["presets"]]
+    assert {"xfeat+lighterglue", "aliked+lightglue", "disk+lightglue", "aliked-t16+nearest"} <= set(measured)
+    assert "license" in record["skipped"]["superpoint+lightglue"]
+    medians = [preset["seconds"]["pair"]["median"] for preset in record["presets"]]
+    assert medians == sorted(medians)
+    printed = [
+        words[0] for line in done.stdout.splitlines() if (words := line.split()) and words[0] in PRESETS
+    ]
+    assert printed == measured
 
 
 def test_the_demo_pair_without_matcher_weights(tmp_path: Path) -> None:
@@ -75,7 +93,7 @@ def test_the_demo_pair_without_matcher_weights(tmp_path: Path) -> None:
 )
 def test_invalid_input_is_reported_in_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
     done = bench(*arguments, cwd=tmp_path, code=1)
-    (_, line) = done.stderr.splitlines()
+    line = done.stderr.splitlines()[-1]
     assert line.startswith("tiepoint: ")
     assert message in line
     assert done.stdout == ""

@@ -13,6 +13,10 @@ from .memory import (
     reset_peak as reset_peak,
     resident_bytes as resident_bytes,
 )
+from .presets import (
+    PresetsReport as PresetsReport,
+    bench_presets as bench_presets,
+)
 from .report import (
     BenchReport as BenchReport,
     bench as bench,

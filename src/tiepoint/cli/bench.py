@@ -11,17 +11,16 @@ from tiepoint.cli.options import (
     JsonOption,
     LicenseOption,
     MaxKeypointsOption,
-    PresetOption,
     ResizeOption,
     StretchOption,
     ThreadsOption,
     UpscaleOption,
     parse_stretch,
 )
-from tiepoint.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
-    from tiepoint.bench import BenchReport, LatencyReport, PairReport, Tuning
+    from tiepoint.bench import BenchReport, LatencyReport, PairReport, PresetsReport, Tuning
+    from tiepoint.bench.machine import Machine
     from tiepoint.types.options import LoadOptions
 
 ImageArgument = Annotated[
@@ -32,7 +31,13 @@ ImageArgument = Annotated[
 def bench(
     image0: ImageArgument = None,
     image1: ImageArgument = None,
-    preset: PresetOption = DEFAULT_PRESET,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure one preset, stage by stage. Default: all presets, in one table; with --tune, the default preset.",
+            show_default=False,
+        ),
+    ] = None,
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
     upscale: UpscaleOption = None,
@@ -52,11 +57,12 @@ def bench(
     device: DeviceOption = "auto",
     accept_license: LicenseOption = False,
 ) -> None:
-    """Measure the time of each stage on this machine, with your images or the demo pair (extra demo).
+    """Measure the time of all presets on this machine, with your images or the demo pair (extra demo).
 
-    Example: tiepoint bench a.jpg b.jpg --max-keypoints 4096 --json bench.json
+    Example: tiepoint bench a.jpg b.jpg --preset fast --json bench.json
     """
-    from tiepoint.bench import bench as measure
+    from tiepoint.bench import bench as measure, bench_presets
+    from tiepoint.presets import DEFAULT_PRESET
 
     to_stdout = json_file == "-"
     load: LoadOptions = {
@@ -71,18 +77,25 @@ def bench(
         load["upscale"] = upscale
     if adaptive is not None:
         load["adaptive"] = adaptive
-    typer.echo("measuring …", err=True)
-    report = measure(
-        image0,
-        image1,
-        json=None if to_stdout else json_file,
-        tune=tune,
-        runs=runs,
-        threads=threads,
-        preset=preset,
-        **load,
-    )
-    _print_report(report, to_stderr=to_stdout)
+    json_path = None if to_stdout else json_file
+    if preset is None and not tune:
+        report = bench_presets(
+            image0, image1, runs=runs, threads=threads, json=json_path, show_progress=True, **load
+        )
+        _print_presets(report, to_stderr=to_stdout)
+    else:
+        typer.echo("measuring …", err=True)
+        report = measure(
+            image0,
+            image1,
+            json=json_path,
+            tune=tune,
+            runs=runs,
+            threads=threads,
+            preset=preset or DEFAULT_PRESET,
+            **load,
+        )
+        _print_report(report, to_stderr=to_stdout)
     if to_stdout:
         typer.echo(json.dumps(report.to_dict()))
 
@@ -95,15 +108,36 @@ def _print_report(report: "BenchReport", *, to_stderr: bool) -> None:
         _print_latency(report.latency, to_stderr=to_stderr)
 
 
-def _print_pair(pair: "PairReport", *, to_stderr: bool) -> None:
+def _print_presets(report: "PresetsReport", *, to_stderr: bool) -> None:
     from tiepoint.cli.tables import print_table
 
-    machine = pair.machine
+    typer.echo("\n".join(_machine_lines(report.machine)) + "\n", err=to_stderr)
+    heads = ("preset", "matches", "read, s", "extract, s", "match, s", "pair, s", "pairs per second")
+    print_table(heads, [_preset_row(pair) for pair in report.pairs], to_stderr=to_stderr)
+    for name, reason in report.skipped.items():
+        typer.echo(f"{name}: not measured: {reason}", err=True)
+
+
+def _preset_row(pair: "PairReport") -> tuple[str, ...]:
+    seconds = (*pair.stages.values(), pair.pair)
+    cells = (f"{each.median:.3f}" for each in seconds)
+    return pair.preset, str(pair.matches), *cells, f"{pair.pairs_per_second:.2f}"
+
+
+def _machine_lines(machine: "Machine") -> list[str]:
     where = "" if machine.device == "cpu" else f"{machine.device}, "
-    lines = [
+    return [
         f"{machine.processor}, {where}{machine.threads} threads on {machine.cores} cores; "
         f"torch {machine.torch}, tiepoint {machine.tiepoint}",
         f"float32 matrix multiplication: {machine.gemm_gflops:.0f} GFLOP/s",
+    ]
+
+
+def _print_pair(pair: "PairReport", *, to_stderr: bool) -> None:
+    from tiepoint.cli.tables import print_table
+
+    lines = [
+        *_machine_lines(pair.machine),
         f"{pair.preset}, {pair.images[0]} and {pair.images[1]}: {pair.keypoints[0]} and {pair.keypoints[1]} "
         f"keypoints, {pair.matches} matches, {pair.layers_run} layers",
     ]

@@ -1,13 +1,14 @@
 """`tiepoint bench`: arguments that reach the library, and its output."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from tiepoint import bench
-from tiepoint.bench import BenchReport, PairReport, Seconds, Trial, Tuning
+from tiepoint.bench import BenchReport, PairReport, PresetsReport, Seconds, Trial, Tuning
 from tiepoint.bench.machine import Machine
 from tiepoint.cli import app
 
@@ -56,8 +57,43 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return asked
 
 
-def run(*arguments: str) -> Result:
+def run_bench(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
+
+
+def run(*arguments: str) -> Result:
+    """Run the command for one preset."""
+    return run_bench("--preset", "aliked+lightglue", *arguments)
+
+
+@pytest.fixture
+def all_presets(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Arguments passed to the library that measures all presets."""
+    asked: dict[str, Any] = {}
+
+    def measure(image0: str | None, image1: str | None, **options: Any) -> PresetsReport:
+        asked.update(options, images=(image0, image1))
+        fast = replace(PAIR, preset="fast one", matches=77, pair=Seconds((0.25, 0.25)))
+        return PresetsReport(machine=PAIR.machine, pairs=(fast, PAIR), skipped={"closed": "needs a license"})
+
+    monkeypatch.setattr(bench, "bench_presets", measure)
+    return asked
+
+
+def test_without_a_preset_all_are_in_one_table(all_presets: dict[str, Any]) -> None:
+    result = run_bench("a.jpg", "b.jpg", "--runs", "2")
+    assert result.exit_code == 0
+    assert (all_presets["images"], all_presets["runs"]) == (("a.jpg", "b.jpg"), 2)
+    first, second = (line.split() for line in result.stdout.splitlines() if "1.000" in line)
+    assert first == ["fast", "one", "77", "0.200", "1.000", "0.500", "0.250", "4.00"]
+    assert second[0] == "aliked+lightglue"
+    assert "closed: not measured: needs a license" in result.stderr
+
+
+def test_json_of_all_presets(all_presets: dict[str, Any]) -> None:
+    record = json.loads(run_bench("--json", "-").stdout)
+    assert [preset["preset"] for preset in record["presets"]] == ["fast one", "aliked+lightglue"]
+    assert record["skipped"] == {"closed": "needs a license"}
 
 
 def test_the_report_is_printed(asked: dict[str, Any]) -> None:
