@@ -103,7 +103,7 @@ PRESETS: dict[str, Preset] = {
     "aliked+nearest": Preset(
         extractor="aliked-n16",
         matcher="nearest",
-        about="mutual nearest neighbors: the baseline, and the fastest",
+        about="mutual nearest neighbors: the baseline without a matching network",
     ),
     "aliked-t16+nearest": Preset(
         extractor="aliked-t16", matcher="nearest", about="smallest extractor, without a matching network"

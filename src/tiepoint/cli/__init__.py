@@ -13,6 +13,7 @@ from tiepoint.cli import (
     bench,
     collection,
     demo,
+    doctor,
     evaluate,
     find,
     localize,
@@ -39,6 +40,7 @@ app.command("train")(train.train)
 app.command("demo")(demo.demo)
 app.command("presets")(presets.presets)
 app.command("bench")(bench.bench)
+app.command("doctor")(doctor.doctor)
 app.add_typer(collection.app, name="collection")
 app.command("localize")(localize.localize)
 app.add_typer(evaluate.app, name="eval")
