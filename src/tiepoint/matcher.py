@@ -118,7 +118,8 @@ class Matcher:
         clock = self._start_clock()
         features0, features1 = self.extract_within(inputs, clock)
         times.append(perf_counter())
-        assignment = self._assign((features0, features1), clock)
+        pair = features0, features1
+        assignment = self.matcher.match([pair])[0] if clock is None else self._assign_within(pair, clock)
         times.append(perf_counter())
         stages = zip(("read", "extract", "match"), times, times[1:], strict=False)
         seconds = {stage: end - begin for stage, begin, end in stages}
@@ -171,17 +172,14 @@ class Matcher:
             InvalidInput: If features belong to another preset or have another dimension.
         """
         start = perf_counter()
-        assignment = self._assign(pair, clock)
+        assignment = self._assign_within(pair, clock)
         match = RotatedMatch(features0=pair[0], features1=pair[1], assignment=assignment)
         return _to_result(match, {"match": perf_counter() - start})
 
     def _start_clock(self) -> PairClock | None:
         return None if self.budget is None else self.budget.start()
 
-    def _assign(self, pair: FeaturePair, clock: PairClock | None) -> Assignment:
-        if clock is None:
-            (assignment,) = self.matcher.match([pair])
-            return assignment
+    def _assign_within(self, pair: FeaturePair, clock: PairClock) -> Assignment:
         if not isinstance(self.matcher, TimedMatcher):
             raise InvalidInput(
                 f"{type(self.matcher).__name__} does not support latency_budget_ms: it is not a TimedMatcher"

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from tiepoint.matching.latency.budget import PairClock
 from tiepoint.matching.top_k import select_top_k, to_original
 from tiepoint.models.device import to_device
 from tiepoint.models.lightglue.fused_layers import fuse
-from tiepoint.models.lightglue.inference import AdaptiveInference, LayerClock, PairAssignment, match_batch
+from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.models.precision import ordinary_inference
 from tiepoint.types import Assignment
@@ -41,6 +42,16 @@ class LightGlueSettings:
     filter_threshold: float = 0.1
     dtype: str = "float32"
     max_layers: int | None = None
+
+
+class BatchInputs(TypedDict):
+    """Arguments of `match_batch` that every batch has."""
+
+    positions: Tensor
+    descriptors: Tensor
+    counts: list[tuple[int, int]]
+    adaptivity: AdaptiveInference
+    filter_threshold: float
 
 
 class LightGlueMatcher:
@@ -113,7 +124,8 @@ class LightGlueMatcher:
         self._check(pairs)
         assignments: list[Assignment] = []
         for batch in split_batches([len(pair[0]) + len(pair[1]) for pair in pairs], self.limits):
-            results = self._match_batch(pairs[batch], self.settings.max_layers)
+            inputs = self._batch_inputs(pairs[batch])
+            results = match_batch(self._fused_network, **inputs, max_layers=self.settings.max_layers)
             assignments += [to_assignment(result) for result in results]
         return assignments
 
@@ -133,7 +145,8 @@ class LightGlueMatcher:
         (features0, indices0), (features1, indices1) = (
             select_top_k(features, plan.max_keypoints) for features in pair
         )
-        (result,) = self._match_batch([(features0, features1)], plan.max_layers, clock)
+        inputs = self._batch_inputs([(features0, features1)])
+        (result,) = match_batch(self._fused_network, **inputs, max_layers=plan.max_layers, clock=clock)
         if result.stopped_by == "max_layers" and plan.max_layers < self.max_layers:
             result = result._replace(stopped_by="latency_budget")
         return to_original(to_assignment(result), (indices0, indices1), pair)
@@ -166,24 +179,17 @@ class LightGlueMatcher:
         check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
         self._unknown_kinds.check(pairs, self.settings.kind)
 
-    def _match_batch(
-        self, pairs: Sequence[FeaturePair], max_layers: int | None, clock: LayerClock | None = None
-    ) -> list[PairAssignment]:
-        return match_batch(
-            self._fused_network,
-            *self._packed_inputs(pairs),
-            [(len(features0), len(features1)) for features0, features1 in pairs],
-            adaptivity=self.settings.adaptivity,
-            filter_threshold=self.settings.filter_threshold,
-            max_layers=max_layers,
-            clock=clock,
-        )
-
-    def _packed_inputs(self, pairs: Sequence[FeaturePair]) -> tuple[Tensor, Tensor]:
-        """Concatenate the positions and the descriptors of all images on the network's device."""
+    def _batch_inputs(self, pairs: Sequence[FeaturePair]) -> BatchInputs:
+        """Concatenate the images of a batch on the network's device, and add the settings."""
         images = [features for pair in pairs for features in pair]
         positions = [network_positions(features, self.network.shape.position_dim) for features in images]
-        return self._concatenate(positions), self._concatenate([features.descriptors for features in images])
+        return BatchInputs(
+            positions=self._concatenate(positions),
+            descriptors=self._concatenate([features.descriptors for features in images]),
+            counts=[(len(features0), len(features1)) for features0, features1 in pairs],
+            adaptivity=self.settings.adaptivity,
+            filter_threshold=self.settings.filter_threshold,
+        )
 
     def _concatenate(self, parts: list[Tensor]) -> Tensor:
         if all(part.device.type == "cpu" for part in parts):
