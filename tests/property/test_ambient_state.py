@@ -141,23 +141,32 @@ def values(result: MatchResult) -> list[Any]:
 PICTURE = PIL.Image.new("RGB", (WIDTH, HEIGHT), "gray")
 
 
+@pytest.fixture(scope="module")
+def expected_of_pair(network: Any, images: tuple[np.ndarray, np.ndarray]) -> list[Any]:
+    return values(lightglue(network).match(*images))
+
+
 def test_matches_and_pictures(
-    network: Any, images: tuple[np.ndarray, np.ndarray], state: AbstractContextManager[Any]
+    network: Any,
+    images: tuple[np.ndarray, np.ndarray],
+    expected_of_pair: list[Any],
+    state: AbstractContextManager[Any],
 ) -> None:
-    expected = values(lightglue(network).match(*images))
+    expected = expected_of_pair
     assert len(expected[3]) > 20
     with state:
         found = values(lightglue(network).match(*images))
     assert_identical(found, expected)
 
 
-@pytest.mark.parametrize("name", EXTRACTORS)
-def test_features_and_nearest_neighbors(
-    name: str, images: tuple[np.ndarray, np.ndarray], state: AbstractContextManager[Any]
-) -> None:
+@pytest.fixture(scope="module", params=EXTRACTORS)
+def nearest(
+    request: pytest.FixtureRequest, images: tuple[np.ndarray, np.ndarray]
+) -> tuple[Callable[[], list[Any]], list[Any]]:
+    """Function that extracts and matches with one extractor, and its result."""
     torch.manual_seed(0)
     settings = ExtractionSettings(kind="random", max_keypoints=50, resize=128)
-    matcher = Matcher(NeuralExtractor(EXTRACTORS[name](), settings), NearestMatcher())
+    matcher = Matcher(NeuralExtractor(EXTRACTORS[request.param](), settings), NearestMatcher())
     mask = [[(5, 5), (150, 5), (150, 100), (5, 100)]]
 
     def run() -> list[Any]:
@@ -165,13 +174,20 @@ def test_features_and_nearest_neighbors(
         (result,) = matcher.match_features([(features[0], features[1])])
         return [*tensors(features[0]), result.matches, result.scores]
 
-    expected = run()
+    return run, run()
+
+
+def test_features_and_nearest_neighbors(
+    nearest: tuple[Callable[[], list[Any]], list[Any]], state: AbstractContextManager[Any]
+) -> None:
+    run, expected = nearest
     assert len(expected[0]) == 50
     with state:
         found = run()
     assert_identical(found, expected)
 
 
+@pytest.mark.slow
 def test_tiles(images: tuple[np.ndarray, np.ndarray], state: AbstractContextManager[Any]) -> None:
     torch.manual_seed(0)
     settings = ExtractionSettings(kind="random", max_keypoints=50, resize=640, tile=512)
@@ -220,6 +236,7 @@ def test_training_has_gradients_and_random_weights_are_the_same(
         assert one.requires_grad
 
 
+@pytest.mark.slow
 def test_threads(network: Any, images: tuple[np.ndarray, np.ndarray]) -> None:
     results = []
     for count in (1, 3):
@@ -243,6 +260,8 @@ def test_every_new_tensor_has_a_device_and_a_dtype() -> None:
 
 
 def _creations(source: str) -> Iterator[ast.Call]:
+    if "torch" not in source:
+        return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CREATORS:
             is_torch = isinstance(node.func.value, ast.Name) and node.func.value.id == "torch"
@@ -250,6 +269,7 @@ def _creations(source: str) -> Iterator[ast.Call]:
                 yield node
 
 
+@pytest.mark.slow
 def test_threads_at_once_give_identical_results(network: Any, images: tuple[np.ndarray, np.ndarray]) -> None:
     matcher = lightglue(network)
     expected = matcher.match(*images)

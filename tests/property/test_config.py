@@ -73,6 +73,7 @@ def test_fingerprints_differ_where_settings_do(first: Settings, second: Settings
     assert fingerprint(first) != fingerprint(second)
 
 
+@pytest.mark.slow
 @given(SETTINGS)
 def test_the_order_of_fields_in_a_dict_means_nothing(settings: Settings):
     turned = dict(reversed(to_dict(settings).items()))

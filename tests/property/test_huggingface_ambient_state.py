@@ -41,20 +41,25 @@ def saved(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("processor_class", [LightGlueImageProcessor, LightGlueImageProcessorFast])
-@pytest.mark.parametrize("state", STATES)
-def test_matches_are_the_same(saved, state, processor_class):
+@pytest.fixture(scope="module", params=[LightGlueImageProcessor, LightGlueImageProcessorFast])
+def matching(request, saved) -> tuple[Callable[[], list[torch.Tensor]], list[torch.Tensor]]:
+    """Function that loads a processor and the model and matches two images, and its result."""
     first = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
     images = [first, np.roll(first, 8, axis=1)]
 
     def run() -> list[torch.Tensor]:
-        processor = processor_class(size={"height": 96, "width": 128})
+        processor = request.param(size={"height": 96, "width": 128})
         model = LightGlueForKeypointMatching.from_pretrained(saved)
         outputs = model(**processor(images, return_tensors="pt"))
         (found,) = processor.post_process_keypoint_matching(outputs, [[(96, 128)] * 2])
         return [outputs.matching_scores, outputs.keypoints, *found.values()]
 
-    expected = run()
+    return run, run()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_matches_are_the_same(matching, state):
+    run, expected = matching
     with STATES[state]():
         actual = run()
     assert len(expected[-1]) > 5

@@ -44,6 +44,7 @@ def test_sizes_keep_the_aspect_ratio(size: tuple[int, int], resize: int) -> None
         assert abs(new_side - side * resize / max(size)) <= 0.5 or new_side == 1
 
 
+@pytest.mark.slow
 @given(size=st.tuples(st.integers(1, 40), st.integers(1, 40)), resize=st.none() | st.integers(1, 60))
 def test_an_even_image_stays_even(size: tuple[int, int], resize: int | None) -> None:
     transform = ImageTransform.fit(size, resize)

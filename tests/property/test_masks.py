@@ -70,6 +70,7 @@ def test_the_budget_is_spent_inside(name: str, mask: Tensor, budget: int, seed: 
     torch.testing.assert_close(some.keypoints, everything.keypoints[: len(some)])
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(mask=masks(), border=st.integers(0, 30), resize=st.sampled_from([None, 40, 100]))
 def test_no_keypoint_lies_in_the_border(mask: Tensor, border: int, resize: int | None) -> None:

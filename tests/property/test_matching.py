@@ -99,6 +99,7 @@ def assert_same(found: dict[tuple[int, int], float], expected: dict[tuple[int, i
     assert found == pytest.approx(expected, rel=0, abs=1e-5)
 
 
+@pytest.mark.slow
 @each_matcher
 @repeatable
 @given(m=COUNTS, n=COUNTS, seed=SEEDS)

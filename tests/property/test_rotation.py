@@ -81,6 +81,7 @@ def test_a_mask_turns_with_its_image(size: tuple[int, int], turn: int, seed: int
     assert torch.equal(turned, rotate_image(image, turn).pixels[0] > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", ROTATIONS)
 @given(angle=st.floats(-3, 3))
 def test_orientations_point_at_the_same_thing(turn: int, angle: float) -> None:

@@ -35,6 +35,7 @@ def test_round_trip(records: dict[str, dict]):
                 assert getattr(found[name], "dtype", None) == getattr(value, "dtype", None)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.data())
 def test_a_flipped_bit_is_always_detected(data: st.DataObject):

@@ -447,6 +447,7 @@ class TestLoad:
             matcher.matcher, LightGlueMatcher if preset.matcher == "lightglue" else NearestMatcher
         )
 
+    @pytest.mark.slow
     def test_the_kind_is_that_of_the_extractor_and_not_of_the_settings(self) -> None:
         kinds = [
             load(name, resize=resize).extractor.settings.kind
@@ -454,6 +455,7 @@ class TestLoad:
         ]
         assert kinds[0] == kinds[1] != kinds[2]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("adaptive", "depth", "width"), [(True, 1, 1), (False, 0, 0), ("depth", 1, 0), ("width", 0, 1)]
     )
@@ -487,6 +489,7 @@ class TestLoad:
         ]
         assert len({load(**option).fingerprint for option in options}) == len(options)
 
+    @pytest.mark.slow
     def test_torch_dtypes_are_accepted(self) -> None:
         assert load(dtype=torch.bfloat16).fingerprint == load(dtype="bfloat16").fingerprint
         with pytest.raises(InvalidInput, match=r"'float16', 'bfloat16', got torch\.int8"):
@@ -509,7 +512,9 @@ class TestLoad:
         with pytest.raises(InvalidInput, match=f"^{option} .*got {value!r}$"):
             load(**{option: value})
 
-    @pytest.mark.parametrize("name", FREE)
+    @pytest.mark.parametrize(
+        "name", [FREE[0], *(pytest.param(name, marks=pytest.mark.slow) for name in FREE[1:])]
+    )
     def test_blank_images_have_no_keypoints(self, name: str) -> None:
         matcher = load(name, resize=64)
         one, black, gray = (
@@ -526,6 +531,7 @@ class TestLoad:
             )
             assert result.features0.image_size == images[0].shape[1::-1]
 
+    @pytest.mark.slow
     def test_descriptors_of_another_preset_are_an_error(self) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
         aliked, disk = (

@@ -380,7 +380,7 @@ class TestManyImages:
             assert ("matching" in capsys.readouterr().err) == progress
 
 
-@pytest.mark.parametrize("rotations", [None, "auto"])
+@pytest.mark.parametrize("rotations", [None, pytest.param("auto", marks=pytest.mark.slow)])
 def test_threads_may_share_a_matcher(rotations: Any) -> None:
     """Results of 8 threads at once are bit-identical to those of one."""
     matcher = make_matcher(rotations)

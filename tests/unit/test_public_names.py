@@ -170,7 +170,14 @@ def test_light_names_stay_light(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["match", "--help"], ["presets"], ["weights", "list"]]
+    "arguments",
+    [
+        ["match", "--help"],
+        *(
+            pytest.param(words.split(), marks=pytest.mark.slow)
+            for words in ("--help", "--version", "presets", "weights list")
+        ),
+    ],
 )
 def test_the_command_loads_no_torch_for_help_and_lists(arguments: list[str]) -> None:
     call = (

@@ -57,7 +57,7 @@ class Video:
     @property
     def rate(self) -> Fraction | None:
         """Frame rate in frames per second; None if the video does not specify it."""
-        rate = self.stream.average_rate
+        rate = self.stream.average_rate or self.stream.guessed_rate
         return Fraction(rate) if rate and rate <= MAX_RATE else None
 
     @property

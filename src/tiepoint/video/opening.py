@@ -8,8 +8,10 @@ from tiepoint.video.pyav import import_pyav, reason
 from tiepoint.video.sources import VideoSource, available_cameras
 from tiepoint.video.truncation import is_mp4
 
+OPEN_TIMEOUT_S = 10.0
+# Maximum time to connect and to detect the format of a camera or stream
 TIMEOUT_S = 10.0
-# Maximum time to connect, and to wait for data of a camera or stream
+# Maximum time to wait for data of a camera or stream
 
 
 def open_container(source: VideoSource) -> Any:
@@ -62,7 +64,7 @@ def _timeout(source: VideoSource) -> dict[str, Any]:
     if source.kind == "file":
         return {}
     is_listener = "listen_timeout" in source.options or "listen" in source.options
-    return {"timeout": (None if is_listener else TIMEOUT_S, TIMEOUT_S)}
+    return {"timeout": (None if is_listener else OPEN_TIMEOUT_S, TIMEOUT_S)}
 
 
 def _message(source: VideoSource, error: Exception) -> str:

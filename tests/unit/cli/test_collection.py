@@ -79,6 +79,7 @@ def matched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "match_collection", lambda *_, **__: report)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("matched")
 def test_cameras_and_mapper_options_reach_the_reconstruction(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, motion="forward")
@@ -96,6 +97,7 @@ def test_cameras_and_mapper_options_reach_the_reconstruction(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("matched")
 def test_further_attempts_are_printed(tmp_path: Path) -> None:
     collection, _ = make_collection(tmp_path, motion="forward")

@@ -143,6 +143,7 @@ class Recall:
 
 
 class TestBestWeights:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("recalls", "best"),
         [((0.5, 0.9, 0.7, 0.6), 1), ((0.1, 0.2, 0.3, 0.4), 3), ((0.9, 0.9, 0.1, 0.9), 0), ((0.2, math.nan, 0.1, 0.0), 0)],
@@ -189,6 +190,7 @@ class TestBestWeights:
         resumed.run()
         return resumed
 
+    @pytest.mark.slow
     def test_a_resumed_run_keeps_the_best_of_the_interrupted_one(self, tmp_path: Path) -> None:
         validate = Recall(0.5, 0.9, 0.7, 0.6)
         loop = self.resume(tmp_path, validate, validation="a")

@@ -26,6 +26,7 @@ def test_environment_without_pip(rows: dict[str, Weights], shelf: Path, monkeypa
         resolve("first")
 
 
+@pytest.mark.slow
 def test_folder_named_pip_is_not_run(
     rows: dict[str, Weights], shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

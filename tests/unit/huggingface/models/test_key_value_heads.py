@@ -10,6 +10,7 @@ from tiepoint.huggingface import LightGlueForKeypointMatching
 transformers = pytest.importorskip("transformers")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("inference_mode")
 @pytest.mark.parametrize(
     "settings",
