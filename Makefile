@@ -38,7 +38,7 @@ test-fast: $(VENV)/.test  ## unit and property tests without the slow ones, with
 		--cov-fail-under=$(MIN_COVERAGE) tests/unit tests/property
 
 test-oldest: pyproject.toml  ## unit and property tests with the oldest supported dependencies; needs uv
-	uv venv --quiet --allow-existing --python 3.11 build/oldest
+	uv venv --quiet --seed --allow-existing --python 3.11 build/oldest
 	uv pip compile --quiet --python-version 3.11 --resolution lowest-direct --extra test-unit \
 		--output-file build/oldest/requirements.txt pyproject.toml
 	uv pip install --quiet --python build/oldest --requirement build/oldest/requirements.txt

@@ -1,12 +1,12 @@
 """Wheel downloads with pip, which is configured for package mirrors, certificates and credentials."""
 
 import errno
-import importlib.util
 import logging
 import os
 import subprocess
 import sys
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,7 +41,7 @@ def pip_download(requirement: str, folder: Path, description: str, progress: Pro
         SourceError: If pip is not installed or cannot download the wheel.
         OSError: If the disk is full.
     """
-    if not sys.executable or importlib.util.find_spec("pip") is None:
+    if not sys.executable or not _is_pip_installed():
         raise SourceError("pip is not installed in this environment ('python -m ensurepip' installs it)")
     with progress(description, None) as advance:
         try:
@@ -55,6 +55,11 @@ def pip_download(requirement: str, folder: Path, description: str, progress: Pro
     if not wheels:
         raise SourceError("pip downloaded no wheel")
     return wheels[0]
+
+
+def _is_pip_installed() -> bool:
+    """Whether pip can be run; without the import hooks of setuptools, which remove modules of this process."""
+    return PathFinder.find_spec("pip") is not None
 
 
 def _run(requirement: str, folder: Path, advance: Advance) -> None:

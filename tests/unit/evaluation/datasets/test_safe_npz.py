@@ -18,7 +18,7 @@ def test_pickles_with_code_are_refused(tmp_path: Path) -> None:
     evil = np.empty(1, dtype=object)
     evil[0] = Evil()
     np.savez(tmp_path / "evil.npz", pair_infos=evil)
-    with pytest.raises(InvalidInput, match="unpickle pathlib"):
+    with pytest.raises(InvalidInput, match=r"unpickle (pathlib|builtins\.getattr)"):
         load_npz(tmp_path / "evil.npz")
     assert not (tmp_path / "touched").exists()
     pickle.loads(pickle.dumps(evil[0]))

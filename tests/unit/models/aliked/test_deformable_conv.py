@@ -24,7 +24,9 @@ def test_offsets_are_clamped_to_a_quarter_of_the_longer_side():
         layer.offset_conv.bias.fill_(1000.0)
     maps = torch.randn(1, 2, 6, 16)
     expected = deform_conv2d(maps, torch.full((1, 18, 6, 16), 4.0), layer.regular_conv.weight, padding=1)
-    torch.testing.assert_close(layer(maps), expected, atol=1e-5, rtol=1e-4)
+    with torch.no_grad():  # torch 2.5 cannot sum rows without gradients with weights that have one
+        found = layer(maps)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
