@@ -17,6 +17,7 @@ from tests.helpers.viewer_pairs import (
     SHIFT,
     SIZE,
     empty_pair,
+    estimate_of,
     images,
     save_pair,
     shifted_pair,
@@ -372,6 +373,20 @@ def test_accessibility(open_page: Open, pair_file: Path, scheme: str, viewport: 
     for mode in ("side", "swipe", "blink"):
         page.evaluate("(mode) => viewer.set({ mode })", mode)
         assert serious_violations(page) == []
+
+
+def test_show_runs_in_the_frame_of_a_notebook(open_page: Open, tmp_path: Path) -> None:
+    """A page with the output of a cell; the scripts in the frame cannot reach it."""
+    image0, image1 = images()
+    view = shifted_pair().show(estimate_of(), image0=image0, image1=image1)
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!doctype html><title>cell</title>{view._repr_html_()}", encoding="utf-8")
+    page = open_page(notebook, ready="document.readyState === 'complete'")
+    frame = page.frame_locator("iframe")
+    frame.locator(".stage").wait_for()
+    assert "60 matches of 80 and 80 keypoints" in frame.locator(".caption").inner_text()
+    frame.get_by_label("Inliers only").check()
+    assert "54 matches shown" in frame.locator(".status").inner_text()
 
 
 def test_pages_are_self_contained() -> None:

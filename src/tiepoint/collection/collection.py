@@ -30,6 +30,7 @@ from tiepoint.collection.state import (
 from tiepoint.errors import InvalidInput
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record
+from tiepoint.io.notebook import to_html
 from tiepoint.types import Features, TwoViewEstimate
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,16 @@ class Collection:
     def __repr__(self) -> str:
         preset, pairs = self.state.options.get("preset"), self.state.options.get("pairs")
         return f"Collection({str(self.folder)!r}: {len(self.state.images)} images, preset={preset!r}, pairs={pairs!r})"
+
+    def _repr_html_(self) -> str:
+        """Show the options and the numbers of images and pairs in a notebook."""
+        options = self.state.options
+        rows: list[tuple[str, object]] = [
+            ("images", f"{len(self.images):,} of {len(self.state.images):,} with features"),
+            ("pairs", f"{sum(1 for _ in self.pairs()):,} matched, selected by {options.get('pairs')}"),
+            ("preset", options.get("preset")),
+        ]
+        return to_html(f"Collection {self.folder}", rows)
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:

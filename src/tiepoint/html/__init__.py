@@ -3,6 +3,8 @@
     pair_data   a matched pair -> the viewer's JSON data (docs/viewer.md)
     embedding   images as JPEG data URLs, reduced if they are large
     pair_page   one self-contained page with a viewer
+    notebook    the viewer in a frame of a notebook, pictures of at most 300 KB
+    charts      bar and scatter charts as SVG
     pair_viewers   several pairs in one page, opened by a click
     rendering   jinja2 templates -> pages, written atomically
     templates/  base page and style

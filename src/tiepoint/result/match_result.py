@@ -15,9 +15,11 @@ from jaxtyping import Float, Int
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.pair_verification import PairVerification, verify_pair
 from tiepoint.html.embedding import embed_image
-from tiepoint.html.pair_data import pair_data
-from tiepoint.html.pair_page import SUFFIXES, check_page_path, is_page, write_pair
+from tiepoint.html.notebook import PageView, picture_element
+from tiepoint.html.pair_data import image_name, pair_data
+from tiepoint.html.pair_page import SUFFIXES, check_page_path, is_page, render_pair, write_pair
 from tiepoint.image import Image, ImageSource, read_image
+from tiepoint.io.notebook import to_html
 from tiepoint.io.serialization import FORMATS, check_output_path, to_plain, write_arrays
 from tiepoint.result.files import estimate_from, features_from, file_contents, read_match_file
 from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, StoppedBy, TwoViewEstimate
@@ -129,6 +131,47 @@ class MatchResult:
     def keypoints_used(self) -> tuple[int, int]:
         """Number of keypoints of image 0 and image 1 that were matched; a latency budget may leave some out."""
         return int((self.prune0 > 0).sum()), int((self.prune1 > 0).sum())
+
+    def _repr_html_(self) -> str:
+        """Show numbers, pair verification and a drawing in a notebook; no drawing if the images cannot be read."""
+        verification = self.verify()
+        rows: list[tuple[str, object]] = [
+            ("keypoints", f"{len(self.features0):,} and {len(self.features1):,}"),
+            ("layers", self.layers_run),
+            ("same scene", f"{verification.probability:.2f} ({verification.reason})"),
+            *((f"seconds, {stage}", f"{value:.2f}") for stage, value in self.seconds.items()),
+        ]
+        names = (image_name(features, side) for side, features in enumerate((self.features0, self.features1)))
+        title = f"{len(self):,} matches of {' and '.join(names)}"
+        try:
+            picture = picture_element(self.draw(), title)
+        except InvalidInput as error:
+            picture, rows = "", [*rows, ("picture", str(error))]
+        return to_html(title, rows, picture)
+
+    def show(
+        self,
+        estimate: TwoViewEstimate | None = None,
+        verification: PairVerification | None = None,
+        *,
+        homography: TwoViewEstimate | None = None,
+        image0: ImageSource | Image | None = None,
+        image1: ImageSource | Image | None = None,
+    ) -> PageView:
+        """Show the interactive viewer in a notebook.
+
+        Args:
+            estimate: Two-view geometry of these matches.
+            verification: Output of `verify`.
+            homography: Homography of these matches for overlays; None uses `estimate` if it is one.
+            image0: Image 0; None reads it again from its source.
+            image1: Image 1; None reads it again from its source.
+
+        Raises:
+            InvalidInput: If an image is missing or invalid (see `draw`), or an estimate has another number of matches.
+        """
+        data = self.viewer_data(estimate, verification, homography=homography, image0=image0, image1=image1)
+        return PageView(render_pair(data))
 
     @property
     def points0(self) -> Float[np.ndarray, "k 2"]:

@@ -14,10 +14,12 @@ from tiepoint.api import load
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.masks import MaskSource
 from tiepoint.feature_store.hdf5_shard import h5py
+from tiepoint.html.notebook import picture_element
 from tiepoint.html.pair_page import SUFFIXES as PAGE_SUFFIXES, is_page
 from tiepoint.image import read_image
 from tiepoint.image.listing import find_images
 from tiepoint.io.atomic import check_overwrites
+from tiepoint.io.notebook import to_html
 from tiepoint.io.progress import Progress, no_progress, to_callback, track
 from tiepoint.io.serialization import check_output_path, write_arrays
 from tiepoint.io.validation import check_integer
@@ -51,6 +53,18 @@ class Ranking:
     def __repr__(self) -> str:
         same = sum(result.verify().same_scene for result in self.results)
         return f"Ranking({self.query!r}: top {len(self.results)} of {self.compared} images, {same} of the same scene)"
+
+    def _repr_html_(self) -> str:
+        """Show the results with a contact sheet in a notebook; no picture if an image cannot be read."""
+        rows: list[tuple[str, object]] = [
+            (f"{rank}.", _text(result)) for rank, result in enumerate(self.results, 1)
+        ]
+        title = f"{self.compared:,} images compared with {Path(self.query).name}"
+        try:
+            picture = picture_element(self.draw(), title)
+        except InvalidInput as error:
+            picture, rows = "", [*rows, ("picture", str(error))]
+        return to_html(title, rows, picture)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything except keypoints and matches as JSON values."""
@@ -235,6 +249,12 @@ def _cell(result: MatchResult) -> Cell:
         points=result.points1,
         good=verification.same_scene,
     )
+
+
+def _text(result: MatchResult) -> str:
+    verification = result.verify()
+    name = Path(result.features1.source or "").name
+    return f"{name}: same scene {verification.probability:.2f}, {verification.num_inliers:,} inliers"
 
 
 def _row(result: MatchResult) -> dict[str, Any]:

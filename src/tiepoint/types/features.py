@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.notebook import to_html
 from tiepoint.io.validation import is_integer
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ StoppedBy: TypeAlias = Literal[
 option `latency_budget_ms`; an image has no keypoints (left); the matcher has no layers."""
 
 TENSORS = ("keypoints", "scores", "descriptors", "scales", "orientations")  # fields of Features
+
+# Maximum number of keypoints in the picture of a notebook; those with the highest scores come first
+MAX_DOTS = 4000
 
 # Maximum distance in px of a keypoint outside its image; resizing back moves keypoints by less
 MAX_OUTSIDE_PX = 1.0
@@ -90,6 +94,17 @@ class Features:
         details += [f"{width} x {height} px", self.kind, self.source or ""]
         return f"Features({', '.join(filter(None, details))})"
 
+    def _repr_html_(self) -> str:
+        """Show the numbers and the positions of the keypoints in a notebook."""
+        width, height = self.image_size
+        rows: list[tuple[str, object]] = [
+            ("image size", f"{width} x {height} px"),
+            ("descriptor dimension", self.descriptors.shape[1]),
+            ("kind", self.kind or "unknown"),
+            ("source", self.source or "from memory"),
+        ]
+        return to_html(f"{len(self):,} keypoints", rows, _draw_positions(self.keypoints, self.image_size))
+
     @property
     def device(self) -> torch.device:
         """Device of the tensors."""
@@ -139,6 +154,18 @@ class Assignment:
     def __repr__(self) -> str:
         m, n = len(self.matching_scores0), len(self.matching_scores1)
         return f"Assignment({len(self.matches)} matches of {m} and {n} keypoints, {self.layers_run} layers)"
+
+
+def _draw_positions(keypoints: Tensor, image_size: tuple[int, int]) -> str:
+    """Return an SVG element with a dot per keypoint, at most `MAX_DOTS`."""
+    width, height = image_size
+    radius = max(width, height) / 250
+    points = keypoints.detach().float().cpu()[:MAX_DOTS].tolist()
+    dots = "".join(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.3g}"/>' for x, y in points)
+    return (
+        f'<svg viewBox="0 0 {width} {height}" style="max-width:100%;max-height:320px;background:#14171b" '
+        f'fill="#ffb040" role="img" aria-label="positions of the keypoints">{dots}</svg>'
+    )
 
 
 def to_image_size(image_size: Any) -> tuple[int, int]:

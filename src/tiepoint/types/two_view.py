@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.notebook import to_html
 from tiepoint.types.camera import Camera
 from tiepoint.types.features import describe
 
@@ -62,6 +63,20 @@ class TwoViewEstimate:
         if not self.success:
             outcome = f"failed: {self.reason}"
         return f"TwoViewEstimate({self.kind}, {self.method}, max_error_px={self.max_error_px:g}, {outcome})"
+
+    def _repr_html_(self) -> str:
+        """Show the outcome and the matrix in a notebook."""
+        rows: list[tuple[str, object]] = [("method", self.method), ("threshold", f"{self.max_error_px:g} px")]
+        if self.matrix is None:
+            rows.append(("failed", self.reason))
+        else:
+            matrix = self.matrix if self.cam1_from_cam0 is None else self.cam1_from_cam0
+            rows += [("inliers", f"{self.num_inliers:,} of {len(self.inliers):,}")]
+            rows += [
+                (f"row {number}", "   ".join(f"{value:.5g}" for value in row))
+                for number, row in enumerate(matrix)
+            ]
+        return to_html(f"Two-view geometry: {self.kind}", rows)
 
     @property
     def success(self) -> bool:

@@ -71,3 +71,9 @@ def test_pairs_of_removed_images_are_left_out(collection: Collection):
     with (collection.folder / "pairs.txt").open("a") as file:
         file.write("a.jpg gone.jpg\n")
     assert len(list(open_collection(collection.folder).pairs())) == 15
+
+
+def test_notebooks_show_numbers(collection: Collection):
+    shown = collection._repr_html_()
+    for text in ("6 of 6 with features", "15 matched", "aliked+nearest"):
+        assert text in shown

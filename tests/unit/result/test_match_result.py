@@ -276,3 +276,34 @@ class TestPage:
     def test_unknown_suffixes_name_all_formats(self, result: MatchResult, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match=r"\.npz or \.json or \.html"):
             result.save(tmp_path / "pair.doc")
+
+
+class TestNotebook:
+    def test_numbers_verification_and_picture(
+        self, result: MatchResult, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    ) -> None:
+        paths = [tmp_path / name for name in ("a<b>.png", "c.png")]
+        for path, image in zip(paths, images, strict=True):
+            PIL.Image.fromarray(image).save(path)
+        features = [
+            replace(part, source=str(path))
+            for part, path in zip((result.features0, result.features1), paths, strict=True)
+        ]
+        shown = replace(result, features0=features[0], features1=features[1])._repr_html_()
+        assert "3 matches of a&lt;b&gt;.png and c.png" in shown
+        assert "same scene" in shown
+        assert "data:image/jpeg" in shown
+        assert len(shown) < 300_000
+
+    def test_images_from_memory_have_no_picture(self, result: MatchResult, empty: MatchResult) -> None:
+        assert "matched from memory" in result._repr_html_()
+        assert "0 matches of image 0 and image 1" in empty._repr_html_()
+
+    def test_show_is_the_page_in_a_frame(
+        self, result: MatchResult, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    ) -> None:
+        estimate = an_estimate([True, False, True])
+        given = {"image0": images[0], "image1": images[1]}
+        view = result.show(estimate, **given)
+        assert view.page == result.save(tmp_path / "p.html", estimate, **given).read_text(encoding="utf-8")
+        assert "srcdoc=" in view._repr_html_()

@@ -41,3 +41,14 @@ def test_images_that_are_gone_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="from memory"):
         write_ranking_page(in_memory, tmp_path / "found.html")
     assert not (tmp_path / "found.html").exists()
+
+
+def test_notebooks_show_results_and_contact_sheet(tmp_path: Path) -> None:
+    pair = saved_pair(tmp_path)
+    found = Ranking(query=pair.features0.source or "", results=(pair,), compared=7)
+    shown = found._repr_html_()
+    assert "7 images compared with a&lt;b&gt;.png" in shown
+    assert "c &amp; d.png: same scene" in shown
+    assert "data:image/jpeg" in shown
+    Path(pair.features1.source or "").unlink()
+    assert "data:image/jpeg" not in found._repr_html_()

@@ -268,3 +268,12 @@ def test_repr_is_one_short_line():
         repr(features)
         == "Features(3 keypoints, descriptor dimension 8, 640 x 480 px, aliked-n16@0123, a.jpg)"
     )
+
+
+@pytest.mark.parametrize("n", [0, 3, 5000])
+def test_notebooks_show_numbers_and_positions(n: int):
+    shown = Features(**values(n, source="<a>.jpg"))._repr_html_()
+    assert f"{n:,} keypoints" in shown
+    assert "&lt;a&gt;.jpg" in shown
+    assert shown.count("<circle") == min(n, 4000)
+    assert len(shown) < 300_000

@@ -106,3 +106,11 @@ def test_repr_is_one_short_line():
     )
     failed = estimate(matrix=None, inliers=np.zeros(3, bool), reason="got 3 matches")
     assert repr(failed).endswith("failed: got 3 matches)")
+
+
+def test_notebooks_show_the_outcome():
+    shown = estimate()._repr_html_()
+    for text in ("homography", "2 of 3", "poselib", "3 px", "row 2"):
+        assert text in shown
+    failed = estimate(matrix=None, inliers=np.zeros(3, bool), reason="got <3> matches")._repr_html_()
+    assert "got &lt;3&gt; matches" in failed
