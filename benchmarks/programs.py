@@ -72,6 +72,14 @@ TOPICS = {
             "render": "render table and plot into docs/results.md",
         },
     ),
+    "options": Topic(
+        "accuracy and time of options: upscaling, adaptive inference",
+        {
+            "measure": "evaluate the variants of each option",
+            "timing": "time the variants side by side",
+            "render": "render tables into docs/results.md",
+        },
+    ),
     "pairs": Topic(
         "pair selection for collections",
         {

@@ -13,6 +13,8 @@ from benchmarks.verification.predictions import Predictions
 COLORS = {
     "aliked+lightglue": "#0b5cad",
     "aliked+nearest": "#d99a1b",
+    "xfeat+lighterglue": "#7a4fa3",
+    "xfeat+nearest": "#6b6b6b",
     "disk+lightglue": "#4f8f5b",
     "aliked-t16+nearest": "#b5452c",
 }

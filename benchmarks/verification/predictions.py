@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from benchmarks.records import Record
+from benchmarks.verification.fitted import held_out_half
 from tiepoint.geometry.pair_verification import MIN_SAME_SCENE_PROBABILITY, PairStatistics, classify
 
 
@@ -37,14 +38,14 @@ class Predictions:
         return self.probabilities >= MIN_SAME_SCENE_PROBABILITY
 
 
-def predict(record: Record, half: str = "test") -> Iterator[Predictions]:
-    """Yield the predictions for each preset and number of keypoints."""
+def predict(record: Record) -> Iterator[Predictions]:
+    """Yield the predictions for each preset and number of keypoints, on the scenes that it was not fitted on."""
     pairs = record["pairs"]
     for group in record["observations"]:
         rows = [
             (pairs["name"][pair], pairs["same"][pair], statistics)
             for pair, statistics in zip(group["pairs"], read_statistics(group), strict=True)
-            if pairs["half"][pair] == half
+            if pairs["half"][pair] == held_out_half(group["preset"])
         ]
         if rows:
             names, labels, statistics = zip(*rows, strict=True)

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.pages import add_page_arguments, origin, render, require_record, table
 from benchmarks.records import Record
 from benchmarks.verification.fit import brier_score, roc_auc
+from benchmarks.verification.fitted import FITTED
 from benchmarks.verification.pairs import MAX_PAIRS_PER_SCENE
 from benchmarks.verification.predictions import Predictions, predict
 from tiepoint.geometry.pair_verification import MIN_SAME_SCENE_PROBABILITY
@@ -20,7 +21,7 @@ from tiepoint.geometry.pair_verification import MIN_SAME_SCENE_PROBABILITY
 FEATURES = ("bias", "ln(1 + inliers)", "ln(1 + inliers of the homography)", "mean score")
 """Features of the coefficients, in the order of `tiepoint.geometry.pair_verification.feature_vector`."""
 
-FITTED_PRESETS = ("aliked+lightglue", "aliked+nearest")
+FITTED_PRESETS = tuple(fitted.preset for fitted in FITTED.values())
 MAIN_PRESET = "aliked+lightglue"
 UNCERTAIN = (0.2, 0.8)
 """Interval of probabilities that are neither confidently positive nor confidently negative."""
@@ -60,6 +61,12 @@ def main(arguments: argparse.Namespace) -> None:
 def paragraphs(record: Record, groups: Sequence[Predictions]) -> Iterator[str]:
     """Yield the origin, the choice of pairs, the plot, the table, failures and coefficients."""
     yield origin(record, machine=False)  # nothing depends on the speed of the machine
+    if later := record["about"].get("later"):
+        yield (
+            "Measured later: "
+            + "; ".join(f"{preset}, `{about['command']}`, {about['date']}" for preset, about in later.items())
+            + "."
+        )
     yield describe_halves(record)
     yield "![Left: reliability diagram. Right: ROC curves](images/verification.png)"
     yield table(HEADS, [row(group) for group in groups])
@@ -80,7 +87,8 @@ def describe_halves(record: Record) -> str:
     return (
         f"Fitted on {counts['fit', True]} pairs of the same scene and {counts['fit', False]} of two scenes; all metrics and "
         f"the plot are of the other half of the scenes, {counts['test', True]} and {counts['test', False]} pairs. At most "
-        f"{MAX_PAIRS_PER_SCENE} pairs per scene. A pair is classified as the same scene if its probability is at least "
+        f"{MAX_PAIRS_PER_SCENE} pairs per scene. XFeat's coefficients are fitted on the second half and tested on the first. "
+        f"A pair is classified as the same scene if its probability is at least "
         f"{MIN_SAME_SCENE_PROBABILITY}. Both labels have the same total weight."
     )
 

@@ -47,7 +47,7 @@ def inside(mask: np.ndarray, points: Any) -> bool:
     return bool(mask[rows, columns].all())
 
 
-@pytest.mark.parametrize("preset", [QUICK, "disk+lightglue"])
+@pytest.mark.parametrize("preset", [QUICK, "disk+lightglue", "xfeat+lighterglue"])
 def test_matches_lie_inside_both_masks(photos: tuple[Path, Path], mask: np.ndarray, preset: str) -> None:
     matcher = matcher_of(preset)
     result = matcher.match(*photos, mask0=mask, mask1=mask)

@@ -13,6 +13,7 @@ from skimage.data import stereo_motorcycle
 import tiepoint
 from tiepoint.api import Matcher
 from tiepoint.demo import disparity_errors
+from tiepoint.errors import InvalidInput
 from tiepoint.result import MatchResult
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
@@ -24,7 +25,11 @@ PRESETS = (
     "aliked-t16+nearest",
     "disk+lightglue",
     "aliked+nearest",
+    "xfeat+lighterglue",
+    "xfeat+nearest",
 )
+MIN_SCORES = {"xfeat+nearest": 0.9}
+"""Minimum score of presets whose wrong matches have higher scores than those of the others."""
 EASY = ("DSC_0410.JPG", "DSC_0411.JPG")
 HARD = ("sacre_coeur1.jpg", "sacre_coeur2.jpg")
 ORIENTATION = 0x0112
@@ -73,10 +78,11 @@ def test_easy_pair_at_full_size(photos: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_finds_the_easy_pair(photos: Path, preset: str) -> None:
-    matcher = matcher_of(preset, resize=384, max_keypoints=256, filter_threshold=0.5)
+    threshold = MIN_SCORES.get(preset, 0.5)
+    matcher = matcher_of(preset, resize=384, max_keypoints=256, filter_threshold=threshold)
     result = matcher.match(*(photos / name for name in EASY))
     assert len(result) > 50
-    assert result.scores.min() > 0.5
+    assert result.scores.min() > threshold
     assert share_on_one_geometry(result) > 0.8
 
 
@@ -201,3 +207,37 @@ def test_16_bit_types_find_nearly_the_same_matches(photos: Path, dtype: str) -> 
     theirs, ours = ({tuple(match) for match in result.matches.tolist()} for result in (expected, found))
     assert len(theirs & ours) > 0.9 * max(len(theirs), len(ours)) > 30
     assert np.isfinite(found.scores).all()
+
+
+@pytest.mark.parametrize("preset", ["xfeat+lighterglue", "xfeat+nearest"])
+def test_xfeat_takes_unusual_images(preset: str) -> None:
+    """Smaller than a cell of the network, narrow, blank, gray, 16 bit, NaN; alone and in one batch."""
+    matcher = matcher_of(preset, resize=384, max_keypoints=128)
+    noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    images = [
+        noise,
+        noise[:1, :1],
+        noise[:31, :40],
+        np.tile(noise[:20], (1, 13, 1)),
+        np.full((100, 100, 3), 7, dtype=np.uint8),
+        noise[..., 0],
+        noise[..., 0].astype(np.uint16) * 257,
+    ]
+    features = [matcher.extract(image) for image in images]
+    counts = [len(one) for one in features]
+    assert (counts[0], counts[1], counts[4]) == (128, 0, 0)
+    assert min(counts[2], counts[3], counts[5], counts[6]) > 10
+    results = matcher.match_features([(features[0], one) for one in features])
+    assert len(results[0]) > 100
+    assert [len(results[index]) for index in (1, 4)] == [0, 0]
+    torch.testing.assert_close(features[5].keypoints, features[6].keypoints)
+    with pytest.raises(InvalidInput, match="NaN"):
+        matcher.extract(np.full((64, 64, 3), np.nan, dtype=np.float32))
+
+
+@pytest.mark.parametrize("preset", ["xfeat+lighterglue", "xfeat+nearest"])
+def test_features_of_another_extractor_are_refused(small: PIL.Image.Image, preset: str) -> None:
+    foreign = matcher_of("aliked+nearest", resize=384, max_keypoints=64).extract(small)
+    matcher = matcher_of(preset, resize=384, max_keypoints=128)
+    with pytest.raises(InvalidInput, match=r"expected kind 'xfeat@.* got 'aliked-n16@"):
+        matcher.match_features([(matcher.extract(small), foreign)])

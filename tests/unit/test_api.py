@@ -37,6 +37,8 @@ FREE = (
     "aliked-t16+nearest",
     "disk+lightglue",
     "aliked+nearest",
+    "xfeat+lighterglue",
+    "xfeat+nearest",
 )
 """Presets whose weights are free for any use."""
 SHIFT = (7, 4)  # (x, y) px from image 0 to image 1

@@ -1,8 +1,9 @@
 """Pair verification: do two images show the same scene? A calibrated probability and a reason, from the matches.
 
 Both images are scaled to the same size, a homography and a fundamental matrix are estimated from the highest-scoring
-matches, and a logistic model turns inlier counts and scores into a probability. `MODELS` holds its coefficients, one
-row per type of matcher, as fitted by `python -m benchmarks verification`.
+matches, and a logistic model turns inlier counts and scores into a probability. `MODELS` holds its coefficients, as
+fitted by `python -m benchmarks verification`: one row per type of matcher, and rows for extractors whose scores and
+numbers of matches differ.
 """
 
 import math
@@ -86,10 +87,12 @@ class PairVerification:
     num_inliers: int
 
 
-# Type of matcher -> bias, and weights of `feature_vector`
+# Type of matcher, or extractor and type of matcher -> bias, and weights of `feature_vector`
 MODELS: dict[str, tuple[float, ...]] = {
     "lightglue": (-6.443, 1.008, 0.245, 5.439),
     "nearest": (-12.579, 0.29, 1.042, 18.407),
+    "xfeat+lightglue": (-6.127, 0.708, 1.011, 5.462),
+    "xfeat+nearest": (-38.169, 1.161, 1.229, 39.443),
 }
 
 
@@ -110,7 +113,7 @@ def pair_statistics(matches: Correspondences) -> PairStatistics:
     fundamental, homography = _inliers_of_both(points0, points1, matches.scores)
     best = fundamental if fundamental.sum() > homography.sum() else homography
     return PairStatistics(
-        matcher="lightglue" if matches.layers_run else "nearest",
+        matcher=model_name(matches),
         num_keypoints=min(matches.image0.num_keypoints, matches.image1.num_keypoints),
         num_matches=len(matches),
         mean_score=float(matches.scores.mean()) if len(matches) else 0.0,
@@ -121,6 +124,14 @@ def pair_statistics(matches: Correspondences) -> PairStatistics:
             points0[best], points1[best], matches.image1.rotation - matches.image0.rotation
         ),
     )
+
+
+def model_name(matches: Correspondences) -> str:
+    """Return the key of `MODELS` for a pair: that of its extractor and matcher if there is one, else of its matcher."""
+    matcher = "lightglue" if matches.layers_run else "nearest"
+    extractors = {image.kind.partition("@")[0] for image in (matches.image0, matches.image1)}
+    specific = f"{'/'.join(extractors)}+{matcher}"
+    return specific if specific in MODELS else matcher
 
 
 def classify(statistics: PairStatistics) -> PairVerification:

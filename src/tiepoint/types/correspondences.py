@@ -18,6 +18,7 @@ class ImageInfo:
         image_size: Image size (width, height) in px; None if unknown.
         source: Path or URL of the image; None if unknown.
         num_keypoints: Number of detected keypoints.
+        kind: Kind of the features, as `Features.kind`; "" if unknown.
         rotation: Rotation in degrees (CCW) of the image before features were extracted: 0, 90, 180 or 270.
     """
 
@@ -25,6 +26,7 @@ class ImageInfo:
     source: str | None = None
     num_keypoints: int = 0
     rotation: int = 0
+    kind: str = ""
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
@@ -38,6 +40,7 @@ class ImageInfo:
             source=features.source,
             num_keypoints=len(features),
             rotation=rotation,
+            kind=features.kind,
         )
 
 

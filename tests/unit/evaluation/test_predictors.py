@@ -15,6 +15,7 @@ from tiepoint.evaluation.predictors import Predictor, PresetPredictor, describe
 from tiepoint.evaluation.protocols import Prediction
 from tiepoint.evaluation.score import read_matched
 from tiepoint.feature_store import Store
+from tiepoint.image import read_image
 
 
 def test_other_settings_are_refused_with_the_difference(tmp_path: Path):
@@ -46,8 +47,21 @@ def test_a_preset_uses_the_settings_of_the_protocol(tmp_path: Path, side: str, l
 
 
 @pytest.mark.weights
+@pytest.mark.parametrize(("upscale", "longer"), [(True, 320), (False, 160), (None, 160)])
+def test_upscaling_is_that_of_the_protocol_or_the_preset(upscale: bool | None, longer: int):
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 160, 3), dtype=np.uint8)
+    prediction = Prediction(resize=320, upscale=upscale, max_keypoints=50)
+    predictor = PresetPredictor("fast", prediction, device="cpu")
+    assert predictor.name == "xfeat+lighterglue"
+    alone = api.load("xfeat+nearest", device="cpu", max_keypoints=50, resize=longer, upscale=True)
+    found, expected = (extract(read_image(pixels)) for extract in (predictor.extract, alone.extract))
+    np.testing.assert_array_equal(found.keypoints.numpy(), expected.keypoints.numpy())
+
+
+@pytest.mark.weights
 def test_the_fingerprint_of_a_preset_changes_with_every_setting():
     predictions = [Prediction(), Prediction(resize=640), Prediction(adaptive=True), Prediction(side="short")]
+    predictions.append(Prediction(upscale=False))
     presets = ["aliked+nearest", "aliked-t16+nearest", "aliked+lightglue"]
     found = {PresetPredictor(presets[0], prediction, device="cpu").fingerprint for prediction in predictions}
     found |= {PresetPredictor(preset, predictions[0], device="cpu").fingerprint for preset in presets}

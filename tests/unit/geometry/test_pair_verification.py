@@ -16,7 +16,14 @@ from tiepoint import api
 from tiepoint.cli import app
 from tiepoint.geometry import pair_verification
 from tiepoint.geometry.estimate import estimate_homography
-from tiepoint.geometry.pair_verification import MODELS, PairStatistics, classify, pair_statistics, verify_pair
+from tiepoint.geometry.pair_verification import (
+    MODELS,
+    PairStatistics,
+    classify,
+    model_name,
+    pair_statistics,
+    verify_pair,
+)
 from tiepoint.result import MatchResult
 from tiepoint.stitching.panorama import stitch_to_files
 from tiepoint.types import Correspondences, Features, ImageInfo, TwoViewEstimate
@@ -217,6 +224,33 @@ def test_saving_never_runs_an_estimation(tmp_path: Path, monkeypatch: pytest.Mon
     }
     with np.load(again.save(tmp_path / "matches.npz", verification=verification)) as arrays:
         assert arrays["verification_probability"] == verification.probability
+
+
+@pytest.mark.parametrize(
+    ("kind0", "kind1", "layers_run", "expected"),
+    [
+        ("xfeat@0123", "xfeat@0123", 6, "xfeat+lightglue"),
+        ("xfeat@0123", "xfeat@0123", 0, "xfeat+nearest"),
+        ("aliked-n16@0123", "aliked-n16@0123", 9, "lightglue"),
+        ("", "", 0, "nearest"),
+        ("own", "own", 0, "nearest"),
+        ("xfeat@0123", "", 0, "nearest"),
+    ],
+)
+def test_model_of_extractor_and_matcher(kind0: str, kind1: str, layers_run: int, expected: str) -> None:
+    points = plane_scene().points0
+    images = {"image0": ImageInfo(SIZE0, kind=kind0), "image1": ImageInfo(SIZE1, kind=kind1)}
+    matches = Correspondences.from_points(points, points, **images, layers_run=layers_run)
+    assert pair_statistics(matches).matcher == model_name(matches) == expected
+
+
+def test_saved_results_keep_the_model(tmp_path: Path) -> None:
+    result = result_of(plane_scene(), layers_run=6)
+    features0, features1 = (replace(f, kind="xfeat@0123") for f in (result.features0, result.features1))
+    own = replace(result, features0=features0, features1=features1)
+    assert pair_statistics(own.correspondences).matcher == "xfeat+lightglue"
+    for name in ("matches.npz", "matches.json"):
+        assert MatchResult.load(own.save(tmp_path / name)).verify() == own.verify()
 
 
 def test_coefficients_are_the_fitted_ones() -> None:

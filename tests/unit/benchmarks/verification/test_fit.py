@@ -11,12 +11,12 @@ from benchmarks.verification.fit import (
     roc,
     roc_auc,
 )
+from benchmarks.verification.fitted import FITTED
 from benchmarks.verification.measure import NUM_DECIMALS
 from benchmarks.verification.predictions import read_statistics
 from tests.helpers.paths import RECORDS
 
 from tiepoint.geometry.pair_verification import feature_vector
-from tiepoint.presets import PRESETS
 
 
 def observations(count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
@@ -49,21 +49,21 @@ def test_separable_pairs_have_a_finite_fit() -> None:
     assert -bias / weight == pytest.approx(9.5)
 
 
-@pytest.mark.parametrize("preset", ["aliked+lightglue", "aliked+nearest"])
-def test_fit_of_the_record_is_reproduced(preset: str) -> None:
+@pytest.mark.parametrize("row", FITTED)
+def test_fit_of_the_record_is_reproduced(row: str) -> None:
     record = read_record(RECORDS, "verification.json")
     assert record is not None
-    pairs = record["pairs"]
+    pairs, fitted = record["pairs"], FITTED[row]
     rows = [
         (feature_vector(statistics), pairs["same"][pair])
         for group in record["observations"]
-        if group["preset"] == preset
+        if group["preset"] == fitted.preset
         for pair, statistics in zip(group["pairs"], read_statistics(group), strict=True)
-        if pairs["half"][pair] == "fit" and statistics.num_matches
+        if pairs["half"][pair] == fitted.half and statistics.num_matches
     ]
     features, labels = (np.array(column) for column in zip(*rows, strict=True))
     coefficients = fit_logistic(features, labels, balanced_weights(labels))
-    expected = record["models"][PRESETS[preset].matcher]
+    expected = record["models"][row]
     assert coefficients == pytest.approx(expected, abs=1.5 * 10**-NUM_DECIMALS)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.records import read_record
+from benchmarks.verification.fitted import FITTED
 from benchmarks.verification.predictions import predict
 from benchmarks.verification.render import upper_bound
 from tests.helpers.paths import RECORDS
@@ -30,10 +31,13 @@ def test_no_scene_is_in_both_halves(record: dict[str, Any]) -> None:
     assert scenes["fit"].isdisjoint(scenes["test"])
 
 
-def test_only_the_test_half_is_shown(record: dict[str, Any]) -> None:
+def test_only_the_half_that_was_not_fitted_is_shown(record: dict[str, Any]) -> None:
     half = dict(zip(record["pairs"]["name"], record["pairs"]["half"], strict=True))
     groups = list(predict(record))
-    assert {half[name] for group in groups for name in group.names} == {"test"}
+    assert {fitted.preset for fitted in FITTED.values()} <= {group.preset for group in groups}
+    for group in groups:
+        fitted = {row.half for row in FITTED.values() if row.preset == group.preset} or {"fit"}
+        assert fitted.isdisjoint(half[name] for name in group.names)
     assert all(group.labels.any() and not group.labels.all() for group in groups)
     assert all(np.isfinite(group.probabilities).all() for group in groups)
 

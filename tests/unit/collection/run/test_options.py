@@ -29,6 +29,13 @@ def test_invalid_options(options: dict[str, Any], value: str) -> None:
         CollectionOptions(**options)
 
 
+@pytest.mark.parametrize(
+    ("given", "stored"), [("fast", "xfeat+lighterglue"), ("aliked+nearest", "aliked+nearest")]
+)
+def test_the_full_name_of_the_preset_is_stored(given: str, stored: str) -> None:
+    assert CollectionOptions(preset=given).to_dict()["preset"] == stored
+
+
 @pytest.mark.parametrize(("pairs", "module"), [("retrieval:2", "faiss"), ("spatial:2", "scipy.spatial")])
 def test_missing_library(pairs: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)

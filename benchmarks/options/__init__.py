@@ -1,0 +1,1 @@
+"""Accuracy and time of options of presets: upscaling of small images, adaptive inference."""
