@@ -4,7 +4,7 @@
     python -m benchmarks verification --only xfeat  # these presets only; the rest of the record is kept
     python -m benchmarks verification --quick    # few pairs of the fastest preset: a smoke test
 
-One half of the scenes is fitted, the other half tested (pairs.py). XFeat's rows, which came later, are fitted on the half
+One half of the scenes is fitted, the other half tested (pairs.py). XFeat's rows are fitted on the half
 with more pairs of the same scene. The printed coefficients belong into `MODELS` of
 src/tiepoint/geometry/pair_verification.py; a test compares them with the record. Features and matches are kept in
 --store. `python -m benchmarks verification render` updates docs/results.md.

@@ -42,4 +42,4 @@ def test_presets_do_not_enlarge_where_it_costs_nothing(record: dict[str, Any]) -
 def test_rows_have_a_difference_to_the_first_variant(record: dict[str, Any]) -> None:
     rows = list(accuracy_rows(record["adaptive"]))
     assert [bool(row[-1]) for row in rows] == [False, True, True]
-    assert [row[-1] for row in time_rows(record["adaptive"]["seconds"])][0] == "1.00 ×"
+    assert next(row[-1] for row in time_rows(record["adaptive"]["seconds"])) == "1.00 ×"
