@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.helpers.published_xfeat import random_xfeat
 
 import tiepoint
 from tiepoint.errors import InvalidInput
@@ -12,6 +13,7 @@ from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
 from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
+from tiepoint.models.xfeat import build as build_xfeat
 from tiepoint.presets import MODEL, TRAINING, find_preset
 from tiepoint.training.initialization import Pretrained, random_network
 from tiepoint.training.report.export_model import detector_config, save_model, save_record
@@ -104,12 +106,27 @@ def test_unknown_detector_is_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("disk", "disk"), ("aliked-n32", "aliked"), ("superpoint-open", "superpoint")]
+    ("name", "kind"),
+    [("disk", "disk"), ("aliked-n32", "aliked"), ("superpoint-open", "superpoint"), ("xfeat", "xfeat")],
 )
 def test_every_family_has_a_configuration(name: str, kind: str) -> None:
     extractor = NeuralExtractor(DISK(DISKConfig()), ExtractionSettings(kind="x", detection_threshold=0.25))
     config = detector_config(Pretrained(name, extractor, None))
     assert (config.model_type, config.keypoint_threshold) == (kind, 0.25)
+
+
+@pytest.mark.slow
+def test_confidences_and_upscaling_are_those_of_the_extractor(tmp_path: Path) -> None:
+    xfeat = NeuralExtractor(build_xfeat(random_xfeat().state_dict()), ExtractionSettings(kind="xfeat@0123"))
+    lighterglue = random_network(LightGlueShape(input_dim=64, dim=24, layers=2, heads=1), seed=3)
+    save_model(tmp_path, lighterglue, Pretrained("xfeat", xfeat, None))
+    preset, published = find_preset(tmp_path), find_preset("xfeat+lighterglue")
+    for name in ("extractor", "depth_confidence", "width_confidence", "upscale"):
+        assert getattr(preset, name) == getattr(published, name), name
+    loaded = tiepoint.load(tmp_path, device="cpu", max_keypoints=20)
+    image = torch.rand(3, 64, 96)
+    expected = xfeat.network(image[None], max_keypoints=20)[0]
+    torch.testing.assert_close(loaded.extract(image).keypoints, expected.keypoints)
 
 
 def test_other_families_are_refused(pretrained: Pretrained) -> None:
