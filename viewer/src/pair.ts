@@ -11,6 +11,7 @@ export class Pair {
   readonly displacements: Float32Array;
   /** Errors in px; Infinity if undefined. */
   readonly errors: Float32Array | null;
+  /** Whether each match is an inlier; null without an estimate, or if it failed. */
   readonly inliers: Uint8Array | null;
   /** Matches spread over image 0: the highest scores of all cells come first. */
   readonly order: Uint32Array;
@@ -28,7 +29,7 @@ export class Pair {
     this.displacements = displacements(this.points);
     const ok = estimate && !estimate.reason;
     this.errors = ok ? Float32Array.from(estimate.errors, (error) => error ?? Infinity) : null;
-    this.inliers = estimate ? Uint8Array.from(estimate.inliers) : null;
+    this.inliers = ok ? Uint8Array.from(estimate.inliers) : null;
     this.order = spreadOut(this.points[0], this.scores);
     this.unmatched = [0, 1].map((side) => unmatched(keypoints[side].length / 2, matches, side)) as [
       number[],

@@ -71,8 +71,15 @@ test("captions count in words", () => {
     "3 matches of 4 and 3 keypoints, 3 layers",
     "homography: 2 inliers within 3 px",
   ]);
+});
+
+test("a failed estimate has neither inliers nor outliers", () => {
   const failed = { ...data().estimate!, reason: "got 3 matches", inliers: [0, 0, 0] };
-  assert.ok(captionLines(new Pair(data({ estimate: failed })))[1].includes("failed, got 3 matches"));
+  const pair = new Pair(data({ estimate: failed }));
+  assert.ok(captionLines(pair)[1].includes("failed, got 3 matches"));
+  assert.equal(pair.inliers, null);
+  assert.deepEqual(pair.select(0, true).length, 3);
+  assert.ok(!("inlier" in Object.fromEntries(matchText(pair, 0))));
 });
 
 test("a match and a keypoint are described", () => {

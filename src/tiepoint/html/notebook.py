@@ -8,7 +8,7 @@ import PIL.Image
 from tiepoint.io.notebook import jpeg_element
 
 MAX_BYTES = 220_000  # of a JPEG; base64 adds a third
-HEIGHT = 720  # px
+HEIGHT = 640  # px
 STEP = 0.8  # factor by which the sides of a picture with too many bytes are reduced
 
 

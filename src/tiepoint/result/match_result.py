@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -116,16 +115,6 @@ class MatchResult:
             for side, features in enumerate((self.features0, self.features1))
         )
         return f"MatchResult({len(self)} matches, {', '.join(images)})"
-
-    def _repr_png_(self) -> bytes | None:
-        """Draw the matches in a notebook; None if the images cannot be read."""
-        try:
-            drawing = self.draw()
-        except InvalidInput:
-            return None
-        with BytesIO() as stream:
-            drawing.save(stream, format="PNG")
-            return stream.getvalue()
 
     @property
     def keypoints_used(self) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """MatchResult: matched points, drawings, geometry."""
 
 from dataclasses import FrozenInstanceError, replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -91,22 +90,6 @@ class TestRepr:
     def test_it_is_one_short_line(self, result: MatchResult) -> None:
         named = replace(result, features0=replace(result.features0, source="photos/a.jpg"))
         assert repr(named) == str(named) == "MatchResult(3 matches, a.jpg: 6 keypoints, image 1: 4 keypoints)"
-
-    def test_notebooks_show_a_drawing(self, result: MatchResult, images, tmp_path: Path) -> None:
-        sides = []
-        for side, image in enumerate(images):
-            PIL.Image.fromarray(image).save(tmp_path / f"{side}.png")
-            features = (result.features0, result.features1)[side]
-            sides.append(replace(features, source=str(tmp_path / f"{side}.png")))
-        png = replace(result, features0=sides[0], features1=sides[1])._repr_png_()
-        assert png is not None
-        with PIL.Image.open(BytesIO(png)) as shown:
-            np.testing.assert_array_equal(shown, result.draw(*images))
-
-    def test_notebooks_show_text_if_the_images_cannot_be_read(self, result: MatchResult) -> None:
-        assert result._repr_png_() is None
-        missing = replace(result.features0, source="missing.png")
-        assert replace(result, features0=missing)._repr_png_() is None
 
 
 def test_results_are_frozen(result: MatchResult) -> None:
