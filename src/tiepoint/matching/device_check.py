@@ -53,7 +53,8 @@ def tiny_pair() -> tuple[Image, Image]:
     """Return two crops of a random texture that are `SHIFT` px apart; always the same."""
     side = SIDE + SHIFT
     generator = torch.Generator(device="cpu").manual_seed(0)
-    values = torch.rand(1, 3, side // BLOB, side // BLOB, generator=generator, device="cpu")
+    shape = (1, 3, side // BLOB, side // BLOB)
+    values = torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu")
     texture = F.interpolate(values, (side, side), mode="bicubic", align_corners=False)[0].clamp(0, 1)
     return Image(pixels=texture[:, :SIDE, :SIDE]), Image(pixels=texture[:, SHIFT:, SHIFT:])
 

@@ -21,7 +21,7 @@ def select_top_k(features: Features, count: int) -> tuple[Features, Int[Tensor, 
         Features with the selected keypoints, and their indices on the CPU, ascending.
     """
     if len(features) <= count:
-        return features, torch.arange(len(features), device="cpu")
+        return features, torch.arange(len(features), dtype=torch.int64, device="cpu")
     ranked = features.scores.sort(descending=True, stable=True).indices
     indices = ranked[:count].sort().values
     selected = {

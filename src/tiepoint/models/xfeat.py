@@ -120,7 +120,7 @@ class XFeat(Detector):
         detections = super().forward(
             images, max_keypoints=max_keypoints, detection_threshold=detection_threshold, masks=masks
         )
-        scale = torch.tensor([shape[1] / width, shape[0] / height], device=images.device)
+        scale = torch.tensor([shape[1] / width, shape[0] / height], dtype=torch.float32, device=images.device)
         return [one._replace(keypoints=one.keypoints * scale.to(one.keypoints)) for one in detections]
 
     def dense_maps(
@@ -205,7 +205,7 @@ class XFeat(Detector):
         Args:
             parts: Image crops, shape (1, c, h, w), and positions of all tiles.
         """
-        sums = torch.zeros(3, dtype=torch.float64)
+        sums = torch.zeros(3, dtype=torch.float64, device="cpu")
         for crop, tile in parts:
             left, top, right, bottom = tile.core
             inside = crop[..., top - tile.top : bottom - tile.top, left - tile.left : right - tile.left]

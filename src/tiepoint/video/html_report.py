@@ -161,15 +161,16 @@ def _common_tracks(tracks: Tracks, frame0: int, frame1: int) -> MatchResult:
     features = [
         Features(
             keypoints=torch.from_numpy(part),
-            scores=torch.ones(count),
-            descriptors=torch.zeros(count, 0),
+            scores=torch.ones(count, dtype=torch.float32, device="cpu"),
+            descriptors=torch.zeros(count, 0, dtype=torch.float32, device="cpu"),
             image_size=tracks.image_size,
             source=f"frame {frame}",
         )
         for frame, part in zip((frame0, frame1), points, strict=True)
     ]
-    ones, indices = torch.ones(count), torch.arange(count)
-    never = torch.zeros(count, dtype=torch.int64)
+    ones = torch.ones(count, dtype=torch.float32, device="cpu")
+    indices = torch.arange(count, dtype=torch.int64, device="cpu")
+    never = torch.zeros_like(indices)
     assignment = Assignment(
         matches=torch.stack((indices, indices), dim=1),
         scores=ones,

@@ -177,17 +177,20 @@ def num_layers(matcher: PairMatcher) -> int:
 
 def random_pair(extractor: NeuralExtractor, count: int) -> FeaturePair:
     """Return random features of the extractor's kind, on its device."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(device="cpu").manual_seed(0)
 
     def features() -> Features:
-        directions = torch.randn(count, extractor.descriptor_dim, generator=generator)
+        directions = torch.randn(
+            count, extractor.descriptor_dim, generator=generator, dtype=torch.float32, device="cpu"
+        )
         return Features(
-            keypoints=torch.rand(count, 2, generator=generator) * DEFAULT_SIDE,
-            scores=torch.linspace(1, 0.5, count),
+            keypoints=torch.rand(count, 2, generator=generator, dtype=torch.float32, device="cpu")
+            * DEFAULT_SIDE,
+            scores=torch.linspace(1, 0.5, count, dtype=torch.float32, device="cpu"),
             descriptors=torch.nn.functional.normalize(directions, dim=1),
             image_size=(DEFAULT_SIDE, DEFAULT_SIDE),
-            scales=torch.ones(count),
-            orientations=torch.zeros(count),
+            scales=torch.ones(count, dtype=torch.float32, device="cpu"),
+            orientations=torch.zeros(count, dtype=torch.float32, device="cpu"),
             kind=extractor.settings.kind,
         ).to(extractor.device)
 
@@ -222,8 +225,9 @@ def _extraction(
 ) -> Callable[[], Features]:
     """Return a function that extracts features from noise."""
     width, height = transform.original_size
-    generator = torch.Generator().manual_seed(0)
-    image = Image(pixels=torch.randint(256, (3, height, width), dtype=torch.uint8, generator=generator))
+    generator = torch.Generator(device="cpu").manual_seed(0)
+    pixels = torch.randint(256, (3, height, width), dtype=torch.uint8, generator=generator, device="cpu")
+    image = Image(pixels=pixels)
     return partial(extractor.limited(max_keypoints).extract, image)
 
 
