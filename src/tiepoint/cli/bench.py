@@ -187,7 +187,7 @@ def _print_latency(latency: "LatencyReport", *, to_stderr: bool) -> None:
     typer.echo(err=to_stderr)
     print_table(("latency budget, ms", "keypoints", "layers"), rows, to_stderr=to_stderr)
     typer.echo(
-        "\nsmallest latency budget: {:.0f} ms for images of {} x {} px; measured for --latency-budget-ms".format(
+        "\nsmallest latency budget (--latency-budget-ms): {:.0f} ms for images of {} x {} px".format(
             latency.smallest_ms, *latency.image_size
         ),
         err=to_stderr,

@@ -145,6 +145,7 @@ class LightGlueMatcher:
         (features0, indices0), (features1, indices1) = (
             select_top_k(features, plan.max_keypoints) for features in pair
         )
+        (_,) = split_batches([len(features0) + len(features1)], self.limits)  # checks the memory budget
         inputs = self._batch_inputs([(features0, features1)])
         (result,) = match_batch(self._fused_network, **inputs, max_layers=plan.max_layers, clock=clock)
         if result.stopped_by == "max_layers" and plan.max_layers < self.max_layers:

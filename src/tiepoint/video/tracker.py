@@ -10,8 +10,10 @@ from jaxtyping import Float, Int64
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
 from tiepoint.io.validation import check_integer
+from tiepoint.matcher import Matcher
 from tiepoint.result import MatchResult
 from tiepoint.types import Features
+from tiepoint.video.frame_budget import FrameBudget
 from tiepoint.video.tracks import Observations
 
 NO_TRACK = -1
@@ -58,7 +60,7 @@ class Tracker:
     the tracks of both keep their ids.
 
     Args:
-        matcher: Matcher from `tiepoint.load`.
+        matcher: Matcher from `tiepoint.load`; its latency budget limits each frame, from decoded pixels to matches.
         min_tracked: Minimum fraction of the keyframe's keypoints that must be tracked, in [0, 1]; below it, a new
             keyframe is created.
 
@@ -79,6 +81,8 @@ class Tracker:
         if not 0 <= min_tracked <= 1:
             raise InvalidInput(f"min_tracked must be in [0, 1], got {min_tracked!r}")
         self.matcher = matcher
+        if isinstance(matcher, Matcher) and matcher.budget is not None:
+            self.matcher = FrameBudget(matcher)
         self.min_tracked = min_tracked
         self.keyframes: list[int] = []
         self.num_frames = 0

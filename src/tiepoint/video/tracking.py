@@ -23,7 +23,6 @@ from tiepoint.io.serialization import check_output_path
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.types.options import LoadOptions, NetworkOptions
 from tiepoint.video.encoding import DEFAULT_RATE, check_video, video_writer
-from tiepoint.video.frame_budget import FrameBudget
 from tiepoint.video.frames import Frames, FrameSource, ReadOptions, never, open_frames
 from tiepoint.video.html_report import FrameSampler, write_tracks_page
 from tiepoint.video.overlay import TrailDrawer
@@ -220,8 +219,7 @@ def _track(
     callback = to_callback(progress)
     chosen: LoadOptions = {**DEFAULTS, **options, "progress": callback is not no_progress}
     matcher = load(preset, **chosen)
-    limited = matcher if options.get("latency_budget_ms") is None else FrameBudget(matcher)
-    sequence = _Sequence(Tracker(limited, min_tracked=min_tracked), frames, callbacks)
+    sequence = _Sequence(Tracker(matcher, min_tracked=min_tracked), frames, callbacks)
     parts = []
     for image, observations in sequence.follow(callback):
         parts.append(observations)

@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.helpers.cost_models import costs
 from typer.testing import CliRunner, Result
 
 from tiepoint import bench
-from tiepoint.bench import BenchReport, PairReport, PresetsReport, Seconds, Trial, Tuning
+from tiepoint.bench import BenchReport, LatencyReport, PairReport, PresetsReport, Seconds, Trial, Tuning
 from tiepoint.bench.machine import Machine
 from tiepoint.cli import app
+from tiepoint.matching.latency.budget import Plan
 
 PAIR = PairReport(
     machine=Machine(
@@ -136,6 +138,17 @@ def test_a_recommendation_names_the_option_and_value(asked: dict[str, Any]) -> N
     assert "2.00" in printed
     assert "keep the default of threads" in printed
     assert "0 (default)" in printed
+
+
+def test_latency_budgets_have_plans_or_dashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = {50.0: None, 200.0: Plan(max_keypoints=431, max_layers=3)}
+    latency = LatencyReport(image_size=(640, 480), smallest_ms=139.2, plans=plans, costs=costs())
+    report = BenchReport(pair=PAIR, tunings=TUNINGS, latency=latency)
+    monkeypatch.setattr(bench, "bench", lambda *images, **options: report)
+    lines = [line.split() for line in run("--tune").stdout.splitlines()]
+    assert ["50", "-", "-"] in lines
+    assert ["200", "431", "3"] in lines
+    assert "139 ms for images of 640 x 480 px" in run("--tune").stdout
 
 
 def test_threads_are_torch_threads(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

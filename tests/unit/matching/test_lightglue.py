@@ -287,3 +287,9 @@ class TestFewerLayers:
         pair = random_features(30, 1), random_features(20, 2)
         found = LightGlueMatcher(random_network(), adaptivity=EXACT).match_within(pair, clock)
         assert (found.layers_run, found.stopped_by) == (1, "latency_budget")
+
+    def test_the_memory_budget_is_checked(self) -> None:
+        pair = random_features(30, 1), random_features(20, 2)
+        matcher = LightGlueMatcher(random_network(), memory_budget=1)
+        with pytest.raises(InvalidInput, match="memory_budget"):
+            matcher.match_within(pair, LatencyBudget(10_000, costs(2), FakeClock()).start())

@@ -22,7 +22,8 @@ def matcher(milliseconds: float, clock: FakeClock | None = None) -> Matcher:
 
 def test_frames_are_tracked_as_without_a_budget() -> None:
     images = [read_image(dots((k * SHIFT[0], k * SHIFT[1]))) for k in range(3)]
-    limited, plain = Tracker(FrameBudget(matcher(10_000))), Tracker(make_matcher(None))
+    limited, plain = Tracker(matcher(10_000)), Tracker(make_matcher(None))
+    assert isinstance(limited.matcher, FrameBudget)
     for image in images:
         found, expected = limited.step(image), plain.step(image)
         assert found.track_ids.tolist() == expected.track_ids.tolist()
