@@ -32,6 +32,7 @@ TOPICS = {
         {
             "measure": "time matching, detection, whole pairs and the Hugging Face interface",
             "scaling": "measure time and memory against the number of keypoints, and batches",
+            "xfeat": "time XFeat and LighterGlue against the authors' code",
             "attention": "time attention kernels (nothing is recorded)",
             "render": "render tables and plots into docs/results.md",
         },

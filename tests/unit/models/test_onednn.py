@@ -26,6 +26,14 @@ def test_linear_equals_the_original_product(rows: int, columns: tuple[int, int])
         torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize(("m", "n"), [(0, 700), (3, 5), (511, 512), (512, 512), (700, 1029)])
+def test_products_equal_the_original_ones(m: int, n: int):
+    x, y = random(m, 24), random(n, 24)
+    found = module.products(x, y)
+    assert found.shape == (m, n)
+    torch.testing.assert_close(found.double(), x.double() @ y.double().T, rtol=1e-5, atol=1e-4)
+
+
 def test_linear_accepts_views():
     for rows in (8, 600):
         x, weight = random(rows + 4, 40)[2:-2, 5:37], random(32, 16).T

@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from tiepoint.models.onednn import products
+
 BLOCK_ELEMENTS = 1 << 20  # similarities per block of `streamed_matches`: 4 MiB, which fit into the cache
 LOG2_E = math.log2(math.e)  # factor from natural logarithms to logarithms with base 2
 
@@ -139,8 +141,8 @@ def _log2_similarity(
     """Similarities of a block of rows as logits with base 2; a single block is computed only once."""
     vectors0 = vectors0 * LOG2_E
     if len(blocks) > 1:
-        return lambda block: vectors0[block] @ vectors1.T
-    whole = vectors0 @ vectors1.T
+        return lambda block: products(vectors0[block], vectors1)
+    whole = products(vectors0, vectors1)
     return lambda _: whole
 
 
