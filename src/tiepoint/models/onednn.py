@@ -40,9 +40,7 @@ def linear(
     rows = len(x)
     if rows < MIN_ROWS or not is_available_for(x):
         return F.linear(x, weight, bias)
-    missing = padded_rows(rows) - rows
-    padded = F.pad(x, (0, 0, 0, missing)) if missing else x
-    return linear_padded(padded, weight, bias)[:rows]
+    return linear_padded(pad_rows(x, padded_rows(rows)), weight, bias)[:rows]
 
 
 def linear_padded(
@@ -57,8 +55,13 @@ def products(x: Float[Tensor, "m i"], y: Float[Tensor, "n i"]) -> Float[Tensor, 
     m, n = len(x), len(y)
     if min(m, n) < MIN_ROWS or not is_available_for(x):
         return x @ y.T
-    x, y = (F.pad(rows, (0, 0, 0, padded_rows(len(rows)) - len(rows))) for rows in (x, y))
-    return linear_padded(x, y)[:m, :n]
+    return linear_padded(pad_rows(x, padded_rows(m)), pad_rows(y, padded_rows(n)))[:m, :n]
+
+
+def pad_rows(x: Float[Tensor, "*b rows i"], rows: int) -> Float[Tensor, "*b padded i"]:
+    """Append rows of zeros; without copying if there are enough rows."""
+    missing = rows - x.shape[-2]
+    return F.pad(x, (0, 0, 0, missing)) if missing else x
 
 
 def padded_rows(rows: int) -> int:

@@ -9,12 +9,11 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
-from tiepoint.models.onednn import is_available_for, linear_padded, padded_rows
+from tiepoint.models.onednn import is_available_for, linear_padded, pad_rows, padded_rows
 
 MAX_BLOCK = 512  # queries per product: with 2,048 keys the weights take 4 MiB
-MIN_TOKENS = 384  # with fewer queries or keys torch's attention is faster
+MIN_TOKENS = 320  # with fewer queries or keys torch's attention is faster
 LOG2_E = math.log2(math.e)
 
 
@@ -40,9 +39,9 @@ def blockwise_attention(
     n = k.shape[1]
     blocks = -(-m // MAX_BLOCK)
     rows = padded_rows(-(-m // blocks))
-    queries = F.pad(q * (LOG2_E / math.sqrt(dim)), (0, 0, 0, blocks * rows - m))
-    keys = F.pad(k, (0, 0, 0, padded_rows(n) - n))
-    values = F.pad(v.transpose(1, 2), (0, padded_rows(n) - n)).contiguous()  # (h, e, n)
+    queries = pad_rows(q * (LOG2_E / math.sqrt(dim)), blocks * rows)
+    keys = pad_rows(k, padded_rows(n))
+    values = pad_rows(v, padded_rows(n)).transpose(1, 2).contiguous()  # (h, e, n)
     context = q.new_empty(m, heads, dim)
     for head in range(heads):
         for start in range(0, m, rows):
@@ -62,6 +61,6 @@ def _attend_block(
     weights = linear_padded(queries, keys)
     real = weights[:, :n]
     real.sub_(real.amax(1, keepdim=True)).exp2_()
-    weights[:, n:] = 0
+    weights[:, n:] = 0  # the padding of the keys
     sums = real.sum(1, keepdim=True)
     torch.div(linear_padded(weights, values)[: len(out)], sums[: len(out)], out=out)
