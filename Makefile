@@ -33,7 +33,7 @@ demo: $(VENV)/.demo  ## match a stereo pair and draw the matches
 test: $(VENV)/.test  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-fast: $(VENV)/.test  ## unit and property tests without the slow ones, with coverage: 2.5 minutes on two cores
+test-fast: $(VENV)/.test  ## unit and property tests without the slow ones, with coverage: 2 minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered \
 		--cov-fail-under=$(MIN_COVERAGE) tests/unit tests/property
 

@@ -1,6 +1,7 @@
 """read_frames: folders, lists and videos, one frame at a time; unreadable frames keep their index."""
 
-import threading
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import PIL.Image
 import pytest
 from tests.helpers.fake_video import WAIT_S, FakeClock
 from tests.helpers.numbered_video import COUNT, noisy
-from tests.helpers.video_servers import RATE, SIZE, VideoServer, free_port, push_rtsp, serving
+from tests.helpers.paths import REPOSITORY
+from tests.helpers.video_servers import RATE, SIZE, VideoServer, free_port, serving
 
 from tiepoint.errors import InvalidInput
 from tiepoint.image import Image
@@ -230,12 +232,14 @@ def test_a_stream_that_stalls_is_lost(monkeypatch: pytest.MonkeyPatch):
 
 def test_rtsp_without_a_frame_dropped(capfd: pytest.CaptureFixture[str]):
     url = f"rtsp://user:secret@127.0.0.1:{free_port()}/live"
-    pusher = threading.Thread(target=push_rtsp, args=(url, 20))
-    pusher.start()
+    # in another process: in a thread, PyAV waits for the listener's answer while it holds the interpreter lock
+    pusher = subprocess.Popen(
+        [sys.executable, "-m", "tests.helpers.video_servers", url, "20"], cwd=REPOSITORY
+    )
     options = {"rtsp_flags": "listen", "listen_timeout": "60"}
     with read_frames(url, live=False, input_options=options) as frames:
         images = list(frames)
-    pusher.join()
+    assert pusher.wait(60) == 0
     assert len(images) == 20
     assert {image.image_size for image in images if isinstance(image, Image)} == {SIZE}
     assert frames.rate == RATE
