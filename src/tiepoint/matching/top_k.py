@@ -13,6 +13,9 @@ from tiepoint.types import Assignment, Features
 def select_top_k(features: Features, count: int) -> tuple[Features, Int[Tensor, "k"]]:
     """Select the keypoints with the highest scores; ties go to the lower index, and the order is kept.
 
+    Features of an extractor, which have a fingerprint, are ranked: their first keypoints are those that the extractor
+    outputs with fewer `max_keypoints`. (Their scores are interpolated after ranking, so they do not quite descend.)
+
     Args:
         features: Features of one image.
         count: Maximum number of keypoints.
@@ -22,8 +25,10 @@ def select_top_k(features: Features, count: int) -> tuple[Features, Int[Tensor, 
     """
     if len(features) <= count:
         return features, torch.arange(len(features), dtype=torch.int64, device="cpu")
-    ranked = features.scores.sort(descending=True, stable=True).indices
-    indices = ranked[:count].sort().values
+    if features.fingerprint:
+        indices = torch.arange(count, device=features.device)
+    else:
+        indices = features.scores.sort(descending=True, stable=True).indices[:count].sort().values
     selected = {
         name: None if value is None else value[indices]
         for name in ("keypoints", "scores", "descriptors", "scales", "orientations")

@@ -18,6 +18,11 @@ def test_the_highest_scores_stay_in_their_order() -> None:
     assert (selected.scales, selected.kind) == (None, features.kind)
 
 
+def test_features_of_an_extractor_are_ranked() -> None:
+    features = replace(some_features(3, (40, 30)), scores=torch.tensor([0.5, 0.6, 0.7]), fingerprint="f")
+    assert select_top_k(features, 2)[1].tolist() == [0, 1]
+
+
 def test_ties_go_to_the_lower_index() -> None:
     features = replace(some_features(4, (40, 30)), scores=torch.ones(4))
     assert select_top_k(features, 2)[1].tolist() == [0, 1]
