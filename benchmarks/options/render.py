@@ -52,14 +52,21 @@ def describe(introduction: str, measured: Record) -> Iterator[str]:
     )
     yield table(HEADS, accuracy_rows(measured))
     if "seconds" in measured:
-        about = measured["timing"]["about"]
-        machine = about["machine"]
         yield (
             "Time of a pair, medians over pairs, side by side; the speed-up is the median ratio of extraction and matching. "
-            f"Command: `{about['command']}`, {about['date']}, {machine['processor']}, threads: {machine['threads']}, runs: "
-            f"{measured['timing']['runs']}."
+            + "; ".join(f"{preset}: {describe_timing(row)}" for preset, row in measured["timing"].items())
+            + "."
         )
         yield table(TIME_HEADS, time_rows(measured["seconds"]))
+
+
+def describe_timing(timing: Record) -> str:
+    """Return command, date, machine and numbers of runs and pairs."""
+    about, machine = timing["about"], timing["about"]["machine"]
+    return (
+        f"`{about['command']}`, {about['date']}, {machine['processor']}, threads: {machine['threads']}, runs: "
+        f"{timing['runs']}, pairs: {timing['pairs']}"
+    )
 
 
 def accuracy_rows(measured: Record) -> Iterator[list[str]]:

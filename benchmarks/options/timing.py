@@ -1,6 +1,7 @@
 """Time the variants of benchmarks/records/options.json side by side, on some of their pairs.
 
     python -m benchmarks options timing --threads 2
+    python -m benchmarks options timing --preset aliked --pairs 4
 
 For each pair all variants run in turn, several times; the record has the median of each. Images are read before.
 """
@@ -34,13 +35,13 @@ from tiepoint.matcher import Matcher
 
 RUNS = 3
 PAIRS = 12
-"""Number of pairs, evenly spaced."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="Folder with pairs.jsonl.")
     parser.add_argument("--only", default="", help="Time only experiments whose name contains this text.")
     parser.add_argument("--preset", default="", help="Time only presets whose name contains this text.")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="Number of pairs, evenly spaced.")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="Number of CPU threads.")
     add_quick_argument(parser)
     add_records_argument(parser, RECORD)
@@ -51,14 +52,15 @@ def main(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     for name in (name for name in EXPERIMENTS if arguments.only in name):
         experiment = EXPERIMENTS[name]
-        pairs = chosen_pairs(experiment, arguments.data, 1 if arguments.quick else PAIRS)
+        pairs = chosen_pairs(experiment, arguments.data, 1 if arguments.quick else arguments.pairs)
         for preset in (preset for preset in experiment.presets if arguments.preset in preset):
             times = time_variants(experiment, preset, pairs)
             record = read_record(arguments.records, RECORD) or {}
             known = record.get(name, {})
             seconds = known.get("seconds", {}) | {preset: times}
             about = {"command": command_line(), "date": today(), "machine": asdict(describe_machine())}
-            known |= {"seconds": seconds, "timing": {"about": about, "runs": RUNS}}
+            later = known.get("timing", {}) | {preset: {"about": about, "runs": RUNS, "pairs": len(pairs)}}
+            known |= {"seconds": seconds, "timing": later}
             write_column_record(arguments.records, RECORD, record | {name: known})
 
 

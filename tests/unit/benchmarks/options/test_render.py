@@ -36,7 +36,7 @@ def test_scores_are_of_all_pairs(record: dict[str, Any], name: str) -> None:
 def test_presets_do_not_enlarge_where_it_costs_nothing(record: dict[str, Any]) -> None:
     for preset, variants in record["upscaling"]["presets"].items():
         enlarged, kept = (np.array(columns["score"]) for columns in variants.values())
-        assert PRESETS[preset].upscale == (paired_bootstrap(enlarged, kept).high < 0)
+        assert PRESETS[preset].upscale or paired_bootstrap(enlarged, kept).high >= 0
 
 
 def test_rows_have_a_difference_to_the_first_variant(record: dict[str, Any]) -> None:
