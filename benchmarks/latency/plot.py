@@ -17,12 +17,12 @@ def save_plot(cells: Sequence["Cell"], path: Path) -> Path:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     for number, method in enumerate(dict.fromkeys(cell.method for cell in cells)):
-        measured = [cell for cell in cells if cell.method == method and cell.percentiles is not None]
+        measured = [cell for cell in cells if cell.method == method and cell.accuracy is not None]
         budgets = [cell for cell in measured if cell.budget]
         color = f"C{number}"
         axes.plot(
             [cell.budget for cell in budgets],
-            [100 * cell.accuracy for cell in budgets],
+            [100 * (cell.accuracy or 0.0) for cell in budgets],
             color=color,
             marker="o",
             label=method,
@@ -30,7 +30,7 @@ def save_plot(cells: Sequence["Cell"], path: Path) -> Path:
         for cell in measured:
             if not cell.budget and cell.percentiles is not None:
                 low, _, high = cell.percentiles
-                accuracy = 100 * cell.accuracy
+                accuracy = 100 * (cell.accuracy or 0.0)
                 axes.plot([low, high], [accuracy, accuracy], color=color, ls=":", marker="|")
     axes.set(xscale="log", ylim=(0, 100))
     axes.set_xlabel("latency budget, ms (dotted: p50 to p99 without a budget)")

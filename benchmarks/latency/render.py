@@ -19,6 +19,7 @@ COMMAND = "python -m benchmarks latency"
 HEADS = [
     "method",
     "budget, ms",
+    "pairs",
     "p50",
     "p95",
     "p99",
@@ -43,19 +44,21 @@ class Cell:
     Attributes:
         method: Name of the method.
         budget: Budget in ms; `NO_BUDGET` without one.
-        percentiles: p50, p95 and p99 of the times in ms, each the largest of the runs; None if the budget is too small
-            for the images of a pair.
+        possible: Fraction of the pairs for whose images the budget is not too small.
+        percentiles: p50, p95 and p99 of the times of these pairs in ms, each the largest of the runs; None without one.
         by_kind: p95 of easy, hard and different-scene pairs over all runs in ms; None without such pairs.
-        accuracy: Mean accuracy of the pairs with ground truth, over all runs, in [0, 1].
+        accuracy: Mean accuracy of the pairs with ground truth, over all runs, in [0, 1]; None unless all pairs are
+            possible.
         keypoints: Median of the number of keypoints used per image.
         layers: Mean number of layers run.
     """
 
     method: str
     budget: int
+    possible: float = 0.0
     percentiles: tuple[float, float, float] | None = None
     by_kind: tuple[float | None, ...] = (None, None, None)
-    accuracy: float = 0.0
+    accuracy: float | None = None
     keypoints: float = 0.0
     layers: float = 0.0
 
@@ -94,8 +97,10 @@ def cells(record: Record) -> list[Cell]:
 def cell_of(record: Record, method: str, budget: int) -> Cell:
     """Summarize one method within one budget over all runs."""
     runs = [rows_of(run, method, budget) for run in record["runs"]]
+    count = sum(map(len, runs))
+    runs = [[row for row in run if row["ms"] is not None] for run in runs]
     rows = [row for run in runs for row in run]
-    if not rows or any(row["ms"] is None for row in rows):
+    if not rows:
         return Cell(method, budget)
     times = [np.percentile([row["ms"] for row in run], (50, 95, 99)) for run in runs if run]
     p50, p95, p99 = np.max(times, axis=0).tolist()
@@ -104,9 +109,10 @@ def cell_of(record: Record, method: str, budget: int) -> Cell:
     return Cell(
         method,
         budget,
+        len(rows) / count,
         (p50, p95, p99),
         by_kind=tuple(p95_of([row for row in rows if kinds[row["pair"]] == kind]) for kind in KINDS),
-        accuracy=float(np.mean(accuracies)),
+        accuracy=float(np.mean(accuracies)) if len(rows) == count else None,
         keypoints=float(np.median([row["keypoints"] for row in rows])),
         layers=float(np.mean([row["layers"] for row in rows])),
     )
@@ -147,7 +153,8 @@ def row_of(cell: Cell) -> list[str]:
     layers = f"{cell.layers:.1f}" if cell.layers else "-"
     by_kind = ", ".join("-" if value is None else f"{value:.0f}" for value in cell.by_kind)
     values = [*(f"{value:.0f}" for value in cell.percentiles), ratio, by_kind]
-    return [*name, *values, f"{100 * cell.accuracy:.1f}", f"{cell.keypoints:.0f}", layers]
+    accuracy = "-" if cell.accuracy is None else f"{100 * cell.accuracy:.1f}"
+    return [*name, f"{cell.possible:.0%}", *values, accuracy, f"{cell.keypoints:.0f}", layers]
 
 
 def describe_pairs(record: Record) -> str:
@@ -167,5 +174,6 @@ def describe_bound(found: list[Cell]) -> str:
     kept = [cell for cell in possible if (cell.percentiles or (0, 0, 0))[2] <= 1.1 * cell.budget]
     return (
         f"In {len(kept)} of {len(possible)} cells, the 99th percentile is at most 1.1 times the budget, in the slowest "
-        "run; dashes are budgets that are too small for the images of at least one pair."
+        "run. Times are those of the pairs for whose images the budget is not too small; without any, or for accuracy "
+        "without all, there are dashes."
     )

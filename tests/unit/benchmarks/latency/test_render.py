@@ -26,11 +26,17 @@ RECORD = {
         "machine": {"processor": "p", "threads": 2},
         "versions": {},
     },
-    "budgets": [50, 100],
+    "budgets": [20, 50, 100],
     "pairs": ["a", "different: a, b"],
     "runs": [
-        {"waiting": 0.01, "rows": rows({0: [300.0, 300.0], 50: [None, 49.0], 100: [90.0, 90.0]})},
-        {"waiting": 0.02, "rows": rows({0: [200.0, 200.0], 50: [None, 49.0], 100: [105.0, 105.0]})},
+        {
+            "waiting": 0.01,
+            "rows": rows({0: [300.0, 300.0], 20: [None, None], 50: [None, 49.0], 100: [90.0, 90.0]}),
+        },
+        {
+            "waiting": 0.02,
+            "rows": rows({0: [200.0, 200.0], 20: [None, None], 50: [None, 49.0], 100: [105.0, 105.0]}),
+        },
     ],
 }
 
@@ -38,16 +44,17 @@ RECORD = {
 def test_a_row_has_the_slowest_run_and_dashes_for_impossible_budgets() -> None:
     method = "aliked+lightglue"
     assert [row_of(cell) for cell in cells(RECORD)] == [
-        [method, "50", *["-"] * 8],
-        [method, "100", "105", "105", "105", "1.05", "-, 104, 104", "50.0", "512", "9.0"],
-        [method, "none", "300", "300", "300", "", "-, 295, 295", "50.0", "512", "9.0"],
+        [method, "20", *["-"] * 9],
+        [method, "50", "50%", "49", "49", "49", "0.98", "-, -, 49", "-", "512", "9.0"],
+        [method, "100", "100%", "105", "105", "105", "1.05", "-, 104, 104", "50.0", "512", "9.0"],
+        [method, "none", "100%", "300", "300", "300", "", "-, 295, 295", "50.0", "512", "9.0"],
     ]
 
 
 def test_the_text_counts_pairs_and_kept_budgets() -> None:
     assert describe_pairs(RECORD).startswith("2 pairs: 0 easy, 1 hard, 1 different")
     assert "2.0%" in describe_pairs(RECORD)
-    assert describe_bound(cells(RECORD)).startswith("In 1 of 1 cells")
+    assert describe_bound(cells(RECORD)).startswith("In 2 of 2 cells")
 
 
 def test_without_a_record_the_command_is_named() -> None:
