@@ -54,7 +54,7 @@ def read_stretched(path: Path, image_size: tuple[int, int]) -> Tensor:
 
 def reference_case(name: str, pixels: Tensor, count: int) -> Case:
     """Return ALIKED or DISK with the published weights."""
-    network = tiepoint.load(PRESETS[name]).extractor.network
+    network = tiepoint.load(PRESETS[name]).extractor.inference_network
     reference = reference_extractor(name, count)
     return Case(
         "extraction",

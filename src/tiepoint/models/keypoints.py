@@ -194,23 +194,24 @@ def keep_inside_mask(
 
 
 def bilinear_corners(
-    positions: Float[Tensor, "n 2"], width: int, height: int
+    x: Float[Tensor, "n"], y: Float[Tensor, "n"], width: int, height: int
 ) -> tuple[Int[Tensor, "n 4"], Float[Tensor, "n 4"]]:
     """Return the four pixels around each position and their bilinear weights; pixels outside have weight zero.
 
     Args:
-        positions: Positions (x, y) in px, shape (n, 2).
+        x: Columns in px, shape (n,).
+        y: Rows in px, shape (n,).
         width: Width of the map in px.
         height: Height of the map in px.
 
     Returns:
         Raster indices, clamped to the map, and weights; both of shape (n, 4).
     """
-    columns, column_weights = _linear_neighbors(positions[:, 0], width)
-    rows, row_weights = _linear_neighbors(positions[:, 1], height)
-    indices = rows[:, :, None] * width + columns[:, None, :]
-    weights = row_weights[:, :, None] * column_weights[:, None, :]
-    return indices.flatten(1), weights.flatten(1)
+    columns, column_weights = _linear_neighbors(x, width)
+    rows, row_weights = _linear_neighbors(y, height)
+    indices = [row * width + column for row in rows for column in columns]
+    weights = [row * column for row in row_weights for column in column_weights]
+    return torch.stack(indices, dim=1), torch.stack(weights, dim=1)
 
 
 def bicubic_neighbors(
@@ -260,7 +261,7 @@ def sample_bilinear(
         width: Width of the map in px.
         height: Height of the map in px.
     """
-    return weighted_row_sum(rows, *bilinear_corners(positions, width, height))
+    return weighted_row_sum(rows, *bilinear_corners(*positions.unbind(dim=1), width, height))
 
 
 def _running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
@@ -274,11 +275,14 @@ def _running_maximum(values: Tensor, length: int, dim: int) -> Tensor:
     return values
 
 
-def _linear_neighbors(positions: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    lower = positions.floor()
-    fraction = positions - lower
-    weights = torch.stack([1 - fraction, fraction], dim=-1)
-    return _inside_map(torch.stack([lower, lower + 1], dim=-1), weights, size)
+def _linear_neighbors(positions: Float[Tensor, "n"], size: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the pixel before and after each position along an axis, clamped, and their weights, zero outside."""
+    first = positions.floor()
+    fraction = positions - first
+    neighbors = first, first + 1
+    inside = [(pixel >= 0) & (pixel < size) for pixel in neighbors]
+    pixels = [pixel.long().clamp(0, size - 1) for pixel in neighbors]
+    return pixels, [(1 - fraction) * inside[0], fraction * inside[1]]
 
 
 def _cubic_neighbors(positions: Tensor, size: int) -> tuple[Tensor, Tensor]:

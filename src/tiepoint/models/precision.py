@@ -6,6 +6,7 @@ squares above 65504: positions, scores and norms are float32 or better.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -26,8 +27,8 @@ def normalize_rows(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
 
 
 def network_dtype(network: nn.Module) -> torch.dtype:
-    """Return the dtype of a network's first parameter, in which it computes."""
-    return next(network.parameters()).dtype
+    """Return the dtype of a network's first parameter or buffer, in which it computes."""
+    return next(chain(network.parameters(), network.buffers())).dtype
 
 
 @contextmanager

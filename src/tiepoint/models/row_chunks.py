@@ -4,7 +4,8 @@ Full-size feature maps take tens of megabytes each; on a CPU most of the time is
 them. A chunk of a few rows stays in the cache from one layer to the next.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,54 @@ from torch import Tensor
 
 CHUNK_PIXELS = 1 << 15
 """Pixels per chunk; with 16 to 64 float32 channels a few megabytes, the size of a core's cache."""
+
+
+class Rows(NamedTuple):
+    """A range of rows of a map.
+
+    Attributes:
+        top: First row.
+        bottom: Row after the last one.
+        height: Height of the map.
+    """
+
+    top: int
+    bottom: int
+    height: int
+
+    def grow(self, halo: int) -> "Rows":
+        """Add `halo` rows above and below, inside the map."""
+        return Rows(max(self.top - halo, 0), min(self.bottom + halo, self.height), self.height)
+
+    def of(self, maps: Float[Tensor, "*b w"], *, inside: "Rows | None" = None) -> Float[Tensor, "*d w"]:
+        """Return the rows of a map as a view.
+
+        Args:
+            maps: Map of shape (…, h, w); its height may be a multiple or a fraction of that of the rows.
+            inside: Rows that the map consists of; None means all rows.
+        """
+        first, last = (0, self.height) if inside is None else inside[:2]
+        height = maps.shape[-2]
+        top, bottom = ((row - first) * height // (last - first) for row in self[:2])
+        return maps.narrow(-2, top, bottom - top)
+
+
+def row_chunks(
+    maps: Float[Tensor, "b c h w"], *, multiple: int = 1, min_rows: int = 1, size: float = 1
+) -> Iterator[Rows]:
+    """Yield the rows of all chunks of a map, from top to bottom.
+
+    Args:
+        maps: Map whose pixels are counted.
+        multiple: Number of which the first row of each chunk is a multiple.
+        min_rows: Minimum number of rows per chunk, but for the last one.
+        size: Size of a chunk as a multiple of `CHUNK_PIXELS`.
+    """
+    height, width = maps.shape[-2:]
+    rows = max(int(size * CHUNK_PIXELS) // (len(maps) * width), min_rows, 1)
+    rows = -(-rows // multiple) * multiple
+    for top in range(0, height, rows):
+        yield Rows(top, min(top + rows, height), height)
 
 
 def conv_in_row_chunks(
@@ -27,26 +76,12 @@ def conv_in_row_chunks(
         halo: Rows of the first map that each chunk adds above and below; a 3x3 convolution at its resolution needs
             one.
     """
-    height = maps[0].shape[-2]
-    pixels_per_row = max(one.shape[-2] * one.shape[-1] for one in maps) // height
-    rows = max(CHUNK_PIXELS // pixels_per_row, 2 * halo, 1)
-    chunks = [
-        _run_chunk(function, maps, top, min(top + rows, height), halo) for top in range(0, height, rows)
-    ]
+    largest = max(maps, key=lambda one: one.shape[-2] * one.shape[-1])
+    scale = largest.shape[-2] // maps[0].shape[-2]
+    chunks = []
+    for rows in row_chunks(largest, multiple=scale, min_rows=2 * halo * scale):
+        rows = Rows(*(row // scale for row in rows))
+        around = rows.grow(halo)
+        # output rows near a cut are wrong because the input was padded there; they are in the halo and are dropped
+        chunks.append(rows.of(function(*(around.of(one) for one in maps)), inside=around))
     return chunks[0] if len(chunks) == 1 else torch.cat(chunks, dim=-2)
-
-
-def _run_chunk(
-    function: Callable[..., Tensor], maps: tuple[Tensor, ...], top: int, bottom: int, halo: int
-) -> Tensor:
-    # output rows near a cut are wrong because the input was padded there; they are in the halo and are dropped
-    height = maps[0].shape[-2]
-    first, last = max(top - halo, 0), min(bottom + halo, height)
-    output = function(*(_slice_rows(one, first, last, height) for one in maps))
-    return _slice_rows(output, top - first, bottom - first, last - first)
-
-
-def _slice_rows(one: Tensor, first: int, last: int, height: int) -> Tensor:
-    """Return rows first to last of a map, counted as if the map had the given height."""
-    scale = one.shape[-2] // height
-    return one[..., first * scale : last * scale, :]

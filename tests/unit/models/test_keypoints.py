@@ -144,7 +144,7 @@ def test_sample_bilinear_is_grid_sample_with_zeros_outside():
 
 def test_bilinear_corners_stay_inside_even_for_positions_that_are_not_numbers():
     positions = torch.tensor([[torch.nan, 0.0], [torch.inf, -torch.inf]])
-    indices, _ = bilinear_corners(positions, 4, 3)
+    indices, _ = bilinear_corners(*positions.unbind(dim=1), 4, 3)
     assert int(indices.min()) >= 0
     assert int(indices.max()) < 12
 

@@ -24,9 +24,10 @@ from tiepoint.huggingface.models.outputs import LightGlueKeypointMatchingOutput
 from tiepoint.huggingface.models.pretrained import PreTrainedModel
 from tiepoint.huggingface.options import warn
 from tiepoint.matching.batching import choose_limits, split_batches
+from tiepoint.models.fusion import FusionCache, fuse_detector
 from tiepoint.models.lightglue.assignment import mutual_matches
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, shape_of, to_official
-from tiepoint.models.lightglue.fused_layers import FusionCache
+from tiepoint.models.lightglue.fused_layers import fuse
 from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue
 
@@ -56,7 +57,8 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
         super().__init__(config)
         self.keypoint_detector = build_detector(self.config.keypoint_detector_config)
         self.matcher = LightGlue(lightglue_shape(self.config))
-        self._fusion_cache = FusionCache()
+        self._fusion_cache = FusionCache(fuse)
+        self._detector_cache = FusionCache(fuse_detector)
         self.init_weights()
         self.eval()
 
@@ -158,7 +160,10 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
         images = [
             image[:, :height, :width] for image, (height, width) in zip(padded, image_shapes, strict=True)
         ]
-        detections = detect(self.keypoint_detector, self.config.keypoint_detector_config, images)
+        detector = (
+            self.keypoint_detector if self.training else self._detector_cache.fuse(self.keypoint_detector)
+        )
+        detections = detect(detector, self.config.keypoint_detector_config, images)
         return [
             ImageFeatures(
                 detection.keypoints.float() / detection.keypoints.new_tensor([width, height]).float(),

@@ -1,10 +1,12 @@
 """Deformable 3x3 convolution without modulation: each kernel tap samples at a learned offset."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tiepoint.models.keypoints import flatten_spatial, pixel_coordinates, sample_bilinear
+from tiepoint.models.keypoints import bilinear_corners, flatten_spatial, weighted_row_sum
 from tiepoint.models.precision import at_least_float32
 
 
@@ -23,9 +25,13 @@ class DeformableConv2d(nn.Module):
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
         """Convolve maps of shape (b, c, h, w) to shape (b, d, h, w)."""
-        limit = max(maps.shape[-2:]) / 4
-        offsets = at_least_float32(self.offset_conv(maps)).clamp(-limit, limit)
-        return deformable_conv2d(maps, offsets, self.regular_conv.weight)
+        return deformable_conv2d(maps, limit_offsets(self.offset_conv(maps)), self.regular_conv.weight)
+
+
+def limit_offsets(offsets: Float[Tensor, "b 18 h w"]) -> Float[Tensor, "b 18 h w"]:
+    """Limit offsets to a quarter of the longer side of the map, in float32 or better."""
+    limit = max(offsets.shape[-2:]) / 4
+    return at_least_float32(offsets).clamp(-limit, limit)
 
 
 def deformable_conv2d(
@@ -41,24 +47,32 @@ def deformable_conv2d(
     Returns:
         Output maps, shape (b, d, h, w).
     """
-    height, width = maps.shape[-2:]
-    taps = _tap_positions(offsets)
     kernel = weight.permute(2, 3, 1, 0).flatten(0, 2)
-    columns = [_sample(image, positions) for image, positions in zip(maps, taps, strict=True)]
-    products = [column.view(height * width, -1) @ kernel for column in columns]
-    return torch.stack(products).view(len(maps), height, width, -1).permute(0, 3, 1, 2)
+    products = [columns @ kernel for columns in sample_taps(maps, offsets)]
+    return torch.stack(products).unflatten(1, maps.shape[-2:]).permute(0, 3, 1, 2)
 
 
-def _sample(image: Float[Tensor, "c h w"], positions: Float[Tensor, "n 2"]) -> Float[Tensor, "n c"]:
-    height, width = image.shape[-2:]
-    return sample_bilinear(flatten_spatial(image), positions, width, height)
+def sample_taps(
+    maps: Float[Tensor, "b c h w"], offsets: Float[Tensor, "b 18 h w"]
+) -> Iterator[Float[Tensor, "_n _k"]]:
+    """Yield the samples of the nine taps of all pixels, one image after the other.
+
+    Args:
+        maps: Input maps, shape (b, c, h, w); zero outside.
+        offsets: Offsets in px, shape (b, 18, h, w); (y, x) of the nine taps in raster order.
+    """
+    height, width = maps.shape[-2:]
+    for image, y, x in zip(maps, *_tap_positions(offsets), strict=True):
+        samples = weighted_row_sum(flatten_spatial(image), *bilinear_corners(x, y, width, height))
+        yield samples.view(height * width, -1)
 
 
-def _tap_positions(offsets: Float[Tensor, "b 18 h w"]) -> Float[Tensor, "b n 2"]:
-    """Return the position (x, y) of every tap of every pixel; the taps of one pixel are consecutive."""
-    batch, _, height, width = offsets.shape
-    pixels = pixel_coordinates(torch.arange(height * width, dtype=torch.int64, device=offsets.device), width)
+def _tap_positions(offsets: Float[Tensor, "b 18 h w"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n"]]:
+    """Return the rows and columns of every tap of every pixel; the taps of one pixel are consecutive."""
+    _, _, height, width = offsets.shape
+    shifts = offsets.permute(0, 2, 3, 1).unflatten(-1, (9, 2))
     steps = torch.arange(-1, 2, dtype=torch.int64, device=offsets.device)
-    kernel = torch.cartesian_prod(steps, steps).flip(1)
-    shifts = offsets.view(batch, 9, 2, height * width).permute(0, 3, 1, 2).flip(-1)
-    return (pixels[:, None] + kernel + shifts).flatten(1, 2)
+    rows, columns = (torch.arange(side, dtype=torch.int64, device=offsets.device) for side in (height, width))
+    y = shifts[..., 0] + (rows[:, None] + steps.repeat_interleave(3))[:, None]
+    x = shifts[..., 1] + (columns[:, None] + steps.repeat(3))
+    return y.flatten(1), x.flatten(1)

@@ -1,131 +1,18 @@
-"""ALIKED's feature map, evaluated only at the pixels that are needed, and its geometry in padded images and tiles.
+"""ALIKED's feature map, evaluated only at the pixels that are needed.
 
 Source: X. Zhao et al., ALIKED, arXiv 2304.03608.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tiepoint.models.keypoints import (
-    bilinear_corners,
-    flatten_spatial,
-    pixel_coordinates,
-    sample_bilinear,
-    weighted_row_sum,
-)
-from tiepoint.models.padding import replicate_pad
-from tiepoint.models.precision import at_least_float32, normalize_rows
-from tiepoint.models.tile import Tile
-
-STRIDE = 32
-"""Stride of the coarsest level in px; images are padded to multiples of it."""
-
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-
-
-class Padding(NamedTuple):
-    """Padding of a crop, and the position of the padded crop in the padded whole image.
-
-    Coarse levels are upsampled to the padded image with align_corners=True: padded pixel p samples the level at
-    p * (level size - 1) / (padded size - 1). The sampling positions of a crop thus depend on its position in the
-    whole image. A whole image is a crop of itself.
-
-    Attributes:
-        margin: Padding (left, top) of the crop in px.
-        size: Size (width, height) of the crop in px.
-        padded_size: Size (width, height) of the padded crop in px.
-        offset: Position (x, y) of the padded crop in the padded whole image, in px.
-        padded_image_size: Size (width, height) of the padded whole image in px.
-        image_size: Size (width, height) of the whole image in px.
-    """
-
-    margin: tuple[int, int]
-    size: tuple[int, int]
-    padded_size: tuple[int, int]
-    offset: tuple[int, int]
-    padded_image_size: tuple[int, int]
-    image_size: tuple[int, int]
-
-    @classmethod
-    def for_images(cls, images: Tensor, tile: Tile | None) -> "Padding":
-        """Return the padding of images of shape (b, c, h, w); `tile` None means whole images."""
-        left, top, image_size, *_ = tile or Tile.whole(images)
-        size = (images.shape[-1], images.shape[-2])
-        axes = zip((left, top), size, image_size, grid_origin(image_size), strict=True)
-        margin, padded_size, offset = zip(*(_pad_axis(*axis) for axis in axes), strict=True)
-        padded_image_size = tuple(side + -side % STRIDE for side in image_size)
-        return cls(margin, size, padded_size, offset, padded_image_size, image_size)  # type: ignore[arg-type]
-
-    def pad(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Replicate the border of the image; sides of a tile inside the image are on the grid and not padded."""
-        margins = []
-        for before, side, padded in zip(self.margin, self.size, self.padded_size, strict=True):
-            margins += [before, padded - side - before]
-        return replicate_pad(images, margins)
-
-    def unpad(self, maps: Float[Tensor, "*b H W"]) -> Float[Tensor, "*b h w"]:
-        """Remove the padding; the inverse of `pad`."""
-        (left, top), (width, height) = self.margin, self.size
-        return maps[..., top : top + height, left : left + width]
-
-    def grid_slices(self, box: tuple[int, int, int, int], *, in_crop: bool = False) -> tuple[slice, slice]:
-        """Return the slices (rows, columns) of the coarsest level that a box covers.
-
-        Args:
-            box: Box (left, top, right, bottom) in px of the whole image; each side on the grid or at the border.
-            in_crop: Index the level of the crop instead of that of the whole image.
-        """
-        skipped = [start // STRIDE if in_crop else 0 for start in self.offset]
-        origin = grid_origin(self.image_size)
-        columns, rows = (
-            slice((start - begin) // STRIDE - skip, -(-(end - begin) // STRIDE) - skip)
-            for start, end, begin, skip in zip(box[:2], box[2:], origin, skipped, strict=True)
-        )
-        return rows, columns
-
-    def crop_grid(self, level: Float[Tensor, "b c H W"]) -> Float[Tensor, "b c h w"]:
-        """Return the part of the whole image's coarsest level that belongs to the crop."""
-        (left, top), (width, height) = (
-            [side // STRIDE for side in sides] for sides in (self.offset, self.padded_size)
-        )
-        return level[..., top : top + height, left : left + width]
-
-    def level_coordinates(self, pixels: Tensor, level_size: tuple[int, int]) -> Float[Tensor, "*n 2"]:
-        """Map pixels of the padded crop to a coarse level.
-
-        Args:
-            pixels: Pixels (x, y), shape (…, 2).
-            level_size: Size (width, height) of the level.
-
-        Returns:
-            Positions (x, y) on the level, shape (…, 2).
-        """
-        strides = [full // side for full, side in zip(self.padded_size, level_size, strict=True)]
-        axes = list(zip(self.offset, self.padded_image_size, strides, strict=True))
-        scale, before = (
-            torch.tensor(values, dtype=torch.float32, device=pixels.device)
-            for values in zip(
-                *(((length // stride - 1) / (length - 1), start / stride) for start, length, stride in axes),
-                strict=True,
-            )
-        )
-        offset = torch.tensor(self.offset, dtype=torch.int64, device=pixels.device)
-        return (pixels + offset) * scale - before
-
-    def upsample(self, level: Float[Tensor, "b c _h _w"]) -> Float[Tensor, "b c H W"]:
-        """Upsample a coarse level to the size of the padded crop."""
-        width, height = self.padded_size
-        if self.padded_size == self.padded_image_size:
-            return F.interpolate(level, (height, width), mode="bilinear", align_corners=True)
-        diagonal = torch.arange(max(self.padded_size), dtype=torch.int64, device=level.device)[:, None]
-        columns, rows = self.level_coordinates(
-            diagonal.expand(-1, 2), (level.shape[-1], level.shape[-2])
-        ).unbind(dim=1)
-        return _interpolate(_interpolate(level, rows[:height], dim=-2), columns[:width], dim=-1)
+from tiepoint.models.aliked.padding import Padding
+from tiepoint.models.keypoints import flatten_spatial, pixel_coordinates, weighted_row_sum
+from tiepoint.models.precision import at_least_float32
 
 
 class FeatureMap:
@@ -133,7 +20,7 @@ class FeatureMap:
 
     Args:
         fine: Output of `block1` for the padded image, shape (c, h, w).
-        fine_weight: Weights of the 1x1 convolution that maps it to the finest level, shape (d, c, 1, 1).
+        finest: Function from pixels of `fine`, shape (n, c), to the finest level, shape (n, d).
         coarse: Remaining levels, each of shape (d, h, w) at its own resolution.
         padding: Padding of the image.
     """
@@ -141,63 +28,143 @@ class FeatureMap:
     def __init__(
         self,
         fine: Float[Tensor, "c h w"],
-        fine_weight: Float[Tensor, "d c 1 1"],
+        finest: Callable[[Tensor], Tensor],
         coarse: list[Float[Tensor, "d _h _w"]],
         *,
         padding: Padding,
     ) -> None:
         self.padding = padding
-        self._margin = torch.tensor(padding.margin, dtype=torch.int64, device=fine.device)
+        self._finest = finest
         self._fine = flatten_spatial(fine)
-        self._fine_weight = fine_weight.flatten(1)
-        self._coarse = [(flatten_spatial(level), (level.shape[2], level.shape[1])) for level in coarse]
+        self._coarse = [flatten_spatial(level) for level in coarse]
+        self._level_sizes = [(level.shape[2], level.shape[1]) for level in coarse]
+        self._tables: dict[int, tuple[WindowTable, list[WindowTable]]] = {}
 
     def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
         """Return the unit vectors at pixels given by raster index."""
-        vectors = self._unnormalized(indices)
-        return normalize_rows(vectors).to(vectors.dtype)
+        columns, rows = pixel_coordinates(indices, self.padding.size[0]).unbind(dim=1)
+        return self.windows(columns, rows, 1)[:, 0]
+
+    def windows(self, columns: Int[Tensor, "n"], rows: Int[Tensor, "n"], side: int) -> Float[Tensor, "n k d"]:
+        """Return the unit vectors of all pixels of square windows, row by row.
+
+        Args:
+            columns: Leftmost column of each window.
+            rows: Topmost row of each window; windows may begin up to `side - 1` px outside the image, whose border
+                is replicated.
+            side: Side of the windows in px.
+        """
+        levels = self._levels(columns, rows, side)
+        norms = _joint_norms(levels)[:, None]
+        vectors = torch.cat([(level / norms).to(level.dtype) for level in levels], dim=1)
+        return vectors.unflatten(0, (len(columns), side * side))
 
     def sample(self, positions: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
         """Sample the unit vectors bilinearly at positions (x, y) in px; zero outside the image."""
-        indices, weights = bilinear_corners(positions, *self.padding.size)
-        vectors = self._unnormalized(indices.flatten())
-        norms = torch.linalg.vector_norm(at_least_float32(vectors), dim=1).clamp_min(1e-12).view_as(weights)
-        rows = torch.arange(len(vectors), dtype=torch.int64, device=vectors.device).view_as(indices)
-        return weighted_row_sum(vectors, rows, weights / norms)
+        (columns, column_weights), (rows, row_weights) = (
+            _linear_window(axis, length) for axis, length in zip(positions.T, self.padding.size, strict=True)
+        )
+        levels = self._levels(columns, rows, 2)
+        weights = torch.stack([row * column for row in row_weights for column in column_weights], dim=1)
+        weights = weights / _joint_norms(levels).view_as(weights)
+        pixels = torch.arange(weights.numel(), dtype=torch.int64, device=weights.device).view_as(weights)
+        return torch.cat([weighted_row_sum(level, pixels, weights) for level in levels], dim=1)
 
-    def _unnormalized(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
-        pixels = pixel_coordinates(indices, self.padding.size[0]) + self._margin
-        fine = self._fine[pixels[:, 1] * self.padding.padded_size[0] + pixels[:, 0]]
-        parts = [selu(F.linear(fine, self._fine_weight))]
-        for rows, size in self._coarse:
-            parts.append(sample_bilinear(rows, self.padding.level_coordinates(pixels, size), *size))
-        return torch.cat(parts, dim=1)
+    def _levels(self, columns: Tensor, rows: Tensor, side: int) -> list[Float[Tensor, "_n _d"]]:
+        """Return all levels at all pixels of windows, not normalized."""
+        if side not in self._tables:
+            self._tables[side] = self._window_tables(side)
+        fine_table, coarse_tables = self._tables[side]
+        columns, rows = columns + side - 1, rows + side - 1
+        pixels = fine_table.lookup(columns, rows)[0].flatten()
+        levels = [self._finest(self._fine.index_select(0, pixels))]
+        for level, table in zip(self._coarse, coarse_tables, strict=True):
+            indices, weights = table.lookup(columns, rows)
+            levels.append(weighted_row_sum(level, indices.view(-1, 4), weights.view(-1, 4)))
+        return levels
+
+    def _window_tables(self, side: int) -> tuple["WindowTable", list["WindowTable"]]:
+        (width, height), (left, top) = self.padding.size, self.padding.margin
+        device = self._fine.device
+        columns, rows = _window_pixels(width, side, device) + left, _window_pixels(height, side, device) + top
+        ones = torch.ones(1, dtype=torch.float32, device=device)
+        fine = WindowTable.build(
+            (columns[..., None], ones.expand(*columns.shape, 1)),
+            (rows[..., None], ones.expand(*rows.shape, 1)),
+            self.padding.padded_size[0],
+        )
+        return fine, [
+            WindowTable.build(
+                tuple(taps[columns] for taps in self.padding.level_taps(0, level_width, device)),
+                tuple(taps[rows] for taps in self.padding.level_taps(1, level_height, device)),
+                level_width,
+            )
+            for level_width, level_height in self._level_sizes
+        ]
 
 
-def selu(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """SELU with exp(x) - 1 instead of expm1(x): differs by one rounding error of 1, five times as fast on a CPU."""
-    decay = values.clamp(max=0).exp_()
-    return values.clamp(min=0).add_(decay, alpha=SELU_ALPHA).sub_(SELU_ALPHA).mul_(SELU_SCALE)
+class WindowTable(NamedTuple):
+    """Samples of a level that each pixel of a window is interpolated from, split into a row and a column part.
+
+    The indices of all samples of a window are the sum of two rows of tables, and their weights the product: this is
+    faster than computing them for each window.
+
+    Attributes:
+        column_indices: Columns of the level, shape (width, k * samples).
+        column_weights: Weights along the row, shape (width, k * samples).
+        row_indices: Indices of the first pixels of rows of the level, shape (height, k * samples).
+        row_weights: Weights along the column, shape (height, k * samples).
+    """
+
+    column_indices: Int[Tensor, "w m"]
+    column_weights: Float[Tensor, "w m"]
+    row_indices: Int[Tensor, "h m"]
+    row_weights: Float[Tensor, "h m"]
+
+    @classmethod
+    def build(cls, columns: tuple[Tensor, ...], rows: tuple[Tensor, ...], level_width: int) -> "WindowTable":
+        """Build the table.
+
+        Args:
+            columns: Columns of the level and weights, for each pixel of each window, both of shape (width, side, t).
+            rows: Rows of the level and weights, both of shape (height, side, t).
+            level_width: Width of the level.
+        """
+        side, taps = columns[0].shape[1:]
+        shape = (-1, side, side, taps, taps)
+        row_indices, row_weights = rows
+        return cls(
+            *(part[:, None, :, None, :].expand(shape).flatten(1) for part in columns),
+            *(
+                part[:, :, None, :, None].expand(shape).flatten(1)
+                for part in (row_indices * level_width, row_weights)
+            ),
+        )
+
+    def lookup(self, columns: Int[Tensor, "n"], rows: Int[Tensor, "n"]) -> tuple[Tensor, Tensor]:
+        """Return the indices of all samples of windows in the level, and their weights, both of shape (n, m)."""
+        indices = self.column_indices.index_select(0, columns) + self.row_indices.index_select(0, rows)
+        weights = self.column_weights.index_select(0, columns) * self.row_weights.index_select(0, rows)
+        return indices, weights
 
 
-def grid_origin(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Return the top-left corner (x, y) of the padded image in px: half of the padding is left and top."""
-    width, height = image_size
-    return -(-width % STRIDE // 2), -(-height % STRIDE // 2)
+def _joint_norms(levels: list[Float[Tensor, "n _d"]]) -> Float[Tensor, "n"]:
+    """Return the norms of the concatenation of all levels, in float32 or better."""
+    norms = [torch.linalg.vector_norm(at_least_float32(level), dim=1) for level in levels]
+    return torch.linalg.vector_norm(torch.stack(norms), dim=0).clamp_min(1e-12)
 
 
-def _pad_axis(start: int, length: int, image_length: int, origin: int) -> tuple[int, int, int]:
-    """Return the padding before the crop, its padded length, and its offset in the padded image, along one axis."""
-    before = -origin if start == 0 else 0
-    after = -image_length % STRIDE + origin if start + length == image_length else 0
-    return before, before + length + after, start - origin - before
+def _linear_window(positions: Float[Tensor, "n"], length: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Return the first of the two pixels around each position, and the weights of both; zero outside the image."""
+    first = positions.floor()
+    fraction = positions - first
+    is_first_inside, is_second_inside = ((first >= -step) & (first < length - step) for step in (0, 1))
+    weights = (1 - fraction) * is_first_inside, fraction * is_second_inside
+    return first.long().clamp(-1, length - 1), weights
 
 
-def _interpolate(maps: Tensor, positions: Float[Tensor, "n"], dim: int) -> Tensor:
-    """Interpolate linearly along one axis; positions outside are clamped to the border."""
-    last = maps.shape[dim] - 1
-    positions = positions.clamp(0, last)
-    lower = positions.long()
-    fraction = (positions - lower).unsqueeze(1) if dim == -2 else positions - lower
-    first, second = (maps.index_select(dim, index.clamp(max=last)) for index in (lower, lower + 1))
-    return torch.lerp(first, second, fraction.to(maps.dtype))
+def _window_pixels(length: int, side: int, device: torch.device) -> Int[Tensor, "n side"]:
+    """Return the pixels of all windows along an axis, from the one that ends at 0 to the one that begins at the end."""
+    first = torch.arange(1 - side, length, dtype=torch.int64, device=device)
+    steps = torch.arange(side, dtype=torch.int64, device=device)
+    return (first[:, None] + steps).clamp(0, length - 1)

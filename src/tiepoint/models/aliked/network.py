@@ -5,7 +5,7 @@ Transformation", IEEE TIM 2023, arXiv 2304.03608. Parameter names are those of t
 
 The 128-channel feature map is never computed at full size. The first layer of the score head and the upsampling
 are both linear, so their order is swapped and only 8 channels are upsampled; the descriptors evaluate the map at
-the pixels they need (`feature_map`).
+the pixels they need (`feature_map`). What runs at inference is the fused form (`fused_network`).
 """
 
 from collections.abc import Iterable
@@ -16,8 +16,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from tiepoint.models.aliked.activation import selu
 from tiepoint.models.aliked.deformable_conv import DeformableConv2d
-from tiepoint.models.aliked.feature_map import STRIDE, FeatureMap, Padding, grid_origin, selu
+from tiepoint.models.aliked.feature_map import FeatureMap
+from tiepoint.models.aliked.padding import STRIDE, Padding, grid_origin
+from tiepoint.models.aliked.upsampling import Upsampler
 from tiepoint.models.detector import Detector
 from tiepoint.models.keypoints import (
     Detection,
@@ -27,10 +30,9 @@ from tiepoint.models.keypoints import (
     sample_bilinear,
     simple_nms,
     soft_argmax,
-    window_offsets,
 )
 from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
-from tiepoint.models.row_chunks import conv_in_row_chunks
+from tiepoint.models.row_chunks import Rows
 from tiepoint.models.tile import Tile
 
 RADIUS = 2
@@ -113,7 +115,7 @@ class ALIKED(Detector):
         context = torch.empty(0, dtype=torch.float32, device="cpu")
         for images, tile in parts:
             padding = Padding.for_images(images, tile)
-            maps = F.avg_pool2d(self._blocks(self._pad(images, padding))[-1], 4)
+            *_, maps = self._levels(self._pad(images, padding))
             if len(context) == 0:
                 width, height = padding.padded_image_size
                 context = maps.new_empty(1, maps.shape[1], height // STRIDE, width // STRIDE)
@@ -139,7 +141,7 @@ class ALIKED(Detector):
         fine, coarse = self.encode(self._pad(images, padding), coarsest)
         scores = padding.unpad(self.score_map(fine, coarse, padding))
         features = [
-            FeatureMap(image, self.conv1.weight, levels, padding=padding)
+            FeatureMap(image, self.finest, levels, padding=padding)
             for image, *levels in zip(fine, *coarse, strict=True)
         ]
         return scores if tile else scores * has_contrast(images)[:, None, None], features
@@ -187,25 +189,27 @@ class ALIKED(Detector):
         Returns:
             Output of `block1`, shape (b, c, h, w), and the three coarse levels.
         """
-        x1, x2, x3 = self._blocks(images)
-        if coarsest is None:
-            coarsest = self._coarsest(F.avg_pool2d(x3, 4))
-        return x1, [selu(self.conv2(x2)), selu(self.conv3(x3)), coarsest]
+        *levels, pooled = self._levels(images)
+        fine, half, eighth = levels
+        return fine, [half, eighth, self._coarsest(pooled) if coarsest is None else coarsest]
+
+    def finest(self, pixels: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
+        """Return the finest level of the feature map at pixels of the output of `block1`."""
+        return selu(F.linear(pixels, self.conv1.weight.flatten(1)))
 
     def _pad(self, images: Tensor, padding: Padding) -> Tensor:
-        return padding.pad(images.to(network_dtype(self)))
+        images = padding.pad(images.to(network_dtype(self)))
+        return images.contiguous(memory_format=torch.channels_last)
 
-    def _blocks(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x1 = self._run(self.block1, images.contiguous(memory_format=torch.channels_last))
-        x2 = self._run(self.block2, F.avg_pool2d(x1, 2))
-        return x1, x2, self.block3(F.avg_pool2d(x2, 4))
+    def _levels(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the output of `block1`, the levels at 1/2 and 1/8, and the input of `block4`."""
+        x1 = self.block1(images)
+        x2 = self.block2(F.avg_pool2d(x1, 2))
+        x3 = self.block3(F.avg_pool2d(x2, 4))
+        return x1, selu(self.conv2(x2)), selu(self.conv3(x3)), F.avg_pool2d(x3, 4)
 
     def _coarsest(self, maps: Tensor) -> Tensor:
         return selu(self.conv4(self.block4(maps)))
-
-    def _run(self, block: nn.Module, maps: Tensor) -> Tensor:
-        # in training, batch norm needs the statistics of the whole map
-        return block(maps) if self.training else conv_in_row_chunks(block, maps, halo=2)
 
     def score_map(
         self, fine: Float[Tensor, "b c h w"], coarse: list[Float[Tensor, "b d _h _w"]], padding: Padding
@@ -217,21 +221,12 @@ class ALIKED(Detector):
             coarse: Coarse levels from `encode`, each of shape (b, d, h, w) at its own resolution.
             padding: Padding of the images.
         """
-        weights = self._compression()[1:]
-        upsampled = [
-            padding.upsample(F.conv2d(level, weight)) for level, weight in zip(coarse, weights, strict=True)
-        ]
-        return conv_in_row_chunks(self._scores, fine, *upsampled, halo=3).squeeze(1)
-
-    def _scores(self, fine: Tensor, *upsampled: Tensor) -> Tensor:
-        compressed = F.conv2d(selu(self.conv1(fine)), self._compression()[0])
-        for level in upsampled:
-            compressed = compressed + level
-        return torch.sigmoid(at_least_float32(self.score_head[1:](compressed)))
-
-    def _compression(self) -> tuple[Tensor, ...]:
-        """Return the weights of the score head's first layer, one chunk per level."""
-        return self.score_head.get_parameter("0.weight").chunk(4, dim=1)
+        finest_weight, *weights = self.score_head.get_parameter("0.weight").chunk(4, dim=1)
+        levels = [F.conv2d(level, weight) for level, weight in zip(coarse, weights, strict=True)]
+        height = fine.shape[-2]
+        compressed = F.conv2d(selu(self.conv1(fine)), finest_weight)
+        compressed = compressed + Upsampler(levels, padding).rows(Rows(0, height, height))
+        return torch.sigmoid(at_least_float32(self.score_head[1:](compressed))).squeeze(1)
 
 
 class DescriptorHead(nn.Module):
@@ -263,28 +258,32 @@ class DescriptorHead(nn.Module):
     def _describe(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
         positions = keypoints[:, None] + self._offsets(features, keypoints)
         sampled = features.sample(positions.flatten(0, 1))
-        features_at = selu(F.linear(sampled, self.sf_conv.weight.flatten(1)))
-        descriptors = features_at.unflatten(0, positions.shape[:2]).flatten(1) @ self.agg_weights.flatten(
-            0, 1
-        )
-        return normalize_rows(descriptors)
+        return normalize_rows(self._aggregate(sampled.unflatten(0, positions.shape[:2])))
 
     def _offsets(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n m 2"]:
         """Return offsets (x, y) in px, predicted from the patch around each keypoint."""
-        patches = self._patches(features, keypoints).permute(0, 3, 1, 2)
         limit = max(features.padding.image_size) / 4
-        offsets = at_least_float32(self.offset_conv(patches)).clamp(-limit, limit)
-        return offsets.view(len(keypoints), 2, self.positions).transpose(1, 2)
+        offsets = at_least_float32(self._raw_offsets(self._patches(features, keypoints)))
+        return offsets.clamp(-limit, limit).view(len(keypoints), 2, self.positions).transpose(1, 2)
 
-    def _patches(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n k k d"]:
+    def _raw_offsets(self, patches: Float[Tensor, "n k d"]) -> Float[Tensor, "n e"]:
+        """Return the offsets before they are limited, all x before all y."""
+        maps = patches.transpose(1, 2).unflatten(-1, (self.kernel, self.kernel))
+        return self.offset_conv(maps).flatten(1)
+
+    def _aggregate(self, sampled: Float[Tensor, "n m d"]) -> Float[Tensor, "n d"]:
+        """Return the descriptors, not normalized, for the vectors at the sampling positions of each keypoint."""
+        features = selu(F.linear(sampled, self.sf_conv.weight.flatten(1)))
+        return features.flatten(1) @ self.agg_weights.flatten(0, 1)
+
+    def _patches(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n k d"]:
         width, height = features.padding.size
         radius = self.kernel // 2
         # the published code keeps patches one px further from the right and bottom border than necessary
         last = keypoints.new_tensor([width - 2 - radius, height - 2 - radius])
         centers = keypoints.floor().clamp(min=radius).minimum(last).long()
-        corners = centers[:, 1] * width + centers[:, 0]
-        indices = corners[:, None] + window_offsets(radius, width, keypoints.device)
-        return features.at(indices.flatten()).unflatten(0, (len(keypoints), self.kernel, self.kernel))
+        columns, rows = (centers - radius).unbind(dim=1)
+        return features.windows(columns, rows, self.kernel)
 
 
 class ConvBlock(nn.Module):

@@ -51,28 +51,6 @@ def fuse(network: LightGlue) -> LightGlue:
     return fused.train(network.training)
 
 
-class FusionCache:
-    """The fused form of a network whose weights may change, for example because it is still in training."""
-
-    def __init__(self) -> None:
-        self._network: LightGlue | None = None
-        self._fused: LightGlue | None = None
-        self._versions: list[tuple[int, torch.dtype, int]] = []
-
-    def fuse(self, network: LightGlue) -> LightGlue:
-        """Return the fused network, fused again if a weight was replaced, moved, cast or written to since.
-
-        Args:
-            network: Network to fuse. Writing to `parameter.data` is not detected.
-        """
-        versions = [
-            (w.data_ptr(), w.dtype, 0 if w.is_inference() else w._version) for w in network.parameters()
-        ]
-        if self._fused is None or network is not self._network or versions != self._versions:
-            self._network, self._fused, self._versions = network, fuse(network), versions
-        return self._fused
-
-
 class _FusedLayer(nn.Module):
     """`TransformerLayer` with fused blocks."""
 

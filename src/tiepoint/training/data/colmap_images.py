@@ -298,7 +298,7 @@ def _keypoint_points(
 
 def _with_limits(extractor: NeuralExtractor, config: ColmapConfig, resize: int) -> NeuralExtractor:
     settings = replace(extractor.settings, resize=resize, max_keypoints=config.max_keypoints)
-    return NeuralExtractor(extractor.network, settings)
+    return extractor.with_settings(settings)
 
 
 def _check_size(features: Features, camera: Any, name: str) -> None:

@@ -284,9 +284,7 @@ def _keys(images: Sequence[Path]) -> tuple[dict[str, Path], dict[Path, str]]:
 
 def _for_warps(extractor: NeuralExtractor, max_keypoints: int) -> NeuralExtractor:
     """Return the extractor without resizing: warps have the size that is trained for."""
-    return NeuralExtractor(
-        extractor.network, replace(extractor.settings, resize=None, max_keypoints=max_keypoints)
-    )
+    return extractor.with_settings(replace(extractor.settings, resize=None, max_keypoints=max_keypoints))
 
 
 def _store_settings(extractor: NeuralExtractor, config: WarpConfig) -> dict[str, JSONScalar]:

@@ -1,9 +1,11 @@
 """ALIKED's sparse feature map against the dense computation."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 
-from tiepoint.models.aliked.feature_map import FeatureMap, Padding, selu
+from tiepoint.models.aliked.feature_map import FeatureMap
+from tiepoint.models.aliked.padding import Padding
 
 
 def test_feature_map_is_the_upsampled_concatenated_normalized_map():
@@ -20,7 +22,9 @@ def test_feature_map_is_the_upsampled_concatenated_normalized_map():
         padded_image_size=(96, 64),
         image_size=(83, 50),
     )
-    features = FeatureMap(fine, weight, coarse, padding=padding)
+    features = FeatureMap(
+        fine, lambda pixels: F.selu(F.linear(pixels, weight[..., 0, 0])), coarse, padding=padding
+    )
     every = features.at(torch.arange(50 * 83)).T.view(1, 16, 50, 83)
     torch.testing.assert_close(every, dense, atol=1e-4, rtol=0)
     positions = torch.rand(300, 2) * torch.tensor([100.0, 70.0]) - 10
@@ -29,8 +33,22 @@ def test_feature_map_is_the_upsampled_concatenated_normalized_map():
     torch.testing.assert_close(features.sample(positions), expected, atol=1e-4, rtol=0)
 
 
-def test_selu_is_torchs():
-    values = torch.linspace(-30, 30, 10001)
-    torch.testing.assert_close(selu(values), F.selu(values), atol=1e-6, rtol=1e-6)
-    inputs = torch.randn(50, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(selu, inputs)
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_windows_replicate_the_border(side):
+    torch.manual_seed(0)
+    fine, coarse = torch.randn(4, 32, 64), [torch.randn(3, 32 // s, 64 // s) for s in (2, 8, 32)]
+    padding = Padding((4, 2), (50, 25), (64, 32), (0, 0), (64, 32), (50, 25))
+    features = FeatureMap(fine, lambda rows: rows[:, :2], coarse, padding=padding)
+    columns, rows = torch.tensor([1 - side, 20, 49]), torch.tensor([3, 1 - side, 24])
+    steps = torch.arange(side)
+    y = (rows[:, None, None] + steps[:, None]).clamp(0, 24)
+    x = (columns[:, None, None] + steps).clamp(0, 49)
+    expected = features.at((y * 50 + x).flatten()).view(3, side * side, -1)
+    torch.testing.assert_close(features.windows(columns, rows, side), expected)
+
+
+def test_positions_that_are_not_numbers_raise_no_error():
+    padding = Padding((0, 0), (32, 32), (32, 32), (0, 0), (32, 32), (32, 32))
+    coarse = [torch.randn(3, 32 // s, 32 // s) for s in (2, 8, 32)]
+    features = FeatureMap(torch.randn(4, 32, 32), lambda rows: rows, coarse, padding=padding)
+    assert features.sample(torch.tensor([[torch.nan, 0.0], [torch.inf, -torch.inf]])).shape == (2, 13)

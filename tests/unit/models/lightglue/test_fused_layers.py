@@ -1,13 +1,11 @@
 """The fused layers compute the same function as the original ones, with another order of rounding."""
 
-import copy
-
 import pytest
 import torch
 
 from tiepoint.models.lightglue import fused_layers as module
 from tiepoint.models.lightglue.attention import PackedAttention
-from tiepoint.models.lightglue.fused_layers import FusionCache, fuse, rotate_halves
+from tiepoint.models.lightglue.fused_layers import fuse, rotate_halves
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, Rotation, rotate
 
 SHAPES = {
@@ -89,34 +87,3 @@ class TestFuse:
         buffers = dict(fuse(network_of(SHAPES["four heads"])).named_buffers())
         assert len(buffers) == 3 * 2 * (2 + 4)
         assert not any(weight.requires_grad for weight in buffers.values())
-
-
-class TestFusionCache:
-    def test_a_network_is_fused_once(self):
-        cache, network = FusionCache(), network_of(SHAPES["one head"])
-        fused = cache.fuse(network)
-        assert cache.fuse(network) is fused
-        other = copy.deepcopy(network)
-        assert cache.fuse(other) is not fused
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            lambda network: network.load_state_dict(network_of(SHAPES["one head"], seed=1).state_dict()),
-            lambda network: network.to(torch.float64),
-            lambda network: torch.nn.init.ones_(network.transformers[1].cross_attn.to_out.bias),
-            lambda network: setattr(network.transformers[0].self_attn, "out_proj", torch.nn.Linear(8, 8)),
-        ],
-        ids=["loaded", "cast", "written", "replaced"],
-    )
-    @torch.no_grad()
-    def test_changed_weights_are_fused_again(self, change):
-        cache, network = FusionCache(), network_of(SHAPES["one head"])
-        before = cache.fuse(network)
-        change(network)
-        after = cache.fuse(network)
-        assert after is not before
-        x, rotation = tokens_of(network, 7)
-        attention = PackedAttention([3, 4])
-        expected, actual = (list(each.layers(x, rotation, attention))[-1] for each in (network, after))
-        torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
