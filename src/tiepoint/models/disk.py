@@ -8,6 +8,7 @@ The last convolution has 129 output channels at full size and would take four fi
 computes only the score; the 128 descriptor channels are computed only at the keypoints (`DescriptorMap`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,8 +28,9 @@ from tiepoint.models.keypoints import (
     window_offsets,
 )
 from tiepoint.models.padding import replicate_pad
+from tiepoint.models.onednn import is_available_for, linear_padded
 from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
-from tiepoint.models.row_chunks import conv_in_row_chunks
+from tiepoint.models.row_chunks import Rows, conv_in_row_chunks, join_rows, row_chunks
 from tiepoint.models.tile import Tile
 
 KERNEL = 5
@@ -41,8 +43,12 @@ KEYPOINTS_PER_BATCH = 512
 """Number of keypoints described at once; bounds the memory for large numbers of keypoints."""
 EPSILON = 1e-5
 """Added to the variance in instance normalization."""
-CHUNK_HALO = 2
-"""Rows of the lower map that an output row depends on: one for upsampling, one for two rows of a 5x5 convolution."""
+CHUNK_CHANNELS = 16
+"""Channels of maps whose chunks have `row_chunks.CHUNK_PIXELS` pixels; maps with more channels have smaller chunks."""
+UP_CHUNKS, LAST_CHUNKS = 0.5, 1
+"""Size of the chunks of the expanding path and its last block, as a multiple of `row_chunks.CHUNK_PIXELS`."""
+HALO = KERNEL // 2
+"""Rows above and below that a row of a convolution's output depends on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +210,10 @@ class UNet(nn.Module):
         Returns:
             Inputs of the last block: lower map at 1/2, shape (b, c, h, w), and skip connection, shape (b, d, H, W).
         """
-        maps = [images.contiguous(memory_format=torch.channels_last)]
-        for block in self.path_down:
+        images = images.contiguous(memory_format=torch.channels_last)
+        first, *deeper = self.path_down
+        maps = [conv_in_row_chunks(first, images, halo=HALO)]
+        for block in deeper:
             maps.append(block(maps[-1]))
         lower = maps.pop()
         for block in self.path_up[:-1]:
@@ -223,10 +231,6 @@ class GatedConv(nn.Sequential):
             nn.Identity(),
             nn.Conv2d(channels_in, channels_out, KERNEL, padding=KERNEL // 2),
         )
-
-    def without_norm(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        """Apply PReLU and convolution to normalized maps, shape (b, c, h, w) to (b, d, h, w)."""
-        return self[3](self[1](maps))
 
     def gate(self, values: Float[Tensor, "b c *_"]) -> Float[Tensor, "b c *_"]:
         """Apply only the PReLU."""
@@ -257,7 +261,7 @@ class UpBlock(nn.Module):
     def forward(
         self, lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]
     ) -> Float[Tensor, "b e H W"]:
-        """Run the block.
+        """Run the block; without gradients it overwrites its inputs.
 
         Args:
             lower: Lower map, shape (b, c, H / 2, W / 2).
@@ -266,31 +270,45 @@ class UpBlock(nn.Module):
         Returns:
             Output map, shape (b, e, H, W).
         """
-        maps = self.normalize(lower, skip)
-        return conv_in_row_chunks(
-            lambda *chunks: self.conv.without_norm(_concatenate(*chunks)), *maps, halo=CHUNK_HALO
-        )
+        chunks = self._gated_chunks(*self.normalize(lower, skip), size=UP_CHUNKS)
+        weight, bias = self.conv.weight, self.conv.bias
+        return join_rows((rows, F.conv2d(maps, weight, bias, padding=(0, HALO))) for rows, maps in chunks)
 
     def normalize(
         self, lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]
     ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b d H W"]]:
-        """Normalize each channel to mean 0 and variance 1; the lower map such that this holds after upsampling."""
+        """Normalize each channel to mean 0 and variance 1; the lower map such that this holds after upsampling.
+
+        Without gradients the maps are overwritten.
+        """
         return _standardize(lower, upsampled=True), _standardize(skip)
 
     def last_channel(
         self, lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]
     ) -> Float[Tensor, "b 1 H W"]:
         """Return only the last output channel for normalized maps, shape (b, 1, H, W)."""
-        return conv_in_row_chunks(self._last_channel, lower, skip, halo=CHUNK_HALO)
+        chunks = self._gated_chunks(lower, skip, size=LAST_CHUNKS)
+        return join_rows((rows, self._last_channel(maps)) for rows, maps in chunks)
 
-    def _last_channel(self, lower: Tensor, skip: Tensor) -> Tensor:
-        maps = self.conv.gate(_concatenate(lower, skip))
-        return _convolve_to_one(maps, self.conv.weight[-1]) + self.conv.bias[-1]
+    def _last_channel(self, maps: Float[Tensor, "b c H W"]) -> Float[Tensor, "b 1 h W"]:
+        output = _convolve_to_one(maps, self.conv.weight[-1])
+        return output[..., HALO:-HALO, :] + self.conv.bias[-1]
+
+    def _gated_chunks(self, lower: Tensor, skip: Tensor, size: float) -> Iterator[tuple[Rows, Tensor]]:
+        """Yield chunks of rows, and the input of the convolution for them: these rows and `HALO` above and below."""
+        for rows in row_chunks(skip, multiple=2, size=size):
+            around = rows.grow(HALO)
+            maps = torch.cat([_upsample_rows(lower, around), around.of(skip)], dim=1)
+            missing = [0, 0, HALO - (rows.top - around.top), HALO - (around.bottom - rows.bottom)]
+            maps = self.conv.gate(maps)
+            yield rows, F.pad(maps, missing) if any(missing) else maps
 
 
-def _concatenate(lower: Float[Tensor, "b c h w"], skip: Float[Tensor, "b d H W"]) -> Float[Tensor, "b e H W"]:
-    upsampled = F.interpolate(lower, scale_factor=2, mode="bilinear", align_corners=False)
-    return torch.cat([upsampled, skip], dim=1)
+def _upsample_rows(lower: Float[Tensor, "b c h w"], rows: Rows) -> Float[Tensor, "b c H W"]:
+    """Return rows of the lower map upsampled by 2; interpolation needs one more row above and below."""
+    source = Rows(rows.top // 2, -(-rows.bottom // 2), rows.height // 2).grow(1)
+    upsampled = F.interpolate(source.of(lower), scale_factor=2, mode="bilinear", align_corners=False)
+    return rows.of(upsampled, inside=Rows(2 * source.top, 2 * source.bottom, rows.height))
 
 
 class InstanceNorm(nn.Module):
@@ -302,12 +320,37 @@ class InstanceNorm(nn.Module):
 
 
 def _standardize(maps: Float[Tensor, "b c h w"], *, upsampled: bool = False) -> Float[Tensor, "b c h w"]:
-    """Normalize each channel to mean 0 and variance 1; with `upsampled`, to variance 1 after upsampling by 2."""
+    """Normalize each channel to mean 0 and variance 1; with `upsampled`, to variance 1 after upsampling by 2.
+
+    Without gradients the maps are overwritten.
+    """
+    if not torch.is_grad_enabled():
+        return _standardize_in_place(maps, upsampled=upsampled)
     values = at_least_float32(maps)
     centered = values - values.mean(dim=(2, 3), keepdim=True)
     partners = _blur(centered) if upsampled else centered
     variance = (centered * partners).mean(dim=(2, 3), keepdim=True)
     return (centered * (variance + EPSILON).rsqrt()).to(maps.dtype)
+
+
+def _standardize_in_place(
+    maps: Float[Tensor, "b c h w"], *, upsampled: bool = False
+) -> Float[Tensor, "b c h w"]:
+    """Compute `_standardize` without gradients and new maps, whose memory costs more than the computation."""
+    values = at_least_float32(maps)
+    mean = values.mean(dim=(2, 3), keepdim=True)
+    squares = torch.zeros_like(mean)
+    chunks = list(row_chunks(values, size=min(CHUNK_CHANNELS / values.shape[1], 1)))
+    for rows in chunks:
+        around = rows.grow(1) if upsampled else rows
+        centered = around.of(values) - mean
+        part = rows.of(centered, inside=around)
+        partners = rows.of(_blur(centered), inside=around) if upsampled else part
+        squares += (part * partners).sum(dim=(2, 3), keepdim=True)
+    scale = (squares / (values.shape[2] * values.shape[3]) + EPSILON).rsqrt()
+    for rows in chunks:
+        rows.of(values).sub_(mean).mul_(scale)
+    return values.to(maps.dtype)
 
 
 def _blur(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -330,7 +373,11 @@ def _convolve_to_one(
     Convolution routines are inefficient for a single output channel. The taps are added in float32 or better.
     """
     kernel = weight.shape[-1]
-    taps = weight.flip(1, 2).flatten(1).T @ maps.flatten(2)  # fold scatters where a convolution gathers
+    matrix = weight.flip(1, 2).flatten(1).T  # fold scatters where a convolution gathers
+    if torch.is_grad_enabled() or not is_available_for(maps):
+        taps = matrix @ maps.flatten(2)
+    else:
+        taps = torch.stack([linear_padded(matrix, flatten_spatial(image)) for image in maps])
     return F.fold(at_least_float32(taps), maps.shape[-2:], kernel, padding=kernel // 2)
 
 

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tiepoint.models.memory import empty_map
+
 CHUNK_PIXELS = 1 << 15
 """Pixels per chunk; with 16 to 64 float32 channels a few megabytes, the size of a core's cache."""
 
@@ -78,10 +80,32 @@ def conv_in_row_chunks(
     """
     largest = max(maps, key=lambda one: one.shape[-2] * one.shape[-1])
     scale = largest.shape[-2] // maps[0].shape[-2]
-    chunks = []
+    return join_rows(_run_chunks(function, maps, halo, largest, scale))
+
+
+def join_rows(chunks: Iterator[tuple[Rows, Float[Tensor, "b c _h w"]]]) -> Float[Tensor, "b c h w"]:
+    """Join the rows of a map; without gradients each chunk is copied to its place as soon as it is computed.
+
+    Args:
+        chunks: Rows and their part of the map, from top to bottom, all of the same number of rows but the last one.
+    """
+    if torch.is_grad_enabled():
+        return torch.cat([chunk for _, chunk in chunks], dim=-2)
+    rows, chunk = next(chunks)
+    batch, channels, chunk_height, width = chunk.shape
+    height = chunk_height * rows.height // (rows.bottom - rows.top)
+    output = empty_map((batch, channels, height, width), like=chunk)
+    rows.of(output).copy_(chunk)
+    for rows, chunk in chunks:
+        rows.of(output).copy_(chunk)
+    return output
+
+
+def _run_chunks(
+    function: Callable[..., Tensor], maps: tuple[Tensor, ...], halo: int, largest: Tensor, scale: int
+) -> Iterator[tuple[Rows, Tensor]]:
     for rows in row_chunks(largest, multiple=scale, min_rows=2 * halo * scale):
         rows = Rows(*(row // scale for row in rows))
         around = rows.grow(halo)
         # output rows near a cut are wrong because the input was padded there; they are in the halo and are dropped
-        chunks.append(rows.of(function(*(around.of(one) for one in maps)), inside=around))
-    return chunks[0] if len(chunks) == 1 else torch.cat(chunks, dim=-2)
+        yield rows, rows.of(function(*(around.of(one) for one in maps)), inside=around)

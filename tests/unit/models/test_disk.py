@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tiepoint.errors import InvalidInput
+from tiepoint.models import row_chunks
 from tiepoint.models.disk import DISK, DISKConfig, _convolve_to_one, _standardize
 
 SIZES = [(1, 1), (1, 40), (3, 5), (4, 50), (31, 33), (40, 300), (48, 64)]
@@ -79,6 +80,16 @@ def test_normalizing_before_upsampling_is_normalizing_after(size):
     up = {"scale_factor": 2, "mode": "bilinear", "align_corners": False}
     expected = F.instance_norm(F.interpolate(maps, **up))
     torch.testing.assert_close(F.interpolate(_standardize(maps, upsampled=True), **up), expected)
+
+
+@pytest.mark.parametrize("upsampled", [False, True])
+@pytest.mark.parametrize("chunk_pixels", [1, 40, 1 << 20])
+def test_normalizing_in_row_chunks(upsampled, chunk_pixels, monkeypatch):
+    monkeypatch.setattr(row_chunks, "CHUNK_PIXELS", chunk_pixels)
+    maps = torch.randn(2, 3, 17, 9) * 5 + 3
+    expected = _standardize(maps, upsampled=upsampled)
+    with torch.no_grad():
+        torch.testing.assert_close(_standardize(maps, upsampled=upsampled), expected, atol=1e-5, rtol=0)
 
 
 def test_convolve_to_one_is_a_convolution():

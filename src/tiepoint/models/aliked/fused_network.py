@@ -274,7 +274,7 @@ class _FusedDescriptorHead(DescriptorHead):
 
     def _aggregate(self, sampled: Float[Tensor, "n m d"]) -> Float[Tensor, "n d"]:
         features = scaled_selu_(linear(sampled.flatten(0, 1), self.sf_weight))
-        return linear(features.view(len(sampled), -1), self.agg_weight)
+        return linear(features.view(len(sampled), self.agg_weight.shape[1]), self.agg_weight)
 
     def _raw_offsets(self, patches: Float[Tensor, "n k d"]) -> Float[Tensor, "n e"]:
         hidden = scaled_selu_(linear(patches.flatten(1), self.patch_weight, self.patch_bias))
