@@ -27,8 +27,8 @@ from tiepoint.models.keypoints import (
     strict_maxima,
     window_offsets,
 )
-from tiepoint.models.padding import replicate_pad
 from tiepoint.models.onednn import is_available_for, linear_padded
+from tiepoint.models.padding import replicate_pad
 from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
 from tiepoint.models.row_chunks import Rows, conv_in_row_chunks, join_rows, row_chunks
 from tiepoint.models.tile import Tile

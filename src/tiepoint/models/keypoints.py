@@ -261,7 +261,8 @@ def sample_bilinear(
         width: Width of the map in px.
         height: Height of the map in px.
     """
-    return weighted_row_sum(rows, *bilinear_corners(*positions.unbind(dim=1), width, height))
+    x, y = positions.unbind(dim=1)
+    return weighted_row_sum(rows, *bilinear_corners(x, y, width, height))
 
 
 def _running_maximum(values: Tensor, length: int, dim: int) -> Tensor:

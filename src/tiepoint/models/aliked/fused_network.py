@@ -27,8 +27,8 @@ from tiepoint.models.aliked.deformable_conv import DeformableConv2d, limit_offse
 from tiepoint.models.aliked.network import ALIKED, ConvBlock, DescriptorHead, ResidualBlock
 from tiepoint.models.aliked.padding import Padding
 from tiepoint.models.aliked.upsampling import Upsampler
-from tiepoint.models.onednn import linear
 from tiepoint.models.memory import empty_map
+from tiepoint.models.onednn import linear
 from tiepoint.models.precision import at_least_float32, without_autocast
 from tiepoint.models.row_chunks import row_chunks
 
@@ -151,9 +151,8 @@ class _FusedResidualBlock(ResidualBlock):
 
     def __init__(self, block: ResidualBlock, conv: nn.Conv2d) -> None:
         nn.Module.__init__(self)
-        folded = _FoldedDeformableConv if isinstance(block.conv1, DeformableConv2d) else _FoldedConv
-        self.conv1 = folded(block.conv1, block.bn1, scale=SCALE)
-        self.conv2 = folded(block.conv2, block.bn2, scale=SCALE)
+        self.conv1 = _folded(block.conv1, block.bn1)
+        self.conv2 = _folded(block.conv2, block.bn2)
         self.downsample = _Pointwise(block.downsample.weight, SCALE, block.downsample.bias)
         self.conv_level = _Pointwise(conv.weight, SCALE)
 
@@ -279,6 +278,13 @@ class _FusedDescriptorHead(DescriptorHead):
     def _raw_offsets(self, patches: Float[Tensor, "n k d"]) -> Float[Tensor, "n e"]:
         hidden = scaled_selu_(linear(patches.flatten(1), self.patch_weight, self.patch_bias))
         return linear(hidden, self.offset_weight, self.offset_bias)
+
+
+def _folded(conv: nn.Conv2d | DeformableConv2d, norm: nn.BatchNorm2d) -> nn.Module:
+    """Fold a convolution between two activations."""
+    if isinstance(conv, DeformableConv2d):
+        return _FoldedDeformableConv(conv, norm, scale=SCALE)
+    return _FoldedConv(conv, norm, scale=SCALE)
 
 
 def _fold(weight: Tensor, norm: nn.BatchNorm2d, scale: float) -> tuple[Tensor, Tensor]:
