@@ -38,7 +38,8 @@ def load_state_dict(
 def _read(path: Path) -> object:
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path, device="cpu")
+            with torch.device("cpu"):  # safetensors 0.4 uses the default device of the user
+                return safetensors.torch.load_file(path, device="cpu")
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(_unpickling_message(path, error)) from error

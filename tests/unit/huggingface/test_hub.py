@@ -57,6 +57,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
             )
 
     def answer(self, with_body: bool) -> None:
+        if "expand=xetEnabled" in self.path:  # huggingface_hub 0.30, before an upload
+            self.send_json({"id": "me/new", "xetEnabled": False})
+            return
         if "/resolve/" not in self.path:  # huggingface_hub requests other addresses too
             self.send_refusal(404, "")
             return

@@ -11,7 +11,8 @@ from torch import Tensor
 from tiepoint.errors import InvalidInput
 from tiepoint.huggingface.options import plain
 
-ArrayLike: TypeAlias = Tensor | np.ndarray | int | float | list["ArrayLike"] | tuple["ArrayLike", ...]
+ArrayLike: TypeAlias = Tensor | np.ndarray | int | float | list[Any] | tuple[Any, ...]
+# Lists and tuples are nested; a recursive alias cannot be checked at run time by the oldest supported libraries
 
 
 class BatchFeature(UserDict[str, Any]):
