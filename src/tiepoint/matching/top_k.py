@@ -26,7 +26,7 @@ def select_top_k(features: Features, count: int) -> tuple[Features, Int[Tensor, 
     if len(features) <= count:
         return features, torch.arange(len(features), dtype=torch.int64, device="cpu")
     if features.fingerprint:
-        indices = torch.arange(count, device=features.device)
+        indices = torch.arange(count, dtype=torch.int64, device=features.device)
     else:
         indices = features.scores.sort(descending=True, stable=True).indices[:count].sort().values
     selected = {
