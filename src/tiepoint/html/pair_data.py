@@ -1,7 +1,7 @@
 """The viewer's data of a matched pair, as JSON values; docs/viewer.md describes the format."""
 
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -14,6 +14,16 @@ FORMAT = 1
 """Version of the format; the viewer refuses others."""
 
 MAX_NAME_LENGTH = 120
+
+
+class PairOptions(TypedDict, total=False):
+    """Keyword options of `pair_data`, which documents them."""
+
+    estimate: TwoViewEstimate | None
+    homography: TwoViewEstimate | None
+    verification: PairVerification | None
+    max_lines: int | None
+    unmatched: bool
 
 
 def pair_data(

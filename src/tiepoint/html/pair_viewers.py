@@ -1,13 +1,13 @@
 """Several pairs in one page: thumbnails that open the viewer on click, and share their pictures."""
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Unpack
 
 from tiepoint.geometry.estimate import estimate_homography
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.geometry.verification import estimate_two_view
 from tiepoint.html.embedding import EmbeddedImage, embed_image
-from tiepoint.html.pair_data import pair_data
+from tiepoint.html.pair_data import PairOptions, pair_data
 from tiepoint.html.rendering import read_static, viewer_script
 from tiepoint.image import Image
 from tiepoint.types import TwoViewEstimate
@@ -71,7 +71,7 @@ class PairViewers:
             self._images.append(embedded)
         return self._numbers[key]
 
-    def add_pair(self, result: Any, picture0: int, picture1: int, **options: Any) -> int:
+    def add_pair(self, result: Any, picture0: int, picture1: int, **options: Unpack[PairOptions]) -> int:
         """Add a pair, and return its number.
 
         Args:

@@ -74,8 +74,9 @@ def _card(viewers: PairViewers, query: int, rank: int, result: MatchResult) -> d
         raise InvalidInput(f"result {rank} was matched from memory; a page needs images in files")
     picture = viewers.add_picture(source, read_image(source, stretch="auto"))
     estimate, homography = estimate_for_page(result)
-    shown = {"estimate": estimate, "homography": homography, "verification": verification}
-    pair = viewers.add_pair(result, query, picture, **shown)
+    pair = viewers.add_pair(
+        result, query, picture, estimate=estimate, homography=homography, verification=verification
+    )
     same_scene = "same scene" if verification.same_scene else "another scene"
     return {
         "pictures": [picture],

@@ -123,7 +123,7 @@ def test_warnings_are_logged_by_default(collection: Collection, caplog: pytest.L
 def test_page_shows_the_warning(collection: Collection):
     damage(collection.folder, "matches")
     page = write_html_view(collection).read_text(encoding="utf-8")
-    assert '<p class="missing">' in page
+    assert '<p class="problem">' in page
     assert "1 of 15 selected pairs have no matches or features" in page
 
 
