@@ -69,9 +69,11 @@ class XFeatPredictor:
         def match(features0: Features, features1: Features) -> MatchArrays:
             data = {}
             for index, features in enumerate((features0, features1)):
-                data[f"keypoints{index}"] = features.keypoints[None]
+                size = torch.tensor(features.image_size).float()
+                # kornia refuses keypoints outside the image, such as the first pixel of an enlarged one
+                data[f"keypoints{index}"] = features.keypoints.clamp(min=0).minimum(size)[None]
                 data[f"descriptors{index}"] = features.descriptors[None]
-                data[f"image_size{index}"] = torch.tensor(features.image_size)[None].float()
+                data[f"image_size{index}"] = size[None]
             found = network(data, min_conf=self.prediction.filter_threshold)
             return found["matches"][0].numpy().astype(np.int64), found["scores"][0].numpy()
 
