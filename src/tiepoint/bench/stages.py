@@ -65,7 +65,12 @@ class PairReport:
 
 
 def measure_pair(
-    matcher: Matcher, files: tuple[ImageFile, ImageFile], *, preset: str, runs: int
+    matcher: Matcher,
+    files: tuple[ImageFile, ImageFile],
+    *,
+    preset: str,
+    runs: int,
+    machine: Machine | None = None,
 ) -> PairReport:
     """Read, extract and match two image files, `runs` times after one warm-up run.
 
@@ -74,6 +79,7 @@ def measure_pair(
         files: Paths of the two images.
         preset: Name of the matcher in the report.
         runs: Number of timed runs.
+        machine: Machine of the measurement; None describes it, which takes about a second.
 
     Raises:
         InvalidInput: If `runs` is less than 1, or an image cannot be read.
@@ -82,7 +88,7 @@ def measure_pair(
     work = _Pair(matcher, files)
     _, *timed = [work.run() for _ in range(1 + runs)]
     return PairReport(
-        machine=describe_machine(matcher.extractor.device),
+        machine=machine or describe_machine(matcher.extractor.device),
         preset=preset,
         images=(Path(files[0]).name, Path(files[1]).name),
         keypoints=work.keypoints,

@@ -32,9 +32,11 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
             raise WeightsError("weights disk not found\nsecond line")
         loaded[preset] = options
 
-    def measure_pair(matcher: None, files: Any, *, preset: str, runs: int) -> PairReport:
+    def measure_pair(
+        matcher: None, files: Any, *, preset: str, runs: int, machine: Machine | None
+    ) -> PairReport:
         return PairReport(
-            machine=MACHINE,
+            machine=machine or MACHINE,
             preset=preset,
             images=("a.png", "b.png"),
             keypoints=(1, 1),
