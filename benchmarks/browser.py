@@ -14,6 +14,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that shows a test pattern
+    "--use-fake-ui-for-media-stream",
 )
 
 
@@ -36,6 +38,15 @@ def start_browser() -> Iterator[Any]:
         browser.close()
 
 
-def wait_until(page: Any, condition: str) -> None:
+def wait_until(page: Any, condition: str, timeout_ms: int = 180_000) -> None:
     """Like `page.wait_for_function`, which the Content-Security-Policy of tiepoint's pages forbids."""
-    page.evaluate(f"async () => {{ while (!({condition})) await new Promise(requestAnimationFrame); }}")
+    page.evaluate(
+        """async ([condition, timeout]) => {
+          const end = performance.now() + timeout;
+          while (!(CONDITION)) {
+            if (performance.now() > end) throw new Error(`not true in time: ${condition}`);
+            await new Promise(requestAnimationFrame);
+          }
+        }""".replace("CONDITION", condition),
+        [condition, timeout_ms],
+    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ import torch
 import tiepoint
 from benchmarks.paths import DATA
 from tiepoint.bench.images import image_files as bench_image_files
+from tiepoint.matching.top_k import select_top_k
 from tiepoint.types import Features
 
 FOLDER = DATA / "lightglue_assets"
@@ -38,12 +38,9 @@ def extract_pairs(files: dict[str, Files], max_keypoints: int) -> dict[str, Pair
 
 
 def top_k(pair: Pair, count: int) -> Pair:
-    """Return the `count` highest-scoring keypoints of both images, which are sorted by score."""
-    features0, features1 = (
-        replace(f, keypoints=f.keypoints[:count], scores=f.scores[:count], descriptors=f.descriptors[:count])
-        for f in pair
-    )
-    return features0, features1
+    """Return the `count` highest-scoring keypoints of both images."""
+    features0, features1 = pair
+    return select_top_k(features0, count)[0], select_top_k(features1, count)[0]
 
 
 def random_pair(count: int, seed: int = 0) -> Pair:

@@ -33,6 +33,7 @@ TOPICS = {
             "measure": "time matching, detection, whole pairs and the Hugging Face interface",
             "scaling": "measure time and memory against the number of keypoints, and batches",
             "xfeat": "time XFeat and LighterGlue against the authors' code",
+            "runtime": "time exported bundles without PyTorch against the package",
             "attention": "time attention kernels (nothing is recorded)",
             "render": "render tables and plots into docs/results.md",
         },
@@ -56,6 +57,7 @@ TOPICS = {
         "accuracy against time of all presets, XFeat's own code, SIFT and ORB",
         {
             "measure": "match all pairs by all methods in one run",
+            "timing": "time all methods on some pairs of each data set",
             "render": "render table and plot into docs/results.md",
         },
     ),
@@ -66,6 +68,14 @@ TOPICS = {
             "render": "render table and plot into docs/results.md",
         },
     ),
+    "views": Topic(
+        "search over views: accuracy, decisions and times",
+        {"measure": "match pairs as they are, and with a search (resumes)"},
+    ),
+    "prescreening": Topic(
+        "prescreening of pairs: what survives, what is dropped, at which cost",
+        {"measure": "prescreen and match pairs of the same and of different scenes (resumes)"},
+    ),
     "verification": Topic(
         "pair verification: fit and test",
         {
@@ -73,11 +83,19 @@ TOPICS = {
             "render": "render table and plot into docs/results.md",
         },
     ),
+    "precision": Topic(
+        "precision of matches against their score: the calibration of min_precision",
+        {
+            "measure": "count correct matches above each score, fit one half of the scenes, record both halves",
+            "render": "render table and plot into docs/explanation/scores.md",
+        },
+    ),
     "options": Topic(
         "accuracy and time of options: upscaling, adaptive inference",
         {
             "measure": "evaluate the variants of each option",
             "timing": "time the variants side by side",
+            "normalization": "measure what OpenCV's normalization of keypoints costs",
             "render": "render tables into docs/results.md",
         },
     ),
@@ -104,16 +122,38 @@ TOPICS = {
             "render": "render the table into docs/results.md",
         },
     ),
+    "registration": Topic(
+        "registration error against ground-truth homographies",
+        {
+            "measure": "register all pairs with a homography",
+            "render": "render the table into docs/how-to/register-images.md",
+        },
+    ),
     "tracking": Topic(
         "tracking through an image sequence",
         {
             "measure": "track, and compare with optical flow",
-            "render": "render the table into docs/robust-matching.md",
+            "render": "render the table into docs/how-to/track-points.md",
+        },
+    ),
+    "panorama": Topic(
+        "panoramas of known rotations",
+        {"measure": "stitch rendered views with tiepoint and with OpenCV's stitcher"},
+    ),
+    "adaptivity": Topic(
+        "early stopping and pruning, layer by layer",
+        {
+            "measure": "record confidence, keypoints and matches after each layer",
+            "render": "render plot and table into docs/explanation/adaptive-inference.md",
         },
     ),
     "viewer": Topic(
         "frame rate of the viewer",
         {"measure": "pan and zoom 5,000 matches in a browser with software rendering"},
+    ),
+    "app": Topic(
+        "memory of the server of tiepoint app",
+        {"measure": "match the sample pair 200 times, and record the memory of the process"},
     ),
     "training": Topic(
         "training on this machine",
@@ -129,9 +169,15 @@ TOPICS = {
         {
             "guide": "examples of visualizations",
             "viewer": "the viewer in a browser",
+            "app": "the page of tiepoint app in a browser",
             "rotation": "example of the rotation search",
             "verification": "examples of pair verification",
+            "registration": "a bent image, registered by a model and piecewise",
             "reconstruction": "a reconstruction with its cameras",
+            "coordinates": "pixels, a keypoint, and the conventions of coordinates",
+            "adaptivity": "keypoints by the layer that pruned them",
+            "view": "the page of a collection in a browser",
+            "panorama": "rendered views and their panorama",
         },
     ),
 }

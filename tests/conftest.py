@@ -1,6 +1,9 @@
 """Fixtures of all tests; runtime shape checks; the Hypothesis profile."""
 
+import json
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +34,16 @@ hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+@pytest.fixture(autouse=True)
+def restored_log_levels() -> Iterator[None]:
+    """Restore the levels of the loggers that commands change in this process."""
+    loggers = [logging.getLogger(name) for name in (None, "tiepoint", "PIL")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real images with ground truth; without it tests are skipped, or fail if TIEPOINT_REQUIRE_DATA=1."""
@@ -46,6 +59,33 @@ def photos(shared_data: Path) -> tuple[Path, Path]:
     """Files of an easy pair of photos; several modules have images of their own under this name."""
     folder = shared_data / "lightglue_assets"
     return folder / "DSC_0410.JPG", folder / "DSC_0411.JPG"
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bundle of tiny networks for ONNX Runtime, in both forms; copy it before changing it."""
+    from tests.helpers.tiny_bundles import write_tiny_bundle
+
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def fast_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bundle of the preset "fast" for images of 512 px, in the adaptive form; ONNX Runtime and OpenVINO run it."""
+    from tests.helpers.shape_checks import without_shape_checks
+
+    from tiepoint import load
+    from tiepoint.exporting.bundle import write_bundle
+    from tiepoint.exporting.options import ExportOptions
+    from tiepoint.exporting.source import source_of
+
+    folder = tmp_path_factory.mktemp("bundles") / "fast"
+    source = source_of("fast", load("fast", device="cpu", resize=512))
+    with without_shape_checks():
+        write_bundle(source, folder, ExportOptions(form="adaptive"), counts=((7, 3),))
+    settings = json.loads((folder / "manifest.json").read_text())["extractor"]
+    assert settings["preprocessing"]["resize"] == 512, "written while a test had replaced the settings"
+    return folder
 
 
 @pytest.fixture(scope="session")

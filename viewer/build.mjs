@@ -1,5 +1,5 @@
-// Bundle the viewer into one script of the Python package; `--tests` bundles the tests for `node --test` instead,
-// `--output FILE` writes the script elsewhere.
+// Bundle the viewer and the page of `tiepoint app` into one script each of the Python package; `--tests` bundles the
+// tests for `node --test` instead, `--output FOLDER` writes the scripts elsewhere.
 import { build } from "esbuild";
 
 const options = process.argv.slice(2);
@@ -16,13 +16,8 @@ if (options.includes("--tests")) {
   });
 } else {
   const at = options.indexOf("--output");
-  await build({
-    ...shared,
-    entryPoints: ["src/main.ts"],
-    outfile: at < 0 ? "../src/tiepoint/html/static/viewer.js" : options[at + 1],
-    globalName: "TiepointViewer",
-    format: "iife",
-    target: "es2020",
-    minify: true,
-  });
+  const script = { ...shared, format: "iife", target: "es2020", minify: true };
+  const place = (folder, name) => `${at < 0 ? `../src/tiepoint/${folder}/static` : options[at + 1]}/${name}.js`;
+  await build({ ...script, entryPoints: ["src/main.ts"], outfile: place("html", "viewer"), globalName: "TiepointViewer" });
+  await build({ ...script, entryPoints: ["app/main.ts"], outfile: place("app", "app") });
 }

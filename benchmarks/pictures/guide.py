@@ -1,4 +1,4 @@
-"""Make the pictures of README.md, docs/guide.md and docs/robust-matching.md from freely redistributable photos: those of scikit-image.
+"""Make the pictures of README.md and docs/how-to from freely redistributable photos: those of scikit-image.
 
     python -m benchmarks pictures guide
 

@@ -1,4 +1,4 @@
-"""Draw the picture of docs/images-to-colmap.md from the collections of `python -m benchmarks reconstruction`.
+"""Draw the picture of docs/how-to/images-to-colmap.md from the collections of `python -m benchmarks reconstruction`.
 
     python -m benchmarks pictures reconstruction
 

@@ -1,4 +1,4 @@
-"""Make the picture of docs/robust-matching.md about rotation, from a freely redistributable photo (scikit-image, CC0).
+"""Make the picture of docs/how-to/any-pair.md about rotation, from a freely redistributable photo (scikit-image, CC0).
 
 python -m benchmarks pictures rotation
 """
@@ -11,6 +11,7 @@ from skimage import data
 import tiepoint
 from benchmarks.pictures.guide import darker, save, view
 from tiepoint.image import Image, read_image
+from tiepoint.types.options import Views
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,16 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Draw a cup of coffee and a darker view of it upside down: without (top) and with rotations="auto" (bottom)."""
+    """Draw a cup of coffee and a darker view of it upside down: without (top) and with a search over views (bottom)."""
     image = read_image(data.coffee())
     rotated = darker(view(image, (400, 280), yaw=3, pitch=-1, roll=172))
-    pictures = [draw_inliers(rotations, image, rotated) for rotations in (None, "auto")]
+    pictures = [draw_inliers(views, image, rotated) for views in (None, "rotation")]
     save("rotation-example", stack(pictures))
 
 
-def draw_inliers(rotations: str | None, image0: Image, image1: Image) -> PIL.Image.Image:
+def draw_inliers(views: Views | None, image0: Image, image1: Image) -> PIL.Image.Image:
     """Draw the inliers and outliers of one matcher."""
-    result = tiepoint.match(image0, image1, rotations=rotations, max_keypoints=1024, resize=640)
+    result = tiepoint.match(image0, image1, views=views, max_keypoints=1024, resize=640)
     estimate = tiepoint.estimate_homography(result)
     return result.draw_inliers(estimate, image0, image1)
 

@@ -1,4 +1,4 @@
-"""Make the picture of docs/viewer.md: the viewer in Chromium, with the motorcycle pair of scikit-image.
+"""Make the picture of docs/how-to/look-at-matches.md: the viewer in Chromium, with the motorcycle pair of scikit-image.
 
 python -m benchmarks pictures viewer
 """

@@ -1,17 +1,17 @@
-"""Count correct matches against the in-plane rotation of image 1, with and without rotations="auto".
+"""Count correct matches against the in-plane rotation of the images, with and without a search over views.
 
     python -m benchmarks rotation                    # a quarter of an hour on one thread
     python -m benchmarks rotation --only sacre_coeur # measure that pair again; the rest of the record is kept
     python -m benchmarks rotation --quick --records build/bench
     python -m benchmarks rotation render
 
-Image 1 of each pair is rotated about its center, onto a black canvas that holds all of it, by multiples of 15 degrees. In
-the scenes of Oxford affine, the third image is matched with the first; a match is correct within 3 px of the
+Image 1 of each pair is rotated about its center, onto a black canvas that holds all of it, by multiples of 15 degrees;
+image 0, and both images together, by multiples of 45 degrees. In the scenes of Oxford affine, the third image is matched with the first; a match is correct within 3 px of the
 ground-truth homography. Sacre Coeur has no ground truth: a match is correct within 3 px of the epipolar geometry that is
 estimated from the upright pair with many keypoints, which includes a few wrong matches by chance.
 
-The cost for upright images is measured with the default settings, on pairs that are not rotated: the fraction of "rotate",
-that is pair verification and the rotation search, in the time of a match.
+The cost for upright images is measured with the default settings, on pairs that are not rotated: the fraction of "views",
+that is pair verification and the search, in the time of a match.
 """
 
 import argparse
@@ -35,7 +35,8 @@ from tiepoint.image import Image, read_image
 from tiepoint.result import MatchResult
 
 RECORD = "rotation.json"
-STEP_DEG = 15
+STEPS_DEG = {"1": 15, "0": 45, "both": 45}
+"""Rotated images -> step of their angles."""
 MAX_ERROR_PX = 3.0
 PLANE_SETTINGS = {"resize": 512, "max_keypoints": 512}
 SACRE_COEUR_SETTINGS = {"resize": 1024, "max_keypoints": 1024}
@@ -77,11 +78,13 @@ class Measurement:
     """Correct and all matches of one pair at one angle; field names are those of the record."""
 
     pair: str
+    rotated: str
     angle_deg: int
     correct: int
     matches: int
-    correct_auto: int
-    matches_auto: int
+    correct_search: int
+    matches_search: int
+    rotation0: int
     rotation1: int
 
 
@@ -91,7 +94,8 @@ class Cost:
 
     pair: str
     seconds: float
-    seconds_rotate: float
+    seconds_views: float
+    rotation0: int
     rotation1: int
 
 
@@ -136,7 +140,7 @@ def sacre_coeur() -> RotationCase:
     """Return the pair with the epipolar geometry estimated from its upright images."""
     names = ("sacre_coeur1.jpg", "sacre_coeur2.jpg")
     image0, image1 = (read_image(DATA / "lightglue_assets" / name) for name in names)
-    result = tiepoint.load(max_keypoints=4096, adaptive=False).match(image0, image1)
+    result = tiepoint.load(max_keypoints=4096, adaptive=False, views=None).match(image0, image1)
     estimate = tiepoint.estimate_fundamental(result, max_error_px=1.0)
     assert estimate.fundamental is not None, estimate.reason
     return RotationCase(
@@ -150,25 +154,29 @@ def sacre_coeur() -> RotationCase:
 
 def measure_angles(case: RotationCase, *, quick: bool) -> Iterator[Measurement]:
     """Yield the measurements of one pair at all angles."""
-    without, auto = (tiepoint.load(**case.settings, rotations=rotations) for rotations in (None, "auto"))
-    for angle in range(0, 360, 90 if quick else STEP_DEG):
-        image1, rotated_from_upright = rotate(case.image1, angle)
-        results = [matcher.match(case.image0, image1) for matcher in (without, auto)]
-        correct = [count_correct(result, case.errors, rotated_from_upright) for result in results]
+    without, search = (tiepoint.load(**case.settings, views=views) for views in (None, "rotation"))
+    angles = [
+        (name, angle) for name, step in STEPS_DEG.items() for angle in range(0, 360, 90 if quick else step)
+    ]
+    for name, angle in angles:
+        (image0, matrix0), (image1, matrix1) = (
+            rotate(image, angle if name in (side, "both") else 0)
+            for side, image in (("0", case.image0), ("1", case.image1))
+        )
+        results = [matcher.match(image0, image1) for matcher in (without, search)]
+        correct = [count_correct(result, case.errors, matrix0, matrix1) for result in results]
         measurement = Measurement(
             pair=case.name,
+            rotated=name,
             angle_deg=angle,
             correct=correct[0],
             matches=len(results[0]),
-            correct_auto=correct[1],
-            matches_auto=len(results[1]),
+            correct_search=correct[1],
+            matches_search=len(results[1]),
+            rotation0=results[1].rotation0,
             rotation1=results[1].rotation1,
         )
-        probability = results[0].verify().probability
-        log(
-            f"{case.name} at {angle}: {measurement.correct} of {measurement.matches} correct, auto "
-            f"{measurement.correct_auto} of {measurement.matches_auto} at {measurement.rotation1}; upright {probability:.2f}"
-        )
+        log(str(measurement))
         yield measurement
 
 
@@ -186,26 +194,36 @@ def rotate(image: Image, angle_deg: int) -> tuple[Image, np.ndarray]:
     return read_image(pixels), matrix
 
 
-def count_correct(result: MatchResult, errors: Errors, rotated_from_upright: np.ndarray) -> int:
-    """Return the number of matches within `MAX_ERROR_PX` of the ground truth, in px of the upright images."""
-    upright_from_rotated = np.linalg.inv(rotated_from_upright)
-    points1 = result.points1 @ upright_from_rotated[:2, :2].T + upright_from_rotated[:2, 2]
-    return int((errors(result.points0.astype(np.float64), points1) <= MAX_ERROR_PX).sum())
+def count_correct(result: MatchResult, errors: Errors, matrix0: np.ndarray, matrix1: np.ndarray) -> int:
+    """Return the number of matches within `MAX_ERROR_PX` of the ground truth, in px of the upright images.
+
+    Args:
+        result: Matches of the rotated images.
+        errors: Errors of points of the upright images.
+        matrix0: Homography from the upright to the rotated image 0.
+        matrix1: Homography from the upright to the rotated image 1.
+    """
+    both = (result.points0, np.linalg.inv(matrix0)), (result.points1, np.linalg.inv(matrix1))
+    points0, points1 = (
+        points.astype(np.float64) @ inverse[:2, :2].T + inverse[:2, 2] for points, inverse in both
+    )
+    return int((errors(points0, points1) <= MAX_ERROR_PX).sum())
 
 
 def measure_costs(*, quick: bool) -> Iterator[Cost]:
     """Yield the times of upright pairs with the default settings."""
-    matcher = tiepoint.load(rotations="auto")
+    matcher = tiepoint.load(views="rotation")
     for name, scenes in UPRIGHT_SETS.items():
         pairs = [p for p in read_pairs(name) if not scenes or p.scene in scenes]
         count = 1 if quick else min(PAIRS_PER_SET, len(pairs))
         for index in np.linspace(0, len(pairs) - 1, count).astype(int):
             result = matcher.match(*read_images(pairs[index]))
             seconds = dict(result.seconds)
-            seconds_rotate = seconds.pop("rotate")
+            seconds_views = seconds.pop("views")
             total = sum(seconds.values())
-            log(f"{pairs[index].name}: {total:.2f} s + {seconds_rotate:.2f} s, rotated by {result.rotation1}")
-            yield Cost(pairs[index].name, total, seconds_rotate, result.rotation1)
+            cost = Cost(pairs[index].name, total, seconds_views, result.rotation0, result.rotation1)
+            log(str(cost))
+            yield cost
 
 
 def read_pairs(name: str) -> list[EvaluationPair]:

@@ -1,4 +1,4 @@
-"""Plot of benchmarks/records/rotation.json: correct matches against the angle, with and without rotations="auto"."""
+"""Plot of benchmarks/records/rotation.json: correct matches against the angle of image 1, with and without a search."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 
 COLUMNS = 3
 DPI = 100
-AUTO_COLOR, WITHOUT_COLOR = "#0b5cad", "#b5452c"
+SEARCH_COLOR, WITHOUT_COLOR = "#0b5cad", "#b5452c"
 
 
 def save_plot(measured: Sequence[dict[str, Any]], path: Path) -> Path:
     """Save one panel per pair; return the path."""
+    measured = [row for row in measured if row["rotated"] == "1"]
     pairs = list(dict.fromkeys(row["pair"] for row in measured))
     num_rows = -(-len(pairs) // COLUMNS)
     figure = Figure(figsize=(11, 2.8 * num_rows), layout="constrained")
@@ -33,11 +34,11 @@ def draw_pair(axes: Axes, pair: str, rows: Sequence[dict[str, Any]]) -> None:
     angles = [row["angle_deg"] for row in rows]
     axes.plot(
         angles,
-        [row["correct_auto"] for row in rows],
-        color=AUTO_COLOR,
+        [row["correct_search"] for row in rows],
+        color=SEARCH_COLOR,
         marker="o",
         ms=4,
-        label='rotations="auto"',
+        label="search over views",
     )
     axes.plot(
         angles, [row["correct"] for row in rows], color=WITHOUT_COLOR, marker="o", ms=3, label="without"

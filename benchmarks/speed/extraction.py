@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import tiepoint
 from benchmarks.images import Files
 from benchmarks.timing import Case
-from tiepoint.extraction.extractor import build_network
+from tiepoint.extraction.networks import build_network
 from tiepoint.image import ImageTransform, read_image
 from tiepoint.models.superpoint.checkpoint import to_original
 
@@ -102,7 +102,7 @@ def random_superpoint(count: int) -> nn.Module:
 
 def whole_pair_case(name: str, pair: Files, count: int, resize: int) -> Case:
     """Return matching from two files, with networks already loaded."""
-    matcher = tiepoint.load("aliked+lightglue", max_keypoints=count, resize=resize)
+    matcher = tiepoint.load("aliked+lightglue", max_keypoints=count, resize=resize, views=None)
     match_reference = reference_pipeline(count, resize)
     return Case(
         "whole pair",

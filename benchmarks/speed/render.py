@@ -1,4 +1,4 @@
-"""Render the speed tables and plots of docs/results.md from benchmarks/records/{speed,scaling,xfeat}.json.
+"""Render the speed tables and plots of docs/results.md from benchmarks/records/{speed,scaling,xfeat,runtime}.json.
 
 python -m benchmarks speed render           # update the page's part about speed, and its plots
 python -m benchmarks speed render --check   # exit with status 1 if the page is out of date
@@ -29,8 +29,8 @@ add_arguments = add_page_arguments
 
 def main(arguments: argparse.Namespace) -> None:
     """Update the page."""
-    names = ("speed.json", "scaling.json", "xfeat.json")
-    speed, scaling, xfeat = (read_record(arguments.records, name) for name in names)
+    names = ("speed.json", "scaling.json", "xfeat.json", "runtime.json")
+    speed, scaling, xfeat, runtime = (read_record(arguments.records, name) for name in names)
 
     def draw(folder: Path) -> None:
         from benchmarks.speed.plot import save_plots  # --check needs no matplotlib
@@ -38,10 +38,12 @@ def main(arguments: argparse.Namespace) -> None:
         if scaling is not None:
             save_plots(scaling, folder)
 
-    render(arguments, "speed", paragraphs(speed, scaling, xfeat), command="make bench", draw=draw)
+    render(arguments, "speed", paragraphs(speed, scaling, xfeat, runtime), command="make bench", draw=draw)
 
 
-def paragraphs(speed: Record | None, scaling: Record | None, xfeat: Record | None = None) -> Iterator[str]:
+def paragraphs(
+    speed: Record | None, scaling: Record | None, xfeat: Record | None = None, runtime: Record | None = None
+) -> Iterator[str]:
     """Yield the content of the part."""
     if speed:
         yield from speed_paragraphs(speed)
@@ -52,6 +54,8 @@ def paragraphs(speed: Record | None, scaling: Record | None, xfeat: Record | Non
             "without early stopping; `tiepoint` is the preset `fast` as it is."
         )
         yield implementations_table(xfeat["timings"])
+    if runtime:
+        yield from runtime_paragraphs(runtime)
     if scaling:
         yield from scaling_paragraphs(scaling)
 
@@ -67,6 +71,22 @@ def speed_paragraphs(record: Record) -> Iterator[str]:
         if limited:
             yield LIMITS
             yield limits_table(limited)
+
+
+def runtime_paragraphs(record: Record) -> Iterator[str]:
+    """Yield the table of exported bundles, and size and start of an environment."""
+    yield "### Without PyTorch"
+    yield (
+        f"{origin(record)} {CELLS} `tiepoint-runtime` runs bundles of `tiepoint export` in ONNX Runtime, with the same number "
+        "of threads. Extraction includes resizing; matching runs the graphs layer by layer."
+    )
+    yield implementations_table(record["timings"])
+    for start in record["environment"]:
+        seconds = Seconds(tuple(start["seconds"])).median
+        yield (
+            f"A fresh environment has {start['megabytes']:.0f} MB; `tiepoint-runtime match` with the bundle {start['bundle']} "
+            f"takes {seconds:.2f} s from start to written matches."
+        )
 
 
 def scaling_paragraphs(record: Record) -> Iterator[str]:

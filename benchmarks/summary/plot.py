@@ -1,4 +1,4 @@
-"""Plot of benchmarks/records/summary.json: summary against the time of a pair."""
+"""Plot of the summary against the time of a pair."""
 
 from pathlib import Path
 
@@ -8,27 +8,27 @@ from matplotlib.ticker import NullFormatter
 
 from benchmarks.records import Record
 from benchmarks.summary.metrics import interval
-from benchmarks.summary.render import ordered, values_of
+from benchmarks.summary.render import ordered, times_of, values_of
 
 MS_TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000)
 DPI = 100
 
 
-def save_plot(record: Record, folder: Path) -> Path:
+def save_plot(record: Record, timing: Record, folder: Path) -> Path:
     """Save the plot as summary_ms.png; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "summary_ms.png"
-    plot(record).savefig(path, dpi=DPI, metadata={"Software": None})
+    plot(record, timing).savefig(path, dpi=DPI, metadata={"Software": None})
     return path
 
 
-def plot(record: Record) -> Figure:
+def plot(record: Record, timing: Record) -> Figure:
     """Plot one point per method: median time, and the summary with its 95 % interval."""
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
-    for name in ordered(record):
+    for name in (name for name in ordered(record, timing) if times_of(timing, name)):
         summary = interval(values_of(record, name))
-        milliseconds = float(np.median(record["methods"][name]["ms"]))
+        milliseconds = float(np.median(times_of(timing, name)))
         is_ours = "+" in name and not name.startswith("SIFT")
         bar = [[summary.value - summary.low], [summary.high - summary.value]]
         axes.errorbar(

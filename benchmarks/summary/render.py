@@ -1,4 +1,4 @@
-"""Render the summary of docs/results.md, and its plot, from benchmarks/records/summary.json.
+"""Render the summary of docs/results.md, and its plot, from its records.
 
 python -m benchmarks summary render           # update the page's part, and the plot
 python -m benchmarks summary render --check   # exit with status 1 if the page is out of date
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.pages import add_page_arguments, format_versions, render, require_record, table
+from benchmarks.pages import add_page_arguments, origin, render, require_record, table
 from benchmarks.records import Record
 from benchmarks.summary.measure import RECORD
 from benchmarks.summary.metrics import KINDS, Values, difference, interval, summarize
+from benchmarks.summary.timing import RECORD as TIMING_RECORD
 
 COMMAND = "python -m benchmarks summary"
 BASELINE = "aliked+lightglue"
@@ -25,23 +26,22 @@ add_arguments = add_page_arguments
 def main(arguments: argparse.Namespace) -> None:
     """Update the page."""
     record = require_record(arguments.records, RECORD, COMMAND)
+    timing = require_record(arguments.records, TIMING_RECORD, f"{COMMAND} timing")
 
     def draw(folder: Path) -> None:
         from benchmarks.summary.plot import save_plot  # --check needs no matplotlib
 
-        save_plot(record, folder)
+        save_plot(record, timing, folder)
 
-    render(arguments, "summary", paragraphs(record), command=f"{COMMAND} render", draw=draw)
+    render(arguments, "summary", paragraphs(record, timing), command=f"{COMMAND} render", draw=draw)
 
 
-def paragraphs(record: Record) -> Iterator[str]:
+def paragraphs(record: Record, timing: Record) -> Iterator[str]:
     """Yield origin, table, plot and explanation."""
-    about, pairs = record["about"], record["pairs"]
-    machine = about["machine"]
     yield (
-        f"Command: `{about['command']}`, {about['date']}, {machine['processor']}, threads: {machine['threads']}; "
-        f"{format_versions(about['versions'])}. {len(pairs['pair'])} pairs of {len(set(pairs['set']))} data sets, 2,048 "
-        "keypoints, longer side 1,024 px (XFeat's presets do not enlarge smaller images if the preset says so)."
+        f"{origin(record, machine=False)} {len(record['pairs']['pair'])} pairs of {len(set(record['pairs']['set']))} data "
+        "sets, 2,048 keypoints, longer side 1,024 px (XFeat's presets do not enlarge smaller images if the preset says so). "
+        f"Times of {len(timing['pairs']['pair'])} of the pairs. {origin(timing, versions=False)}"
     )
     heads = [
         "method",
@@ -52,7 +52,7 @@ def paragraphs(record: Record) -> Iterator[str]:
         "ms per pair",
         "p95",
     ]
-    yield table(heads, [row(record, name) for name in ordered(record)])
+    yield table(heads, [row(record, timing, name) for name in ordered(record, timing)])
     yield "![Summary against time per pair](images/summary_ms.png)"
     yield (
         "The summary is the mean of three means over data sets: AUC of the corner error up to 5 px, AUC of the pose error "
@@ -63,9 +63,9 @@ def paragraphs(record: Record) -> Iterator[str]:
     )
 
 
-def row(record: Record, name: str) -> list[str]:
+def row(record: Record, timing: Record, name: str) -> list[str]:
     """Return the cells of one method."""
-    values, times = values_of(record, name), record["methods"][name]["ms"]
+    values, times = values_of(record, name), times_of(timing, name)
     summary = interval(values)
     cells = [name, f"{summary.value:.1f}", f"{summary.low:.1f} to {summary.high:.1f}"]
     if name == BASELINE:
@@ -76,12 +76,17 @@ def row(record: Record, name: str) -> list[str]:
     for kind in KINDS:
         of_kind = {key: column for key, column in values.items() if key[0] == kind}
         cells.append(f"{summarize(of_kind):.1f}" if of_kind else "–")
-    return [*cells, f"{np.median(times):.0f}", f"{np.quantile(times, 0.95):.0f}"]
+    return [*cells, *(f"{np.quantile(times, part):.0f}" if times else "not timed" for part in (0.5, 0.95))]
 
 
-def ordered(record: Record) -> list[str]:
-    """Return the methods from fast to slow."""
-    return sorted(record["methods"], key=lambda name: float(np.median(record["methods"][name]["ms"])))
+def ordered(record: Record, timing: Record) -> list[str]:
+    """Return the methods from fast to slow; those that were not timed come last."""
+    return sorted(record["methods"], key=lambda name: float(np.median(times_of(timing, name) or [np.inf])))
+
+
+def times_of(timing: Record, name: str) -> list[float]:
+    """Return the times of a method in ms; none if it was not timed."""
+    return timing["methods"].get(name, {"ms": []})["ms"]
 
 
 def values_of(record: Record, name: str) -> Values:

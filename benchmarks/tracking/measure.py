@@ -1,7 +1,7 @@
 """Track points through the Freiburg sequence with tiepoint and with OpenCV's optical flow.
 
     python -m benchmarks tracking          # two minutes on one thread
-    python -m benchmarks tracking render   # update docs/robust-matching.md from the record
+    python -m benchmarks tracking render   # update docs/how-to/track-points.md from the record
 
 Seventeen images of a desk, one second apart, from a hand-held camera. Two frames of a rigid scene have an epipolar geometry;
 that between every two frames is estimated from an independent match (DISK and LightGlue), so that tracks do not confirm

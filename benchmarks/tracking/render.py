@@ -1,4 +1,4 @@
-"""Render the tracking table of docs/robust-matching.md from benchmarks/records/tracking.json.
+"""Render the tracking table of docs/how-to/track-points.md from benchmarks/records/tracking.json.
 
 python -m benchmarks tracking render           # update the page's part about tracking
 python -m benchmarks tracking render --check   # exit with status 1 if the page is out of date
@@ -10,7 +10,7 @@ from benchmarks.pages import add_page_arguments, render, require_record
 from benchmarks.paths import DOCS
 from benchmarks.records import Record
 
-PAGE = DOCS / "robust-matching.md"
+PAGE = DOCS / "how-to" / "track-points.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,8 +28,8 @@ from benchmarks.training.metrics import PROTOCOL, PUBLISHED, extractor_of, held_
 from benchmarks.training.small_preset import TRAINED, interpolate
 from tiepoint.bench import torch_threads
 from tiepoint.image.listing import find_images
-from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.models.lightglue.recognition import build
 from tiepoint.training.validation import network_matcher, validate
 
 RECORD = "small_preset.json"

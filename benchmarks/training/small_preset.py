@@ -19,7 +19,7 @@ from torch import Tensor
 
 from benchmarks.paths import BUILD, ROOT
 from tiepoint.io.hashing import file_digest
-from tiepoint.models.lightglue.checkpoint import build
+from tiepoint.models.lightglue.recognition import build
 from tiepoint.presets import MODEL, TRAINING
 from tiepoint.weights import load_state_dict
 

@@ -23,6 +23,7 @@ FITTED = {
     "nearest": Fitted("aliked+nearest"),
     "xfeat+lightglue": Fitted("xfeat+lighterglue", half="test"),
     "xfeat+nearest": Fitted("xfeat+nearest", half="test"),
+    "sift+nearest": Fitted("sift+nearest"),
 }
 """Row of `MODELS` -> what it is fitted on. A new row needs any coefficients in `MODELS` before it is fitted."""
 

@@ -10,6 +10,7 @@ from . import (
     image as image,
     matching as matching,
     models as models,
+    registration as registration,
     retrieval as retrieval,
     stitching as stitching,
     training as training,
@@ -20,6 +21,7 @@ from . import (
 )
 from .api import (
     load as load,
+    load_matcher as load_matcher,
     match as match,
     match_nearest as match_nearest,
 )
@@ -37,11 +39,16 @@ from .errors import (
     TiepointError as TiepointError,
     WeightsError as WeightsError,
 )
+from .feature_matcher import FeatureMatcher as FeatureMatcher
+from .feature_store.other_formats import read_features as read_features
+from .geometry.alignment import estimate_alignment as estimate_alignment
 from .geometry.estimate import (
+    estimate_affine as estimate_affine,
     estimate_essential as estimate_essential,
     estimate_fundamental as estimate_fundamental,
     estimate_homography as estimate_homography,
     estimate_relative_pose as estimate_relative_pose,
+    estimate_similarity as estimate_similarity,
 )
 from .geometry.pair_verification import PairVerification as PairVerification
 from .huggingface import (
@@ -72,11 +79,13 @@ from .image import (
 )
 from .matcher import Matcher as Matcher
 from .presets import PRESETS as PRESETS
+from .registration.register import register as register, register_many as register_many
 from .result import MatchResult as MatchResult
 from .retrieval import (
     Ranking as Ranking,
     find as find,
 )
+from .stitching.panorama import stitch as stitch
 from .training.config import TrainConfig as TrainConfig
 from .training.train import train as train
 from .types import (

@@ -10,6 +10,7 @@ from tiepoint.api import load
 from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography
 from tiepoint.html.pair_page import SUFFIXES as PAGE_SUFFIXES, is_page
 from tiepoint.image.sample_pair import motorcycle
+from tiepoint.io.stages import Stages
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.result import MatchResult
 from tiepoint.visualization import check_image_path, save_image
@@ -25,6 +26,7 @@ class DemoReport:
         right: Number of checked matches with an error of at most `max_error_px`.
         max_error_px: Error threshold in px.
         picture: File with the drawn matches.
+        seconds: Duration of each stage, and their total.
     """
 
     matches: int
@@ -32,6 +34,7 @@ class DemoReport:
     right: int
     max_error_px: float
     picture: str
+    seconds: dict[str, float]
 
     @property
     def share(self) -> float:
@@ -44,7 +47,12 @@ class DemoReport:
 
 
 def match_motorcycle(
-    picture: Path, *, preset: str = DEFAULT_PRESET, max_error_px: float = 3.0, progress: bool = False
+    picture: Path,
+    *,
+    preset: str = DEFAULT_PRESET,
+    max_error_px: float = 3.0,
+    progress: bool = False,
+    stages: Stages | None = None,
 ) -> DemoReport:
     """Match the Middlebury motorcycle pair of scikit-image, draw the matches, and count the correct ones.
 
@@ -53,15 +61,21 @@ def match_motorcycle(
         preset: Preset of extractor and matcher.
         max_error_px: Maximum error of a correct match in px.
         progress: Show the progress of weight downloads on stderr.
+        stages: Timer of the stages, which may show them; None times them silently.
 
     Raises:
         MissingDependency: If scikit-image is not installed.
         InvalidInput: If the picture cannot be written.
     """
     check_image_path(picture, others=PAGE_SUFFIXES)
-    left, right, disparity = motorcycle()
-    result = load(preset, progress=progress).match(left, right)
-    _save(result, left, right, picture)
+    stages = stages or Stages()
+    with stages("load_images"):
+        left, right, disparity = motorcycle()
+    with stages("load_weights"):
+        matcher = load(preset, progress=progress)
+    result = matcher.match(left, right, stages=stages)
+    with stages("draw"):
+        _save(result, left, right, picture)
     errors = disparity_errors(result, disparity)
     return DemoReport(
         matches=len(result),
@@ -69,6 +83,7 @@ def match_motorcycle(
         right=int((errors <= max_error_px).sum()),
         max_error_px=max_error_px,
         picture=str(picture),
+        seconds=stages.with_total(),
     )
 
 

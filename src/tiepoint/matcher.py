@@ -3,9 +3,12 @@
 # ImageSource and MaskSource contain NumPy arrays of any dtype
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from functools import cached_property
 from time import perf_counter
+
+from torch import Tensor
 
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
@@ -15,16 +18,23 @@ from tiepoint.image import Image, ImageSource, read_image
 from tiepoint.image.stretch import warn_about_low_contrast
 from tiepoint.io.batching import batched
 from tiepoint.io.progress import Progress, to_callback, track
+from tiepoint.io.stages import Stages
 from tiepoint.matching.inputs import FeaturePair, PairMatcher, as_pairs
-from tiepoint.matching.latency.budget import LatencyBudget, PairClock, TimedMatcher, check_no_rotations
-from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, check_rotations
+from tiepoint.matching.latency.budget import LatencyBudget, PairClock, TimedMatcher, check_no_views
+from tiepoint.matching.view_search import ViewSearch, check_views
+from tiepoint.matching.views.opened_image import OpenedImage
+from tiepoint.matching.views.view_match import ViewMatch
 from tiepoint.result import MatchResult
 from tiepoint.types import Assignment, Features
-from tiepoint.types.options import Rotations
+from tiepoint.types.feature_arrays import ArrayLike, to_keypoints
+from tiepoint.types.options import Views
+
+logger = logging.getLogger(__name__)
 
 ONE_TO_MANY_GROUP = 8  # images that `match_one_to_many` extracts before it matches them in one batch
 
 AnyImage = ImageSource | Image
+ImageAndMask = tuple[Image, Tensor | None]
 
 
 class Matcher:
@@ -33,14 +43,13 @@ class Matcher:
     Args:
         extractor: Extractor of features from an image.
         matcher: Matcher of pairs of features.
-        rotations: "auto" to search in-plane rotations of image 1 in `match` and `match_one_to_many`; None to match
-            images as they are.
+        views: Search over views in `match`; None matches images as they are.
         budget: Latency budget of each pair, from decoded images to matches, or from features to matches where they are
             given; None for no limit.
 
     Raises:
-        InvalidInput: If `rotations` is not "auto" or None, or is given together with a budget, or the matcher does not
-            support a budget.
+        InvalidInput: If `views` is unknown, or is given together with a budget, or the matcher does not support a
+            budget.
     """
 
     budget: LatencyBudget | None = None
@@ -49,28 +58,29 @@ class Matcher:
         self,
         extractor: NeuralExtractor,
         matcher: PairMatcher,
-        rotations: Rotations | None = None,
+        views: Views | None = None,
         budget: LatencyBudget | None = None,
     ) -> None:
         self.extractor = extractor
         self.matcher = matcher
-        self.rotations = check_rotations(rotations)
+        self.views: Views | None = check_views(views)
         self.budget = budget
         if budget is not None:
-            check_no_rotations(self.rotations)
+            check_no_views(self.views)
 
     def __repr__(self) -> str:
-        rotations = f", rotations={self.rotations!r}" if self.rotations else ""
+        views = f", views={self.views!r}" if self.views else ""
         budget = f", latency_budget_ms={self.budget.milliseconds:g}" if self.budget else ""
-        kind, device = self.extractor.settings.kind or "any features", self.extractor.device
-        return f"Matcher({kind}, {type(self.matcher).__name__}, device='{device}'{rotations}{budget})"
+        kind = self.extractor.settings.kind or "any features"
+        device = getattr(self.matcher, "device", self.extractor.device)  # SIFT is always on the CPU
+        return f"Matcher({kind}, {type(self.matcher).__name__}, device='{device}'{views}{budget})"
 
     @property
     def fingerprint(self) -> str:
         """Digest of everything that determines the matches of two images; a key for caches."""
-        rotations = f"-rotations-{self.rotations}" if self.rotations else ""
+        views = f"-views-{self.views}" if self.views else ""
         budget = f"-latency-{self.budget.milliseconds:g}ms" if self.budget else ""
-        return f"{self.extractor.fingerprint}-{self.matcher.fingerprint}{rotations}{budget}"
+        return f"{self.extractor.fingerprint}-{self.matcher.fingerprint}{views}{budget}"
 
     def extract(self, image: AnyImage, *, mask: MaskSource | None = None) -> Features:
         """Detect and describe the keypoints of an image.
@@ -90,6 +100,29 @@ class Matcher:
         """
         return self.extractor.extract(*self._read(image, mask, "mask"))
 
+    def describe(self, image: AnyImage, keypoints: ArrayLike) -> Features:
+        """Describe given keypoints of an image with the extractor's network (all but SIFT).
+
+        At the extractor's own keypoints, these are its own descriptors. DISK describes the nearest pixel.
+
+        Args:
+            image: Image, as for `extract`.
+            keypoints: Keypoints (x, y) in px of the upright image, array or tensor of shape (n, 2); the center of the
+                top-left pixel is (0, 0).
+
+        Returns:
+            Features with these keypoints in the same order, scores of 1, and the kind of the extractor.
+
+        Raises:
+            InvalidInput: If the image cannot be read, the keypoints have another shape or are outside of the image, or
+                the extractor cannot describe given keypoints.
+
+        Example:
+            >>> features = matcher.describe("a.jpg", [[100.0, 50.0], [20.5, 30.0]])
+        """
+        upright, _ = self._read(image, None, "mask")
+        return self.extractor.describe(upright, to_keypoints(keypoints))
+
     def match(
         self,
         image0: AnyImage,
@@ -97,8 +130,9 @@ class Matcher:
         *,
         mask0: MaskSource | None = None,
         mask1: MaskSource | None = None,
+        stages: Stages | None = None,
     ) -> MatchResult:
-        """Match two images: read, extract, match, and search in-plane rotations if `rotations` is "auto".
+        """Match two images: read, extract, match, and search other views if that fails and `views` is not None.
 
         A latency budget begins after reading: it limits extraction and matching.
 
@@ -107,24 +141,33 @@ class Matcher:
             image1: Image 1.
             mask0: Mask of allowed keypoints of image 0; same as for `extract`.
             mask1: Mask of allowed keypoints of image 1.
+            stages: Timer of the stages, which may show them; None times them silently.
 
         Raises:
             InvalidInput: If an image or mask cannot be read, a mask does not have the size of its image, or the
                 latency budget is below the smallest time for images of this size.
         """
-        times = [perf_counter()]
-        inputs = self._read(image0, mask0, "mask0"), self._read(image1, mask1, "mask1")
-        times.append(perf_counter())
-        clock = self._start_clock()
-        features0, features1 = self.extract_within(inputs, clock)
-        times.append(perf_counter())
-        pair = features0, features1
-        assignment = self.matcher.match([pair])[0] if clock is None else self._assign_within(pair, clock)
-        times.append(perf_counter())
-        stages = zip(("read", "extract", "match"), times, times[1:], strict=False)
-        seconds = {stage: end - begin for stage, begin, end in stages}
-        match = RotatedMatch(features0=features0, features1=features1, assignment=assignment)
-        return _to_result(match, seconds) if self.rotations is None else self._rotate(match, seconds, *inputs)
+        stages = stages or Stages()
+        with stages("read"):
+            inputs = self._read(image0, mask0, "mask0"), self._read(image1, mask1, "mask1")
+        with stages("extract"):
+            clock = self._start_clock()
+            features0, features1 = self.extract_within(inputs, clock)
+        with stages("match"):
+            pair = features0, features1
+            assignment = self.matcher.match([pair])[0] if clock is None else self._assign_within(pair, clock)
+        logger.debug(
+            "%d and %d keypoints, %d matches", len(features0), len(features1), len(assignment.matches)
+        )
+        match = ViewMatch(features0=features0, features1=features1, assignment=assignment)
+        if self.views is None:
+            return _to_result(match, stages.seconds)
+        with stages("views"):
+            verified = match.verification
+            if self._view_search.is_needed(match):
+                match = self._view_search.search(match, *(self._view_search.open(*image) for image in inputs))
+                verified = match.verification
+        return _to_result(match, stages.seconds, verified)
 
     def match_features(self, pairs: Iterable[FeaturePair]) -> list[MatchResult]:
         """Match any number of pairs of features; results are identical to matching each pair on its own.
@@ -173,7 +216,7 @@ class Matcher:
         """
         start = perf_counter()
         assignment = self._assign_within(pair, clock)
-        match = RotatedMatch(features0=pair[0], features1=pair[1], assignment=assignment)
+        match = ViewMatch(features0=pair[0], features1=pair[1], assignment=assignment)
         return _to_result(match, {"match": perf_counter() - start})
 
     def _start_clock(self) -> PairClock | None:
@@ -192,6 +235,7 @@ class Matcher:
         images: Iterable[AnyImage | Features],
         *,
         mask: MaskSource | None = None,
+        views: Views | None = None,
         progress: Progress = False,
     ) -> Iterator[MatchResult | InvalidInput]:
         """Match one image with any number of others; its features are extracted once.
@@ -202,10 +246,12 @@ class Matcher:
             reference: Image 0 of every pair: same as for `extract`, or its features.
             images: Image 1 of each pair, or its features; read lazily, a few in memory at a time.
             mask: Mask of allowed keypoints of the reference; same as for `extract`.
+            views: Search over views of pairs that do not match as they are, if the reference is an image; None matches
+                all as they are.
             progress: Whether to show a bar on stderr, or a callback that shows the progress.
 
         Returns:
-            One item per image, in the same order: the result, identical to that of `match_features`; or the error if
+            One item per image, in the same order: the result, without `views` identical to that of `match_features`; or the error if
             the image cannot be read, as a value, so that one broken image does not affect the others.
 
         Raises:
@@ -216,9 +262,12 @@ class Matcher:
             >>> for path, result in zip(paths, matcher.match_one_to_many("query.jpg", paths)):
             ...     print(path, result if isinstance(result, tiepoint.InvalidInput) else result.verify())
         """
+        if check_views(views) is not None and self.budget is not None:
+            check_no_views(views)
         if not isinstance(reference, Features):
             inputs = self._read(reference, mask, "mask")
-            features, image0 = self.extractor.extract(*inputs), inputs if self.rotations else None
+            features = self.extractor.extract(*inputs)
+            image0 = None if views is None else self._view_search.open(*inputs)
             return _tracked(self._match_all(features, image0, images), images, progress)
         if mask is not None:
             raise InvalidInput(
@@ -227,7 +276,7 @@ class Matcher:
         return _tracked(self._match_all(reference, None, images), images, progress)
 
     def _match_all(
-        self, reference: Features, image0: ImageAndMask | None, images: Iterable[AnyImage | Features]
+        self, reference: Features, image0: OpenedImage | None, images: Iterable[AnyImage | Features]
     ) -> Iterator[MatchResult | InvalidInput]:
         if self.budget is None:
             return self._match_each(reference, image0, images)
@@ -248,9 +297,9 @@ class Matcher:
         return self.match_within((reference, features), clock)
 
     def _match_each(
-        self, reference: Features, image0: ImageAndMask | None, images: Iterable[AnyImage | Features]
+        self, reference: Features, image0: OpenedImage | None, images: Iterable[AnyImage | Features]
     ) -> Iterator[MatchResult | InvalidInput]:
-        """Match in groups; `image0` are the pixels of the reference if rotations are searched."""
+        """Match in groups; `image0` is the reference if its views are searched."""
         for group in batched(images, ONE_TO_MANY_GROUP):
             extracted = [self._try_extract(image) for image in group]
             pairs = [(reference, features) for features in extracted if isinstance(features, Features)]
@@ -260,15 +309,15 @@ class Matcher:
                     yield features
                 else:
                     match, seconds = next(matches)
-                    yield self._rotate_if_needed(match, seconds, image0, image)
+                    yield self._search_if_needed(match, seconds, image0, image)
 
-    def _match_timed(self, pairs: Sequence[FeaturePair]) -> list[tuple[RotatedMatch, dict[str, float]]]:
+    def _match_timed(self, pairs: Sequence[FeaturePair]) -> list[tuple[ViewMatch, dict[str, float]]]:
         """Match pairs in one call, each with its share of the seconds."""
         start = perf_counter()
         assignments = self.matcher.match(pairs)
         seconds = {"match": (perf_counter() - start) / max(1, len(pairs))}
         return [
-            (RotatedMatch(features0=features0, features1=features1, assignment=assignment), seconds)
+            (ViewMatch(features0=features0, features1=features1, assignment=assignment), seconds)
             for (features0, features1), assignment in zip(pairs, assignments, strict=True)
         ]
 
@@ -278,29 +327,34 @@ class Matcher:
         except InvalidInput as error:
             return error
 
-    def _rotate_if_needed(
+    def _search_if_needed(
         self,
-        upright: RotatedMatch,
+        plain: ViewMatch,
         seconds: dict[str, float],
-        image0: ImageAndMask | None,
+        image0: OpenedImage | None,
         image: AnyImage | Features,
     ) -> MatchResult | InvalidInput:
         source = image.source if isinstance(image, Features) else image
         # features of another fingerprint may have been extracted with a mask, which is unknown here
-        has_mask = upright.features1.fingerprint != self.extractor.fingerprint
+        has_mask = plain.features1.fingerprint != self.extractor.fingerprint
         if image0 is None or source is None or has_mask:
-            return _to_result(upright, seconds)
-        if not self._rotation_search.is_needed(upright):
-            return _to_result(upright, seconds, upright.verification)  # without reading the image again
+            return _to_result(plain, seconds)
+        start = perf_counter()
         try:
-            return self._rotate(upright, seconds, image0, (self._read_again(source, upright.features1), None))
+            # the image is read again only if it is needed
+            if self._view_search.is_needed(plain):
+                image1 = self._view_search.open(self._read_again(source, plain.features1), None)
+                plain = self._view_search.search(plain, image0, image1)
         except InvalidInput as error:
             return error
+        verification = plain.verification
+        return _to_result(plain, {**seconds, "views": perf_counter() - start}, verification)
 
     def _read(self, image: AnyImage, mask: MaskSource | None, name: str) -> ImageAndMask:
         """Read an image and its mask; `name` is the name of the mask in error messages."""
         upright = read_image(image, stretch=self.extractor.settings.stretch)
-        warn_about_low_contrast(upright)
+        if upright.pixels.is_floating_point():
+            warn_about_low_contrast(upright.to_array())
         return upright, None if mask is None else read_mask(mask, upright, name)
 
     def _read_again(self, source: AnyImage, features: Features) -> Image:
@@ -318,16 +372,8 @@ class Matcher:
         return image
 
     @cached_property
-    def _rotation_search(self) -> RotationSearch:
-        return RotationSearch(self.extractor, self.matcher)
-
-    def _rotate(
-        self, upright: RotatedMatch, seconds: dict[str, float], image0: ImageAndMask, image1: ImageAndMask
-    ) -> MatchResult:
-        """Search the rotations of image 1, and return the best."""
-        start = perf_counter()
-        best, *_ = self._rotation_search.search(upright, image0, image1)
-        return _to_result(best, {**seconds, "rotate": perf_counter() - start}, best.verification)
+    def _view_search(self) -> ViewSearch:
+        return ViewSearch(self.extractor, self.matcher)
 
 
 def _tracked(
@@ -338,13 +384,15 @@ def _tracked(
 
 
 def _to_result(
-    match: RotatedMatch, seconds: dict[str, float], verification: PairVerification | None = None
+    match: ViewMatch, seconds: dict[str, float], verification: PairVerification | None = None
 ) -> MatchResult:
     return MatchResult.from_assignment(
         match.features0,
         match.features1,
         match.assignment,
         seconds,
-        rotation1=match.rotation1,
+        rotation0=match.view0.rotation,
+        rotation1=match.view1.rotation,
+        views_tried=match.num_views,
         verification=verification,
     )

@@ -29,12 +29,32 @@ NETWORK_OPTIONS = (
 )
 
 
+GIVEN = "given"
+"""Extractor in the record of a training for features of another origin (`tiepoint train --features`)."""
+
+WITHOUT_WEIGHTS = ("sift", "colmap-sift")
+"""Extractors that are not networks."""
+
+PATCH_NETWORKS = ("doghardnet",)
+"""Extractors whose network describes patches around the keypoints of OpenCV."""
+
+EXTRACTOR_WEIGHTS: dict[str, tuple[str, ...]] = {
+    "raco-aliked": ("raco", "aliked-n16"),
+    "dad-dedode-b": ("dad", "dedode-b"),
+    "doghardnet": ("hardnet",),
+    "loma-b128": ("loma_b128",),
+    "loma-b": ("loma_b",),
+}
+"""Extractor -> names of its rows in `WEIGHTS`, if that is not one row of the same name: the detector, then the descriptor;
+or the matcher's row, whose file contains all networks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """Extractor, matcher and weights.
 
     Attributes:
-        extractor: Key of `tiepoint.extraction.extractor.NETWORKS`, and of its row in `tiepoint.weights.WEIGHTS`.
+        extractor: Key of `tiepoint.extraction.networks.NETWORKS`; or one of `WITHOUT_WEIGHTS` or `PATCH_NETWORKS`.
         matcher: "lightglue", or "nearest" (mutual nearest neighbors).
         matcher_weights: Name of the matcher's row in `WEIGHTS`; None if it has no weights.
         about: Purpose, in one line.
@@ -59,9 +79,22 @@ class Preset:
     kind: str | None = None
 
     @property
+    def extractor_weights(self) -> tuple[str, ...]:
+        """Names of the rows of `WEIGHTS` that the extractor needs."""
+        if self.extractor in WITHOUT_WEIGHTS:
+            return ()
+        return EXTRACTOR_WEIGHTS.get(self.extractor, (self.extractor,))
+
+    @property
     def weights(self) -> list[str]:
         """Names of the rows of `WEIGHTS` that this preset needs."""
-        return [self.extractor] + ([self.matcher_weights] if self.matcher_weights else [])
+        matcher = (self.matcher_weights,) if self.matcher_weights else ()
+        return list(dict.fromkeys((*self.extractor_weights, *matcher)))
+
+    @property
+    def has_one_file(self) -> bool:
+        """Whether one weights file contains extractor and matcher."""
+        return self.extractor_weights == (self.matcher_weights,)
 
     @property
     def unsupported_options(self) -> tuple[str, ...]:
@@ -135,7 +168,58 @@ PRESETS: dict[str, Preset] = {
         about="SuperPoint retrained under a free license",
         detection_threshold=0.005,
     ),
+    "raco-aliked+lightglue": Preset(
+        extractor="raco-aliked",
+        matcher="lightglue",
+        matcher_weights="raco_aliked_lightglue",
+        about="LightGlue+ of RaCo's authors: repeatable keypoints of RaCo, descriptors of ALIKED",
+    ),
+    "loma-b128": Preset(
+        extractor="loma-b128",
+        matcher="lightglue",
+        matcher_weights="loma_b128",
+        about="LoMa with descriptors of DeDoDe-B: slow extraction, for hard pairs",
+    ),
+    "loma-b": Preset(
+        extractor="loma-b",
+        matcher="lightglue",
+        matcher_weights="loma_b",
+        about="LoMa with descriptors of DeDoDe-G, which contains DINOv2 ViT-L: for GPUs, for hard pairs",
+    ),
+    "dad-dedode-b+nearest": Preset(
+        extractor="dad-dedode-b",
+        matcher="nearest",
+        about="keypoints of DaD, descriptors of DeDoDe-B, without a matching network",
+    ),
+    "sift+lightglue": Preset(
+        extractor="sift",
+        matcher="lightglue",
+        matcher_weights="sift_lightglue",
+        about="OpenCV's SIFT with LightGlue, for features that other programs use, too",
+        detection_threshold=0.0066667,
+    ),
+    "colmap-sift+lightglue": Preset(
+        extractor="colmap-sift",
+        matcher="lightglue",
+        matcher_weights="sift_lightglue",
+        about="COLMAP's SIFT, as in its databases, with LightGlue",
+        detection_threshold=0.0066667,
+    ),
+    "doghardnet+lightglue": Preset(
+        extractor="doghardnet",
+        matcher="lightglue",
+        matcher_weights="doghardnet_lightglue",
+        about="OpenCV's difference-of-Gaussian keypoints with HardNet descriptors and LightGlue",
+        detection_threshold=0.0066667,
+    ),
+    "sift+nearest": Preset(
+        extractor="sift",
+        matcher="nearest",
+        about="OpenCV's SIFT with mutual nearest neighbors: the classical baseline, without weights",
+        detection_threshold=0.0066667,
+    ),
 }
+"""Name -> preset; the command `tiepoint presets` prints them."""
 
 SHORT_NAMES = {"default": DEFAULT_PRESET, "fast": "xfeat+lighterglue"}
 """Short name -> name of a preset; accepted wherever a preset is."""
@@ -179,10 +263,15 @@ def preset_from_folder(folder: Path) -> Preset:
         raise InvalidInput(
             f"{folder} contains no {MODEL}; expected a preset, or the folder of a trained model"
         )
+    record = training_record(folder)
+    if record.get("extractor") == GIVEN:
+        raise InvalidInput(
+            f"{folder} is a matcher for given features ({record.get('kind') or 'of unnamed kind'}), without an extractor; "
+            f"match features with tiepoint.load_matcher({str(folder)!r})"
+        )
     config = _read_json(folder / CONFIG)
     detector: dict[str, Any] = config.get("keypoint_detector_config") or {}
     names = detector.get("model_type", "superpoint"), detector.get("variant")
-    record: dict[str, Any] = _read_json(folder / TRAINING) if (folder / TRAINING).exists() else {}
     extractor = record.get("extractor") or "-".join(filter(None, names))
     published = preset_for_extractor(extractor)
     return Preset(
@@ -197,6 +286,15 @@ def preset_from_folder(folder: Path) -> Preset:
         folder=folder,
         kind=record.get("kind"),
     )
+
+
+def training_record(folder: Path) -> dict[str, Any]:
+    """Return the record that `tiepoint train` writes into its folder; empty if there is none.
+
+    Raises:
+        InvalidInput: If it is damaged.
+    """
+    return _read_json(folder / TRAINING) if (folder / TRAINING).is_file() else {}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import typer
-from tests.helpers.paths import REPOSITORY
+from tests.helpers.paths import DOCS, REPOSITORY
 
 from tiepoint.cli import app
 
 COMMAND: Any = typer.main.get_command(app)
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
 
 CODE = re.compile(r"`(?:\$ )?tiepoint ([a-z][^`\n]*)`")
@@ -48,7 +48,7 @@ def unknown_words(line: str) -> list[str]:
     return [option for option in options if option not in known | {"--help", "-h"}]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 def test_commands_of_the_docs_exist(path: Path) -> None:
     assert {line: words for line in named(path) if (words := unknown_words(line))} == {}
 

@@ -6,22 +6,29 @@ whatever the text says.
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
+import typer
 from skimage.data import stereo_motorcycle
-from tests.helpers.paths import REPOSITORY
+from tests.helpers.app_server import Client, running_app
+from tests.helpers.paths import DOCS, REPOSITORY
 from typer.testing import CliRunner
 
 import tiepoint
 from tiepoint import api
+from tiepoint.app.settings import AppSettings
 from tiepoint.cli import app
+from tiepoint.compat.lightglue.extractor import Extractor
 from tiepoint.extraction.extractor import ExtractionSettings
 
-PATHS = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]
+PATHS = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]
 PAGES = {path.relative_to(REPOSITORY).as_posix(): path for path in PATHS}
+COMMAND: Any = typer.main.get_command(app)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -54,14 +61,25 @@ def small_settings(*, max_keypoints: int | None, resize: int | None, **others: o
 
 
 @pytest.fixture
-def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a stereo pair and a shifted copy, extracted at low resolution."""
+def images(fast_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a stereo pair and a shifted copy, extracted at low resolution.
+
+    `fast_bundle` is requested here because it is written once for all tests: before the settings are replaced.
+    """
     monkeypatch.setattr(api, "ExtractionSettings", small_settings)
+    monkeypatch.setitem(Extractor.preprocess_conf, "resize", 256)  # tiepoint.compat.lightglue
     left, right, _ = stereo_motorcycle()
     for name, image in (("a", left), ("b", right), ("c", np.roll(left, 20, axis=1))):
         PIL.Image.fromarray(image).resize((371, 250)).save(tmp_path / f"{name}.jpg")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def served_app() -> Iterator[Client]:
+    """`tiepoint app` with real weights."""
+    with running_app(AppSettings(preset="fast"), tiepoint.load) as client:
+        yield client
 
 
 @pytest.mark.weights
@@ -70,10 +88,16 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [(page, text) for page, texts in blocks("python").items() for text in texts],
     ids=[f"{page}-{number}" for page, texts in blocks("python").items() for number in range(len(texts))],
 )
-def test_programs_run_alone(page: str, text: str, images: Path) -> None:
+def test_programs_run_alone(
+    page: str, text: str, images: Path, fast_bundle: Path, request: pytest.FixtureRequest
+) -> None:
     """Every block can be copied: it imports what it uses and names no variable of another block."""
     if '"out/"' in text and "match_collection(" not in text:  # a collection that an earlier command made
         tiepoint.match_collection(".", "out/", max_keypoints=256, resize=256)
+    if '("bundle"' in text:  # written by tiepoint export
+        (images / "bundle").symlink_to(fast_bundle)
+    if (address := "127.0.0.1:7860") in text:  # served by tiepoint app
+        text = text.replace(address, f"127.0.0.1:{request.getfixturevalue('served_app').port}")
     exec(compile(text, page, "exec"), {"__name__": "__main__"})
 
 
@@ -106,43 +130,22 @@ def test_options_named_in_the_text_exist(page: str) -> None:
     named = {
         option
         for code in re.findall(r"`([^`]+)`", text)
-        if not code.startswith("python ")  # a benchmark's own options
-        for option in re.findall(r"(?<![\w-])--[a-z-]+", code)
+        if not code.startswith(("python ", "trtexec"))  # a benchmark's own options, another program
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)
     }
-    known = {
-        option
-        for command in (
-            "match",
-            "stitch",
-            "pose",
-            "find",
-            "track",
-            "train",
-            "localize",
-            "collection run",
-            "collection extract",
-            "collection pairs",
-            "collection match",
-            "collection verify",
-            "collection export",
-            "collection view",
-            "demo",
-            "presets",
-            "bench",
-            "weights download",
-            "eval run",
-            "eval compare",
-        )
-        for option in options_of(command)
-    }
+    known = set().union(*map(options_of, commands_of(COMMAND)))
     assert named <= known
 
 
-def options_of(command: str) -> set[str]:
-    help_text = (
-        CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).stdout
-    )
-    return set(re.findall(r"--[a-z-]+", help_text))
+def commands_of(command: Any) -> Iterator[Any]:
+    """Yield a command and all of its subcommands."""
+    yield command
+    for child in getattr(command, "commands", {}).values():
+        yield from commands_of(child)
+
+
+def options_of(command: Any) -> set[str]:
+    return {word for each in command.params for word in (*each.opts, *each.secondary_opts)} | {"--help"}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -13,7 +13,7 @@ import tiepoint
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-DEVELOPMENT = {"all", "bench", "check", "test", "test-unit"}
+DEVELOPMENT = {"all", "bench", "check", "docs", "notebook", "test", "test-unit"}
 """Extras that `all` leaves out."""
 PINS = dict(
     line.split("==")
@@ -71,7 +71,8 @@ def test_workflows_get_no_rights_that_they_do_not_need(path) -> None:
     content = yaml.safe_load(path.read_text())
     assert content["permissions"] == {"contents": "read"}
     rights = {name: job["permissions"] for name, job in content["jobs"].items() if "permissions" in job}
-    assert rights == ({"publish": {"id-token": "write"}} if path.stem == "release" else {})
+    expected = {"release": {"publish": {"id-token": "write"}}, "docs": {"publish": {"contents": "write"}}}
+    assert rights == expected.get(path.stem, {})
 
 
 def test_every_target_of_make_in_workflows_exists() -> None:
@@ -79,3 +80,25 @@ def test_every_target_of_make_in_workflows_exists() -> None:
     named = {target for path in WORKFLOWS for target in re.findall(r"run: make ([\w-]+)", path.read_text())}
     assert named
     assert named <= targets
+
+
+def recipe() -> dict:
+    return yaml.safe_load((REPOSITORY / "conda" / "recipe.yaml").read_text())
+
+
+def test_the_conda_recipe_has_the_version_and_the_dependencies_of_the_package() -> None:
+    names = {"torch": "pytorch"}  # PyPI -> conda-forge
+    lines = [f"python {PROJECT['requires-python']}"]
+    lines += [f"{names.get(r.name, r.name)} {r.specifier}" for r in requirements()[""]]
+    assert sorted(recipe()["requirements"]["run"]) == sorted(lines)
+    assert recipe()["context"]["version"] == tiepoint.__version__
+    (script,) = PROJECT["scripts"].items()
+    assert recipe()["build"]["python"]["entry_points"] == [" = ".join(script)]
+
+
+def test_the_steps_of_the_image_are_scripts_that_the_tests_run() -> None:
+    text = (REPOSITORY / "docker" / "Dockerfile").read_text()
+    tested = (REPOSITORY / "tests" / "e2e" / "test_installed_wheel.py").read_text()
+    scripts = set(re.findall(r"docker/(\w+\.sh)", text))
+    assert scripts == {path.name for path in (REPOSITORY / "docker").glob("*.sh")}
+    assert all(f'"{name}"' in tested for name in scripts)

@@ -86,7 +86,7 @@ def test_the_demo_pair_without_matcher_weights(tmp_path: Path) -> None:
     [
         (["one.jpg"], "expected two images"),
         (["a.jpg", "b.jpg"], "not found: 'a.jpg'"),
-        (["--json", "missing/bench.json"], "folder missing does not exist"),
+        (["--json", "missing/bench.json"], "the folder 'missing' does not exist; create it first"),
         (["--preset", "aliked"], "unknown preset 'aliked'"),
     ],
     ids=["one image", "missing file", "missing folder", "preset"],

@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -45,6 +48,43 @@ def one_line(text: str) -> str:
 
 def contents(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*"))
+
+
+def read_terminal(descriptor: int) -> str:
+    """Return all output of a pseudo-terminal, whose other end is closed at the end."""
+    parts = []
+    with suppress(OSError):  # that is how Linux reports the end
+        while part := os.read(descriptor, 1 << 16):
+            parts.append(part)
+    return b"".join(parts).decode()
+
+
+def test_stages_are_shown_on_a_terminal(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "lightglue_assets"
+    images = [str(folder / name) for name in ("sacre_coeur1.jpg", "sacre_coeur2.jpg")]
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tiepoint", "match", *images, *QUICK, "-o", "m.png"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment) as process:
+        os.close(theirs)
+        text = read_terminal(ours)
+    os.close(ours)
+    assert process.returncode == 0, text
+    for stage in ("load torch", "load weights", "read", "extract", "match", "verify", "draw"):
+        assert re.search(rf"[\u2800-\u28ff]\S* {stage} ", text), stage  # next to the spinner
+    summary = next(line for line in text.splitlines() if line.startswith("start "))
+    seconds = [float(value) for value in re.findall(r"([\d.]+) s", summary)]
+    assert seconds[-1] == pytest.approx(sum(seconds[:-1]), abs=0.01 * len(seconds))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["-V"], 0), (["match", "no.jpg", "no.jpg"], 1), (["match"], 2)], ids=str
+)
+def test_the_process_ends_with_the_status_of_the_command(arguments: list[str], code: int) -> None:
+    done = subprocess.run([sys.executable, "-m", "tiepoint", *arguments], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_match_with_all_outputs(shared_data: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.helpers.small_collections import QUICK, environment, write_image_folder
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.export.formats import MATCH_EXPORTS, export_as
 from tiepoint.collection.run.runner import match_collection
 
 NUM_IMAGES = 16
@@ -52,7 +52,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     return open_collection(folder / "collection")
 
 
-@pytest.mark.parametrize("form", EXPORTS)
+@pytest.mark.parametrize("form", MATCH_EXPORTS)
 def test_killed_export_leaves_complete_files_and_the_next_completes(
     collection: Collection, form: str, tmp_path: Path
 ):

@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.helpers.paths import REPOSITORY
+
+import tiepoint
 
 DISTRIBUTIONS = {"PIL": "pillow"}
 """Where the name that is imported isn't the name that is installed."""
@@ -20,14 +23,21 @@ OPTIONAL = {
     "transformers": "tiepoint/huggingface/",
     "cv2": "tiepoint/geometry/",
     "pycolmap": ("tiepoint/geometry/", "tiepoint/collection/"),
-    "matplotlib": "tiepoint/training/report/plots.py",
+    "matplotlib": ("tiepoint/training/report/plots.py", "tiepoint/compat/lightglue/viz2d.py"),
+    "onnx": "tiepoint/exporting/onnx_models.py",
+    "onnx-ir": "tiepoint/exporting/onnx_models.py",
+    "onnx_ir": "tiepoint/exporting/onnx_models.py",
     "plotly": "tiepoint/collection/report/plots.py",
     "pyarrow": "tiepoint/collection/export/formats.py",
     "av": "tiepoint/video/",
     "faiss": "tiepoint/collection/pairs/retrieval.py",
     "fsspec": "tiepoint/feature_store/storage.py",
+    "imagecodecs": "tiepoint/registration/",
+    "tifffile": "tiepoint/registration/",
     "h5py": ("tiepoint/feature_store/hdf5_shard.py", "tiepoint/collection/export/hloc.py"),
     "ray": "tiepoint/collection/run/executors/ray.py",
+    "starlette": "tiepoint/app/",
+    "uvicorn": "tiepoint/app/server.py",
 }
 """Libraries that are not required, each with the only files or folders that may import it."""
 
@@ -78,6 +88,8 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "templates/style.css",
     )
     assert {f"tiepoint/html/{name}" for name in pages} <= names
+    page = ("static/app.js", "templates/index.html.jinja", "templates/app.css")
+    assert {f"tiepoint/app/{name}" for name in page} <= names
     pretrained = "tiepoint/weights/pretrained/aliked_lightglue_small"
     assert {f"{pretrained}.safetensors", f"{pretrained}.json"} <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"tiepoint"}
@@ -134,3 +146,40 @@ def test_its_command_matches_two_photographs(installed: Path, shared_data: Path,
     assert count > 100
     assert f"{count} matches" in out
     assert (tmp_path / "m.html").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["app", "--preset", "fast"], "app --host 0.0.0.0 --root /data --preset fast"),
+        (["match", "a b.jpg"], "match a b.jpg"),
+        ([], ""),
+    ],
+)
+def test_the_entry_point_of_the_docker_image(tmp_path: Path, arguments: list[str], expected: str) -> None:
+    stub = tmp_path / "tiepoint"
+    stub.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
+    stub.chmod(0o755)
+    command = [str(REPOSITORY / "docker" / "entrypoint.sh"), *arguments]
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == expected
+
+
+@pytest.mark.weights
+def test_the_steps_of_the_docker_image(wheel: Path, tmp_path: Path) -> None:
+    """In a fresh virtual environment; the libraries that the wheel needs are those of the tests."""
+    libraries = sysconfig.get_path("purelib")
+    environment = {**os.environ, "PIP_NO_DEPS": "1", "PYTHONPATH": libraries, "PYTHON": sys.executable}
+    environment["TIEPOINT_HOME"] = str(tmp_path / "home")
+    printed = ""
+    for step, arguments in (
+        ("install.sh", [tmp_path / "venv", f"{wheel}[demo]"]),
+        ("smoke.sh", [tmp_path / "venv"]),
+    ):
+        command = [str(REPOSITORY / "docker" / step), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        printed += done.stdout
+    assert f"tiepoint {tiepoint.__version__}" in printed
+    assert str(tmp_path / "venv") in printed, "the self-test is that of the fresh environment"

@@ -23,7 +23,7 @@ from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.config import TrainConfig
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 
-GUIDE = REPOSITORY / "docs" / "training.md"
+GUIDE = REPOSITORY / "docs" / "how-to" / "train.md"
 NUM_IMAGES = 24
 TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
 

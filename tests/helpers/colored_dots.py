@@ -11,8 +11,8 @@ from tiepoint.matcher import Matcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.models.keypoints import Detection
 
-SIZE = (640, 480)
-"""Image size (width, height) of the coarse rotation search, so that nothing is resized."""
+SIZE = (320, 240)
+"""Image size (width, height) of the cheap matches of a search over views, so that nothing is resized."""
 
 SHIFT = (9, 5)
 """Displacement (x, y) in px between the two images of a pair."""
@@ -49,7 +49,7 @@ def dots(shift: tuple[int, int] = (0, 0), seed: int = 0, count: int = 80) -> np.
     """Draw white dots on black, each in a cross of random colors, so that every rotation has pixels below it."""
     random = np.random.default_rng(seed)
     image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    cells = random.permutation([(x, y) for x in range(20, 480, 16) for y in range(20, 350, 16)])[:count]
+    cells = random.permutation([(x, y) for x in range(20, 260, 14) for y in range(20, 200, 14)])[:count]
     for x, y in cells + np.array(shift):
         image[y - 2 : y + 3, x] = random.integers(0, 250, (5, 3))
         image[y, x - 2 : x + 3] = random.integers(0, 250, (5, 3))
@@ -57,7 +57,7 @@ def dots(shift: tuple[int, int] = (0, 0), seed: int = 0, count: int = 80) -> np.
     return image
 
 
-def make_matcher(rotations: Any = "auto", **settings: Any) -> Matcher:
+def make_matcher(views: Any = "rotation", **settings: Any) -> Matcher:
     extraction = ExtractionSettings(kind="dots@0", **{"max_keypoints": None, "resize": None, **settings})
     nearest = NearestMatcher(kind="dots@0", filter_threshold=0.99)
-    return Matcher(NeuralExtractor(DotDetector(), extraction), nearest, rotations)
+    return Matcher(NeuralExtractor(DotDetector(), extraction), nearest, views)

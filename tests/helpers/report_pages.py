@@ -1,9 +1,11 @@
 """Small reports of every kind; each function writes one into a folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+from tests.helpers.shift_dataset import ShiftPredictor, shifted_dataset
 from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
 from tests.helpers.training_reports import make_pair, make_report
 from tests.helpers.viewer_pairs import SIZE, images, shifted_pair
@@ -11,7 +13,9 @@ from tests.helpers.viewer_pairs import SIZE, images, shifted_pair
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.report.run_report import RunReport
 from tiepoint.evaluation.compare import compare
+from tiepoint.evaluation.evaluate import evaluate
 from tiepoint.evaluation.html_report import write_comparison_page
+from tiepoint.evaluation.protocols import PROTOCOLS
 from tiepoint.evaluation.report import PairResult, Report
 from tiepoint.html.embedding import embed_image
 from tiepoint.image import read_image
@@ -84,6 +88,22 @@ def tracks(folder: Path) -> Path:
 
 
 def comparison(folder: Path) -> Path:
+    """Write a page with viewers of both methods."""
+    reports = [
+        evaluate(
+            shifted_dataset(folder),
+            lambda _, name=name: ShiftPredictor(name, name),
+            PROTOCOLS["tiepoint"],
+            store=folder / name,
+        )
+        for name in ("a", "b")
+    ]
+    rows = [replace(row, values={**row.values, "num_matches": 7.0}) for row in reports[1].rows]
+    reports[1] = replace(reports[1], rows=rows)
+    return write_comparison_page(compare(*reports, samples=100), *reports, folder / "comparison.html")
+
+
+def comparison_without_matches(folder: Path) -> Path:
     reports = [
         Report(
             predictor=f"<{name}>",
@@ -99,4 +119,4 @@ def comparison(folder: Path) -> Path:
     return write_comparison_page(compare(*reports, samples=100), *reports, folder / "comparison.html")
 
 
-PAGES = [ranking, collection_view, collection_run, training, tracks, comparison]
+PAGES = [ranking, collection_view, collection_run, training, tracks, comparison, comparison_without_matches]

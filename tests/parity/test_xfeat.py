@@ -17,9 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from tiepoint.models.keypoints import Detection
-from tiepoint.models.lightglue.checkpoint import build as build_lightglue
 from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue, normalize_keypoints
+from tiepoint.models.lightglue.recognition import build as build_lightglue
 from tiepoint.models.xfeat import XFeat, build
 
 pytestmark = [pytest.mark.real, pytest.mark.weights]

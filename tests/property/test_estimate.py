@@ -9,18 +9,22 @@ from tests.helpers.synthetic_scenes import K0, K1, SIZE0, plane_scene, space_sce
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.backends.dlt import weighted_dlt
 from tiepoint.geometry.estimate import (
-    ESTIMATORS,
+    estimate_affine,
     estimate_essential,
     estimate_fundamental,
     estimate_homography,
     estimate_relative_pose,
+    estimate_similarity,
 )
 from tiepoint.geometry.intrinsics import parse_intrinsics
 from tiepoint.geometry.metrics import corner_error_px, pose_error_deg
 from tiepoint.geometry.multiview import invert_pose
+from tiepoint.geometry.solver import ESTIMATORS
 from tiepoint.types import Camera, TwoViewEstimate
 
 KINDS = {
+    "similarity": estimate_similarity,
+    "affine": estimate_affine,
     "homography": estimate_homography,
     "fundamental": estimate_fundamental,
     "essential": estimate_essential,

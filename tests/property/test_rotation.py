@@ -104,7 +104,7 @@ def test_orientations_point_at_the_same_thing(turn: int, angle: float) -> None:
     direction = torch.stack((back.orientations.cos(), back.orientations.sin()), dim=1)
     torch.testing.assert_close(direction, step / 10, atol=1e-5, rtol=0)
     assert back.image_size == size
-    assert back.fingerprint == ("f" if turn == 0 else f"f-turned{turn}")
+    assert back.fingerprint == ("f" if turn == 0 else f"f-rotated{turn}")
 
 
 def test_no_mask_stays_no_mask() -> None:

@@ -21,7 +21,7 @@ DEVICE = os.environ.get("TIEPOINT_TEST_DEVICE", "cpu")
 FREE = [
     name
     for name, row in PRESETS.items()
-    if all(WEIGHTS[key].sha256 and WEIGHTS[key].commercial for key in row.weights)
+    if row.weights and all(WEIGHTS[key].sha256 and WEIGHTS[key].commercial for key in row.weights)
 ]
 WITH_NETWORK = [name for name in FREE if PRESETS[name].matcher == "lightglue"]
 OPTIONS = {"resize": 320, "max_keypoints": 256}

@@ -31,7 +31,9 @@ def test_a_budget_equals_its_deterministic_twin(
     assert result.stopped_by == "latency_budget"
     assert layers < 9
     assert used == len(result.features0) <= 1024
-    twin = tiepoint.load(max_keypoints=used, max_layers=layers, adaptive=False, **OPTIONS).match(*photos)
+    twin = tiepoint.load(max_keypoints=used, max_layers=layers, adaptive=False, views=None, **OPTIONS).match(
+        *photos
+    )
     assert twin.stopped_by == "max_layers"
     assert torch.equal(result.features0.keypoints, twin.features0.keypoints)
     assert result.matches.tolist() == twin.matches.tolist()
@@ -46,7 +48,7 @@ def test_features_are_cut_to_the_highest_scores(matcher: Matcher, photos: tuple[
     count, layers = result.keypoints_used[0], result.layers_run
     assert count < len(features0)
     assert result.matches.max() < count  # features are ranked
-    twin = tiepoint.load(max_keypoints=count, max_layers=layers, adaptive=False, **OPTIONS)
+    twin = tiepoint.load(max_keypoints=count, max_layers=layers, adaptive=False, views=None, **OPTIONS)
     assert result.matches.tolist() == twin.match(*photos).matches.tolist()
 
 

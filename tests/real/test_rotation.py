@@ -1,4 +1,4 @@
-"""rotations="auto" on real images with the published weights, from Python and from the command line."""
+"""Search over views on real images with the published weights, from Python and from the command line."""
 
 import json
 from functools import cache
@@ -31,8 +31,8 @@ ORIENTATION = 0x0112
 
 
 @cache
-def matcher_of(preset: str, rotations: Any = "auto") -> Matcher:
-    return tiepoint.load(preset, device="cpu", rotations=rotations, **SMALL)
+def matcher_of(preset: str, views: Any = "rotation") -> Matcher:
+    return tiepoint.load(preset, device="cpu", views=views, **SMALL)
 
 
 @pytest.fixture(scope="session")
@@ -87,20 +87,27 @@ def test_without_it_the_turned_photograph_does_not_match(photos: list[Path], hom
 
 
 def test_an_upright_pair_is_left_as_it_is(photos: list[Path]) -> None:
-    never, auto = (matcher_of("aliked+lightglue", rotations).match(*photos) for rotations in (None, "auto"))
-    assert auto.rotation1 == 0
-    np.testing.assert_array_equal(auto.matches, never.matches)
+    never, search = (matcher_of("aliked+lightglue", views).match(*photos) for views in (None, "rotation"))
+    assert (search.rotation0, search.rotation1, search.views_tried) == (0, 0, 1)
+    np.testing.assert_array_equal(search.matches, never.matches)
+
+
+def test_nothing_is_matched_mirrored(photos: list[Path]) -> None:
+    with PIL.Image.open(photos[1]) as image:
+        mirrored = image.convert("RGB").transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
+    assert not matcher_of("aliked+lightglue").match(photos[0], mirrored).verify().same_scene
 
 
 def test_different_places_stay_unmatched_in_every_turn(photos: list[Path], shared_data: Path) -> None:
     """No rotation is clearly better, so the result is the one without rotation search."""
     other = shared_data / "oxford_affine" / "leuven" / "img1.jpg"
-    never, auto = (
-        matcher_of("aliked+lightglue", rotations).match(photos[0], other) for rotations in (None, "auto")
+    never, search = (
+        matcher_of("aliked+lightglue", views).match(photos[0], other) for views in (None, "rotation")
     )
-    assert auto.rotation1 == 0
-    assert not auto.verify().same_scene
-    np.testing.assert_array_equal(auto.matches, never.matches)
+    assert (search.rotation0, search.rotation1) == (0, 0)
+    assert search.views_tried > 1
+    assert not search.verify().same_scene
+    np.testing.assert_array_equal(search.matches, never.matches)
 
 
 def test_the_command_with_exif_orientation_on_top(photos: list[Path], tmp_path: Path) -> None:
@@ -110,7 +117,7 @@ def test_the_command_with_exif_orientation_on_top(photos: list[Path], tmp_path: 
     with PIL.Image.open(photos[1]) as image:
         image.save(tmp_path / "b.png", exif=exif)
         shown = image.size[::-1]
-    arguments = ["--resize", "400", "--max-keypoints", "384", "--rotations", "auto", "--verify", "homography"]
+    arguments = ["--resize", "400", "--max-keypoints", "384", "--verify", "homography"]
     written = ["--json", str(tmp_path / "m.json"), "-o", str(tmp_path / "m.png")]
     done = CliRunner().invoke(app, ["match", str(photos[0]), str(tmp_path / "b.png"), *arguments, *written])
     assert done.exit_code == 0, done.output

@@ -5,6 +5,7 @@ Tests that need published weights are at the end.
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 from tiepoint.geometry.verification import make_verifier
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.matching.precision import threshold_for
 from tiepoint.models.keypoints import Detection
 from tiepoint.presets import PRESETS
 from tiepoint.result import MatchResult
@@ -296,7 +298,9 @@ class TestMatchToFiles:
             *photos, picture=picture, json=json_file, npz=tmp_path / "m.npz", verify=lambda matches: found
         )
         assert estimate is found
-        assert list(result.seconds) == ["read", "extract", "match", "verify"]
+        assert list(result.seconds) == [
+            *("load_weights", "read", "extract", "match", "verify", "draw", "total")
+        ]
         assert json.loads(json_file.read_text())["estimate"]["inliers"] == fits.tolist()
         with np.load(tmp_path / "m.npz") as arrays:
             np.testing.assert_array_equal(arrays["estimate_inliers"], fits)
@@ -341,7 +345,7 @@ class TestMatchToFiles:
         self, bad: dict, photos: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(api, "match", lambda *given, **options: pytest.fail("matching has started"))
+        monkeypatch.setattr(api, "load", lambda *given, **options: pytest.fail("the work has started"))
         with pytest.raises(InvalidInput) as error:
             match_to_files(*photos, **bad)
         one_line(error)
@@ -374,6 +378,9 @@ class TestOptions:
             {"filter_threshold": float("nan")},
             {"filter_threshold": "0.1"},
             {"filter_threshold": None},
+            {"min_precision": 1.5},
+            {"min_precision": -0.1},
+            {"min_precision": "high"},
             {"max_layers": 0},
             {"max_layers": 1.5},
             {"latency_budget_ms": 0},
@@ -412,8 +419,25 @@ class TestOptions:
         one_line(error)
 
     def test_a_latency_budget_excludes_a_rotation_search(self) -> None:
-        with pytest.raises(InvalidInput, match=r"latency_budget_ms.*rotations='auto'") as error:
-            load(latency_budget_ms=100, rotations="auto")
+        with pytest.raises(InvalidInput, match=r"latency_budget_ms.*views='rotation'") as error:
+            load(latency_budget_ms=100, views="rotation")
+        one_line(error)
+
+    def test_min_precision_excludes_a_threshold(self) -> None:
+        with pytest.raises(
+            InvalidInput, match=r"min_precision and filter_threshold \(0\.9 and 0\.5\)"
+        ) as error:
+            load(min_precision=0.9, filter_threshold=0.5)
+        one_line(error)
+
+    def test_a_latency_budget_disables_the_search_over_views(self) -> None:
+        assert LoadConfig.from_options({"latency_budget_ms": 100}).views is None
+        assert LoadConfig.from_options({}).views == "rotation"
+        assert LoadConfig.from_options({"views": None}).views is None
+
+    def test_min_precision_needs_a_calibration(self) -> None:
+        with pytest.raises(InvalidInput, match=r"min_precision.*adaptive='False'") as error:
+            load("fast", min_precision=0.8, adaptive=False)
         one_line(error)
 
     def test_numpy_integers_are_converted(self) -> None:
@@ -448,6 +472,17 @@ class TestLoad:
         assert isinstance(
             matcher.matcher, LightGlueMatcher if preset.matcher == "lightglue" else NearestMatcher
         )
+
+    def test_min_precision_chooses_the_threshold(self) -> None:
+        thresholds = [
+            load("xfeat+nearest", min_precision=p).matcher.settings.filter_threshold  # type: ignore[attr-defined]
+            for p in (None, 0.5, 0.8)
+        ]
+        assert thresholds == [
+            0.1,
+            *(threshold_for("xfeat+nearest", p, asdict(LoadConfig())) for p in (0.5, 0.8)),
+        ]
+        assert thresholds == sorted(set(thresholds))
 
     @pytest.mark.slow
     def test_the_kind_is_that_of_the_extractor_and_not_of_the_settings(self) -> None:

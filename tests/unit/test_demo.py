@@ -74,7 +74,9 @@ def test_no_matches_give_no_errors() -> None:
 
 @pytest.mark.parametrize(("right", "checked", "share"), [(3, 4, 0.75), (0, 4, 0.0), (0, 0, 0.0)])
 def test_the_share_is_of_the_checked_matches(right: int, checked: int, share: float) -> None:
-    report = DemoReport(matches=9, checked=checked, right=right, max_error_px=3.0, picture="demo.png")
+    report = DemoReport(
+        matches=9, checked=checked, right=right, max_error_px=3.0, picture="demo.png", seconds={}
+    )
     assert report.share == share
     assert json.loads(json.dumps(report.to_dict()))["share"] == share
 

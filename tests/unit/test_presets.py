@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.extraction.extractor import NETWORKS
+from tiepoint.extraction.networks import NETWORKS
 from tiepoint.presets import (
     DEFAULT_PRESET,
+    EXTRACTOR_WEIGHTS,
+    PATCH_NETWORKS,
     PRESETS,
     SHORT_NAMES,
+    WITHOUT_WEIGHTS,
     find_preset,
     full_name,
     preset_for_extractor,
@@ -38,18 +41,29 @@ def test_the_promised_presets_are_there() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_row_is_valid(name: str) -> None:
     preset = PRESETS[name]
-    assert preset.extractor in NETWORKS
+    assert (preset.extractor in NETWORKS) != (preset.extractor in (*WITHOUT_WEIGHTS, *PATCH_NETWORKS))
     assert set(preset.weights) <= set(WEIGHTS)
-    assert preset.weights[0] == preset.extractor
-    assert (preset.matcher == "lightglue") == (preset.matcher_weights is not None) == ("+light" in name)
+    assert bool(preset.extractor_weights) == (preset.extractor not in WITHOUT_WEIGHTS)
+    assert (preset.extractor in preset.weights) == (
+        preset.extractor not in (*WITHOUT_WEIGHTS, *EXTRACTOR_WEIGHTS)
+    )
+    assert (preset.matcher == "lightglue") == (preset.matcher_weights is not None)
+    assert (preset.matcher == "lightglue") == ("+light" in name or name.startswith("loma-"))
     assert preset.about
 
 
 def test_matchers_were_trained_for_their_extractors() -> None:
     for preset in PRESETS.values():
         if preset.matcher_weights:
-            family = preset.extractor.split("-")[0]
+            family = preset.extractor.removeprefix("colmap-").split("-")[0]
             assert preset.matcher_weights.startswith(family)
+
+
+def test_rows_of_extractors_with_other_weights() -> None:
+    assert set(EXTRACTOR_WEIGHTS) <= {*NETWORKS, *PATCH_NETWORKS}
+    assert PRESETS["raco-aliked+lightglue"].weights == ["raco", "aliked-n16", "raco_aliked_lightglue"]
+    assert PRESETS["loma-b128"].weights == ["loma_b128"]
+    assert [name for name, preset in PRESETS.items() if preset.has_one_file] == ["loma-b128", "loma-b"]
 
 
 @pytest.mark.parametrize("name", sorted(PROMISED))
@@ -72,7 +86,8 @@ def test_other_names_and_paths_are_their_own_full_names() -> None:
 def test_the_preset_of_an_extractor_has_lightglue_if_possible() -> None:
     assert preset_for_extractor("xfeat") == "xfeat+lighterglue"
     assert preset_for_extractor("aliked-t16") == "aliked-t16+nearest"
-    assert preset_for_extractor("sift") is None
+    assert preset_for_extractor("sift") == "sift+lightglue"
+    assert preset_for_extractor("raft") is None
 
 
 @pytest.mark.parametrize("name", PRESETS)

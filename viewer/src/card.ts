@@ -3,17 +3,12 @@ import { keypointText, matchText } from "./caption";
 import { element } from "./dom";
 import type { Pair } from "./pair";
 import type { Pyramid } from "./pictures";
+import type { Target } from "./targets";
 import type { Size } from "./view";
 
 const PATCH = 96; // px of the screen
 const MIN_REGION = 40; // px of the image
 const REGION_SHARE = 1 / 24; // of the longer side of the image
-
-/** What the pointer or the keyboard is at. */
-export type Target =
-  | { kind: "match"; side: number; index: number }
-  | { kind: "keypoint"; side: number; index: number }
-  | { kind: "position"; side: number; x: number; y: number };
 
 export class Card {
   readonly root = element("div", { class: "card", hidden: true });

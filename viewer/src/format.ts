@@ -1,4 +1,4 @@
-// The JSON format of a pair: what `tiepoint` writes and `mount` takes. docs/viewer.md describes it.
+// The JSON format of a pair: what `tiepoint` writes and `mount` takes. docs/how-to/look-at-matches.md describes it.
 import type { Matrix } from "./geometry";
 
 export const FORMAT = 1;

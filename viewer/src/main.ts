@@ -21,7 +21,7 @@ export interface Handle {
  * Show a pair in an element; a previous viewer in it is replaced.
  *
  * @param element Element of the page; its width is the viewer's.
- * @param data Pair in the format of docs/viewer.md, as an object or as JSON.
+ * @param data Pair in the format of docs/how-to/look-at-matches.md, as an object or as JSON.
  * @param options Options of the viewer.
  * @returns Handle, when both pictures are decoded. Invalid data is shown as one line, and rejects the promise.
  */

@@ -13,6 +13,7 @@ from tiepoint.io.validation import check_integer
 from tiepoint.matcher import Matcher
 
 STAGES = ("read", "extract", "match")
+"""Stages of a pair, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

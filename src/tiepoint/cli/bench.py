@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tiepoint.cli.completion import complete_preset
 from tiepoint.cli.options import (
     AdaptiveOption,
     DeviceOption,
@@ -36,6 +37,7 @@ def bench(
         typer.Option(
             help="Measure one preset, stage by stage. Default: all presets, in one table; with --tune, the default preset.",
             show_default=False,
+            autocompletion=complete_preset,
         ),
     ] = None,
     max_keypoints: MaxKeypointsOption = 2048,

@@ -9,11 +9,13 @@ import typer
 
 from tiepoint.cli import collection_exports
 from tiepoint.cli.command_group import new_app
+from tiepoint.cli.completion import EXECUTORS, PAIRS, complete_from
 from tiepoint.cli.flags import name_flags, print_problem
 from tiepoint.cli.options import (
     DeviceOption,
     LicenseOption,
     MaxKeypointsOption,
+    MinPrecisionOption,
     PresetOption,
     QuietOption,
     ResizeOption,
@@ -21,7 +23,9 @@ from tiepoint.cli.options import (
     ThreadsOption,
     ThresholdOption,
     UpscaleOption,
+    parse_prescreen,
     parse_stretch,
+    score_options,
     set_up_logging,
 )
 from tiepoint.cli.problems import finish, finishing
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from tiepoint.types.options import NetworkOptions
 
 app = new_app(
-    help="Match a folder of images: extract each once, match pairs, verify them, run COLMAP. Resumable. Needs the extra collection.",
+    help="Match a folder of images: extract each once, match pairs, verify them, run COLMAP. Resumable. Needs the extra collection.\n\nExample: tiepoint collection run photos/ out/ --colmap",
 )
 app.command("export")(collection_exports.export)
 app.command("view")(collection_exports.view)
@@ -46,25 +50,44 @@ OutArgument = Annotated[
     Path, typer.Argument(help="Output folder: new, empty, or of an earlier run.", show_default=False)
 ]
 EarlierArgument = Annotated[Path, typer.Argument(help="Output folder of an earlier run.", show_default=False)]
+complete_pairs, complete_executor = complete_from(*PAIRS), complete_from(*EXECUTORS)
 PREVIOUS = "value of the previous run"
 PAIRS_HELP = (
     "Pair selection: exhaustive; sequential:K (each image and the next K by name); retrieval:K (the K most similar "
     "images); spatial:K (the K nearest by GPS); list:FILE (two names per line)."
 )
-PairsOption = Annotated[str, typer.Option(metavar="METHOD", help=PAIRS_HELP)]
+PairsOption = Annotated[str, typer.Option(metavar="METHOD", help=PAIRS_HELP, autocompletion=complete_pairs)]
 PreviousPairsOption = Annotated[
-    str | None, typer.Option(metavar="METHOD", help=PAIRS_HELP, show_default=PREVIOUS)
+    str | None,
+    typer.Option(metavar="METHOD", help=PAIRS_HELP, show_default=PREVIOUS, autocompletion=complete_pairs),
 ]
 EXECUTOR_HELP = "serial; processes:N; ray (a new local cluster); ray:ADDRESS (a running cluster)."
-ExecutorOption = Annotated[str, typer.Option(metavar="EXECUTOR", help=EXECUTOR_HELP)]
+ExecutorOption = Annotated[
+    str, typer.Option(metavar="EXECUTOR", help=EXECUTOR_HELP, autocompletion=complete_executor)
+]
 PreviousExecutorOption = Annotated[
     str | None,
-    typer.Option("--executor", metavar="EXECUTOR", help=EXECUTOR_HELP, show_default=PREVIOUS),
+    typer.Option(
+        "--executor",
+        metavar="EXECUTOR",
+        help=EXECUTOR_HELP,
+        show_default=PREVIOUS,
+        autocompletion=complete_executor,
+    ),
 ]
 MAX_ERROR_HELP = "Inlier threshold in px of the original images."
 MaxErrorOption = Annotated[float, typer.Option(min=0.01, help=MAX_ERROR_HELP)]
 PreviousMaxErrorOption = Annotated[
     float | None, typer.Option(min=0.01, help=MAX_ERROR_HELP, show_default=PREVIOUS)
+]
+PrescreenOption = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|off|P",
+        help="Match only pairs in full whose cheap match has at least this probability; auto: the preset's threshold, for "
+        "exhaustive pairs and pairs by retrieval.",
+        autocompletion=complete_from("auto", "off"),
+    ),
 ]
 StoresOption = Annotated[
     str | None,
@@ -99,19 +122,28 @@ def run(
         bool, typer.Option("--verify/--no-verify", help="Estimate the fundamental matrix of each pair.")
     ] = True,
     max_error_px: MaxErrorOption = TWO_VIEW_MAX_ERROR_PX,
+    prescreen: PrescreenOption = "auto",
     colmap: Annotated[
         bool, typer.Option("--colmap", help="Write a COLMAP database, OUT/colmap/database.db.")
     ] = False,
     reconstruct: Annotated[
         bool, typer.Option("--reconstruct", help="Run COLMAP's mapper; the model is in OUT/colmap/sparse/0.")
     ] = False,
+    to: Annotated[
+        list[collection_exports.Format],
+        typer.Option(
+            metavar="FORMAT",
+            help=f"Also export: {collection_exports.FORMATS}. nerfstudio, bundler and ply imply --reconstruct. May be repeated.",
+        ),
+    ] = [],  # noqa: B006
     cameras: collection_exports.CamerasOption = collection_exports.Cameras.SHARED,
     mapper_option: MapperOption = [],  # noqa: B006
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
     upscale: UpscaleOption = None,
     stretch: StretchOption = "none",
-    threshold: ThresholdOption = 0.1,
+    threshold: ThresholdOption = None,
+    min_precision: MinPrecisionOption = None,
     stores: StoresOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
@@ -122,12 +154,15 @@ def run(
 
     Exits with status 1 if an image or pair was left out, or images are duplicates, after all other work is done.
 
-    Example: tiepoint collection run photos/ out/ --pairs sequential:10 --reconstruct
+    Example: tiepoint collection run photos/ out/ --pairs sequential:10 --to nerfstudio
     """
+    from tiepoint.collection.export.formats import MODEL_EXPORTS
     from tiepoint.collection.run.runner import match_collection
     from tiepoint.geometry.colmap import require_pycolmap
 
     set_up_logging(quiet=quiet)
+    scores = score_options(threshold, min_precision)
+    reconstruct = reconstruct or any(each.value in MODEL_EXPORTS for each in to)
     if colmap or reconstruct:
         require_pycolmap()
     mapping = _mapping(cameras, mapper_option, colmap=colmap, reconstruct=reconstruct)
@@ -140,15 +175,17 @@ def run(
             executor=executor,
             verify=verify,
             max_error_px=max_error_px,
+            prescreen=parse_prescreen(prescreen),
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, upscale, stretch, threshold, device, accept_license),
+            **_network_options(max_keypoints, resize, upscale, stretch, device, accept_license, scores),
         )
         problems += report.problems
         _print_report(report, quiet)
         if colmap or reconstruct:
             _export_or_reconstruct(out, quiet, problems, mapping, reconstruct=reconstruct)
+        collection_exports.export_all(out, to, problems, quiet=quiet)
 
 
 @app.command()
@@ -161,7 +198,8 @@ def extract(
     resize: ResizeOption = 1024,
     upscale: UpscaleOption = None,
     stretch: StretchOption = "none",
-    threshold: ThresholdOption = 0.1,
+    threshold: ThresholdOption = None,
+    min_precision: MinPrecisionOption = None,
     stores: StoresOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
@@ -175,6 +213,7 @@ def extract(
     from tiepoint.collection.run.runner import match_collection
 
     set_up_logging(quiet=quiet)
+    scores = score_options(threshold, min_precision)
     with _resumable():
         report = match_collection(
             images,
@@ -185,7 +224,7 @@ def extract(
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, upscale, stretch, threshold, device, accept_license),
+            **_network_options(max_keypoints, resize, upscale, stretch, device, accept_license, scores),
         )
     _print_report(report, quiet)
     finish(report.problems)
@@ -255,15 +294,15 @@ def _network_options(
     resize: int,
     upscale: bool | None,
     stretch: str,
-    threshold: float,
     device: str,
     accept_license: bool,
+    scores: "NetworkOptions",
 ) -> "NetworkOptions":
     options: NetworkOptions = {
+        **scores,
         "max_keypoints": max_keypoints,
         "resize": resize or None,
         "stretch": parse_stretch(stretch),
-        "filter_threshold": threshold,
         "device": device,
         "accept_license": accept_license,
     }

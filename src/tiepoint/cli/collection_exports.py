@@ -20,6 +20,14 @@ class Format(StrEnum):
     HLOC = "hloc"
     NPZ = "npz"
     PARQUET = "parquet"
+    NERFSTUDIO = "nerfstudio"
+    BUNDLER = "bundler"
+    PLY = "ply"
+    GEOJSON = "geojson"
+    KML = "kml"
+
+
+FORMATS = ", ".join(Format)
 
 
 class Cameras(StrEnum):
@@ -39,7 +47,9 @@ CamerasOption = Annotated[
 
 def export(
     out: OutArgument,
-    to: Annotated[list[Format], typer.Option(help="Format; may be repeated.")] = [Format.COLMAP],  # noqa: B006
+    to: Annotated[
+        list[Format], typer.Option(metavar="FORMAT", help=f"Format: {FORMATS}. May be repeated.")
+    ] = [Format.COLMAP],  # noqa: B006
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Output file or folder.", show_default="in OUT"),
@@ -47,11 +57,13 @@ def export(
     cameras: CamerasOption = Cameras.SHARED,
     quiet: QuietOption = False,
 ) -> None:
-    """Export features and matches to COLMAP, hloc, NumPy or Parquet.
+    """Export features and matches, or the reconstruction, to the files of other programs.
 
     Exits with status 1 if the collection is incomplete, after everything else is written.
 
-    Example: tiepoint collection export out/ --to colmap --to parquet
+    nerfstudio, bundler and ply need a reconstruction, geojson and kml GPS positions.
+
+    Example: tiepoint collection export out/ --to colmap --to nerfstudio
     """
     from tiepoint.collection.collection import open_collection
     from tiepoint.collection.export.formats import export_as
@@ -68,6 +80,32 @@ def export(
             )
             if not quiet:
                 typer.echo(f"{name.value}: {path}")
+
+
+def export_all(out: Path, formats: list[Format], problems: list[str], *, quiet: bool) -> None:
+    """Export a collection that was just run; a format that cannot be written is a problem, and the next one follows.
+
+    Args:
+        out: Output folder of the collection.
+        formats: Formats to write.
+        problems: List to which problems are appended.
+        quiet: Whether to print nothing.
+    """
+    from tiepoint.collection.collection import open_collection
+    from tiepoint.collection.export.formats import export_as
+    from tiepoint.errors import InvalidInput
+
+    if not formats:
+        return
+    collection = open_collection(out, on_warning=lambda _: None)
+    for name in formats:
+        try:
+            path = export_as(collection, name.value)
+        except InvalidInput as error:
+            problems.append(f"{name.value}: {error}")
+            continue
+        if not quiet:
+            typer.echo(f"{name.value}: {path}")
 
 
 def view(

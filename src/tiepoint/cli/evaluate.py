@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tiepoint.cli.command_group import CommandGroup, new_app
+from tiepoint.cli.completion import DATASETS, PROTOCOLS, complete_from
 from tiepoint.cli.flags import print_problem
 from tiepoint.cli.options import (
     DeviceOption,
@@ -15,6 +16,7 @@ from tiepoint.cli.options import (
     PresetOption,
     StretchOption,
     ThreadsOption,
+    is_quiet,
     parse_stretch,
     use_threads,
 )
@@ -36,10 +38,15 @@ class Group(CommandGroup):
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete commands, and the data sets of the default command."""
+        dataset = self.commands[DEFAULT_COMMAND].params[0]
+        return [*super().shell_complete(ctx, incomplete), *dataset.shell_complete(ctx, incomplete)]
+
 
 app = new_app(
     cls=Group,
-    help="Reproducible metrics on public data sets: evaluate a preset, compare two reports. Needs the extra eval.",
+    help="Reproducible metrics on public data sets: evaluate a preset, compare two reports. Needs the extra eval.\n\nExample: tiepoint eval hpatches data/hpatches",
 )
 
 ReportArgument = Annotated[Path, typer.Argument(help="Report of `tiepoint eval --json`.", show_default=False)]
@@ -53,6 +60,7 @@ def run(
             help="Data set: hpatches, megadepth1500, scannet1500, oxford-affine, homography-folder, superglue-pairs, "
             "strecha, colmap or pairs-jsonl.",
             show_default=False,
+            autocompletion=complete_from(*DATASETS),
         ),
     ],
     path: Annotated[
@@ -60,7 +68,11 @@ def run(
     ],
     preset: PresetOption = DEFAULT_PRESET,
     protocol: Annotated[
-        str, typer.Option(help="Protocol: tiepoint, glue-factory-opencv or glue-factory-poselib.")
+        str,
+        typer.Option(
+            help="Protocol: tiepoint, glue-factory-opencv or glue-factory-poselib.",
+            autocompletion=complete_from(*PROTOCOLS),
+        ),
     ] = "tiepoint",
     store: Annotated[
         Path | None,
@@ -72,7 +84,9 @@ def run(
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     accept_license: LicenseOption = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Show no progress.", callback=is_quiet)
+    ] = False,
 ) -> None:
     """Evaluate a preset on a data set with ground truth, under a named protocol.
 

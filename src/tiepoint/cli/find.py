@@ -46,6 +46,7 @@ def find(
 
     Example: tiepoint find query.jpg photos/ --top 5 -o found.jpg --cache features/
     """
+    matcher.import_torch()
     from tiepoint.retrieval import find_to_files
 
     to_stdout = json_file == "-"
@@ -61,7 +62,7 @@ def find(
         **matcher.load,
     )
     if not matcher.quiet:
-        _print_ranking(ranking, output, rotations="rotations" in matcher.load, to_stderr=to_stdout)
+        _print_ranking(ranking, output, to_stderr=to_stdout)
     if to_stdout:
         typer.echo(json.dumps(ranking.to_dict()))
     for problem in ranking.problems:
@@ -70,9 +71,10 @@ def find(
         raise typer.Exit(1)
 
 
-def _print_ranking(ranking: "Ranking", output: Path | None, *, rotations: bool, to_stderr: bool) -> None:
+def _print_ranking(ranking: "Ranking", output: Path | None, *, to_stderr: bool) -> None:
     from tiepoint.cli.tables import print_table
 
+    rotations = any(result.rotation0 or result.rotation1 for result in ranking.results)
     heads = ("rotation (query), deg", "rotation, deg") if rotations else ()
     print_table(
         ("probability", "same scene", "inliers", "matches", *heads, "image"),

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 # Python arguments whose option has another name
-OTHER_NAMES = {"filter_threshold": "--threshold", "per_image": "--warps"}
+OTHER_NAMES = {"filter_threshold": "--threshold", "per_image": "--warps", "max_angle_deg": "--max-angle"}
 
 # Python arguments that no command has
 PYTHON_ONLY = {
@@ -30,7 +30,7 @@ def name_flags(text: str) -> str:
     """Replace Python arguments in a message by the options of the commands.
 
     Args:
-        text: Message; `rotations='auto'` becomes `--rotations auto`, `max_keypoints` becomes `--max-keypoints`.
+        text: Message; `views='rotation'` becomes `--views rotation`, `max_keypoints` becomes `--max-keypoints`.
     """
     flags = _flags()
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tiepoint.cli.completion import complete_from
 from tiepoint.cli.options import (
     NO_MATCH,
     AdaptiveOption,
@@ -47,7 +48,9 @@ def match(
     tile: Annotated[
         str,
         typer.Option(
-            metavar="auto|PX", help="Process images larger than this in tiles (px); 0 disables tiling."
+            metavar="auto|PX",
+            help="Process images larger than this in tiles (px); 0 disables tiling.",
+            autocompletion=complete_from("auto", "0"),
         ),
     ] = "auto",
     adaptive: AdaptiveOption = None,
@@ -79,10 +82,6 @@ def match(
     """
     if intrinsics is not None and verify is not VerifyKind.POSE:
         raise typer.BadParameter("--intrinsics requires --verify pose")
-    from tiepoint.api import match_to_files
-    from tiepoint.cli.summaries import print_summary
-    from tiepoint.geometry.verification import make_verifier
-
     load = matcher.load | {"border": border, "tile": _parse_tile(tile)}
     if adaptive is not None:
         load["adaptive"] = adaptive
@@ -93,6 +92,11 @@ def match(
     if latency_budget_ms is not None:
         load["latency_budget_ms"] = latency_budget_ms
     to_stdout = json_file == "-"
+    matcher.import_torch()
+    from tiepoint.api import match_to_files
+    from tiepoint.cli.summaries import print_summary
+    from tiepoint.geometry.verification import make_verifier
+
     result, estimate = match_to_files(
         image0,
         image1,
@@ -101,11 +105,13 @@ def match(
         npz=npz,
         draw={"max_lines": max_lines, "keypoints": keypoints},
         verify=make_verifier(verify, max_error_px=max_error_px, intrinsics=intrinsics) if verify else None,
+        stages=matcher.stages,
         preset=matcher.preset,
         mask0=mask0,
         mask1=mask1,
         **load,
     )
+    result = result.with_seconds(matcher.stages.with_total())
     if not matcher.quiet:
         drawing = f"drawing: {output}" if output else "to draw the matches, add: -o matches.png"
         print_summary(result, estimate, drawing, to_stderr=to_stdout)

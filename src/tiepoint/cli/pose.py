@@ -35,6 +35,7 @@ def pose(
 
     Example: tiepoint pose a.jpg b.jpg --intrinsics 1500,959.5,539.5 --json pose.json
     """
+    matcher.import_torch()
     from tiepoint.api import match_to_files
     from tiepoint.cli.summaries import print_summary
     from tiepoint.geometry.verification import make_verifier
@@ -45,10 +46,12 @@ def pose(
         image1,
         json=None if to_stdout else json_file,
         verify=make_verifier("pose", max_error_px=max_error_px, intrinsics=intrinsics),
+        stages=matcher.stages,
         preset=matcher.preset,
         **matcher.load,
     )
     assert estimate is not None, "a verifier was given"
+    result = result.with_seconds(matcher.stages.with_total())
     if to_stdout:
         typer.echo(json.dumps(result.to_dict(estimate, result.verify())))
     if not matcher.quiet:

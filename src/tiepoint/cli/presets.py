@@ -8,7 +8,10 @@ import typer
 
 
 def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the presets: extractor, matcher, short name, license of the weights, and purpose."""
+    """List the presets: extractor, matcher, short name, license of the weights, and purpose.
+
+    Example: tiepoint presets --json
+    """
     from tiepoint.presets import PRESETS, SHORT_NAMES
     from tiepoint.weights import WEIGHTS
 
@@ -17,7 +20,8 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
             "name": name,
             "short_names": [short for short, full in SHORT_NAMES.items() if full == name],
             **asdict(preset),
-            "license": " + ".join(dict.fromkeys(WEIGHTS[weights].license for weights in preset.weights)),
+            "license": " + ".join(dict.fromkeys(WEIGHTS[weights].license for weights in preset.weights))
+            or "no weights",
         }
         for name, preset in PRESETS.items()
     ]

@@ -8,6 +8,8 @@ import typer
 from tiepoint.cli.flags import name_flags
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tiepoint.result import MatchResult
     from tiepoint.types import Camera, TwoViewEstimate
 
@@ -26,7 +28,7 @@ def print_summary(
     print_images(result, to_stderr=to_stderr)
     lines = [summarize_matches(result), summarize_verification(result)]
     lines += [] if estimate is None else summarize_estimate(result, estimate)
-    typer.echo("\n" + "\n".join([*lines, *more]), err=to_stderr)
+    typer.echo("\n" + "\n".join([*lines, summarize_seconds(result.seconds), *more]), err=to_stderr)
 
 
 def print_images(result: "MatchResult", *, to_stderr: bool) -> None:
@@ -37,9 +39,13 @@ def print_images(result: "MatchResult", *, to_stderr: bool) -> None:
 
 
 def summarize_matches(result: "MatchResult") -> str:
-    """Return the number of matches and layers, and the duration of each stage."""
-    seconds = "   ".join(f"{stage} {value:.2f} s" for stage, value in result.seconds.items())
-    return f"{len(result)} matches   {result.layers_run} layers   {seconds}{_describe_cuts(result)}"
+    """Return the number of matches and layers, and what a latency budget cut."""
+    return f"{len(result)} matches   {result.layers_run} layers{_describe_cuts(result)}"
+
+
+def summarize_seconds(seconds: "Mapping[str, float]") -> str:
+    """Return the duration of each stage, and the total."""
+    return "   ".join(f"{stage.replace('_', ' ')} {value:.2f} s" for stage, value in seconds.items())
 
 
 def _describe_cuts(result: "MatchResult") -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tiepoint.video import Tracks
 
 
-@matcher_options(max_keypoints=1024, resize=640, rotations=False)
+@matcher_options(max_keypoints=1024, resize=640, views=False)
 def track(
     frames: Annotated[
         list[str],
@@ -98,6 +98,7 @@ def track(
 
     Example: tiepoint track clip.mp4 -o tracks.npz --video overlay.mp4
     """
+    matcher.import_torch()
     from tiepoint.video import ReadOptions, track_to_files
     from tiepoint.video.frames import never
 

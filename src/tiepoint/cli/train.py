@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tiepoint.cli.completion import EXTRACTORS, RECIPES, complete_from
 from tiepoint.cli.flags import print_problem
 from tiepoint.cli.options import (
     DeviceOption,
@@ -23,6 +24,7 @@ from tiepoint.cli.options import (
     set_up_logging,
     use_threads,
 )
+from tiepoint.presets import GIVEN
 
 if TYPE_CHECKING:
     from tiepoint.training.loop import StepCallback, StepReport
@@ -36,16 +38,29 @@ def train(
     out: Annotated[
         Path, typer.Argument(help="Output folder for model, checkpoint and logs.", show_default=False)
     ],
-    recipe: Annotated[str, typer.Option(help="Recipe: homography, finetune or distill.")] = "homography",
-    extractor: Annotated[str, typer.Option(help="Feature extractor.")] = "aliked-n16",
+    recipe: Annotated[
+        str,
+        typer.Option(help="Recipe: homography, finetune or distill.", autocompletion=complete_from(*RECIPES)),
+    ] = "homography",
+    extractor: Annotated[
+        str, typer.Option(help="Feature extractor.", autocompletion=complete_from(*EXTRACTORS))
+    ] = "aliked-n16",
     init: Annotated[
         str | None,
-        typer.Option(metavar="official|scratch|FILE", help="Initial weights.", show_default=RECIPE_DEFAULT),
+        typer.Option(
+            metavar="official|scratch|FILE",
+            help="Initial weights.",
+            show_default=RECIPE_DEFAULT,
+            autocompletion=complete_from("official", "scratch"),
+        ),
     ] = None,
     teacher: Annotated[
         str | None,
         typer.Option(
-            metavar="official|FILE", help="Teacher weights for distillation.", show_default=RECIPE_DEFAULT
+            metavar="official|FILE",
+            help="Teacher weights for distillation.",
+            show_default=RECIPE_DEFAULT,
+            autocompletion=complete_from("official"),
         ),
     ] = None,
     layers: Annotated[
@@ -119,6 +134,21 @@ def train(
     depth_maps: Annotated[
         Path | None, typer.Option(help="Folder of COLMAP depth maps of the reconstruction.")
     ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Features to train for, instead of an extractor: hloc's .h5 file, COLMAP's database, or a folder of .npz "
+            "files. IMAGES are those of --colmap, or written by 'tiepoint warps'.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name of the features; without one, the trained matcher accepts any features.",
+        ),
+    ] = None,
     gradient_checkpointing: Annotated[
         bool, typer.Option("--gradient-checkpointing", help="Recompute activations to save memory.")
     ] = False,
@@ -150,19 +180,19 @@ def train(
         check_output_path(json_file, ".json")
     config = TrainConfig.from_recipe(
         recipe,
-        model=_given(
-            extractor=extractor, init=init, teacher=teacher, layers=layers, width=width, heads=heads
-        ),
-        data=_given(
-            warps=_given(per_image=warps, resize=resize, max_keypoints=max_keypoints),
+        model=given(extractor=extractor, init=init, teacher=teacher, layers=layers, width=width, heads=heads),
+        data=given(
+            warps=given(per_image=warps, resize=resize, max_keypoints=max_keypoints),
             val=val,
             cache=cache,
             colmap=colmap,
             depth_maps=depth_maps,
             stretch=parse_stretch(stretch),
+            features=features,
+            kind=kind,
         ),
-        optim=_given(learning_rate=learning_rate, batch_size=batch_size, accumulate=accumulate),
-        run=_given(
+        optim=given(learning_rate=learning_rate, batch_size=batch_size, accumulate=accumulate),
+        run=given(
             minutes=minutes,
             pairs=pairs,
             seed=seed,
@@ -186,8 +216,8 @@ def train(
         _print(report, json_file, quiet=quiet)
 
 
-def _given(**values: Any) -> dict[str, Any]:
-    """Return the values that are not None."""
+def given(**values: Any) -> dict[str, Any]:
+    """Return the values that are not None: those that replace a recipe's."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -237,9 +267,10 @@ def _print(report: "TrainingReport", json_file: str | None, *, quiet: bool) -> N
     if json_file == "-" or quiet:
         return
     _print_table(report)
-    typer.echo(
-        f"\n{report.folder} can be used as a preset; {report.folder / 'report.html'} shows the training"
-    )
+    use = f"tiepoint.load_matcher({str(report.folder)!r}) loads it"
+    if report.extractor != GIVEN:
+        use = f"{report.folder} can be used as a preset"
+    typer.echo(f"\n{use}; {report.folder / 'report.html'} shows the training")
 
 
 def _print_table(report: "TrainingReport") -> None:
@@ -259,4 +290,4 @@ def _print_table(report: "TrainingReport") -> None:
 
 
 def _percent(*fractions: float) -> list[str]:
-    return [f"{100 * fraction:.1f} %" for fraction in fractions]
+    return ["–" if math.isnan(fraction) else f"{100 * fraction:.1f} %" for fraction in fractions]

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.datasets import read_dataset
 from tiepoint.evaluation.ground_truth import Dataset, EvaluationPair
-from tiepoint.evaluation.predict import predict
+from tiepoint.evaluation.predict import Predictions, predict
 from tiepoint.evaluation.predictors import Predictor, PresetPredictor, describe
 from tiepoint.evaluation.protocols import DEFAULT_PROTOCOL, Family, Prediction, Protocol, find_protocol
 from tiepoint.evaluation.report import PairResult, Report
@@ -62,7 +62,8 @@ def evaluate(
             predicted = Store(folder / family, describe(predictor, setup.prediction))
             predictions = predict(pairs, predictor, predicted, progress=progress)
             scored, unscored = score(pairs, predictions, setup, progress=progress)
-            rows += scored
+            kept = None if store is None else (folder / family).absolute()
+            rows += [_with_matches(row, predictions, kept) for row in scored]
             problems += [*predictions.problems, *unscored]
             names.add(predictor.name)
     return Report(
@@ -133,6 +134,14 @@ def subsample(dataset: Dataset, limit: int | None) -> Dataset:
     if limit is None or limit >= count:
         return dataset
     return replace(dataset, pairs=tuple(dataset.pairs[index * count // limit] for index in range(limit)))
+
+
+def _with_matches(row: PairResult, predictions: Predictions, store: Path | None) -> PairResult:
+    """Add the location of the matches of a pair, if they are kept."""
+    if store is None:
+        return row
+    image0, image1 = predictions.images[row.pair]
+    return replace(row, matches={"store": str(store), "image0": image0, "image1": image1})
 
 
 def _families(dataset: Dataset, protocol: Protocol) -> dict[Family, list[EvaluationPair]]:

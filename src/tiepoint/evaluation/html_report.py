@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.compare import Comparison
-from tiepoint.evaluation.report import Metric, Report
+from tiepoint.evaluation.pair_matches import read_pair_matches
+from tiepoint.evaluation.report import Metric, PairResult, Report
 from tiepoint.html.charts import scatter_chart
 from tiepoint.html.pair_page import check_page_path
+from tiepoint.html.pair_viewers import PairViewers, estimate_for_page
 from tiepoint.html.rendering import render_page, write_page
 
 TEMPLATE = "comparison.html.jinja"
 MAX_PAIRS = 15
 """Maximum number of pairs per table."""
+
+MAX_VIEWERS = 4
+"""Maximum number of pairs per table whose matches can be looked at."""
 
 VALUES: Mapping[str, str] = {
     "corner_error_px": "corner error in px",
@@ -66,13 +72,15 @@ def write_comparison_page(
         InvalidInput: If the file cannot be written.
     """
     check_page_path(path)
+    viewers = PairViewers()
     page = render_page(
         "tiepoint.evaluation",
         TEMPLATE,
         title=f"{comparison.names[0]} and {comparison.names[1]}",
         comparison=comparison,
         metrics=[_metric_cells(row) for row in comparison.differences],
-        sections=list(_sections(comparison, report0, report1)),
+        sections=list(_sections(comparison, report0, report1, viewers)),
+        viewers=viewers,
     )
     return write_page(page, path)
 
@@ -90,17 +98,54 @@ def pair_differences(metric: Metric, report0: Report, report1: Report) -> list[P
     return sorted(rows, key=lambda row: -row.size)
 
 
-def _sections(comparison: Comparison, report0: Report, report1: Report) -> Iterator[dict[str, Any]]:
-    """Yield chart and table of every result that is shown pair by pair."""
+def _sections(
+    comparison: Comparison, report0: Report, report1: Report, viewers: PairViewers
+) -> Iterator[dict[str, Any]]:
+    """Yield chart, table and viewers of every result that is shown pair by pair."""
     metrics = {row.metric.value: row.metric for row in comparison.differences if row.metric.value in VALUES}
     for value, metric in metrics.items():
         rows = pair_differences(metric, report0, report1)
+        differing = [row for row in rows if row.size > 0]
+        cards, reason = _cards(viewers, differing[:MAX_VIEWERS], (report0, report1))
         labels = {"xlabel": f"first: {comparison.names[0]}", "ylabel": "second"}
         yield {
             "label": VALUES[value],
             "chart": scatter_chart([row.value0 for row in rows], [row.value1 for row in rows], **labels),
-            "rows": [row.cells() for row in rows[:MAX_PAIRS] if row.size > 0],
+            "rows": [row.cells() for row in differing[:MAX_PAIRS]],
+            "cards": cards,
+            "reason": reason,
         }
+
+
+def _cards(
+    viewers: PairViewers, rows: list[PairDifference], reports: tuple[Report, Report]
+) -> tuple[list[dict[str, Any]], str]:
+    """Add the matches of pairs in both reports; return their cards, and why some have none ("": all have one)."""
+    cards, reason = [], ""
+    for row in rows:
+        for label, report, value in zip(("first", "second"), reports, (row.value0, row.value1), strict=True):
+            result = next(each for each in report.rows if each.pair == row.pair)
+            try:
+                cards.append(_card(viewers, result, f"{label}: {_formatted(value)}"))
+            except InvalidInput as error:
+                reason = reason or f"{label}, {row.pair}: {error}"
+    return cards, reason
+
+
+def _card(viewers: PairViewers, row: PairResult, text: str) -> dict[str, Any]:
+    """Add the matches of a pair in one report, and describe them."""
+    found = read_pair_matches(row)
+    pictures = [viewers.add_picture(key, image) for key, image in zip(found.keys, found.images, strict=True)]
+    estimate, homography = estimate_for_page(found.result)
+    verification = found.result.verify()
+    pair = viewers.add_pair(
+        found.result, *pictures, estimate=estimate, homography=homography, verification=verification
+    )
+    return {
+        "pictures": pictures,
+        "pair": pair,
+        "lines": [row.pair, text, f"{verification.num_inliers:,} inliers of {len(found.result):,} matches"],
+    }
 
 
 def _metric_cells(row: Any) -> list[str]:

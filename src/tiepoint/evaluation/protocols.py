@@ -154,7 +154,7 @@ PROTOCOLS: dict[str, Protocol] = {
         **_glue_factory("poselib", planar_px=1.0, posed_px=2.0, indoor_px=2.0),
     ),
 }
-# Name -> protocol
+"""Name -> protocol."""
 
 
 def find_protocol(name: str) -> Protocol:

@@ -30,6 +30,8 @@ class PairResult:
         truth: Type of ground truth: "homography", "pose", "points" or "disparity".
         tags: Attributes by which metrics may be grouped.
         values: Results by name; inf is a failure, undefined results are omitted.
+        matches: Location of the matches: folder of the store, and the keys of both images in it ("store", "image0",
+            "image1"); empty if they are not.
     """
 
     pair: str
@@ -37,6 +39,7 @@ class PairResult:
     truth: str
     tags: Mapping[str, str | float] = field(default_factory=dict)
     values: Mapping[str, float]
+    matches: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

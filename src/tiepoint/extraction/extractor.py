@@ -1,15 +1,15 @@
 """Feature extraction with a detector network: image -> Features."""
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from tiepoint.errors import InvalidInput
 from tiepoint.extraction.masks import allowed_at, exclude_border, mask_digest, resize_mask
 from tiepoint.extraction.tile_grid import check_tiling, split_into_tiles, tile_side
 from tiepoint.extraction.tiled_detector import TiledDetector
@@ -17,44 +17,14 @@ from tiepoint.image import Image, ImageTransform
 from tiepoint.image.stretch import check_stretch
 from tiepoint.io.config import fingerprint
 from tiepoint.io.validation import check_integer
-from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
-from tiepoint.models.checkpoint import load_strictly
 from tiepoint.models.detector import Detector
-from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.fusion import fuse_detector
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.precision import ordinary_inference
-from tiepoint.models.superpoint.checkpoint import build as build_superpoint
-from tiepoint.models.xfeat import build as build_xfeat
 from tiepoint.types import Features
 from tiepoint.types.options import Stretch, Tiling
 
 logger = logging.getLogger(__name__)
-
-State = Mapping[str, Tensor]
-
-
-def _strict_builder(name: str, make_network: Callable[[], Detector]) -> Callable[[State], Detector]:
-    def build(state: State) -> Detector:
-        with torch.device("meta"):
-            network = make_network()
-        load_strictly(network, state, name)
-        return network.eval()
-
-    return build
-
-
-NETWORKS: dict[str, Callable[[State], Detector]] = {
-    "aliked-t16": _strict_builder("aliked-t16", lambda: ALIKED(ALIKED_VARIANTS["t16"])),
-    "aliked-n16": _strict_builder("aliked-n16", lambda: ALIKED(ALIKED_VARIANTS["n16"])),
-    "aliked-n16rot": _strict_builder("aliked-n16rot", lambda: ALIKED(ALIKED_VARIANTS["n16rot"])),
-    "aliked-n32": _strict_builder("aliked-n32", lambda: ALIKED(ALIKED_VARIANTS["n32"])),
-    "disk": _strict_builder("disk", lambda: DISK(DISKConfig())),
-    "superpoint": build_superpoint,
-    "superpoint-open": build_superpoint,
-    "xfeat": build_xfeat,
-}
-"""Extractor name -> function that builds the network from the tensors of a checkpoint, strictly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +79,6 @@ class MaskedExtraction:
     mask: str
 
 
-def build_network(name: str, state: State) -> Detector:
-    """Build the network of an extractor and load its weights, strictly.
-
-    Args:
-        name: Key of `NETWORKS`.
-        state: All tensors of the network by name.
-
-    Raises:
-        WeightsError: If a tensor is missing, unexpected, or has the wrong shape.
-    """
-    return NETWORKS[name](state)
-
-
 class NeuralExtractor:
     """Extract features with a detector network.
 
@@ -156,6 +113,11 @@ class NeuralExtractor:
     def descriptor_dim(self) -> int:
         """Descriptor dimension."""
         return cast(Detector, self.network).descriptor_dim
+
+    @property
+    def min_side(self) -> int:
+        """Minimum side in px of the network's input."""
+        return getattr(self.network, "min_side", 1)
 
     def transform(self, image_size: tuple[int, int]) -> ImageTransform:
         """Return the resize of an image of a size (width, height) in px to the network's input."""
@@ -193,6 +155,8 @@ class NeuralExtractor:
         )
         keypoints = transform.to_original(detection.keypoints)
         inside = slice(None) if allowed is None else allowed_at(allowed, keypoints)
+        size = "x".join(map(str, transform.resized_size))
+        logger.debug("%d keypoints in %s at %s px", len(keypoints), image.source or "an image", size)
         return Features(
             keypoints=keypoints[inside],
             scores=detection.scores[inside],
@@ -200,6 +164,45 @@ class NeuralExtractor:
             image_size=image.image_size,
             kind=self.settings.kind,
             fingerprint=self.fingerprint_with(mask),
+            source=image.source,
+            exif_orientation=image.exif_orientation,
+        )
+
+    @ordinary_inference()
+    def describe(self, image: Image, keypoints: Float[Tensor, "n 2"]) -> Features:
+        """Describe given keypoints; at the extractor's own keypoints, these are its own descriptors.
+
+        The image is processed as a whole, without tiles.
+
+        Args:
+            image: Image, from `tiepoint.image.read_image`.
+            keypoints: Keypoints (x, y) in px of the image; the center of the top-left pixel is (0, 0).
+
+        Returns:
+            Features with these keypoints, in the same order, and scores of 1.
+
+        Raises:
+            InvalidInput: If the extractor cannot describe given keypoints, or keypoints are outside of the image.
+        """
+        network = self.inference_network
+        if not isinstance(network, Detector):
+            raise InvalidInput(
+                f"{self.settings.kind or type(self).__name__} cannot describe given keypoints; use an "
+                "extractor with a network, such as aliked-n16"
+            )
+        transform = self.transform(image.image_size)
+        pixels = transform.apply(image).to(self.device)
+        _, features = network.dense_maps(pixels[None])
+        keypoints = keypoints.to(self.device, torch.float32)
+        descriptors = network.describe_at(
+            features[0], transform.to_resized(keypoints), (pixels.shape[1], pixels.shape[2])
+        )
+        return Features(
+            keypoints=keypoints,
+            scores=torch.ones(len(keypoints), dtype=torch.float32, device=self.device),
+            descriptors=descriptors,
+            image_size=image.image_size,
+            kind=self.settings.kind,
             source=image.source,
             exif_orientation=image.exif_orientation,
         )

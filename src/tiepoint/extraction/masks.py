@@ -32,9 +32,13 @@ JPEG_THRESHOLD = (
     0.5  # brightness above which a JPEG pixel is allowed: compression leaves black not quite black
 )
 MAX_SHOWN_CHARS = 60  # of invalid values in error messages
+MAX_MEGAPIXELS = 300.0  # default of `read_image`
+MAX_COORDINATE = 1e9  # magnitude of a vertex in px; far larger ones overflow where edges cross rows
 
 
-def read_mask(source: MaskSource, image: Image, name: str = "mask") -> Bool[Tensor, "h w"]:
+def read_mask(
+    source: MaskSource, image: Image, name: str = "mask", max_megapixels: float = MAX_MEGAPIXELS
+) -> Bool[Tensor, "h w"]:
     """Read a mask.
 
     Args:
@@ -43,6 +47,7 @@ def read_mask(source: MaskSource, image: Image, name: str = "mask") -> Bool[Tens
             width): nonzero pixels are allowed. Polygons [[(x, y), …], …] in px: pixels inside any polygon are allowed.
         image: Image that the mask is for; the mask must have its upright size.
         name: Name of the mask for error messages.
+        max_megapixels: Maximum number of pixels of an image file in millions.
 
     Returns:
         Mask, shape (h, w), True where keypoints are allowed.
@@ -50,7 +55,7 @@ def read_mask(source: MaskSource, image: Image, name: str = "mask") -> Bool[Tens
     Raises:
         InvalidInput: If the mask cannot be read, has another size than the image, or is of an unsupported type.
     """
-    mask = _from_source(source, image.image_size, name)
+    mask = _from_source(source, image.image_size, name, max_megapixels)
     width, height = image.image_size
     if tuple(mask.shape) != (height, width):
         raise _wrong_size(mask, image, name)
@@ -109,7 +114,7 @@ def fill_polygons(polygons: Sequence, image_size: tuple[int, int], name: str) ->
         name: Name of the mask for error messages.
 
     Raises:
-        InvalidInput: If a polygon has fewer than three vertices or is of another form.
+        InvalidInput: If a polygon has fewer than three vertices, is of another form, or far outside of the image.
     """
     width, height = image_size
     inside = np.zeros((height, width), bool)
@@ -121,12 +126,18 @@ def fill_polygons(polygons: Sequence, image_size: tuple[int, int], name: str) ->
 def _check_vertices(polygon: Any, index: int, name: str) -> np.ndarray:
     try:
         vertices = np.asarray(polygon, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: an integer beyond floating point
         vertices = np.empty((0, 0))
     if vertices.ndim != 2 or vertices.shape[1] != 2 or len(vertices) < 3 or not np.isfinite(vertices).all():
         raise InvalidInput(
             f"invalid {name}: expected polygons of at least three vertices, [[(x, y), (x, y), (x, y)], …], "
             f"got {_shorten(polygon)} as polygon {index}"
+        )
+    largest = float(np.abs(vertices).max())
+    if largest > MAX_COORDINATE:
+        raise InvalidInput(
+            f"invalid {name}: expected vertices within ±{MAX_COORDINATE:,.0f} px, got {largest:g} in polygon {index}; "
+            "use px of the image"
         )
     return vertices
 
@@ -138,7 +149,8 @@ def _fill_polygon(vertices: np.ndarray, width: int, height: int) -> np.ndarray:
         top, bottom = np.clip(np.ceil([min(y0, y1), max(y0, y1)]), 0, height).astype(int)
         if top < bottom:
             rows = np.arange(top, bottom)
-            crossings = x0 + (rows - y0) * ((x1 - x0) / (y1 - y0))
+            with np.errstate(over="ignore", invalid="ignore"):  # a height near 0: 0 * inf at the first vertex
+                crossings = np.nan_to_num(x0 + (rows - y0) * ((x1 - x0) / (y1 - y0)), nan=x0)
             toggles[rows, np.clip(np.ceil(crossings), 0, width).astype(int)] ^= True
     return np.logical_xor.accumulate(toggles, axis=1)[:, :-1]
 
@@ -148,14 +160,14 @@ def _shorten(value: Any) -> str:
     return text if len(text) < MAX_SHOWN_CHARS else f"{text[: MAX_SHOWN_CHARS - 3]}..."
 
 
-def _from_source(source: Any, image_size: tuple[int, int], name: str) -> Tensor:
+def _from_source(source: Any, image_size: tuple[int, int], name: str, max_megapixels: float) -> Tensor:
     if isinstance(source, np.ndarray | Tensor):
         return _from_array(source, name)
     if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".json":
         return fill_polygons(_read_polygons(Path(source), name), image_size, name)
     is_encoded = isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "read")
     if is_encoded or isinstance(source, str | os.PathLike | PIL.Image.Image):
-        return _from_image(source)
+        return _from_image(source, max_megapixels)
     if isinstance(source, Sequence):
         return fill_polygons(source, image_size, name)
     raise InvalidInput(
@@ -176,8 +188,8 @@ def _from_array(array: np.ndarray | Tensor, name: str) -> Tensor:
     )
 
 
-def _from_image(source: Any) -> Tensor:
-    pixels = read_image(source).pixels
+def _from_image(source: Any, max_megapixels: float) -> Tensor:
+    pixels = read_image(source, max_megapixels=max_megapixels).pixels
     brightness = pixels.amax(dim=0)
     if not _is_lossy(source):
         return brightness > 0

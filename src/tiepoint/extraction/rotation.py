@@ -63,5 +63,5 @@ def unrotate_features(features: Features, degrees: int, image_size: tuple[int, i
         keypoints=unrotate_keypoints(features.keypoints, degrees, image_size),
         orientations=None if orientations is None else orientations + math.radians(degrees),
         image_size=image_size,
-        fingerprint=f"{features.fingerprint}-turned{degrees}" if degrees else features.fingerprint,
+        fingerprint=f"{features.fingerprint}-rotated{degrees}" if degrees else features.fingerprint,
     )

@@ -7,7 +7,7 @@ together, by the same score as in the whole image.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Float32, Int
@@ -21,7 +21,7 @@ from tiepoint.models.keypoints import (
     apply_mask,
     has_contrast,
     pixel_coordinates,
-    top_k_keypoints,
+    top_k,
 )
 from tiepoint.models.tile import Tile
 
@@ -44,6 +44,17 @@ class Candidates(NamedTuple):
     keypoints: Float[Tensor, "n 2"]
     scores: Float[Tensor, "n"]
     descriptors: Float[Tensor, "n d"]
+
+
+class _Parts:
+    """The crops and positions of all tiles, which can be iterated over several times; a crop is made when needed."""
+
+    def __init__(self, image: Image, tiles: list[GridTile], device: torch.device) -> None:
+        self._image, self._tiles, self._device = image, tiles, device
+
+    def __iter__(self) -> Iterator[tuple[Float32[Tensor, "1 3 h w"], Tile]]:
+        for tile in self._tiles:
+            yield _crop(self._image, tile.crop, self._device), _tile_position(tile, self._image)
 
 
 class TiledDetector:
@@ -85,50 +96,43 @@ class TiledDetector:
         found = _no_candidates(self.network.descriptor_dim, self.device)
         if not has_contrast(image.pixels[None])[0]:
             return Detection(*found[2:])
-        context = self.network.global_context(self._parts(image, tiles))
+        context = self.network.global_context(_Parts(image, tiles, self.device))
         for tile in tiles:
             if mask is None or mask[tile.core.slices].any():
                 new = self._detect_tile(image, tile, mask, context, found)
                 found = self._merge(found, new, tile.core)
         return Detection(*found[2:])
 
-    def _parts(self, image: Image, tiles: list[GridTile]) -> Iterator[tuple[Tensor, Tile]]:
-        for tile in tiles:
-            yield self._crop(image, tile.crop), _tile_position(tile, image)
-
-    def _crop(self, image: Image, box: Box) -> Float32[Tensor, "1 3 h w"]:
-        part = Image(pixels=image.pixels[:, *box.slices])
-        return ImageTransform.fit(part.image_size, None).apply(part)[None].to(self.device)
-
     def _detect_tile(
-        self, image: Image, tile: GridTile, mask: Tensor | None, context: Tensor | None, found: Candidates
+        self, image: Image, tile: GridTile, mask: Tensor | None, context: Any, found: Candidates
     ) -> Candidates:
         """Return the keypoints in the core of one tile."""
         position = _tile_position(tile, image)._replace(context=context)
         allowed = None if mask is None else mask[tile.crop.slices].to(self.device)
-        score_maps, features = self.network.dense_maps(self._crop(image, tile.crop), position)
+        score_maps, features = self.network.dense_maps(_crop(image, tile.crop, self.device), position)
         scores = score_maps[0]
         maxima = self.network.suppress_non_maxima(apply_mask(scores, allowed))
-        maxima = self.network.rank(maxima, features[0])
-        selected = self._select(maxima, tile.core.relative_to(tile.crop), found)
+        pixels, ranks = self.network.ranked_candidates(maxima, features[0])
+        positions = pixel_coordinates(pixels, scores.shape[1])
+        order = self._select(positions, ranks, tile.core.relative_to(tile.crop), found)
+        selected = pixels[order]
         detection = self.network.keypoints_at(selected, scores, features[0], mask=allowed, tile=position)
         offset = torch.tensor(tile.crop[:2], dtype=torch.int64, device=self.device)
         return Candidates(
-            pixels=pixel_coordinates(selected, scores.shape[1]) + offset,
-            ranks=maxima.flatten()[selected],
+            pixels=positions[order] + offset,
+            ranks=ranks[order],
             keypoints=detection.keypoints + offset,
             scores=detection.scores,
             descriptors=detection.descriptors,
         )
 
-    def _select(self, maxima: Tensor, core: Box, found: Candidates) -> Tensor:
-        """Return raster indices of the top-k keypoints of the core that can still enter the top k of the image."""
-        inside = maxima[core.slices]
-        selected = top_k_keypoints(inside, self.max_keypoints, self.detection_threshold)
+    def _select(self, positions: Tensor, ranks: Tensor, core: Box, found: Candidates) -> Tensor:
+        """Return the indices of the top-k candidates in the core that can still enter the top k of the image."""
+        inside = _inside(positions, core, margin=0).nonzero().squeeze(1)
+        selected = inside[top_k(ranks[inside], self.max_keypoints, self.detection_threshold)]
         if 0 < len(found.ranks) == self.max_keypoints:
-            selected = selected[inside.flatten()[selected] >= found.ranks[-1]]
-        columns, rows = pixel_coordinates(selected, inside.shape[1]).unbind(dim=1)
-        return (rows + core.top) * maxima.shape[1] + columns + core.left
+            selected = selected[ranks[selected] >= found.ranks[-1]]
+        return selected
 
     def _merge(self, found: Candidates, new: Candidates, core: Box) -> Candidates:
         """Return the top k of both, after non-maximum suppression across the border of the core."""
@@ -163,6 +167,11 @@ def _inside(pixels: Tensor, box: Box, margin: int) -> Tensor:
     low = pixels.new_tensor([box.left - margin, box.top - margin])
     high = pixels.new_tensor([box.right + margin, box.bottom + margin])
     return ((pixels >= low) & (pixels < high)).all(dim=1)
+
+
+def _crop(image: Image, box: Box, device: torch.device) -> Float32[Tensor, "1 3 h w"]:
+    part = Image(pixels=image.pixels[:, *box.slices])
+    return ImageTransform.fit(part.image_size, None).apply(part)[None].to(device)
 
 
 def _tile_position(tile: GridTile, image: Image) -> Tile:

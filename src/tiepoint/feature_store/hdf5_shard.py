@@ -17,10 +17,10 @@ from tiepoint.errors import StoreError
 from tiepoint.io.optional import import_optional
 
 JSONScalar: TypeAlias = str | int | float | bool | None
-# Value of a setting, or of a record next to its arrays
+"""Value of a setting, or of a record next to its arrays."""
 
 Record: TypeAlias = Mapping[str, np.ndarray | JSONScalar]
-# Arrays and scalars by name
+"""Arrays and scalars by name."""
 
 FORMAT = 2
 HEADER = "shard"

@@ -1,7 +1,9 @@
 """Two-view geometry from tie points; the only package that imports poselib and OpenCV.
 
 thresholds         default inlier thresholds
-estimate           estimate_homography, …_fundamental, …_essential, …_relative_pose; ESTIMATORS, the table of methods
+estimate           estimate_similarity, …_affine, …_homography, …_fundamental, …_essential, …_relative_pose
+alignment          estimate_alignment: the simplest model that explains the matches
+solver             ESTIMATORS, the table of methods, and the steps that they share
 inliers            inliers and degeneracy checks, the same for all backends
 verification       geometric verification by the name of a model
 pair_verification  PairVerification: whether two images show the same scene

@@ -13,10 +13,17 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.geometry.backends.base import Problem
-from tiepoint.types import Kind
+from tiepoint.types import PLANAR_KINDS, Kind
 
 # Maximum number of models of a minimal set
-MAX_SOLUTIONS: dict[Kind, int] = {"homography": 1, "fundamental": 3, "essential": 10, "pose": 10}
+MAX_SOLUTIONS: dict[Kind, int] = {
+    "similarity": 1,
+    "affine": 1,
+    "homography": 1,
+    "fundamental": 3,
+    "essential": 10,
+    "pose": 10,
+}
 
 # Logarithm of the expected number of coincidences from which support is not attributed to chance: one in a hundred
 MAX_LOG_FALSE_ALARMS = -4.6
@@ -48,7 +55,7 @@ def support_probability(kind: Kind, problem: Problem) -> float:
         problem: Matches and threshold; random matches have the bounding box of the points of image 1.
     """
     width, height = np.ptp(problem.points1, axis=0)
-    if kind == "homography":
+    if kind in PLANAR_KINDS:
         area = math.pi * problem.max_error_px**2
     else:  # a band along the epipolar line: the Sampson error distributes the distance over both images
         area = 2 * math.sqrt(2) * problem.max_error_px * math.hypot(width, height)

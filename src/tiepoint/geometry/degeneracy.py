@@ -29,12 +29,12 @@ from tiepoint.geometry.parallax import has_parallax, plane, rotation
 from tiepoint.geometry.planar_pose import MIN_ANGLE_DEG, other_pose
 from tiepoint.geometry.simpler_models import fit_line
 from tiepoint.geometry.uncertainty import relative_uncertainty
-from tiepoint.types import Kind
+from tiepoint.types import PLANAR_KINDS, Kind
 
-# Number of matches off a line that determine what the matches on the line leave open
-OFF_LINE: dict[Kind, int] = {"homography": 2, "fundamental": 4, "essential": 2, "pose": 2}
+# Number of matches off a line that determine what the matches on the line leave open: nothing for a similarity
+OFF_LINE: dict[Kind, int] = {"affine": 1, "homography": 2, "fundamental": 4, "essential": 2, "pose": 2}
 
-# Maximum standard deviation of a homography at the corners of the square around its inliers, relative to its side
+# Maximum standard deviation of a model of `PLANAR_KINDS` at the corners of the square around its inliers, relative to its side
 MAX_UNCERTAINTY = 0.25
 
 # Ratio of the supports from which two poses of a plane are equally good: visibility excludes neither
@@ -88,8 +88,8 @@ def reason_degenerate(kind: Kind, problem: Problem, model: Model, inliers: Bool[
     )
     if reason:
         return reason
-    if kind == "homography":
-        return _reason_uncertain(problem, model, inliers)
+    if kind in PLANAR_KINDS:
+        return _reason_uncertain(kind, problem, model, inliers)
     if kind == "fundamental":
         return _reason_planar(problem, model, inliers)
     return _reason_pose(problem, model, inliers)
@@ -123,7 +123,7 @@ def _reason_point(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"], n
         radius = float(np.ptp(points[chosen], axis=0).max()) / 2
         if radius == 0:
             return f"degenerate configuration: all {name} coincide in image {side}"
-        has_own_unit = kind == "homography" and side == 0  # the error of a homography is measured in image 1
+        has_own_unit = kind in PLANAR_KINDS and side == 0  # their error is measured in image 1
         if radius <= problem.max_error_px and not has_own_unit:
             return (
                 f"degenerate configuration: the {name} of image {side} spread over {2 * radius:.3g} px only, less than "
@@ -133,8 +133,8 @@ def _reason_point(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"], n
 
 
 def _noise_scale(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"]) -> tuple[float, float]:
-    """Noise of image 0 and image 1 relative to the threshold: a homography's error is measured in image 1 alone."""
-    if kind != "homography":
+    """Noise of image 0 and image 1 relative to the threshold: a planar model's error is measured in image 1 alone."""
+    if kind not in PLANAR_KINDS:
         return 1.0, 1.0
     spread0, spread1 = (
         float(np.ptp(points[chosen], axis=0).max()) for points in (problem.points0, problem.points1)
@@ -143,6 +143,8 @@ def _noise_scale(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"]) ->
 
 
 def _reason_line(kind: Kind, problem: Problem, chosen: Bool[np.ndarray, "k"], name: str) -> str:
+    if kind not in OFF_LINE:
+        return ""
     for side, points in enumerate((problem.points0, problem.points1)):
         noise = problem.max_error_px * _noise_scale(kind, problem, chosen)[side]
         line = fit_line(points[chosen], noise)
@@ -171,24 +173,24 @@ def _determines(
     return log_false_alarms(candidates, support, sample, probability) < MAX_LOG_FALSE_ALARMS
 
 
-def _reason_uncertain(problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
+def _reason_uncertain(kind: Kind, problem: Problem, model: Model, inliers: Bool[np.ndarray, "k"]) -> str:
     H = model.matrix
     if H is None or np.linalg.matrix_rank(H) < 3:
-        return "the homography of the inliers is singular"
-    points = _without_noise(problem, inliers)
-    if relative_uncertainty(points, H, problem.max_error_px) <= MAX_UNCERTAINTY:
+        return f"the {MODEL_NAMES[kind]} of the inliers is singular"
+    points = _without_noise(kind, problem, inliers)
+    if relative_uncertainty(kind, points, H, problem.max_error_px) <= MAX_UNCERTAINTY:
         return ""
     return (
-        f"degenerate configuration: noise of {problem.max_error_px:g} px, the threshold, leaves the homography of the "
-        f"{len(points)} inliers undetermined, as they are close to a line or to each other; reduce max_error_px if the "
+        f"degenerate configuration: noise of {problem.max_error_px:g} px, the threshold, leaves the "
+        f"{MODEL_NAMES[kind]} of the {len(points)} inliers undetermined, as they are close to a line or to each other; reduce max_error_px if the "
         "points are more accurate"
     )
 
 
-def _without_noise(problem: Problem, inliers: Bool[np.ndarray, "k"]) -> Float[np.ndarray, "n 2"]:
+def _without_noise(kind: Kind, problem: Problem, inliers: Bool[np.ndarray, "k"]) -> Float[np.ndarray, "n 2"]:
     """Inliers of image 0; those that noise alone may have moved off a line are projected onto it."""
     points = problem.points0[inliers]
-    noise = problem.max_error_px * _noise_scale("homography", problem, inliers)[0]
+    noise = problem.max_error_px * _noise_scale(kind, problem, inliers)[0]
     line = fit_line(points, noise)
     if line is None:
         return points

@@ -16,6 +16,8 @@ from tiepoint.geometry.multiview import (
 from tiepoint.types import Kind
 
 MODEL_NAMES: dict[Kind, str] = {
+    "similarity": "similarity",
+    "affine": "affine transformation",
     "homography": "homography",
     "fundamental": "fundamental matrix",
     "essential": "essential matrix",
@@ -23,7 +25,14 @@ MODEL_NAMES: dict[Kind, str] = {
 }
 
 # Size of the minimal set of each model
-MINIMAL_SET: dict[Kind, int] = {"homography": 4, "fundamental": 7, "essential": 5, "pose": 5}
+MINIMAL_SET: dict[Kind, int] = {
+    "similarity": 2,
+    "affine": 3,
+    "homography": 4,
+    "fundamental": 7,
+    "essential": 5,
+    "pose": 5,
+}
 
 
 def homography_inliers(problem: Problem, model: Model) -> Bool[np.ndarray, "k"]:
@@ -51,6 +60,8 @@ def pose_inliers(problem: Problem, model: Model) -> Bool[np.ndarray, "k"]:
 
 
 INLIERS: dict[Kind, Callable[[Problem, Model], Bool[np.ndarray, "k"]]] = {
+    "similarity": homography_inliers,
+    "affine": homography_inliers,
     "homography": homography_inliers,
     "fundamental": fundamental_inliers,
     "essential": pose_inliers,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tiepoint.geometry.estimate import largest_support
 from tiepoint.geometry.multiview import sampson_distances, transfer_errors
+from tiepoint.geometry.solver import largest_support
 from tiepoint.types import Correspondences
 
 # Probability from which two images are classified as covisible
@@ -28,6 +28,9 @@ MAX_ERROR_PX = 2.0
 
 # Number of highest-scoring matches used for estimation; all matches are then tested against the model
 MAX_MATCHES_FOR_ESTIMATION = 500
+
+# End of the reason if the inliers imply a relative rotation
+ROTATION_ADVICE = "; try views='rotation'"
 
 # Thresholds of the reasons; the probability does not depend on them
 MIN_KEYPOINTS = 100
@@ -93,7 +96,12 @@ MODELS: dict[str, tuple[float, ...]] = {
     "nearest": (-12.579, 0.29, 1.042, 18.407),
     "xfeat+lightglue": (-6.127, 0.708, 1.011, 5.462),
     "xfeat+nearest": (-38.169, 1.161, 1.229, 39.443),
+    "sift+nearest": (-68.791, 0.207, 2.249, 70.564),
 }
+
+
+SAME_DESCRIPTORS = {"colmap-sift": "sift"}
+"""Extractor -> extractor with the same descriptors, whose coefficients hold for it, too."""
 
 
 def verify_pair(matches: Correspondences) -> PairVerification:
@@ -129,7 +137,8 @@ def pair_statistics(matches: Correspondences) -> PairStatistics:
 def model_name(matches: Correspondences) -> str:
     """Return the key of `MODELS` for a pair: that of its extractor and matcher if there is one, else of its matcher."""
     matcher = "lightglue" if matches.layers_run else "nearest"
-    extractors = {image.kind.partition("@")[0] for image in (matches.image0, matches.image1)}
+    kinds = (image.kind.partition("@")[0] for image in (matches.image0, matches.image1))
+    extractors = {SAME_DESCRIPTORS.get(kind, kind) for kind in kinds}
     specific = f"{'/'.join(extractors)}+{matcher}"
     return specific if specific in MODELS else matcher
 
@@ -225,7 +234,7 @@ def _reason(statistics: PairStatistics) -> str:
     if statistics.rotation_deg > MIN_ROTATION_DEG and inliers >= min_rotated:
         return (
             f"few inliers: {_inlier_count(statistics)}, which suggest a relative rotation of "
-            f"{statistics.rotation_deg:.0f} degrees; try rotations='auto'"
+            f"{statistics.rotation_deg:.0f} degrees{ROTATION_ADVICE}"
         )
     if matches < MIN_MATCHED_RATIO * keypoints:
         return f"low matchability: {matches} of {keypoints} keypoints matched, {inliers} inliers"

@@ -9,7 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.estimate import estimate_fundamental, estimate_homography, estimate_relative_pose
+from tiepoint.geometry.alignment import estimate_alignment
+from tiepoint.geometry.estimate import (
+    estimate_affine,
+    estimate_fundamental,
+    estimate_homography,
+    estimate_relative_pose,
+    estimate_similarity,
+)
 from tiepoint.geometry.intrinsics import parse_intrinsics
 from tiepoint.geometry.metrics import epipolar_errors_px, homography_errors_px
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
@@ -19,7 +26,10 @@ Verifier: TypeAlias = Callable[[Any], TwoViewEstimate]
 """Estimates the two-view geometry of a MatchResult."""
 
 VERIFIERS: dict[str, Callable[..., TwoViewEstimate]] = {
+    "similarity": estimate_similarity,
+    "affine": estimate_affine,
     "homography": estimate_homography,
+    "alignment": estimate_alignment,
     "fundamental": estimate_fundamental,
     "pose": estimate_relative_pose,
 }
@@ -31,8 +41,9 @@ def make_verifier(
     """Create a function that estimates a model from matches; options are validated before any matching.
 
     Args:
-        kind: "homography" for planar scenes or pure rotation, "fundamental" for any rigid scene, "pose" for any rigid
-            scene with calibrated cameras.
+        kind: "homography" for planar scenes or pure rotation; "similarity" or "affine" if fewer degrees of freedom are
+            known to suffice; "alignment" for the simplest of these three that explains the matches; "fundamental" for
+            any rigid scene, "pose" for any rigid scene with calibrated cameras.
         max_error_px: Inlier threshold in px of the original images.
         intrinsics: Intrinsics of both cameras, for "pose" only: "f,cx,cy", "fx,fy,cx,cy", or a text file with these or
             a 3x3 matrix; None uses EXIF data, else a default prior.
@@ -77,7 +88,7 @@ def match_errors_px(
 ) -> Float[np.ndarray, "k"]:
     """Return the error of each match, in px; inf if the estimation failed.
 
-    It is the symmetric transfer error for homographies, else the maximum of the distances from the epipolar lines.
+    It is the symmetric transfer error for similarities, affine transformations and homographies, else the maximum of the distances from the epipolar lines.
 
     Args:
         matches: Matches of the estimate.
@@ -86,7 +97,7 @@ def match_errors_px(
     found = as_correspondences(matches)
     if estimate.matrix is None:
         return np.full(len(found), np.inf)
-    if estimate.kind == "homography":
+    if estimate.homography is not None:
         return homography_errors_px(found.points0, found.points1, estimate.matrix)
     return epipolar_errors_px(found.points0, found.points1, estimate.fundamental)
 

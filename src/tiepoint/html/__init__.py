@@ -1,6 +1,6 @@
 """Web pages: the interactive viewer of a pair, and the style that all reports share.
 
-    pair_data   a matched pair -> the viewer's JSON data (docs/viewer.md)
+    pair_data   a matched pair -> the viewer's JSON data (docs/how-to/look-at-matches.md)
     embedding   images as JPEG data URLs, reduced if they are large
     pair_page   one self-contained page with a viewer
     notebook    the viewer in a frame of a notebook, pictures of at most 300 KB

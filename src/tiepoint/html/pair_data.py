@@ -1,4 +1,4 @@
-"""The viewer's data of a matched pair, as JSON values; docs/viewer.md describes the format."""
+"""The viewer's data of a matched pair, as JSON values; docs/how-to/look-at-matches.md describes the format."""
 
 from pathlib import PurePath
 from typing import Any, TypedDict
@@ -8,7 +8,7 @@ import numpy as np
 from tiepoint.geometry.pair_verification import PairVerification
 from tiepoint.geometry.verification import match_errors_px
 from tiepoint.html.embedding import EmbeddedImage
-from tiepoint.types import Correspondences, Features, TwoViewEstimate
+from tiepoint.types import PLANAR_KINDS, Correspondences, Features, TwoViewEstimate
 
 FORMAT = 1
 """Version of the format; the viewer refuses others."""
@@ -47,7 +47,7 @@ def pair_data(
         max_lines: Number of lines at first; None leaves it to the viewer.
         unmatched: Whether unmatched keypoints are shown at first.
     """
-    registration = homography or (estimate if estimate and estimate.kind == "homography" else None)
+    registration = homography or (estimate if estimate and estimate.kind in PLANAR_KINDS else None)
     features = (result.features0, result.features1)
     return {
         "format": FORMAT,
@@ -77,7 +77,7 @@ def _image(features: Features, image: EmbeddedImage, side: int) -> dict[str, Any
 
 def _estimate(matches: Correspondences, estimate: TwoViewEstimate) -> dict[str, Any]:
     errors = match_errors_px(matches, estimate)
-    fundamental = None if estimate.kind == "homography" else estimate.fundamental
+    fundamental = estimate.fundamental
     return {
         "kind": estimate.kind,
         "max_error_px": estimate.max_error_px,

@@ -10,7 +10,7 @@ from tiepoint.html.embedding import EmbeddedImage, embed_image
 from tiepoint.html.pair_data import PairOptions, pair_data
 from tiepoint.html.rendering import read_static, viewer_script
 from tiepoint.image import Image
-from tiepoint.types import TwoViewEstimate
+from tiepoint.types import PLANAR_KINDS, TwoViewEstimate
 
 MAX_SIDE = 900  # px
 MAX_BYTES = 200_000  # per picture
@@ -97,6 +97,6 @@ def estimate_for_page(
         estimate: Two-view geometry if it is known.
     """
     shown = estimate or estimate_two_view(matches, max_error_px=TWO_VIEW_MAX_ERROR_PX)
-    if shown.kind == "homography":
+    if shown.kind in PLANAR_KINDS:
         return shown, shown
     return shown, estimate_homography(matches, max_error_px=shown.max_error_px)

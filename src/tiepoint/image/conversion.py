@@ -1,21 +1,13 @@
-"""PIL images, NumPy arrays and tensors of any common layout and depth to RGB pixels (3, h, w)."""
-
-from typing import TypeVar
+"""PIL images and NumPy arrays of any common layout and depth to channels (1, h, w) or (3, h, w)."""
 
 import numpy as np
 import PIL.Image
-import torch
-from jaxtyping import Float32
-from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.image import Pixels
 from tiepoint.image.stretch import AUTO_PERCENT, has_low_contrast, stretch_values
 from tiepoint.image.tiff import SIGNED, UNSIGNED, Samples
-from tiepoint.types import describe
-from tiepoint.types.options import Stretch
-
-Array = TypeVar("Array", np.ndarray, Tensor)
+from tiepoint.io.messages import describe
+from tiepoint.types.image_values import Stretch
 
 NUMPY_KINDS = "biuf"
 """Kinds of NumPy dtypes: bool, integers and floating point."""
@@ -40,9 +32,9 @@ MAX_OVERSHOOT = 1e-3  # beyond [0, 1], as left by other resizing code; clamped
 ROWS_PER_CHUNK = 64  # a chunk fits into the cache: 4 times faster than np.array(image), and less memory
 
 
-def pixels_from_pillow(
+def channels_from_pillow(
     image: PIL.Image.Image, name: str, stretch: Stretch = None, samples: Samples | None = None
-) -> Pixels:
+) -> np.ndarray:
     """Convert a decoded PIL image of any mode.
 
     Args:
@@ -56,19 +48,21 @@ def pixels_from_pillow(
     """
     if image.mode in DEEP_GRAY or _is_int8(image, samples):
         gray = _from_deep_gray(_deep_gray(image, samples), name, stretch)
-        return _three_channels(1 - gray if samples is not None and samples.white_is_zero else gray)
-    pixels = _from_8_bits(image)
-    return pixels if stretch in (None, "auto") else _stretched(pixels, stretch)
+        return 1 - gray if samples is not None and samples.white_is_zero else gray
+    channels = _from_8_bits(image)
+    return channels if stretch in (None, "auto") else stretch_values(channels, stretch)
 
 
-def _from_8_bits(image: PIL.Image.Image) -> Pixels:
+def _from_8_bits(image: PIL.Image.Image) -> np.ndarray:
     if image.mode in ("1", "L"):
-        return _three_channels(torch.from_numpy(_copy_rows(_convert(image, "L")))[None])
+        return _copy_rows(_convert(image, "L"))[None]
     image = _convert(image, STEPS_TO_RGB.get(image.mode, "RGB"))
-    return torch.from_numpy(_copy_rows(_convert(image, "RGB"))).permute(2, 0, 1)
+    return _copy_rows(_convert(image, "RGB")).transpose(2, 0, 1)
 
 
-def pixels_from_numpy(array: np.ndarray, name: str = "the array", stretch: Stretch = None) -> Pixels:
+def channels_from_array(
+    array: np.ndarray, name: str = "the array", stretch: Stretch = None, *, channel_axis: int = 2
+) -> np.ndarray:
     """Convert an array (h, w) or (h, w, c), c = 1, 3 or 4, also with a leading axis of length 1.
 
     Args:
@@ -76,6 +70,7 @@ def pixels_from_numpy(array: np.ndarray, name: str = "the array", stretch: Stret
             are at most 255, otherwise as 16 bits. Masked values become as dark as the darkest valid one.
         name: Name of the array for error messages.
         stretch: Percentile stretch.
+        channel_axis: 2, or 0 for (c, h, w).
 
     Raises:
         InvalidInput: If shape or dtype are unsupported; if values are not finite or outside the range of their dtype
@@ -84,10 +79,13 @@ def pixels_from_numpy(array: np.ndarray, name: str = "the array", stretch: Stret
     native = _filled(array).astype(array.dtype.newbyteorder("="), copy=False)
     is_float = native.dtype.kind == "f"
     if native.dtype.kind not in NUMPY_KINDS or (is_float and 8 * native.itemsize not in FLOAT_BITS):
-        raise _wrong_dtype(array, name)
-    native = _one_image(native, 2, name)
-    tensor = torch.from_numpy(np.require(native, requirements=["C", "W"]))  # torch requires both
-    return _to_pixels(tensor.permute(2, 0, 1) if tensor.ndim == 3 else tensor[None], name, stretch)
+        raise wrong_dtype(array, name)
+    native = np.require(
+        _one_image(native, channel_axis, name), requirements=["C", "W"]
+    )  # for torch.from_numpy
+    if native.ndim == 2:
+        return _to_channels(native[None], name, stretch)
+    return _to_channels(np.moveaxis(native, channel_axis, 0), name, stretch)
 
 
 def _filled(array: np.ndarray) -> np.ndarray:
@@ -95,23 +93,6 @@ def _filled(array: np.ndarray) -> np.ndarray:
     if not isinstance(array, np.ma.MaskedArray):
         return array
     return np.asarray(array.filled(0 if array.mask.all() else array.min()))
-
-
-def pixels_from_tensor(tensor: Tensor, name: str = "the tensor", stretch: Stretch = None) -> Pixels:
-    """Convert a tensor (h, w) or (c, h, w), c = 1, 3 or 4, also with a leading axis of length 1.
-
-    Args:
-        tensor: Tensor of the same dtypes as for `pixels_from_numpy`.
-        name: Name of the tensor for error messages.
-        stretch: Percentile stretch.
-
-    Raises:
-        InvalidInput: If shape, dtype or values are unsupported, for the reasons of `pixels_from_numpy`.
-    """
-    if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
-        raise _wrong_dtype(tensor, name)
-    tensor = _one_image(tensor.detach(), 0, name)
-    return _to_pixels(tensor if tensor.ndim == 3 else tensor[None], name, stretch)
 
 
 def _convert(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
@@ -133,7 +114,7 @@ def _is_int8(image: PIL.Image.Image, samples: Samples | None) -> bool:
     return image.mode == "L" and samples is not None and samples.sample_format == SIGNED
 
 
-def _deep_gray(image: PIL.Image.Image, samples: Samples | None) -> Tensor:
+def _deep_gray(image: PIL.Image.Image, samples: Samples | None) -> np.ndarray:
     """Return the values (1, h, w) of an image with more than 8 bits, or with signed values."""
     array = np.array(image)
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -143,19 +124,19 @@ def _deep_gray(image: PIL.Image.Image, samples: Samples | None) -> Tensor:
         native = native.view(np.uint32)  # Pillow's mode I is signed
     elif samples is not None and samples.bits == 12:
         native = native << 4 | native >> 8  # 0 to 4095 -> 0 to 65535
-    return torch.from_numpy(native)[None]
+    return native[None]
 
 
-def _from_deep_gray(values: Tensor, name: str, stretch: Stretch) -> Float32[Tensor, "1 h w"]:
+def _from_deep_gray(values: np.ndarray, name: str, stretch: Stretch) -> np.ndarray:
     """Convert the values (1, h, w) of a file, whose integers have 16 bits even if all are small."""
-    if values.is_floating_point():
+    if values.dtype.kind == "f":
         return _unit_range(values, name, stretch)
-    if values.dtype == torch.int8 and stretch in (None, "auto") and _fits_8_bits(values):
-        return values.to(torch.float32).div_(255)
+    if values.dtype == np.int8 and stretch in (None, "auto") and _fits_8_bits(values):
+        return values.astype(np.float32) / np.float32(255)
     return _from_integers(values, name, stretch)
 
 
-def _one_image(value: Array, channel_axis: int, name: str) -> Array:
+def _one_image(value: np.ndarray, channel_axis: int, name: str) -> np.ndarray:
     """Check the layout and remove a leading axis of length 1."""
     shape = tuple(value.shape)
     if 0 in shape:
@@ -178,47 +159,39 @@ def _layout_fix(shape: tuple[int, ...], channel_axis: int) -> str:
     return "pass one gray, RGB or RGBA image"
 
 
-def _to_pixels(channels: Tensor, name: str, stretch: Stretch) -> Pixels:
-    """Convert (c, h, w) of any supported dtype to (3, h, w), uint8 or float32."""
+def _to_channels(channels: np.ndarray, name: str, stretch: Stretch) -> np.ndarray:
+    """Convert (c, h, w) of any supported dtype to uint8 or float32, without alpha."""
     channels = channels[:3]
-    if channels.dtype == torch.bool:
-        channels = channels.to(torch.uint8) * 255
-    elif channels.is_floating_point():
+    if channels.dtype == np.bool_:
+        channels = channels.astype(np.uint8) * np.uint8(255)
+    elif channels.dtype.kind == "f":
         channels = _unit_range(channels, name, stretch)
-    elif channels.dtype != torch.uint8:
-        channels = (
-            channels.to(torch.uint8) if _fits_8_bits(channels) else _from_integers(channels, name, stretch)
-        )
-    if channels.dtype == torch.uint8 and stretch not in (None, "auto"):
-        return _stretched(channels, stretch)
-    return _three_channels(channels)
+    elif channels.dtype != np.uint8:
+        fits = _fits_8_bits(channels)
+        channels = channels.astype(np.uint8) if fits else _from_integers(channels, name, stretch)
+    if channels.dtype == np.uint8 and stretch not in (None, "auto"):
+        return stretch_values(channels, stretch)
+    return channels
 
 
-def _stretched(channels: Tensor, percent: float) -> Pixels:
-    """Stretch (c, h, w); channels of a gray image may share memory."""
-    gray = channels.stride(0) == 0
-    return _three_channels(stretch_values(channels[:1] if gray else channels, percent))
-
-
-def _integer_range(values: Tensor) -> tuple[int, int]:
-    if values.dtype == torch.uint16:
+def _integer_range(values: np.ndarray) -> tuple[int, int]:
+    if values.dtype == np.uint16:
         return 0, MAX_16_BITS
-    low, high = values.to(torch.int64).aminmax()  # torch cannot compare uint32
-    return int(low), int(high)
+    return int(values.min()), int(values.max())
 
 
-def _fits_8_bits(values: Tensor) -> bool:
+def _fits_8_bits(values: np.ndarray) -> bool:
     low, high = _integer_range(values)
     return low >= 0 and high <= 255
 
 
-def _from_integers(values: Tensor, name: str, stretch: Stretch) -> Tensor:
+def _from_integers(values: np.ndarray, name: str, stretch: Stretch) -> np.ndarray:
     """Convert 16-bit values of any integer dtype to float32 in [0, 1], or stretch them."""
     if stretch not in (None, "auto"):
         return stretch_values(values, stretch)
     low, high = _integer_range(values)
     if low >= 0 and high <= MAX_16_BITS:
-        return _stretch_if_needed(values.to(torch.float32).div_(MAX_16_BITS), stretch)
+        return _stretch_if_needed(values.astype(np.float32) / np.float32(MAX_16_BITS), stretch)
     if stretch == "auto":
         return stretch_values(values, AUTO_PERCENT)
     raise InvalidInput(
@@ -226,15 +199,15 @@ def _from_integers(values: Tensor, name: str, stretch: Stretch) -> Tensor:
     )
 
 
-def _unit_range(values: Tensor, name: str, stretch: Stretch) -> Tensor:
+def _unit_range(values: np.ndarray, name: str, stretch: Stretch) -> np.ndarray:
     """Convert floating point in [0, 1] to float32, or stretch it."""
     if stretch not in (None, "auto"):
         return stretch_values(values, stretch)
-    low, high = (float(bound) for bound in values.aminmax())  # both are NaN where any value is
+    low, high = float(values.min()), float(values.max())  # both are NaN where any value is
     is_finite = np.isfinite(high - low)
     if is_finite and low >= -MAX_OVERSHOOT and high <= 1 + MAX_OVERSHOOT:
-        values = values.to(torch.float32)
-        return _stretch_if_needed(values.clamp(0, 1) if low < 0 or high > 1 else values, stretch)
+        values = values.astype(np.float32, copy=False)
+        return _stretch_if_needed(values.clip(0, 1) if low < 0 or high > 1 else values, stretch)
     if stretch == "auto":
         return stretch_values(values, AUTO_PERCENT)
     if not is_finite:
@@ -247,7 +220,7 @@ def _unit_range(values: Tensor, name: str, stretch: Stretch) -> Tensor:
     )
 
 
-def _stretch_if_needed(values: Tensor, stretch: Stretch) -> Tensor:
+def _stretch_if_needed(values: np.ndarray, stretch: Stretch) -> np.ndarray:
     """With "auto", stretch values in [0, 1] that use little of the range."""
     is_needed = stretch == "auto" and has_low_contrast(values)
     return stretch_values(values, AUTO_PERCENT) if is_needed else values
@@ -261,11 +234,8 @@ def _range_fix(low: float, high: float) -> str:
     return STRETCH_FIX
 
 
-def _three_channels(channels: Tensor) -> Tensor:
-    return channels.expand(3, -1, -1)  # the channels of a gray image share memory
-
-
-def _wrong_dtype(value: np.ndarray | Tensor, name: str) -> InvalidInput:
+def wrong_dtype(value: object, name: str) -> InvalidInput:
+    """Return the error for an array or tensor of an unsupported dtype."""
     return InvalidInput(
         f"{name} must hold integers, bool, or floating point in [0, 1], got {describe(value)}; convert its dtype"
     )

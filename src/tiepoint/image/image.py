@@ -9,7 +9,8 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
-from tiepoint.types import describe
+from tiepoint.image.image_array import ImageArray
+from tiepoint.io.messages import describe
 
 Pixels: TypeAlias = UInt8[Tensor, "3 h w"] | Float32[Tensor, "3 h w"]
 """RGB pixels: 0 to 255, or in [0, 1] if the source has more than 8 bits."""
@@ -45,6 +46,26 @@ class Image:
                 "pixels must be a tensor (3, height, width), uint8 or float32 in [0, 1], "
                 f"got {describe(pixels)}; read_image() converts other forms"
             )
+
+    @classmethod
+    def from_array(cls, image: ImageArray) -> "Image":
+        """Return an image whose tensor shares the memory of an array."""
+        return cls(
+            pixels=torch.from_numpy(image.channels).expand(3, -1, -1),
+            source=image.source,
+            exif_orientation=image.exif_orientation,
+            is_stretched=image.is_stretched,
+        )
+
+    def to_array(self) -> ImageArray:
+        """Return the image as an array, which shares the memory of a tensor on the CPU."""
+        is_gray = self.pixels.stride(0) == 0
+        return ImageArray(
+            channels=(self.pixels[:1] if is_gray else self.pixels).cpu().numpy(),
+            source=self.source,
+            exif_orientation=self.exif_orientation,
+            is_stretched=self.is_stretched,
+        )
 
     @property
     def image_size(self) -> tuple[int, int]:

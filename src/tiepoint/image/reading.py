@@ -1,40 +1,22 @@
 """read_image: files, URLs, PIL images, arrays and tensors to an Image, or a one-line error."""
 
-import os
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
-import PIL.Image
+import torch
 from torch import Tensor
 
-from tiepoint.errors import InvalidInput
-from tiepoint.image.conversion import pixels_from_numpy, pixels_from_pillow, pixels_from_tensor
-from tiepoint.image.decoding import (
-    BinaryFile,
-    DecodedImage,
-    check_megapixels,
-    decode,
-    decode_bytes,
-    decode_file_object,
-    decode_pillow,
-)
+from tiepoint.image.array_reading import ArraySource, from_channels, read_array
+from tiepoint.image.conversion import channels_from_array, wrong_dtype
 from tiepoint.image.image import Image
-from tiepoint.image.opening import damaged
 from tiepoint.image.stretch import check_stretch, stretch_image
 from tiepoint.types.options import Stretch
 
-ImageSource: TypeAlias = (
-    str
-    | os.PathLike[str]
-    | bytes
-    | bytearray
-    | memoryview
-    | BinaryFile
-    | PIL.Image.Image
-    | np.ndarray
-    | Tensor
-)
+ImageSource: TypeAlias = ArraySource | Tensor
 """A path, a URL, an encoded image, or pixels."""
+
+NUMPY_FLOATS = (torch.float16, torch.float32, torch.float64)
 
 
 def read_image(
@@ -75,59 +57,34 @@ def read_image(
     """
     stretch = check_stretch(stretch)
     if isinstance(source, Image):
-        return stretch_image(source, stretch)
-    if isinstance(source, np.ndarray | Tensor):
-        return _from_array(source, stretch, max_megapixels)
+        return _stretched(source, stretch)
+    if isinstance(source, Tensor):
+        return _from_tensor(source, stretch, max_megapixels)
     limits = {"max_megapixels": max_megapixels, "timeout": timeout, "max_download_mb": max_download_mb}
-    return _from_decoded(_decode(source, limits), stretch)
+    return Image.from_array(read_array(source, stretch=stretch, **limits))
 
 
-def _decode(source: Any, limits: dict[str, float]) -> DecodedImage:
-    max_megapixels = limits["max_megapixels"]
-    if isinstance(source, PIL.Image.Image):
-        return decode_pillow(source, max_megapixels, _filename(source))
-    if isinstance(source, bytes | bytearray | memoryview):
-        return decode_bytes(bytes(source), max_megapixels)
-    if isinstance(source, BinaryFile):
-        return decode_file_object(source, max_megapixels)
-    return decode(_check_location(source), **limits)
+def _stretched(image: Image, stretch: Stretch) -> Image:
+    if stretch is None or image.is_stretched:
+        return image
+    before = image.to_array()
+    after = stretch_image(before, stretch)
+    if after.channels is before.channels:
+        return replace(image, is_stretched=True)
+    return replace(image, pixels=_to_tensor(after.channels, image.pixels.device), is_stretched=True)
 
 
-def _from_array(array: np.ndarray | Tensor, stretch: Stretch, max_megapixels: float) -> Image:
-    convert: Any = pixels_from_numpy if isinstance(array, np.ndarray) else pixels_from_tensor
-    image = Image(pixels=convert(array, stretch=stretch), is_stretched=stretch is not None)
-    check_megapixels(image.image_size, "the array", max_megapixels)
-    return image
+def _from_tensor(tensor: Tensor, stretch: Stretch, max_megapixels: float) -> Image:
+    name = "the tensor"
+    if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
+        raise wrong_dtype(tensor, name)
+    values = tensor.detach()
+    if values.is_floating_point() and values.dtype not in NUMPY_FLOATS:
+        values = values.float()
+    channels = channels_from_array(values.cpu().numpy(), name, stretch, channel_axis=0)
+    image = from_channels(channels, stretch, max_megapixels)
+    return Image(pixels=_to_tensor(channels, tensor.device), is_stretched=image.is_stretched)
 
 
-def _from_decoded(decoded: DecodedImage, stretch: Stretch) -> Image:
-    try:
-        pixels = pixels_from_pillow(decoded.image, decoded.name, stretch, decoded.samples)
-    except InvalidInput:
-        raise
-    except Exception as error:  # Pillow's conversions raise almost any type
-        raise damaged(error, decoded.name) from error
-    return Image(
-        pixels=pixels,
-        source=decoded.source,
-        exif_orientation=decoded.exif_orientation,
-        is_stretched=stretch is not None,
-    )
-
-
-def _filename(image: PIL.Image.Image) -> str | None:
-    """Return the path that Pillow opened the image from; images created or changed in memory have none."""
-    name = getattr(image, "filename", None)
-    return os.path.abspath(name) if isinstance(name, str) and name else None  # noqa: PTH100
-
-
-def _check_location(source: object) -> str:
-    if not isinstance(source, str | os.PathLike):
-        raise InvalidInput(
-            "expected a path, URL, encoded image (bytes or a file object), PIL image, NumPy array or tensor, "
-            f"got {type(source).__name__}"
-        )
-    location = os.fsdecode(source)
-    if not location.strip():
-        raise InvalidInput("the path of the image is empty; pass the path of an image file")
-    return location
+def _to_tensor(channels: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(channels).to(device).expand(3, -1, -1)

@@ -7,19 +7,15 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from tiepoint.errors import InvalidInput
+from tiepoint.image.array_resize import PIXELS_PER_CHUNK
 from tiepoint.image.image import Image
-from tiepoint.io.validation import is_integer
-from tiepoint.types.features import to_image_size
+from tiepoint.image.scaling import MAX_RESIZE, ImageScaling
 
-MAX_RESIZE = 32_768
-"""Maximum side in px of a resized image."""
-
-PIXELS_PER_CHUNK = 1 << 22  # converted to floating point at once: 48 MB
+__all__ = ["MAX_RESIZE", "ImageTransform"]
 
 
 @dataclass(frozen=True, slots=True)
-class ImageTransform:
+class ImageTransform(ImageScaling):
     """A resize from one image size to another: the only place where pixels and coordinates are scaled.
 
     The center of the top-left pixel is (0, 0), so x' = (x + 0.5) s - 0.5, with s = resized / original side per axis:
@@ -33,45 +29,6 @@ class ImageTransform:
         InvalidInput: If a side is not a positive integer.
     """
 
-    original_size: tuple[int, int]
-    resized_size: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "original_size", to_image_size(self.original_size))
-        object.__setattr__(self, "resized_size", to_image_size(self.resized_size))
-
-    @classmethod
-    def fit(
-        cls, image_size: tuple[int, int], resize: int | None, *, upscale: bool = True, multiple: int = 1
-    ) -> "ImageTransform":
-        """Return the transform that resizes the longer side to `resize` px; both sides are at least 1 px.
-
-        Args:
-            image_size: Size (width, height) of the image in px.
-            resize: Longer side in px, 1 to 32,768; None keeps the size.
-            upscale: Enlarge images whose longer side is below `resize`; otherwise they keep their size.
-            multiple: Then reduce both sides to the next lower multiples of this many px, at least one.
-
-        Raises:
-            InvalidInput: If `resize` or a side of the image is not an integer in its range.
-        """
-        image_size = to_image_size(image_size)
-        if resize is not None and (not is_integer(resize, 1) or resize > MAX_RESIZE):
-            raise InvalidInput(
-                f"resize must be an integer from 1 to {MAX_RESIZE:,} px (longer side), or None, got {resize!r}"
-            )
-        longer = max(image_size)
-        target = longer if resize is None or (longer < resize and not upscale) else int(resize)
-        sides = ((2 * side * target + longer) // (2 * longer) for side in image_size)  # rounded
-        width, height = (max(side // multiple, 1) * multiple for side in sides)
-        return cls(image_size, (width, height))
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Scale (x, y): resized px per original px."""
-        (width, height), (new_width, new_height) = self.original_size, self.resized_size
-        return new_width / width, new_height / height
-
     def apply(self, image: Image) -> Float32[Tensor, "3 h w"]:
         """Resize an image, bilinear with antialiasing (a triangle filter scaled with the reduction).
 
@@ -84,11 +41,7 @@ class ImageTransform:
         Raises:
             InvalidInput: If the image does not have `original_size`.
         """
-        if image.image_size != self.original_size:
-            raise InvalidInput(
-                f"expected an image of {self.original_size} px (width, height), got {image.image_size}; "
-                "create the transform with ImageTransform.fit(image.image_size, resize)"
-            )
+        self.check_size(image.image_size)
         gray = image.pixels.stride(0) == 0
         resized = _resize(image.pixels[:1] if gray else image.pixels, self.resized_size)
         if image.pixels.dtype == torch.uint8:

@@ -11,14 +11,12 @@ from dataclasses import replace
 from numbers import Real
 from typing import Any
 
-import torch
-from jaxtyping import Float32
-from torch import Tensor
+import numpy as np
 
 from tiepoint.errors import InvalidInput
-from tiepoint.image.image import Image
+from tiepoint.image.image_array import ImageArray
 from tiepoint.io.messages import quote
-from tiepoint.types.options import Stretch
+from tiepoint.types.image_values import Stretch
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +45,7 @@ def check_stretch(stretch: Any) -> Stretch:
     return float(stretch)
 
 
-def stretch_values(values: Tensor, percent: float) -> Float32[Tensor, "c h w"]:
+def stretch_values(values: np.ndarray, percent: float) -> np.ndarray:
     """Map the values between two percentiles to [0, 1], clip the others, and set NaN to 0.
 
     Args:
@@ -55,28 +53,33 @@ def stretch_values(values: Tensor, percent: float) -> Float32[Tensor, "c h w"]:
         percent: Percentage of values that are clipped at each end.
 
     Returns:
-        Values in [0, 1]; zeros if all values are equal.
+        Values in [0, 1], float32; zeros if all values are equal.
     """
     low, high = value_range(values, percent)
     if low == high:
         low, high = value_range(values, 0.0)
     scale = 1 / (high - low) if high > low else 0.0
-    chunks = (((part.double() - low) * scale).float() for part in _split_rows(values))
-    return torch.cat([chunk.nan_to_num(0.0, 1.0, 0.0).clamp_(0, 1) for chunk in chunks], dim=1)
+    return np.concatenate([_to_unit_range(part, low, scale) for part in _split_rows(values)], axis=1)
 
 
-def value_range(values: Tensor, percent: float) -> tuple[float, float]:
+def _to_unit_range(values: np.ndarray, low: float, scale: float) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values, and 0 * infinity
+        scaled = ((values.astype(np.float64) - low) * scale).astype(np.float32)
+    return np.nan_to_num(scaled, copy=False, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+
+
+def value_range(values: np.ndarray, percent: float) -> tuple[float, float]:
     """Return the percentiles `percent` and 100 - `percent` of the finite values; (0, 0) if there are none."""
     if percent == 0:
         ranges = [_percentiles(part, 0.0) for part in _split_rows(values)]
         return min(low for low, _ in ranges), max(high for _, high in ranges)
-    step = max(1, math.ceil(math.sqrt(values[0].numel() / MAX_SAMPLES)))
+    step = max(1, math.ceil(math.sqrt(values[0].size / MAX_SAMPLES)))
     return _percentiles(values[:, ::step, ::step], percent)
 
 
-def _percentiles(values: Tensor, percent: float) -> tuple[float, float]:
-    samples = values.double()
-    samples = samples[samples.isfinite()].sort().values
+def _percentiles(values: np.ndarray, percent: float) -> tuple[float, float]:
+    samples = values.astype(np.float64)
+    samples = np.sort(samples[np.isfinite(samples)])
     if len(samples) == 0:
         return 0.0, 0.0
     last = len(samples) - 1
@@ -84,33 +87,33 @@ def _percentiles(values: Tensor, percent: float) -> tuple[float, float]:
     return float(samples[first]), float(samples[last - first])
 
 
-def _split_rows(values: Tensor) -> Sequence[Tensor]:
-    return values.split(max(1, VALUES_PER_CHUNK // values[:, 0].numel()), dim=1)
+def _split_rows(values: np.ndarray) -> Sequence[np.ndarray]:
+    rows = max(1, VALUES_PER_CHUNK // values[:, 0].size)
+    return [values[:, start : start + rows] for start in range(0, values.shape[1], rows)]
 
 
-def has_low_contrast(values: Float32[Tensor, "c h w"]) -> bool:
+def has_low_contrast(values: np.ndarray) -> bool:
     """Return whether values in [0, 1] use so little of the range that few keypoints are found; not if all are equal."""
     low, high = value_range(values, AUTO_PERCENT)
     return 0 < high - low < MIN_USED_RANGE
 
 
-def stretch_image(image: Image, stretch: Stretch) -> Image:
+def stretch_image(image: ImageArray, stretch: Stretch) -> ImageArray:
     """Stretch an image that was read without."""
     if stretch is None or image.is_stretched:
         return image
-    values = image.pixels[:1] if image.pixels.stride(0) == 0 else image.pixels
+    values = image.channels
     if stretch == "auto":
-        is_needed = values.is_floating_point() and has_low_contrast(values)
-        stretch = AUTO_PERCENT if is_needed else None
-    pixels = image.pixels if stretch is None else stretch_values(values, stretch).expand(3, -1, -1)
-    return replace(image, pixels=pixels, is_stretched=True)
+        stretch = AUTO_PERCENT if values.dtype == np.float32 and has_low_contrast(values) else None
+    channels = values if stretch is None else stretch_values(values, stretch)
+    return replace(image, channels=channels, is_stretched=True)
 
 
-def warn_about_low_contrast(image: Image) -> None:
+def warn_about_low_contrast(image: ImageArray) -> None:
     """Log a warning if an image with more than 8 bits uses little of its range."""
-    if not image.pixels.is_floating_point() or image.is_stretched or not has_low_contrast(image.pixels[:1]):
+    if image.channels.dtype == np.uint8 or image.is_stretched or not has_low_contrast(image.channels[:1]):
         return
-    low, high = value_range(image.pixels, AUTO_PERCENT)
+    low, high = value_range(image.channels, AUTO_PERCENT)
     logger.warning(
         "%s has low contrast: its values use %.2g %% of their range, so few keypoints can be found; use stretch='auto'",
         quote(image.source) if image.source else "the image",

@@ -1,6 +1,7 @@
 """Atomic writing: a reader never sees a partial file, whatever happens to the writer."""
 
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -11,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -38,11 +41,12 @@ def atomic_write(path: str | os.PathLike[str], *, durable: bool = False) -> Iter
         if durable:
             _flush_file(temporary)
         _publish(temporary, target)
+        logger.debug("wrote %s", given)
         if durable:
             _flush_folder(target.parent)
     except OSError as error:
         raise InvalidInput(
-            f"cannot write {given}: {error.strerror or error}; no partial file was written"
+            f"cannot write {str(given)!r}: {error.strerror or error}; no partial file was written"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -59,7 +63,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         _check_target(_resolved(target))
     except OSError as error:  # name too long, folder not accessible, symbolic link to itself
         raise InvalidInput(
-            f"cannot write {target}: {error.strerror or error}; choose another name"
+            f"cannot write {str(target)!r}: {error.strerror or error}; choose another name"
         ) from error
 
 
@@ -79,7 +83,7 @@ def check_overwrites(outputs: Iterable[object], inputs: Iterable[object]) -> Non
             continue
         target = Path(path).resolve()
         if target in taken and not _is_special(target):
-            raise InvalidInput(f"cannot write {path}: it is {taken[target]}, too; choose another name")
+            raise InvalidInput(f"cannot write {str(path)!r}: it is {taken[target]}, too; choose another name")
         taken[target] = "another output"
 
 
@@ -130,15 +134,15 @@ def _flush_folder(folder: Path) -> None:
 def _check_target(target: Path) -> None:
     if target.is_dir():
         raise InvalidInput(
-            f"cannot write {target}: it is a folder; pass the path of a file, such as {target / 'matches.png'}"
+            f"cannot write {str(target)!r}: it is a folder; pass the path of a file, such as {str(target / 'matches.png')!r}"
         )
     if _is_special(target):
         return
     if not target.parent.is_dir():
         raise InvalidInput(
-            f"cannot write {target}: the folder {target.parent} does not exist; create it first"
+            f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist; create it first"
         )
     if not os.access(target.parent, os.W_OK):
         raise InvalidInput(
-            f"cannot write {target}: no write permission for {target.parent}; choose another folder"
+            f"cannot write {str(target)!r}: no write permission for {str(target.parent)!r}; choose another folder"
         )

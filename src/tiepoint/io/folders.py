@@ -60,7 +60,7 @@ def staged_files(folder: Path) -> Iterator[Path]:
                 elif path != staging / LOCK:
                     path.replace(target)
     except OSError as error:
-        raise InvalidInput(f"cannot write to {folder}: {error.strerror or error}") from error
+        raise InvalidInput(f"cannot write to {str(folder)!r}: {error.strerror or error}") from error
 
 
 def _former(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 
 
@@ -30,3 +31,13 @@ def waiting_seconds() -> float:
         return int(fields[1]) / 1e9  # proc(5): "time spent waiting on a runqueue"
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def process_seconds() -> float | None:
+    """Return how long ago this process was started, to 0.01 s; None where the system does not report it."""
+    try:
+        text = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
+        ticks = int(text.rpartition(")")[2].split()[19])  # proc(5): field 22, starttime
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None

@@ -1,11 +1,29 @@
-"""Parts of error messages that every package needs."""
+"""Messages that several packages need: parts of errors, and one-line descriptions."""
 
 import difflib
+import logging
 import re
 import reprlib
 from collections.abc import Iterable
+from pathlib import Path
 
 MAX_QUOTED = 500  # characters
+
+
+_warned: set[str] = set()
+logger = logging.getLogger(__name__)
+
+
+def warn_once(topic: str, message: str) -> None:
+    """Log a warning, unless there was one about the same topic in this process.
+
+    Args:
+        topic: Topic of the warning.
+        message: Text of the warning.
+    """
+    if topic not in _warned:
+        _warned.add(topic)
+        logger.warning("%s", message)
 
 
 def did_you_mean(name: object, known: Iterable[str], *, max_suggestions: int = 1) -> str:
@@ -50,3 +68,24 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its class name if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def describe(value: object) -> str:
+    """Return the type of a value, and its shape and dtype if it has them."""
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return type(value).__name__
+    return f"{type(value).__name__} of shape {tuple(shape)}, {getattr(value, 'dtype', 'no dtype')}"
+
+
+def repr_of_matches(num_matches: int, images: Iterable[tuple[str | None, int]]) -> str:
+    """Return the one-line `repr` of a match result.
+
+    Args:
+        num_matches: Number of matches.
+        images: Path, or None, and number of keypoints of both images.
+    """
+    parts = (
+        f"{Path(path or f'image {i}').name}: {count} keypoints" for i, (path, count) in enumerate(images)
+    )
+    return f"MatchResult({num_matches} matches, {', '.join(parts)})"

@@ -3,12 +3,14 @@
 A library function takes `progress: Progress = False`, and shows nothing by itself.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
+    from rich.progress import Progress as ProgressDisplay, ProgressColumn
 
 T = TypeVar("T")
 
@@ -47,11 +49,37 @@ def progress_bar(description: str, total: int | None) -> Iterator[Advance]:
 
 
 @contextmanager
+def stage_line(description: str, total: int | None) -> Iterator[Advance]:
+    """Show what is being done, and for how long, in a line of the terminal that disappears; bars replace it.
+
+    Nothing is shown if stderr is not a terminal.
+    """
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    text = TextColumn("{task.description}", markup=False)
+    line = Progress(SpinnerColumn(), text, TimeElapsedColumn(), console=console, transient=True)
+    line.add_task(description, total=total)
+    token = _LINE.set(line)
+    try:
+        with line:
+            yield lambda _: None
+    finally:
+        _LINE.reset(token)
+
+
+@contextmanager
 def download_bar(description: str, total: int | None) -> Iterator[Advance]:
-    """Show a progress bar in bytes, with the transfer speed, on stderr."""
+    """Print the description on stderr, and show a progress bar in bytes with the transfer speed below it."""
     from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
-    with _bar(description, total, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as advance:
+    with without_line():
+        print(description, file=sys.stderr)
+    with _bar("", total, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as advance:
         yield advance
 
 
@@ -74,13 +102,31 @@ def track(
             advance(1)
 
 
+_LINE: ContextVar["ProgressDisplay | None"] = ContextVar("stage_line", default=None)  # on the terminal
+
+
+@contextmanager
+def without_line() -> Iterator[None]:
+    """Remove the line of the current stage from the terminal while something else is shown there."""
+    line = _LINE.get()
+    if line is None:
+        yield
+        return
+    line.stop()
+    try:
+        yield
+    finally:
+        line.start()
+
+
 @contextmanager
 def _bar(description: str, total: int | None, *columns: "ProgressColumn") -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
     text = TextColumn("{task.description}", markup=False)
-    with Progress(text, *columns, console=Console(stderr=True), disable=total == 0) as bar:
+    bar = Progress(text, *columns, console=Console(stderr=True), disable=total == 0)
+    with without_line(), bar:
         task = bar.add_task(description, total=total, rate="")
 
         def advance(count: int) -> None:

@@ -16,7 +16,7 @@ LOCK = ".lock"
 MIN_AGE_S = 3600.0
 """Minimum age of a leftover without a lock file: a new folder has none for a moment."""
 
-_NAME = re.compile(r"\.?tiepoint-(store|eval|export)-\w+")
+_NAME = re.compile(r"\.?tiepoint-(store|eval|export|app)-\w+")
 
 
 class TemporaryFolder:
@@ -33,7 +33,7 @@ class TemporaryFolder:
         path: Path of the folder.
     """
 
-    def __init__(self, kind: Literal["store", "eval", "export"], root: Path | None = None) -> None:
+    def __init__(self, kind: Literal["store", "eval", "export", "app"], root: Path | None = None) -> None:
         remove_leftovers(root or Path(tempfile.gettempdir()))
         hidden = "" if root is None else "."
         self.path = Path(tempfile.mkdtemp(prefix=f"{hidden}tiepoint-{kind}-", dir=root))

@@ -29,14 +29,15 @@ def check_device(extractor: NeuralExtractor, matcher: PairMatcher) -> None:
     """Match a tiny pair on a device known for wrong results and on the CPU, and compare the matches.
 
     Args:
-        extractor: Extractor on the device.
+        extractor: Extractor on the device; SIFT is always on the CPU.
         matcher: Matcher on the device.
 
     Raises:
         InvalidInput: If the device loses matches that the CPU finds.
     """
-    device = extractor.device
-    if device.type not in CHECKED_DEVICE_TYPES:
+    devices = (extractor.device, *([matcher.device] if isinstance(matcher, LightGlueMatcher) else []))
+    device = next((device for device in devices if device.type in CHECKED_DEVICE_TYPES), None)
+    if device is None:
         return
     expected = _match_tiny_pair(_extractor_on_cpu(extractor), _matcher_on_cpu(matcher))
     actual = _match_tiny_pair(extractor, matcher)
@@ -75,6 +76,8 @@ def _count_found(expected: Float[Tensor, "k 4"], actual: Float[Tensor, "n 4"]) -
 
 
 def _extractor_on_cpu(extractor: NeuralExtractor) -> NeuralExtractor:
+    if extractor.device.type == "cpu":
+        return extractor
     return NeuralExtractor(copy.deepcopy(extractor.network).to("cpu"), extractor.settings)
 
 

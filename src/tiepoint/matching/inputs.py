@@ -10,11 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.messages import warn_once
 from tiepoint.models.lightglue.inference import PairAssignment
-from tiepoint.models.lightglue.network import normalize_keypoints
+from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.types import Assignment, Features
 
 logger = logging.getLogger(__name__)
+
+LENGTH_TOLERANCE = 0.01
+"""Largest difference of the length of a unit descriptor from 1; float16 rounds by less."""
 
 FeaturePair = tuple[Features, Features]
 
@@ -53,7 +57,8 @@ def check_pairs(pairs: Sequence[object], *, kind: str = "", descriptor_dim: int 
         pairs: Features of image 0 and image 1 of each pair.
         kind: Kind of features that the matcher accepts, in addition to the user's own (""); "" accepts any kind, equal
             within a pair.
-        descriptor_dim: Descriptor dimension that the matcher accepts; None accepts any, equal within a pair.
+        descriptor_dim: Descriptor dimension that the matcher accepts; None accepts any, equal within a pair. Features
+            without keypoints may have any, because they have no matches.
 
     Raises:
         InvalidInput: If an item is not a pair of Features, or has another kind or descriptor dimension.
@@ -63,7 +68,12 @@ def check_pairs(pairs: Sequence[object], *, kind: str = "", descriptor_dim: int 
         for features in (features0, features1):
             _check_device(features)
             _check_kind(features, kind or features0.kind)
-            _check_dim(features, descriptor_dim or features0.descriptors.shape[1], kind)
+            if len(features):
+                _check_dim(
+                    features,
+                    descriptor_dim or (features0 if len(features0) else features1).descriptors.shape[1],
+                    kind,
+                )
 
 
 @dataclass(slots=True)
@@ -117,17 +127,38 @@ class UnknownKinds:
         self._has_warned = True
 
 
-def network_positions(features: Features, position_dim: int) -> Float[Tensor, "n p"]:
+def warn_about_lengths(pairs: Sequence[FeaturePair]) -> None:
+    """Warn once about descriptors that do not have unit length, which networks for unit descriptors match badly.
+
+    Args:
+        pairs: Valid pairs of features; those with the fingerprint of an extractor are not checked.
+    """
+    for features in (features for pair in pairs for features in pair):
+        if features.fingerprint or not len(features):
+            continue
+        lengths = features.descriptors.float().square().sum(dim=1).sqrt()
+        shortest, longest = float(lengths.amin()), float(lengths.amax())
+        if shortest < 1 - LENGTH_TOLERANCE or longest > 1 + LENGTH_TOLERANCE:
+            warn_once(
+                "descriptor lengths",
+                f"descriptors{_of(features)} have lengths between {shortest:.3g} and {longest:.3g}, but the matcher was "
+                "trained for unit length; normalize them: Features.from_arrays(..., normalize='l2')",
+            )
+
+
+def network_positions(features: Features, shape: LightGlueShape) -> Float[Tensor, "n p"]:
     """Compute the positions that LightGlue encodes: normalized keypoints, with scale and orientation if needed.
 
     Args:
         features: Features of one image.
-        position_dim: Number of values per keypoint that the network expects: 2, or 4 with scale and orientation.
+        shape: Shape of the network: normalization, and number of values per keypoint that it encodes: 2, or 4 with
+            scale and orientation.
 
     Raises:
         InvalidInput: If the network expects other values, or the features have no scales and orientations.
     """
-    positions = normalize_keypoints(features.keypoints, features.keypoints.new_tensor(features.image_size))
+    position_dim = shape.position_dim
+    positions = shape.normalize(features.keypoints, features.keypoints.new_tensor(features.image_size))
     if position_dim == 2:
         return positions
     if position_dim != 4:
@@ -135,6 +166,8 @@ def network_positions(features: Features, position_dim: int) -> Float[Tensor, "n
             f"unsupported positional encoding of {position_dim} values per keypoint; Features provide 2 (x, y) or 4 "
             "(plus scale and orientation); use the network in tiepoint.models directly"
         )
+    if not len(features):
+        return positions.new_zeros(0, position_dim)
     if features.scales is None or features.orientations is None:
         raise InvalidInput(
             f"these LightGlue weights need keypoint scales and orientations, which features{_of(features)} do not have"

@@ -6,12 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from tiepoint.io.config import fingerprint
 from tiepoint.io.validation import check_integer, check_number
 from tiepoint.matching.batching import choose_limits, split_batches
-from tiepoint.matching.inputs import FeaturePair, UnknownKinds, check_pairs, network_positions, to_assignment
+from tiepoint.matching.inputs import (
+    FeaturePair,
+    UnknownKinds,
+    check_pairs,
+    network_positions,
+    to_assignment,
+    warn_about_lengths,
+)
 from tiepoint.matching.latency.budget import PairClock
 from tiepoint.matching.top_k import select_top_k, to_original
 from tiepoint.models.device import to_device
@@ -19,7 +27,7 @@ from tiepoint.models.lightglue.fused_layers import fuse
 from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.models.precision import ordinary_inference
-from tiepoint.types import Assignment
+from tiepoint.types import Assignment, Features
 from tiepoint.types.options import BatchSize
 
 
@@ -69,6 +77,7 @@ class LightGlueMatcher:
             memory on a GPU.
         require_kind: Whether features of unknown kind are an error; otherwise a warning, once.
         max_layers: Maximum number of layers to run; None runs all.
+        unit_descriptors: Whether the network was trained for descriptors of unit length; others are a warning, once.
 
     Raises:
         InvalidInput: If `batch_size`, `memory_budget` or `max_layers` is not a positive integer, or `filter_threshold`
@@ -87,12 +96,16 @@ class LightGlueMatcher:
         memory_budget: int | None = None,
         require_kind: bool = False,
         max_layers: int | None = None,
+        unit_descriptors: bool = True,
     ) -> None:
         self.network = network.eval()
+        self.unit_descriptors = unit_descriptors
         self.settings = LightGlueSettings(
             kind=kind,
             weights=weights,
-            adaptivity=(adaptivity or AdaptiveInference()).for_device(self.device),
+            adaptivity=(adaptivity or AdaptiveInference())
+            .supported_by(network.shape)
+            .for_device(self.device),
             filter_threshold=check_number("filter_threshold", filter_threshold, 0, 1),
             dtype=str(network.dtype).removeprefix("torch."),
             max_layers=_checked_layers(max_layers, network),
@@ -170,7 +183,7 @@ class LightGlueMatcher:
         other = copy.copy(self)
         other.settings = replace(
             self.settings,
-            adaptivity=adaptivity.for_device(self.device),
+            adaptivity=adaptivity.supported_by(self.network.shape).for_device(self.device),
             max_layers=_checked_layers(max_layers, self.network),
         )
         other.fingerprint = fingerprint(other.settings)
@@ -179,18 +192,25 @@ class LightGlueMatcher:
     def _check(self, pairs: Sequence[FeaturePair]) -> None:
         check_pairs(pairs, kind=self.settings.kind, descriptor_dim=self.network.shape.input_dim)
         self._unknown_kinds.check(pairs, self.settings.kind)
+        if self.unit_descriptors:
+            warn_about_lengths(pairs)
 
     def _batch_inputs(self, pairs: Sequence[FeaturePair]) -> BatchInputs:
         """Concatenate the images of a batch on the network's device, and add the settings."""
         images = [features for pair in pairs for features in pair]
-        positions = [network_positions(features, self.network.shape.position_dim) for features in images]
+        positions = [network_positions(features, self.network.shape) for features in images]
         return BatchInputs(
             positions=self._concatenate(positions),
-            descriptors=self._concatenate([features.descriptors for features in images]),
+            descriptors=self._concatenate([self._descriptors(features) for features in images]),
             counts=[(len(features0), len(features1)) for features0, features1 in pairs],
             adaptivity=self.settings.adaptivity,
             filter_threshold=self.settings.filter_threshold,
         )
+
+    def _descriptors(self, features: Features) -> Float[Tensor, "n d"]:
+        """Descriptors; without keypoints, features may have another dimension."""
+        dim = self.network.shape.input_dim
+        return features.descriptors if len(features) else features.descriptors.new_zeros(0, dim)
 
     def _concatenate(self, parts: list[Tensor]) -> Tensor:
         if all(part.device.type == "cpu" for part in parts):

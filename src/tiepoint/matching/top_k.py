@@ -29,12 +29,22 @@ def select_top_k(features: Features, count: int) -> tuple[Features, Int[Tensor, 
         indices = torch.arange(count, dtype=torch.int64, device=features.device)
     else:
         indices = features.scores.sort(descending=True, stable=True).indices[:count].sort().values
+    return select_keypoints(features, indices), indices.cpu()
+
+
+def select_keypoints(features: Features, indices: Int[Tensor, "k"]) -> Features:
+    """Select keypoints by their indices, in this order.
+
+    Args:
+        features: Features of one image.
+        indices: Indices of the keypoints, on the device of the features.
+    """
     selected = {
         name: None if value is None else value[indices]
         for name in ("keypoints", "scores", "descriptors", "scales", "orientations")
         for value in [getattr(features, name)]
     }
-    return replace(features, **selected), indices.cpu()
+    return replace(features, **selected)
 
 
 def to_original(

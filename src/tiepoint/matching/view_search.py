@@ -1,224 +1,253 @@
-"""In-plane rotation search (`rotations="auto"`): which rotation of image 1 gives the most inliers?
+"""Search over views (`views="rotation"`): which in-plane rotations of both images give the most inliers?
 
-The published networks match images with a relative in-plane rotation of up to about 45 degrees. The search starts from
-the matches of the upright images:
+The published networks are trained on upright images: they match a relative rotation of up to about 45 degrees, and lose
+most matches where both images are sideways. The search starts from the matches of the images as they are:
 
-1. Where they are verified with high probability, their own relative rotation is the only candidate.
-2. Otherwise a coarse search (small images, few keypoints, the first layers of the network) compares all rotations by
-   90 degrees, and the best is the candidate.
+1. Where they are verified with high probability, they determine the relative rotation; a small one ends the search.
+2. Otherwise image 0 is matched with image 1 in three other rotations by 90 degrees, cheaply: small images, few
+   keypoints, the first layers of the network. With a few more inliers than by chance, more rotations of both images are
+   tried. Without enough inliers the search ends.
+3. Cheap matches of both images, rotated together, determine the absolute rotation.
+4. The best pair of views is matched in full. It replaces the matches of the images as they are only if it beats them.
 
-Candidates are matched in full, and the pair with the most inliers wins. For upright pairs with overlap, which are nearly
-all, this costs one pair verification.
+For upright pairs with overlap, which are nearly all, this costs one pair verification, which the result keeps.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, get_args
 
-import numpy as np
+from jaxtyping import Bool
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
+from tiepoint.extraction.bundle_extractor import BundleExtractor
 from tiepoint.extraction.extractor import NeuralExtractor
-from tiepoint.extraction.masks import exclude_border, resize_mask
-from tiepoint.extraction.rotation import ROTATIONS, rotate_image, rotate_mask, unrotate_features
-from tiepoint.geometry.pair_verification import PairVerification, verify_pair
-from tiepoint.image import Image, ImageTransform
-from tiepoint.matching.inputs import FeaturePair, PairMatcher
-from tiepoint.matching.lightglue import LightGlueMatcher
-from tiepoint.models.lightglue.inference import AdaptiveInference
-from tiepoint.types import Assignment, Correspondences, Features
-from tiepoint.types.options import Rotations
+from tiepoint.extraction.views import ORIGINAL, View, ViewFeatures
+from tiepoint.image import Image
+from tiepoint.matching.inputs import PairMatcher
+from tiepoint.matching.views.cheap_match import CheapMatch, CheapMatcher, CheapSettings, ViewPair
+from tiepoint.matching.views.opened_image import OpenedImage
+from tiepoint.matching.views.view_match import ViewMatch
+from tiepoint.types import Features
+from tiepoint.types.options import Views
 
-ImageAndMask = tuple[Image, Tensor | None]
+RIGHT_ANGLES = (0, 90, 180, 270)
+ANGLES_BETWEEN = (45, 135, 225, 315)
 
-MIN_CONFIDENT_PROBABILITY = 0.9  # pair verification from which on the coarse search is skipped
+# Pair verification from which on no cheap matches are needed
+MIN_CONFIDENT_PROBABILITY = 0.9
+MIN_CONFIDENT_INLIERS = 15
 
-# Minimum relative rotation for a candidate. Matches of a larger rotation improve when image 1 is rotated by 90 degrees;
-# at 45 degrees both are equal.
-MIN_ROTATION_DEG = 50.0
+# Relative rotation up to which matches lose little
+MAX_RELATIVE_ANGLE_DEG = 20.0
 
-# Minimum length of the mean of the unit vectors of the rotation angles of matches (1 = all angles equal)
-MIN_ANGULAR_CONCENTRATION = 0.7
+# Fraction of the keypoints of a verified pair that are inliers from which on another view brings little
+MANY_INLIERS = 0.5
 
-COARSE_SIDE = 640  # longer image side in px of the coarse search
-COARSE_KEYPOINTS = 1024
-COARSE_LAYERS = 3  # by then, correct rotations have most of their matches, and wrong ones hardly any
+# Minimum number of inliers of a cheap match for a full one
+MIN_CHEAP_INLIERS = 12
 
-# Minimum number of inliers of a candidate of the coarse search, absolute and relative to the upright pair
-MIN_COARSE_INLIERS = 12
-MIN_COARSE_INLIER_RATIO = 1.5
+# Inliers of any of them, or probability of the images as they are, from which on more rotations are tried
+MIN_RETRY_INLIERS = 10
+MIN_RETRY_PROBABILITY = 0.2
+
+# Minimum ratio of the inliers of a pair of cheap matches for another absolute rotation
+MIN_ABSOLUTE_RATIO = 1.2
+
+# Minimum ratio of inliers for views that replace the images as they are, if neither is verified
+MIN_UNVERIFIED_RATIO = 1.5
 
 
-def check_rotations(rotations: Any) -> Rotations | None:
-    """Check the option `rotations`.
+def check_views(views: Any) -> Views | None:
+    """Check the option `views`.
 
     Raises:
-        InvalidInput: If it is not "auto" or None.
+        InvalidInput: If it is neither None nor one of `Views`.
     """
-    if rotations is not None and rotations not in get_args(Rotations):
-        raise InvalidInput(f"rotations: expected 'auto' or None, got {rotations!r}")
-    return rotations
+    if views is not None and views not in get_args(Views):
+        known = ", ".join(map(repr, get_args(Views)))
+        raise InvalidInput(f"views: expected {known} or None, got {views!r}")
+    return views
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RotatedMatch:
-    """Matches of a pair with one of the candidate rotations.
-
-    Attributes:
-        features0: Features of image 0.
-        features1: Features of image 1.
-        assignment: Matches between them.
-        rotation1: Rotation of image 1 before its features were extracted, in degrees (CCW).
-    """
-
-    features0: Features
-    features1: Features
-    assignment: Assignment
-    rotation1: int = 0
-
-    @cached_property
-    def correspondences(self) -> Correspondences:
-        """Matched points and scores."""
-        return Correspondences.from_assignment(
-            self.features0, self.features1, self.assignment, rotation1=self.rotation1
-        )
-
-    @cached_property
-    def verification(self) -> PairVerification:
-        """Pair verification of the matches, estimated once."""
-        return verify_pair(self.correspondences)
-
-    @property
-    def num_inliers(self) -> int:
-        """Number of inliers of pair verification."""
-        return self.verification.num_inliers
-
-
-class RotationSearch:
-    """In-plane rotation search with the extractor and the matcher of a preset.
+class ViewSearch:
+    """Search over views with the extractor and the matcher of a preset.
 
     Args:
-        extractor: Extractor of the upright matches.
-        matcher: Matcher of the upright matches.
+        extractor: Extractor of the images as they are.
+        matcher: Matcher of the images as they are.
+        settings: Effort of the cheap matches; None for the default.
     """
 
-    def __init__(self, extractor: NeuralExtractor, matcher: PairMatcher) -> None:
+    def __init__(
+        self, extractor: NeuralExtractor, matcher: PairMatcher, settings: CheapSettings | None = None
+    ) -> None:
         self.extractor = extractor
         self.matcher = matcher
+        self.settings = settings or CheapSettings()
 
-    def is_needed(self, upright: RotatedMatch) -> bool:
-        """Return whether `search` would look further than the matches of the upright images."""
-        return not _is_confident(upright) or relative_rotation(upright.correspondences) != 0
+    @cached_property
+    def cheap(self) -> CheapMatcher:
+        """Matcher of the cheap matches."""
+        return CheapMatcher(self.extractor, self.matcher, self.settings)
 
-    def search(self, upright: RotatedMatch, image0: ImageAndMask, image1: ImageAndMask) -> list[RotatedMatch]:
-        """Match the candidate rotations of image 1.
+    def open(self, image: Image, mask: Bool[Tensor, "h w"] | None) -> OpenedImage:
+        """Return an image for `search`.
 
         Args:
-            upright: Matches of the upright images.
-            image0: Image 0, and the mask of its allowed keypoints.
-            image1: Image 1, and the mask of its allowed keypoints.
+            image: Image.
+            mask: Mask of allowed keypoints, shape (h, w); None allows all.
+        """
+        return OpenedImage(image, mask, self.extractor, self.cheap.extractor)
+
+    def is_needed(self, plain: ViewMatch) -> bool:
+        """Return whether `search` would look further than the matches of the images as they are."""
+        return not _is_confident(plain) or _relative_angle(plain) != 0
+
+    def search(self, plain: ViewMatch, image0: OpenedImage, image1: OpenedImage) -> ViewMatch:
+        """Search the views of a pair.
+
+        Args:
+            plain: Matches of the images as they are.
+            image0: Image 0.
+            image1: Image 1.
 
         Returns:
-            Matches of all candidates, most inliers first; the upright ones first among equals.
+            The best matches: the given ones, unless those of other views beat them.
         """
-        rotations = self._candidates(upright, image0, image1)
-        found = [upright, *(self._match(upright.features0, *image1, rotation) for rotation in rotations)]
-        return found if len(found) == 1 else sorted(found, key=lambda match: -match.num_inliers)
+        if not self.is_needed(plain):
+            return plain
+        tried: list[CheapMatch] = []
+        angle = self._find_angle(plain, image0, image1, tried)
+        if angle is None:
+            return plain.after_search(1 + len(tried))
+        views = self._find_views(angle, image0, image1, tried)
+        if views == (ORIGINAL, ORIGINAL):
+            return plain.after_search(1 + len(tried))
+        found = self._match(plain, image0, image1, views, num_views=2 + len(tried))
+        return found if _beats(found, plain) else plain.after_search(found.num_views)
 
-    def _candidates(self, upright: RotatedMatch, image0: ImageAndMask, image1: ImageAndMask) -> Iterator[int]:
-        """Yield the rotations of image 1 that may be better than none."""
-        if _is_confident(upright):
-            rotation = relative_rotation(upright.correspondences)
-        else:
-            rotation = self._coarse_search(image0, image1)
-        if rotation:
-            yield rotation
-
-    def _match(self, features0: Features, image1: Image, mask1: Tensor | None, rotation: int) -> RotatedMatch:
-        """Match image 0 with the rotated image 1; coordinates are those of the upright image."""
-        features1 = self.extractor.extract(rotate_image(image1, rotation), rotate_mask(mask1, rotation))
-        (assignment,) = self.matcher.match([(features0, features1)])
-        upright1 = unrotate_features(features1, rotation, image1.image_size)
-        return RotatedMatch(
-            features0=features0, features1=upright1, assignment=assignment, rotation1=rotation
+    def _find_angle(
+        self, plain: ViewMatch, image0: OpenedImage, image1: OpenedImage, tried: list[CheapMatch]
+    ) -> float | None:
+        """Return the rotation of image 1 in degrees that aligns it with image 0; None without enough inliers."""
+        if _is_confident(plain):
+            return _relative_angle(plain)
+        tried += self.cheap.match(image0, image1, [_rotations(0, angle) for angle in RIGHT_ANGLES[1:]])
+        best = max(tried, key=_num_inliers)
+        has_enough = (
+            best.num_inliers >= MIN_RETRY_INLIERS or plain.verification.probability >= MIN_RETRY_PROBABILITY
         )
+        if best.num_inliers < MIN_CHEAP_INLIERS and has_enough:
+            tried += self.cheap.match(image0, image1, self._more_rotations)
+            best = max(tried, key=_num_inliers)
+        if best.num_inliers < MIN_CHEAP_INLIERS:
+            return None
+        rotation0, rotation1 = (view.rotation for view in best.views)
+        return rotation1 - rotation0 if best.angle_deg is None else best.angle_deg
 
-    def _coarse_search(self, image0: ImageAndMask, image1: ImageAndMask) -> int:
-        """Return the rotation of image 1 that clearly has the most inliers; 0 if there is none."""
-        pairs = self._coarse_pairs(image0, image1)
-        inliers: dict[int, int] = {}
-        for rotation, pair, assignment in zip(
-            ROTATIONS, pairs, self.coarse_matcher.match(pairs), strict=True
-        ):
-            inliers[rotation] = verify_pair(Correspondences.from_assignment(*pair, assignment)).num_inliers
-        best = max(ROTATIONS, key=inliers.__getitem__)
-        minimum = max(MIN_COARSE_INLIERS, MIN_COARSE_INLIER_RATIO * inliers[0])
-        return best if inliers[best] >= minimum else 0
-
-    def _coarse_pairs(self, image0: ImageAndMask, image1: ImageAndMask) -> list[FeaturePair]:
-        """Extract features of the shrunk image 0, and of the shrunk image 1 in all rotations."""
-        features0 = self.coarse_extractor.extract(*self._shrink(*image0))
-        small, mask = self._shrink(*image1)
+    @property
+    def _more_rotations(self) -> list[ViewPair]:
+        """Rotations for pairs with enough inliers to try more: image 1 upright, both images rotated, and angles in between."""
         return [
-            (
-                features0,
-                self.coarse_extractor.extract(rotate_image(small, rotation), rotate_mask(mask, rotation)),
-            )
-            for rotation in ROTATIONS
+            *(_rotations(angle, 0) for angle in RIGHT_ANGLES[1:]),
+            *(_rotations(angle, angle) for angle in RIGHT_ANGLES[1:]),
+            *(_rotations(0, angle) for angle in (() if self._only_exact else ANGLES_BETWEEN)),
         ]
 
-    def _shrink(self, image: Image, mask: Tensor | None) -> ImageAndMask:
-        transform = ImageTransform.fit(image.image_size, self.coarse_extractor.settings.resize)
-        allowed = exclude_border(mask, image.image_size, self.extractor.settings.border)
-        small = Image(pixels=transform.apply(image))
-        return small, None if allowed is None else resize_mask(allowed, transform)
+    @property
+    def _only_exact(self) -> bool:
+        """Whether views cannot be rendered: bundles do not support masks."""
+        return isinstance(self.extractor, BundleExtractor)
 
-    @cached_property
-    def coarse_extractor(self) -> NeuralExtractor:
-        """The same extractor with fewer pixels and keypoints."""
-        settings = self.extractor.settings
-        coarse = replace(
-            settings,
-            max_keypoints=min(settings.max_keypoints or COARSE_KEYPOINTS, COARSE_KEYPOINTS),
-            resize=min(settings.resize or COARSE_SIDE, COARSE_SIDE),
-            border=0,
+    def _find_views(
+        self, angle: float, image0: OpenedImage, image1: OpenedImage, tried: list[CheapMatch]
+    ) -> ViewPair:
+        """Return the views with a relative rotation that have clearly the most inliers in cheap matches."""
+        candidates = view_pairs(angle, only_exact=self._only_exact)
+        found = self.cheap.match(image0, image1, candidates)
+        tried += found
+        best = max(found, key=_num_inliers)
+        is_better = best.num_inliers >= MIN_ABSOLUTE_RATIO * found[0].num_inliers
+        return best.views if is_better else candidates[0]
+
+    def _match(
+        self,
+        plain: ViewMatch,
+        image0: OpenedImage,
+        image1: OpenedImage,
+        views: ViewPair,
+        *,
+        num_views: int,
+    ) -> ViewMatch:
+        """Match a pair of views in full."""
+        view0, view1 = views
+        features0 = _as_is(plain.features0) if view0 == ORIGINAL else image0.features(view0)
+        features1 = _as_is(plain.features1) if view1 == ORIGINAL else image1.features(view1)
+        (assignment,) = self.matcher.match([(features0.in_view, features1.in_view)])
+        return ViewMatch(
+            features0=features0.in_image,
+            features1=features1.in_image,
+            assignment=assignment,
+            view0=view0,
+            view1=view1,
+            num_views=num_views,
         )
-        return self.extractor.with_settings(coarse)
-
-    @cached_property
-    def coarse_matcher(self) -> PairMatcher:
-        """The same matcher with fewer layers, and without early stopping and pruning."""
-        if not isinstance(self.matcher, LightGlueMatcher):
-            return self.matcher
-        network = self.matcher.network
-        truncated = network.truncated(min(COARSE_LAYERS, network.shape.layers))
-        return LightGlueMatcher(truncated, adaptivity=AdaptiveInference.from_flag(False))
 
 
-def relative_rotation(matches: Correspondences) -> int:
-    """Estimate the rotation of image 1 that undoes the relative in-plane rotation of the matches.
+def view_pairs(angle: float, *, only_exact: bool = False) -> Sequence[ViewPair]:
+    """Return the pairs of views that align the images, at four absolute rotations of image 0, then of image 1.
 
-    Returns:
-        Rotation in degrees (CCW), a multiple of 90; 0 if the relative rotation is small or the matches disagree on it.
+    Args:
+        angle: Rotation of image 1 in degrees (CCW) that aligns it with image 0.
+        only_exact: Whether to round it to a multiple of 90 degrees.
     """
-    if len(matches) < 2:
-        return 0
-    before, after = (_displacements(points) for points in (matches.points0, matches.points1))
-    rotations = after * before.conj()
-    mean = (rotations / np.maximum(np.abs(rotations), 1e-9)).mean()
-    angle = np.rad2deg(np.angle(mean))  # clockwise, because y points down; undoing it is counter-clockwise
-    if abs(mean) < MIN_ANGULAR_CONCENTRATION or abs(angle) < MIN_ROTATION_DEG:
-        return 0
-    return round(angle / 90) * 90 % 360
+    right_angle, degrees = 90 * round(angle / 90), round(angle)
+    if only_exact or abs(angle - right_angle) <= MAX_RELATIVE_ANGLE_DEG:
+        return [_rotations(first, first + right_angle) for first in RIGHT_ANGLES]
+    # one image at a multiple of 90 degrees, the other one rendered
+    upright = [_rotations(0, degrees), _rotations(-degrees, 0)]
+    if abs(degrees) <= 45:
+        return upright
+    return [
+        *upright,
+        *(_rotations(first, first + degrees) for first in RIGHT_ANGLES[1:]),
+        *(_rotations(second - degrees, second) for second in RIGHT_ANGLES[1:]),
+    ]
 
 
-def _displacements(points: np.ndarray) -> np.ndarray:
-    """Displacements between points that are far apart in the list, as complex numbers."""
-    x, y = (np.roll(points, len(points) // 2, axis=0) - points).astype(np.float64).T
-    return x + 1j * y
+def _num_inliers(match: CheapMatch) -> int:
+    return match.num_inliers
 
 
-def _is_confident(match: RotatedMatch) -> bool:
-    return match.verification.probability >= MIN_CONFIDENT_PROBABILITY
+def _as_is(features: Features) -> ViewFeatures:
+    return ViewFeatures(in_view=features, in_image=features)
+
+
+def _rotations(rotation0: int, rotation1: int) -> ViewPair:
+    return View(rotation0 % 360), View(rotation1 % 360)
+
+
+def _relative_angle(match: ViewMatch) -> float:
+    """Relative rotation of the images as they are, in degrees; 0 if it matters little or the matches disagree on it."""
+    angle = match.angle_deg
+    if angle is None or abs(angle) <= MAX_RELATIVE_ANGLE_DEG:
+        return 0.0
+    keypoints = min(len(match.features0), len(match.features1))
+    is_plenty = abs(angle) <= 45 and match.num_inliers >= MANY_INLIERS * keypoints
+    return 0.0 if is_plenty else angle
+
+
+def _is_confident(match: ViewMatch) -> bool:
+    verification = match.verification
+    is_probable = verification.probability >= MIN_CONFIDENT_PROBABILITY
+    return is_probable and verification.num_inliers >= MIN_CONFIDENT_INLIERS
+
+
+def _beats(found: ViewMatch, plain: ViewMatch) -> bool:
+    """Return whether views replace the images as they are: more inliers, and verified, or far more inliers."""
+    if found.verification.same_scene:
+        return found.num_inliers > plain.num_inliers
+    is_open = not plain.verification.same_scene
+    return is_open and found.num_inliers > MIN_UNVERIFIED_RATIO * plain.num_inliers

@@ -1,11 +1,13 @@
 """Strict loading: every tensor of a checkpoint must fit its network, or an error names those that do not."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 import torch
 from torch import Tensor, nn
 
 from tiepoint.errors import WeightsError
+from tiepoint.models.known_networks import known_network
 
 MAX_LISTED_NAMES = 5  # in error messages
 
@@ -42,11 +44,27 @@ def check_names(expected: set[str], found: set[str], what: str) -> None:
     """
     missing, unexpected = expected - found, found - expected
     if missing or unexpected:
-        differences = {"missing": missing, "unexpected": unexpected}
-        wrong = [f"{kind} {list_names(names)}" for kind, names in differences.items() if names]
-        raise WeightsError(
-            f"cannot load {what} weights: {'; '.join(wrong)}; is this the file of another network?"
-        )
+        differences = {"missing": (missing, unexpected), "unexpected": (unexpected, missing or expected)}
+        wrong = [
+            f"{kind} {list_names(names)}{nearest_name(min(names), others)}"
+            for kind, (names, others) in differences.items()
+            if names
+        ]
+        raise WeightsError(f"cannot load {what} weights: {'; '.join(wrong)}; {_origin(found, what)}")
+
+
+def _origin(found: set[str], what: str) -> str:
+    """Return which network the tensors are of, if it is known and not the one that is loaded."""
+    network = known_network(found)
+    if network is None or network.split()[0].strip(",").lower() in what.lower():
+        return "is this the file of another network?"
+    return f"these are weights of {network}"
+
+
+def nearest_name(name: str, others: set[str]) -> str:
+    """Return the most similar name of the other side, for an error message; "" if none is similar."""
+    close = get_close_matches(name, sorted(others), n=1, cutoff=0.7)
+    return f" (nearest name: {close[0]})" if close else ""
 
 
 def list_names(names: Iterable[str], max_names: int = MAX_LISTED_NAMES) -> str:

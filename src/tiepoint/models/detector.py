@@ -3,36 +3,30 @@
 A network defines `dense_maps`, `suppress_non_maxima` and `keypoints_at`, and the properties that tiling needs.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from tiepoint.models.keypoints import Detection, apply_mask, top_k_keypoints
+from tiepoint.models.descriptor import Descriptor
+from tiepoint.models.keypoints import Detection, apply_mask, candidate_pixels, top_k
 from tiepoint.models.precision import without_autocast
 from tiepoint.models.tile import Tile
 
 
-class Detector(nn.Module):
+class Detector(Descriptor):
     """Base class of the detector networks: images in, keypoints with scores and descriptors out.
 
     Attributes:
         stride: Tiles start at multiples of this many px, counted from `grid_origin`.
         nms_radius: Radius of non-maximum suppression in px.
-        bytes_per_pixel: Peak memory per image pixel in bytes, measured with the published network.
         size_multiple: The network processes images whose sides are multiples of this many px.
     """
 
     size_multiple: int = 1
     stride: int
     nms_radius: int
-    bytes_per_pixel: int
-
-    @property
-    def descriptor_dim(self) -> int:
-        """Descriptor dimension."""
-        raise NotImplementedError
 
     def forward(
         self,
@@ -81,8 +75,24 @@ class Detector(nn.Module):
             suppress: Non-maximum suppression of a score map; None uses `suppress_non_maxima`.
         """
         maxima = (suppress or self.suppress_non_maxima)(apply_mask(scores, mask))
-        pixels = top_k_keypoints(self.rank(maxima, features), max_keypoints, detection_threshold)
-        return self.keypoints_at(pixels, scores, features, mask=mask)
+        pixels, ranks = self.ranked_candidates(maxima, features)
+        selected = pixels[top_k(ranks, max_keypoints, detection_threshold)]
+        return self.keypoints_at(selected, scores, features, mask=mask)
+
+    def ranked_candidates(
+        self, maxima: Float[Tensor, "h w"], features: Any
+    ) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"]]:
+        """Return the keypoint candidates of one image and the scores that they are ranked by.
+
+        Args:
+            maxima: Scores of the candidates (`suppress_non_maxima`), shape (h, w); zero at all other pixels.
+            features: Dense features of the image, from `dense_maps`.
+
+        Returns:
+            Raster indices in ascending order and scores, both of shape (n,).
+        """
+        pixels = candidate_pixels(maxima)
+        return pixels, self.rank(pixels, maxima, features)
 
     def dense_maps(
         self, images: Float[Tensor, "b c h w"], tile: Tile | None = None
@@ -98,18 +108,30 @@ class Detector(nn.Module):
         """
         raise NotImplementedError
 
+    def feature_maps(self, images: Float[Tensor, "b c h w"], tile: Tile | None = None) -> list[Any]:
+        """Compute the dense features that descriptors at given keypoints come from.
+
+        Args:
+            images: Images in [0, 1], shape (b, c, h, w).
+            tile: Position of the images in a larger image; None if they are whole images.
+        """
+        return list(self.dense_maps(images, tile)[1])
+
     def suppress_non_maxima(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
         """Return the scores of keypoint candidates, and zero at all other pixels; shape (h, w)."""
         raise NotImplementedError
 
-    def rank(self, maxima: Float[Tensor, "h w"], features: Any) -> Float[Tensor, "h w"]:
-        """Return the scores by which keypoint candidates are ranked, and zero at all other pixels; shape (h, w).
+    def rank(
+        self, pixels: Int[Tensor, "n"], scores: Float[Tensor, "h w"], features: Any
+    ) -> Float[Tensor, "n"]:
+        """Return the scores by which keypoints are ranked.
 
         Args:
-            maxima: Scores of the candidates (`suppress_non_maxima`), shape (h, w).
+            pixels: Raster indices of the keypoints, shape (n,).
+            scores: Score map of the image, shape (h, w).
             features: Dense features of the image, from `dense_maps`.
         """
-        return maxima
+        return scores.flatten()[pixels]
 
     def keypoints_at(
         self,
@@ -138,14 +160,6 @@ class Detector(nn.Module):
             image_size: Size (width, height) of the whole image in px.
         """
         return 0, 0
-
-    def global_context(self, parts: Iterable[tuple[Float[Tensor, "1 c h w"], Tile]]) -> Tensor | None:
-        """Return what each tile needs to know about the whole image; None if tiles are independent.
-
-        Args:
-            parts: Image crops, shape (1, c, h, w), and positions of all tiles.
-        """
-        return None
 
     @without_autocast()
     def _detect_images(

@@ -32,6 +32,7 @@ from tiepoint.models.padding import replicate_pad
 from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
 from tiepoint.models.row_chunks import Rows, conv_in_row_chunks, join_rows, row_chunks
 from tiepoint.models.tile import Tile
+from tiepoint.models.tracing import is_tracing
 
 KERNEL = 5
 """Kernel size of all convolutions in px."""
@@ -133,6 +134,24 @@ class DISK(Detector):
         keypoints = pixel_coordinates(pixels, scores.shape[-1]).to(scores.dtype)
         return Detection(keypoints, scores.flatten()[pixels], features.at(pixels))
 
+    def describe_at(
+        self, features: "DescriptorMap", keypoints: Float[Tensor, "n 2"], shape: tuple[int, int]
+    ) -> Float[Tensor, "n d"]:
+        """Describe an image at the pixels nearest to given keypoints, at least 2 px from the border.
+
+        Args:
+            features: Descriptor map of the image.
+            keypoints: Positions (x, y) in px, shape (n, 2).
+            shape: Shape (height, width) of the image.
+        """
+        height, width = shape
+        margin = KERNEL // 2
+        x, y = (
+            axis.round().long().clamp(margin, side - 1 - margin)
+            for axis, side in zip(keypoints.unbind(1), (width, height), strict=True)
+        )
+        return features.at(y * width + x)
+
 
 class DescriptorMap:
     """Descriptor map of one image, evaluated only at the requested pixels.
@@ -155,13 +174,15 @@ class DescriptorMap:
 
     def at(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
         """Return the unit descriptors at pixels given by raster index, at least 2 px from the border."""
+        if is_tracing():  # the number of batches would be fixed
+            return self._describe(indices)
         return torch.cat([self._describe(part) for part in indices.split(KEYPOINTS_PER_BATCH)])
 
     def _describe(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
         weight, bias = self._block.conv.weight[:-1], self._block.conv.bias[:-1]
         window = window_offsets(KERNEL // 2, self._width, indices.device)
         inputs = self._inputs((indices[:, None] + window).flatten())
-        patches = inputs.unflatten(0, (len(indices), len(window))).flatten(1)
+        patches = inputs.unflatten(0, (-1, len(window))).flatten(1)
         return normalize_rows(F.linear(patches, weight.permute(0, 2, 3, 1).flatten(1), bias))
 
     def _inputs(self, indices: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
@@ -324,13 +345,18 @@ def _standardize(maps: Float[Tensor, "b c h w"], *, upsampled: bool = False) -> 
 
     Without gradients the maps are overwritten.
     """
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and not is_tracing():
         return _standardize_in_place(maps, upsampled=upsampled)
     values = at_least_float32(maps)
-    centered = values - values.mean(dim=(2, 3), keepdim=True)
+    centered = values - _mean(values)
     partners = _blur(centered) if upsampled else centered
-    variance = (centered * partners).mean(dim=(2, 3), keepdim=True)
+    variance = _mean(centered * partners)
     return (centered * (variance + EPSILON).rsqrt()).to(maps.dtype)
+
+
+def _mean(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 1 1"]:
+    """Return the mean of each channel, rows first: runtimes that add one value after the other round long sums."""
+    return maps.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
 
 
 def _standardize_in_place(
@@ -374,7 +400,7 @@ def _convolve_to_one(
     """
     kernel = weight.shape[-1]
     matrix = weight.flip(1, 2).flatten(1).T  # fold scatters where a convolution gathers
-    if torch.is_grad_enabled() or not is_available_for(maps):
+    if torch.is_grad_enabled() or is_tracing() or not is_available_for(maps):
         taps = matrix @ maps.flatten(2)
     else:
         taps = torch.stack([linear_padded(matrix, flatten_spatial(image)) for image in maps])

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from tiepoint.models.aliked.fused_network import fuse as fuse_aliked
 from tiepoint.models.aliked.network import ALIKED
+from tiepoint.models.described_detector import DescribedDetector
+from tiepoint.models.descriptor import Descriptor
+from tiepoint.models.detector import Detector
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,6 +26,9 @@ def fuse_detector(network: nn.Module) -> nn.Module:
         A network that computes the same function faster and does not follow later changes of the weights; detectors
         without another inference form are returned unchanged.
     """
+    if isinstance(network, DescribedDetector):
+        fused = (fuse_detector(part) for part in (network.detector, network.descriptor))
+        return DescribedDetector(*cast(tuple[Detector, Descriptor], tuple(fused))).eval()
     return fuse_aliked(network) if type(network) is ALIKED else network
 
 

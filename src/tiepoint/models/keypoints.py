@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
+from tiepoint.models.tracing import is_tracing
 
 MIN_CONTRAST = 0.5 / 255
 """Half a step of an 8-bit image; an image with less variation is blank."""
@@ -115,34 +116,50 @@ def apply_mask(scores: Float[Tensor, "h w"], mask: Bool[Tensor, "H W"] | None) -
     return scores.masked_fill(~mask[:height, :width], 0)
 
 
-def top_k_keypoints(
-    scores: Float[Tensor, "h w"], max_keypoints: int | None, threshold: float = 0.0
-) -> Int[Tensor, "n"]:
-    """Return the raster indices of the highest scores in descending order; ties go to the lower index.
+def candidate_pixels(scores: Float[Tensor, "h w"]) -> Int[Tensor, "n"]:
+    """Return the raster indices of all positive scores, in ascending order."""
+    return (scores.detach().flatten() > 0).nonzero().squeeze(1)
+
+
+def top_k(scores: Float[Tensor, "n"], max_keypoints: int | None, threshold: float = 0.0) -> Int[Tensor, "k"]:
+    """Return the indices of the highest scores in descending order; ties go to the lower index.
 
     Args:
-        scores: Score map after non-maximum suppression, shape (h, w); suppressed pixels are zero.
+        scores: Scores of keypoint candidates, shape (n,).
         max_keypoints: Maximum number of keypoints; None keeps all.
         threshold: Minimum score (exclusive); zero scores are never selected.
 
     Raises:
         InvalidInput: If `max_keypoints` is negative.
     """
+    if is_tracing():
+        return _traced_top_k(scores.detach(), max_keypoints, threshold)
     if max_keypoints is not None and max_keypoints < 0:
         raise InvalidInput(f"max_keypoints must be None or at least 0, got {max_keypoints}")
-    values = scores.detach().flatten()
-    candidates = (values > max(threshold, 0.0)).nonzero().squeeze(1)
-    if max_keypoints is not None and 0 < max_keypoints < len(candidates):
+    values = scores.detach()
+    is_candidate = values > max(threshold, 0.0)
+    if max_keypoints is not None and 0 < max_keypoints < len(values):
         # sorting all candidates would take longer than finding the lowest score that is selected
-        lowest = values[candidates].topk(max_keypoints, sorted=False).values.min()
-        candidates = candidates[values[candidates] >= lowest]
+        is_candidate &= values >= values.topk(max_keypoints, sorted=False).values.min()
+    candidates = is_candidate.nonzero().squeeze(1)
     order = values[candidates].argsort(descending=True, stable=True)
     return candidates[order[:max_keypoints]]
 
 
+def _traced_top_k(
+    values: Float[Tensor, "n"], max_keypoints: int | None, threshold: float
+) -> Int[Tensor, "k"]:
+    """Compute `top_k` with one selection; ONNX's breaks ties as documented, torch's does not."""
+    candidates = (values > max(threshold, 0.0)).nonzero().squeeze(1)
+    count = candidates.shape[0]
+    count = count if max_keypoints is None else torch.sym_min(max_keypoints, count)
+    return candidates[values[candidates].topk(count).indices]
+
+
 def pixel_coordinates(indices: Int[Tensor, "*n"], width: int) -> Int[Tensor, "*n 2"]:
     """Return the (x, y) coordinates of raster indices into a map of the given width."""
-    return torch.stack([indices % width, indices // width], dim=-1)
+    rows = indices // width
+    return torch.stack([indices - rows * width, rows], dim=-1)  # the ONNX exporter lacks % by a dynamic width
 
 
 def flatten_spatial(image: Float[Tensor, "c h w"]) -> Float[Tensor, "hw c"]:
@@ -174,7 +191,7 @@ def soft_argmax(
     patches = scores.flatten()[indices[:, None] + window]
     weights = torch.softmax(patches / temperature, dim=1)
     steps = torch.arange(-radius, radius + 1, device=scores.device, dtype=scores.dtype)
-    offsets = torch.cartesian_prod(steps, steps).flip(1)
+    offsets = torch.stack([steps.repeat(len(steps)), steps.repeat_interleave(len(steps))], dim=1)  # (x, y)
     return pixel_coordinates(indices, width) + weights @ offsets
 
 
@@ -247,6 +264,8 @@ def weighted_row_sum(
     Returns:
         Sums in the dtype of the rows, shape (n, c).
     """
+    if is_tracing():  # ONNX has no such operator
+        return (weights.to(rows.dtype)[:, None, :] @ rows[indices]).squeeze(1)
     return F.embedding_bag(indices, rows, per_sample_weights=weights.to(rows.dtype), mode="sum")
 
 

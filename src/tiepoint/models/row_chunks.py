@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tiepoint.models.memory import empty_map
+from tiepoint.models.tracing import is_tracing
 
 CHUNK_PIXELS = 1 << 15
 """Pixels per chunk; with 16 to 64 float32 channels a few megabytes, the size of a core's cache."""
@@ -59,6 +60,9 @@ def row_chunks(
         size: Size of a chunk as a multiple of `CHUNK_PIXELS`.
     """
     height, width = maps.shape[-2:]
+    if is_tracing():  # the number of chunks would be fixed
+        yield Rows(0, height, height)
+        return
     rows = max(int(size * CHUNK_PIXELS) // (len(maps) * width), min_rows, 1)
     rows = -(-rows // multiple) * multiple
     for top in range(0, height, rows):
@@ -89,7 +93,7 @@ def join_rows(chunks: Iterator[tuple[Rows, Float[Tensor, "b c _h w"]]]) -> Float
     Args:
         chunks: Rows and their part of the map, from top to bottom, all of the same number of rows but the last one.
     """
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or is_tracing():
         return torch.cat([chunk for _, chunk in chunks], dim=-2)
     rows, chunk = next(chunks)
     batch, channels, chunk_height, width = chunk.shape

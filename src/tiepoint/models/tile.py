@@ -1,6 +1,6 @@
 """Position of a tile in its image: what a network needs for results identical to those of the whole image."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -21,7 +21,7 @@ class Tile(NamedTuple):
     top: int
     image_size: tuple[int, int]
     core: tuple[int, int, int, int]
-    context: Tensor | None = None
+    context: Any = None
 
     @classmethod
     def whole(cls, images: Tensor) -> "Tile":

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
 from tiepoint.models.checkpoint import check_names, load_strictly
@@ -32,9 +32,11 @@ from tiepoint.models.keypoints import (
 )
 from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
 from tiepoint.models.tile import Tile
+from tiepoint.models.tracing import is_tracing
 
 CELL = 8  # side in px of the cells of the coarse maps
 STRIDE = 32  # side in px of the cells of the coarsest map; the network processes multiples of it
+LANES = 4  # pixels of a row that the first convolution takes as its channels
 RADIUS = 2  # radius of non-maximum suppression in px
 DESCRIPTOR_DIM = 64
 HEATMAP_THRESHOLD = (
@@ -145,13 +147,26 @@ class XFeat(Detector):
 
     def _features(self, x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 64 y x"]:
         """Fuse the maps at 1/8, 1/16 and 1/32 of the image; the descriptors before normalization."""
-        x1 = self.block1(x.to(memory_format=torch.channels_last))
+        x1 = self.block1(x) if is_tracing() else self.block1[1:](self._first_conv(x))
         x2 = self.block2(x1 + self._skip(x))
         x3 = self.block3(x2)
         x4 = self.block4(x3)
         x5 = self.block5(x4)
         upsampled = [F.interpolate(m, x3.shape[-2:], mode="bilinear", align_corners=False) for m in (x4, x5)]
         return self.block_fusion(x3 + upsampled[0] + upsampled[1])
+
+    def _first_conv(self, x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 4 h w"]:
+        """Apply the first convolution with ReLU to `LANES` neighbors of a row at once, which are its channels.
+
+        In channels-last memory format this needs no copies, and convolutions with a single channel are slow.
+        """
+        weight, bias = (self.block1.get_parameter(f"0.0.{name}") for name in ("weight", "bias"))
+        # (4, 1, 3, 3) -> LANES x (4, 3, 3 * LANES): the kernel of each lane, in a window of three groups of pixels
+        kernels = [F.pad(weight[:, 0], (LANES - 1 + i, 2 * LANES - 2 - i)) for i in range(LANES)]
+        kernel = torch.cat(kernels).unflatten(2, (3, LANES)).permute(0, 3, 1, 2)
+        groups = x[:, 0].unflatten(2, (-1, LANES)).permute(0, 3, 1, 2)  # (b, LANES, h, w / LANES)
+        maps = F.conv2d(groups, kernel, bias.repeat(LANES), padding=1).permute(0, 2, 3, 1)
+        return maps.unflatten(3, (LANES, -1)).flatten(2, 3).permute(0, 3, 1, 2).relu_()
 
     def _skip(self, x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 24 y x"]:
         """Average 4 x 4 px and apply `skip1`, as one convolution with stride 4."""
@@ -163,15 +178,18 @@ class XFeat(Detector):
         As in the authors' code, the last row, the last column and the first pixel have no keypoints.
         """
         scores = scores.detach()
-        is_maximum = (scores == window_maximum(scores, RADIUS)) & (scores > HEATMAP_THRESHOLD)
-        is_maximum[-1], is_maximum[:, -1], is_maximum[0, 0] = False, False, False
-        return scores.masked_fill(~is_maximum, 0)
+        maxima = scores.masked_fill(scores != window_maximum(scores, RADIUS), 0)
+        maxima[-1], maxima[:, -1], maxima[0, 0] = 0, 0, 0
+        return F.threshold(maxima, HEATMAP_THRESHOLD, 0)
 
-    def rank(self, maxima: Float[Tensor, "h w"], features: CellMaps) -> Float[Tensor, "h w"]:
-        """Weight the probabilities of keypoint candidates by their reliability."""
-        pixels = maxima.flatten().nonzero().squeeze(1)
-        weighted = maxima.flatten()[pixels] * _reliability_at(pixels, maxima.shape, features)
-        return torch.zeros_like(maxima).flatten().index_copy_(0, pixels, weighted).view_as(maxima)
+    def rank(
+        self, pixels: Int[Tensor, "n"], scores: Float[Tensor, "h w"], features: CellMaps
+    ) -> Float[Tensor, "n"]:
+        """Return the probability of each keypoint times its reliability."""
+        keypoints = pixel_coordinates(pixels, scores.shape[1])
+        positions = sampling_positions(keypoints, scores.shape, features.grid_size)
+        reliability = sample_bilinear(features.reliability, positions, *features.grid_size)[:, 0]
+        return scores.flatten()[pixels] * reliability
 
     def keypoints_at(
         self,
@@ -191,13 +209,26 @@ class XFeat(Detector):
             mask: Not used; keypoints stay at their pixels.
             tile: Not used.
         """
-        positions = sampling_positions(pixels, scores.shape, features.grid_size)
-        neighbors = bicubic_neighbors(positions, *features.grid_size)
+        keypoints = pixel_coordinates(pixels, scores.shape[1])
         return Detection(
-            keypoints=pixel_coordinates(pixels, scores.shape[1]).to(scores.dtype),
-            scores=scores.flatten()[pixels] * _reliability_at(pixels, scores.shape, features),
-            descriptors=normalize_rows(weighted_row_sum(features.descriptors, *neighbors)),
+            keypoints=keypoints.to(scores.dtype),
+            scores=self.rank(pixels, scores, features),
+            descriptors=self.describe_at(features, keypoints, scores.shape),
         )
+
+    def describe_at(
+        self, features: CellMaps, keypoints: Num[Tensor, "n 2"], shape: tuple[int, ...]
+    ) -> Float[Tensor, "n d"]:
+        """Describe an image at given keypoints, which may be between pixels.
+
+        Args:
+            features: Coarse maps of the image.
+            keypoints: Positions (x, y) in px, shape (n, 2).
+            shape: Shape (height, width) of the image.
+        """
+        positions = sampling_positions(keypoints, shape, features.grid_size)
+        neighbors = bicubic_neighbors(positions, *features.grid_size)
+        return normalize_rows(weighted_row_sum(features.descriptors, *neighbors))
 
     def global_context(self, parts: Iterable[tuple[Float[Tensor, "1 c h w"], Tile]]) -> Tensor | None:
         """Return the mean and the variance of the gray values of the whole image, shape (2,).
@@ -258,7 +289,7 @@ def fold_batch_norms(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def sampling_positions(
-    pixels: Int[Tensor, "n"], shape: torch.Size, grid_size: tuple[int, int]
+    keypoints: Num[Tensor, "n 2"], shape: tuple[int, ...], grid_size: tuple[int, int]
 ) -> Float[Tensor, "n 2"]:
     """Return the positions (x, y) in cells at which the authors' code samples the coarse maps.
 
@@ -266,14 +297,14 @@ def sampling_positions(
     a pixel inside: positions are off by up to 1/16 of a cell, and those of the last row and column are outside.
 
     Args:
-        pixels: Raster indices into the probability map, shape (n,).
+        keypoints: Positions (x, y) in px of the probability map, shape (n, 2).
         shape: Shape (height, width) of the probability map.
         grid_size: Number of cells (columns, rows).
     """
     height, width = shape
-    last = torch.tensor([width - 1, height - 1], dtype=torch.float32, device=pixels.device)
-    normalized = 2 * (pixel_coordinates(pixels, width) / last) - 1
-    cells = torch.tensor(grid_size, dtype=torch.float32, device=pixels.device)
+    last = torch.tensor([width - 1, height - 1], dtype=torch.float32, device=keypoints.device)
+    normalized = 2 * (keypoints / last) - 1
+    cells = torch.tensor(grid_size, dtype=torch.float32, device=keypoints.device)
     return ((normalized + 1) * cells - 1) / 2
 
 
@@ -288,7 +319,8 @@ def _conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Seq
 
 
 def _to_gray(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
-    return at_least_float32(images).mean(dim=1, keepdim=True)
+    images = at_least_float32(images)
+    return images if images.shape[1] == 1 else images.mean(dim=1, keepdim=True)
 
 
 def _instance_norm(gray: Float[Tensor, "b 1 h w"], context: Tensor | None) -> Float[Tensor, "b 1 h w"]:
@@ -318,11 +350,6 @@ def _cell_maps(features: Float[Tensor, "64 y x"], reliability: Float[Tensor, "1 
     rows, columns = features.shape[1:]
     descriptors = normalize_rows(flatten_spatial(features))
     return CellMaps(descriptors, flatten_spatial(reliability), (columns, rows))
-
-
-def _reliability_at(pixels: Int[Tensor, "n"], shape: torch.Size, features: CellMaps) -> Float[Tensor, "n"]:
-    positions = sampling_positions(pixels, shape, features.grid_size)
-    return sample_bilinear(features.reliability, positions, *features.grid_size)[:, 0]
 
 
 def _resize_masks(masks: Bool[Tensor, "b h w"], shape: tuple[int, int]) -> Bool[Tensor, "b H W"]:

@@ -1,6 +1,7 @@
 """MatchResult: the matches of an image pair, with helpers to verify, draw and save them."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +19,23 @@ from tiepoint.html.notebook import PageView, picture_element
 from tiepoint.html.pair_data import image_name, pair_data
 from tiepoint.html.pair_page import SUFFIXES, check_page_path, is_page, render_pair, write_pair
 from tiepoint.image import Image, ImageSource, read_image
+from tiepoint.image.resampling import Interpolation, WarpedArray
+from tiepoint.io.messages import repr_of_matches
 from tiepoint.io.notebook import to_html
 from tiepoint.io.serialization import FORMATS, check_output_path, to_plain, write_arrays
 from tiepoint.result.files import estimate_from, features_from, file_contents, read_match_file
-from tiepoint.types import Assignment, Correspondences, Features, ImageInfo, StoppedBy, TwoViewEstimate
+from tiepoint.result.warping import WarpSource, warp_matched
+from tiepoint.types import (
+    PLANAR_KINDS,
+    Assignment,
+    Correspondences,
+    Features,
+    ImageInfo,
+    Kind,
+    StoppedBy,
+    TwoViewEstimate,
+)
+from tiepoint.types.feature_arrays import to_opencv_matches
 from tiepoint.visualization import (
     MAX_LINES,
     OverlayMode,
@@ -46,10 +60,12 @@ class MatchResult:
         prune0: Number of layers after which each keypoint of image 0 was pruned, as `prune0` of the reference
             implementation; the number of layers without pruning; 0 for keypoints that a latency budget left out.
         prune1: Number of layers after which each keypoint of image 1 was pruned.
-        seconds: Duration of each stage: "read", "extract", "match", and "rotate" with `rotations`.
-        rotation0: Rotation of image 0 before feature extraction, in degrees (CCW): 0, 90, 180 or 270. Coordinates
-            always refer to the upright image.
+        seconds: Duration of each stage: "read", "extract", "match", and "views" with a search over views; from commands
+            and `match_to_files` all stages since the start, and their "total".
+        rotation0: Rotation of image 0 before feature extraction, in degrees (CCW), from 0 to 359. Coordinates always
+            refer to the image as it is.
         rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+        views_tried: Number of pairs of views that a search over views matched; 1 without a search.
         stopped_by: Reason why no further layer was run: "last_layer", "confidence" (early stopping), "max_layers",
             "latency_budget", "no_keypoints" (none in an image, or all pruned), or "no_layers" (nearest neighbors).
     """
@@ -64,9 +80,12 @@ class MatchResult:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     rotation0: int = 0
     rotation1: int = 0
+    views_tried: int = 1
     stopped_by: StoppedBy = "no_layers"
     _complete: "MatchResult | None" = None  # result from which inliers were selected
-    _known_verification: PairVerification | None = None  # saved with the matches, or from the rotation search
+    _known_verification: PairVerification | None = (
+        None  # saved with the matches, or from the search over views
+    )
 
     @classmethod
     def from_assignment(
@@ -78,6 +97,7 @@ class MatchResult:
         *,
         rotation0: int = 0,
         rotation1: int = 0,
+        views_tried: int = 1,
         verification: PairVerification | None = None,
     ) -> "MatchResult":
         """Combine the features of a pair with the matcher's output.
@@ -89,6 +109,7 @@ class MatchResult:
             seconds: Duration of each stage in seconds.
             rotation0: Rotation of image 0 before feature extraction, in degrees (CCW).
             rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+            views_tried: Number of pairs of views that were matched.
             verification: Pair verification of these matches if it is known, which `verify` then returns.
         """
         return cls(
@@ -102,6 +123,7 @@ class MatchResult:
             seconds=dict(seconds or {}),
             rotation0=rotation0,
             rotation1=rotation1,
+            views_tried=views_tried,
             stopped_by=assignment.stopped_by,
             _known_verification=verification,
         )
@@ -110,11 +132,8 @@ class MatchResult:
         return len(self.matches)
 
     def __repr__(self) -> str:
-        images = (
-            f"{Path(features.source or f'image {side}').name}: {len(features)} keypoints"
-            for side, features in enumerate((self.features0, self.features1))
-        )
-        return f"MatchResult({len(self)} matches, {', '.join(images)})"
+        images = ((features.source, len(features)) for features in (self.features0, self.features1))
+        return repr_of_matches(len(self), images)
 
     @property
     def keypoints_used(self) -> tuple[int, int]:
@@ -172,6 +191,18 @@ class MatchResult:
         """Corresponding points (x, y) in px of the upright image 1."""
         return _to_numpy(self.features1.keypoints)[self.matches[:, 1]]
 
+    def to_opencv(self) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return the keypoints of both images as cv2.KeyPoint, and the matches as cv2.DMatch with distance 1 - score.
+
+        Raises:
+            MissingDependency: If OpenCV is not installed.
+
+        Example:
+            >>> keypoints0, keypoints1, matches = result.to_opencv()
+        """
+        matches = to_opencv_matches(self.matches, self.scores)
+        return self.features0.to_opencv(), self.features1.to_opencv(), matches
+
     @property
     def correspondences(self) -> Correspondences:
         """Matched points and scores: the input of estimators and pair verification."""
@@ -195,6 +226,34 @@ class MatchResult:
     @cached_property
     def _verification(self) -> PairVerification:
         return self._known_verification or verify_pair(self.correspondences)
+
+    def with_seconds(self, seconds: Mapping[str, float]) -> "MatchResult":
+        """Return this result with other durations of its stages; a known verification is kept."""
+        known = self.__dict__.get("_verification", self._known_verification)
+        return replace(self, seconds=dict(seconds), _known_verification=known)
+
+    def swapped(self) -> "MatchResult":
+        """Return these matches with image 0 and image 1 swapped; a known verification is kept."""
+        order = np.argsort(self.matches[:, 1], kind="stable")
+        return replace(
+            self,
+            matches=np.ascontiguousarray(self.matches[order, ::-1]),
+            scores=self.scores[order],
+            features0=self.features1,
+            features1=self.features0,
+            prune0=self.prune1,
+            prune1=self.prune0,
+            rotation0=self.rotation1,
+            rotation1=self.rotation0,
+            _complete=None if self._complete is None else self._complete.swapped(),
+            _known_verification=self.__dict__.get("_verification", self._known_verification),
+        )
+
+    def _verification_if_known(self) -> PairVerification | None:
+        """Return the output of `verify` if it is known already; estimates nothing."""
+        if self._complete is not None:
+            return self._complete._verification_if_known()
+        return self.__dict__.get("_verification", self._known_verification)
 
     def inliers(self, estimate: TwoViewEstimate) -> "MatchResult":
         """Keep only the inliers of an estimate; no matches if the estimation failed.
@@ -312,7 +371,7 @@ class MatchResult:
         """Warp image 0 onto image 1 by a homography.
 
         Args:
-            estimate: Homography.
+            estimate: Homography, affine transformation or similarity.
             image0: Image 0; None reads it again from its source.
             image1: Image 1; None reads it again from its source.
             mode: "blend" mixes both images; "checkerboard" alternates them.
@@ -320,10 +379,40 @@ class MatchResult:
 
         Raises:
             InvalidInput: If an image is missing or invalid (see `draw`); or the estimation failed, or the estimate is
-                not a homography.
+                none of these.
         """
-        matrix = _matrix(estimate, "an overlay", ("homography",))
+        matrix = _matrix(estimate, "an overlay", PLANAR_KINDS)
         return draw_overlay(*self._read_images(image0, image1), matrix, mode=mode, alpha=alpha)
+
+    def warp(
+        self,
+        estimate: TwoViewEstimate,
+        image0: WarpSource | None = None,
+        *,
+        interpolation: Interpolation = "cubic",
+    ) -> WarpedArray:
+        """Resample image 0 onto the pixel grid of image 1, at full size, with its own type and bands.
+
+        Args:
+            estimate: Similarity, affine transformation or homography of these matches.
+            image0: Path, or array of shape (h, w) or (h, w, c), integers or floating point; None reads image 0 again from
+                its source.
+            interpolation: "nearest", "linear" or "cubic".
+
+        Returns:
+            Values, and where image 0 shows something.
+
+        Raises:
+            InvalidInput: If the estimate failed, is of another kind or of other matches, or maps a part of the image to
+                infinity; or the image cannot be read, or has another size.
+
+        Example:
+            >>> warped = result.warp(tiepoint.estimate_homography(result))
+            >>> warped.pixels.shape, warped.is_inside.mean()
+        """
+        self._check_estimate(estimate)
+        matrix = _matrix(estimate, "a warped image", PLANAR_KINDS)
+        return warp_matched(image0, self.features0, matrix, self.features1.image_size, interpolation)
 
     def panorama(
         self,
@@ -334,15 +423,15 @@ class MatchResult:
         """Warp image 0 into the plane of image 1 by a homography, on a canvas that contains both.
 
         Args:
-            estimate: Homography.
+            estimate: Homography, affine transformation or similarity.
             image0: Image 0; None reads it again from its source.
             image1: Image 1; None reads it again from its source.
 
         Raises:
-            InvalidInput: If an image is missing or invalid (see `draw`); the estimation failed, or the estimate is not
-                a homography; or image 0 crosses the line at infinity, or its scale is too large.
+            InvalidInput: If an image is missing or invalid (see `draw`); the estimation failed, or the estimate is none
+                of these; or image 0 crosses the line at infinity, or its scale is too large.
         """
-        matrix = _matrix(estimate, "a panorama", ("homography",))
+        matrix = _matrix(estimate, "a panorama", PLANAR_KINDS)
         return draw_panorama(*self._read_images(image0, image1), matrix)
 
     def _read_images(
@@ -376,9 +465,9 @@ class MatchResult:
 
         Args:
             estimate: Two-view geometry of these matches to include.
-            verification: Output of `verify` to include.
+            verification: Output of `verify` to include; None includes it if it is known already.
         """
-        return to_plain(file_contents(self, estimate, verification))
+        return to_plain(file_contents(self, estimate, verification or self._verification_if_known()))
 
     def save(
         self,
@@ -395,7 +484,7 @@ class MatchResult:
         Args:
             path: Output path ending in .npz (NumPy), .json or .html (a page of its own, with both images).
             estimate: Two-view geometry of these matches to include.
-            verification: Output of `verify` to include.
+            verification: Output of `verify` to include; None includes it if it is known already.
             homography: Homography of these matches for overlays in the viewer; None uses `estimate` if it is one.
             image0: Image 0 for the viewer; None reads it again from its source.
             image1: Image 1 for the viewer; None reads it again from its source.
@@ -407,6 +496,7 @@ class MatchResult:
             InvalidInput: If the suffix is unsupported, the file cannot be written, or an image for the viewer is missing
                 or invalid (see `draw`).
         """
+        verification = verification or self._verification_if_known()
         if not is_page(path):
             check_output_path(path, *FORMATS, *SUFFIXES)
             return write_arrays(file_contents(self, estimate, verification), path)
@@ -425,7 +515,7 @@ class MatchResult:
         max_lines: int | None = None,
         keypoints: bool = False,
     ) -> dict[str, Any]:
-        """Return the data of the interactive viewer as JSON values; docs/viewer.md describes the format.
+        """Return the data of the interactive viewer as JSON values; docs/how-to/look-at-matches.md describes the format.
 
         Args:
             estimate: Two-view geometry of these matches.
@@ -478,6 +568,7 @@ class MatchResult:
             seconds=dict(values.get("seconds", {})),
             rotation0=int(values["rotation0"]),
             rotation1=int(values["rotation1"]),
+            views_tried=int(values.get("views_tried", 1)),
             stopped_by=values.get("stopped_by", "last_layer" if values["layers_run"] else "no_layers"),
             _known_verification=None if verification is None else PairVerification(**verification),
         )
@@ -500,11 +591,12 @@ def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().float().cpu().numpy()
 
 
-def _matrix(estimate: TwoViewEstimate, drawing: str, kinds: tuple[str, ...]) -> np.ndarray:
+def _matrix(estimate: TwoViewEstimate, drawing: str, kinds: tuple[Kind, ...]) -> np.ndarray:
     """Return the homography or fundamental matrix of an estimate, for a drawing that needs one of `kinds`."""
     if estimate.kind not in kinds:
-        raise InvalidInput(f"cannot draw {drawing}: expected a {kinds[0]} estimate, got {estimate.kind!r}")
-    matrix = estimate.matrix if estimate.kind == "homography" else estimate.fundamental
+        expected = kinds[-1] if kinds == PLANAR_KINDS else kinds[0]
+        raise InvalidInput(f"cannot draw {drawing}: expected a {expected} estimate, got {estimate.kind!r}")
+    matrix = estimate.homography if estimate.kind in PLANAR_KINDS else estimate.fundamental
     if matrix is None:
         raise InvalidInput(f"cannot draw {drawing}: {estimate.kind} estimation failed: {estimate.reason}")
     return matrix

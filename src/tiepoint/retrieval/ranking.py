@@ -148,7 +148,7 @@ def find(
     with nullcontext() if cache is None else FeatureCache(cache, matcher) as cached:
         extract = matcher.extract if cached is None else cached.extract
         features = _readable(track(paths, "comparing", callback), extract, problems)
-        results = _checked(matcher.match_one_to_many(query, features, mask=mask))
+        results = _checked(matcher.match_one_to_many(query, features, mask=mask, views=matcher.views))
         best = heapq.nlargest(top, results, key=_sort_key)  # only these stay in memory
     return Ranking(
         query=os.path.abspath(query),  # noqa: PTH100

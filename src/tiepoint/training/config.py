@@ -26,6 +26,8 @@ T = TypeVar("T")
 OFFICIAL, SCRATCH = "official", "scratch"
 """Sources of weights besides files: the pretrained matcher of the extractor, or random weights."""
 
+DEFAULT_EXTRACTOR = "aliked-n16"
+
 DEFAULT_MINUTES = 60.0
 
 SCRATCH_SIZES = {"layers": 5, "width": 128, "heads": 2}
@@ -40,7 +42,7 @@ class ModelConfig:
     """Extractor, initial weights and size of the network.
 
     Attributes:
-        extractor: Key of `tiepoint.extraction.extractor.NETWORKS`.
+        extractor: Key of `tiepoint.extraction.networks.NETWORKS`; "given" for features of another origin.
         init: Initial weights: "scratch", "official" (pretrained for the extractor), a weights file, or a folder
             written by `tiepoint train`.
         teacher: Teacher for distillation: "official", a weights file or a folder; None trains without a teacher.
@@ -53,7 +55,7 @@ class ModelConfig:
         InvalidInput: If a size is not a positive integer, or the teacher is "scratch".
     """
 
-    extractor: str = "aliked-n16"
+    extractor: str = DEFAULT_EXTRACTOR
     init: str | os.PathLike[str] = SCRATCH
     teacher: str | os.PathLike[str] | None = None
     layers: int | None = None
@@ -87,9 +89,13 @@ class DataConfig:
         colmap: Folder of a COLMAP reconstruction of the images: trains on its covisible pairs instead of warps.
         depth_maps: Folder of COLMAP's depth maps of the reconstruction; None uses its tracks.
         stretch: Percentile stretch of all images, as for `tiepoint.load`.
+        features: Features of the images by another program: hloc's .h5 file, COLMAP's database, or a folder of .npz files;
+            the images are those of a reconstruction, or warps written by `tiepoint warps`. None extracts features.
+        kind: Name of the descriptor in `features`; the trained matcher is for this kind.
 
     Raises:
-        InvalidInput: If the stretch is invalid, the fraction is outside [0, 1], or there are depth maps without a reconstruction.
+        InvalidInput: If the stretch is invalid, the fraction is outside [0, 1], there are depth maps without a reconstruction,
+            or features from files with a stretch.
     """
 
     warps: WarpConfig = field(
@@ -101,13 +107,17 @@ class DataConfig:
     colmap: str | os.PathLike[str] | None = None
     depth_maps: str | os.PathLike[str] | None = None
     stretch: Stretch = None
+    features: str | os.PathLike[str] | None = None
+    kind: str = ""
 
     def __post_init__(self) -> None:
-        _paths_to_str(self, "val", "cache", "colmap", "depth_maps")
+        _paths_to_str(self, "val", "cache", "colmap", "depth_maps", "features")
         check_fraction("negatives", self.negatives)
         object.__setattr__(self, "stretch", check_stretch(self.stretch))
         if self.depth_maps is not None and self.colmap is None:
             raise InvalidInput("depth maps require their COLMAP reconstruction; set colmap (--colmap)")
+        if self.stretch is not None and self.features is not None:
+            raise InvalidInput("features from files have no stretch; leave out stretch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

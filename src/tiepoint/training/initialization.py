@@ -8,17 +8,25 @@ import torch
 
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput
-from tiepoint.extraction.extractor import NETWORKS, NeuralExtractor
+from tiepoint.extraction.extractor import NeuralExtractor
+from tiepoint.extraction.networks import NETWORKS
 from tiepoint.feature_store import JSONScalar
 from tiepoint.io.hashing import SHORT_DIGEST_LENGTH, file_digest
 from tiepoint.io.messages import unknown_name
 from tiepoint.matching.lightglue import LightGlueMatcher
-from tiepoint.models.lightglue.checkpoint import build
+from tiepoint.matching.lightglue_weights import open_lightglue
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.presets import MODEL, preset_for_extractor
-from tiepoint.training.config import OFFICIAL, SCRATCH, SCRATCH_SIZES, ModelConfig
+from tiepoint.models.lightglue.recognition import build
+from tiepoint.presets import GIVEN, MODEL, preset_for_extractor
+from tiepoint.training.config import OFFICIAL, SCRATCH, SCRATCH_SIZES, DataConfig, ModelConfig
+from tiepoint.training.data.feature_files import extractor_from_files
+from tiepoint.training.data.given_features import (
+    FeatureFunction,
+    GivenExtractor,
+    extractor_from_function,
+)
 from tiepoint.types.options import Stretch
-from tiepoint.weights import load_state_dict, resolve
+from tiepoint.weights import resolve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +42,11 @@ class Pretrained:
     name: str
     extractor: NeuralExtractor
     matcher: LightGlue | None
+
+    @property
+    def position_dim(self) -> int:
+        """Values per keypoint position: 2, or 4 if given features have scales and orientations."""
+        return self.extractor.position_dim if isinstance(self.extractor, GivenExtractor) else 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,6 +104,7 @@ class InitialWeights:
             dim=size["width"],
             layers=size["layers"],
             heads=size["heads"],
+            position_dim=self.pretrained.position_dim,
         )
         return random_network(shape, self.seed)
 
@@ -112,7 +126,7 @@ def load_pretrained(
     """Load a pretrained extractor, and the matcher that was published for it.
 
     Args:
-        name: Key of `tiepoint.extraction.extractor.NETWORKS`.
+        name: Key of `tiepoint.extraction.networks.NETWORKS`.
         device: Device on which both run.
         stretch: Percentile stretch of images, as for `tiepoint.load`.
         accept_license: Accept weights whose license does not allow commercial use.
@@ -138,6 +152,31 @@ def load_pretrained(
     return Pretrained(name, loaded.extractor, matcher)
 
 
+def for_given_features(
+    config: DataConfig,
+    function: FeatureFunction | None,
+    images: Path,
+    device: torch.device,
+) -> Pretrained:
+    """Return given features in place of a pretrained extractor; no matcher was published for them.
+
+    Args:
+        config: Files of features and the name of their kind; stretch of the images.
+        function: Function image -> features, instead of files.
+        images: Folder of the images.
+        device: Device of the training.
+
+    Raises:
+        InvalidInput: If there are no usable features of the images.
+    """
+    if function is not None:
+        extractor = extractor_from_function(function, images, device, stretch=config.stretch)
+    else:
+        assert config.features is not None
+        extractor = extractor_from_files(config.features, images, device, kind=config.kind)
+    return Pretrained(GIVEN, extractor, None)
+
+
 def load_network(name: str | os.PathLike[str], pretrained: Pretrained) -> LightGlue:
     """Load a copy of the pretrained matcher, or the matcher of a file or folder.
 
@@ -146,10 +185,10 @@ def load_network(name: str | os.PathLike[str], pretrained: Pretrained) -> LightG
         WeightsError: If a file cannot be read.
     """
     if name != OFFICIAL:
-        return build(load_state_dict(weights_file(name))).to(pretrained.extractor.device)
+        return open_lightglue(weights_file(name)).weights.network().to(pretrained.extractor.device)
     if pretrained.matcher is None:
         raise InvalidInput(
-            f"no pretrained LightGlue for {pretrained.name}; use --init scratch or a weights file"
+            f"no pretrained LightGlue for {pretrained.name} features; use --init scratch or a weights file"
         )
     return build({key: tensor.clone() for key, tensor in pretrained.matcher.state_dict().items()})
 
@@ -170,10 +209,15 @@ def weights_file(name: str | os.PathLike[str]) -> str | Path:
 def check_descriptor(network: LightGlue, name: str, pretrained: Pretrained) -> None:
     """Raise InvalidInput unless a network accepts the features of the extractor."""
     dim = pretrained.extractor.descriptor_dim
-    if network.shape.position_dim != 2:
+    if not network.shape.token_confidence or network.shape.size_order != "wh":
         raise InvalidInput(
-            f"{name} requires keypoints with scale and orientation, which {pretrained.name} does not provide; use "
-            "weights that were trained for it"
+            f"cannot train from {name}: training uses the official network, with token confidence, matchability in scores "
+            "and normalization by the longer side; use weights of that form"
+        )
+    if network.shape.position_dim != pretrained.position_dim:
+        raise InvalidInput(
+            f"{name} encodes {network.shape.position_dim} values per keypoint, but {pretrained.name} features have "
+            f"{pretrained.position_dim} (2: x, y; 4: also scale and orientation); use weights that were trained for them"
         )
     if network.shape.input_dim != dim:
         raise InvalidInput(

@@ -133,6 +133,7 @@ class TrainingLoop:
         metrics = self.validate(self.trainer.network)
         if self.best is None or metrics.f1 > self.best.f1:
             self.best = self._current_weights(metrics.f1)
+        logger.info("step %d: validation F1 score %.3f", self.trainer.step, metrics.f1)
         row = metrics.to_dict()
         del row["pairs"]  # the number of held-out pairs; in the log, "pairs" counts training pairs
         return {"step": self.trainer.step, "pairs": self.trainer.pairs, **row}
@@ -152,6 +153,7 @@ class TrainingLoop:
         state = self.trainer.state()
         save_checkpoint(self.folder, Checkpoint(settings=dict(self.settings), best=self.best, **state))
         self._saved_at = monotonic()
+        logger.info("step %d: checkpoint in %s", self.trainer.step, self.folder)
 
     def _report(self, metrics: Mapping[str, float]) -> StepReport:
         trainer = self.trainer

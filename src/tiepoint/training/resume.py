@@ -15,6 +15,8 @@ MAY_CHANGE = (
     "data.cache",
     "data.colmap",
     "data.depth_maps",
+    "data.features",
+    "data.kind",
     "optim.batch_size",
     "optim.accumulate",
 )

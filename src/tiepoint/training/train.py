@@ -1,7 +1,7 @@
 """train(): from a folder of images to a folder with a trained matcher."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,28 +9,40 @@ from pathlib import Path
 import torch
 
 from tiepoint.errors import InvalidInput
+from tiepoint.extraction.networks import NETWORKS
 from tiepoint.feature_store.hdf5_shard import h5py
+from tiepoint.image import Image
 from tiepoint.io.progress import ProgressCallback, no_progress
 from tiepoint.models.device import choose_device
 from tiepoint.models.lightglue.network import LightGlue
 from tiepoint.models.precision import without_autocast
-from tiepoint.presets import MODEL
+from tiepoint.presets import GIVEN, MODEL
 from tiepoint.training.checkpoints import CHECKPOINT, check_checkpoint
-from tiepoint.training.config import TrainConfig
+from tiepoint.training.config import DEFAULT_EXTRACTOR, TrainConfig
 from tiepoint.training.data.dataset import DataPaths, TrainingData, prepare_data
+from tiepoint.training.data.feature_files import FileExtractor
+from tiepoint.training.data.given_data import check_given_data, prepare_given_data
+from tiepoint.training.data.given_features import FeatureFunction
 from tiepoint.training.distillation import DistillationPairs
 from tiepoint.training.distributed import DistributedContext, has_fast_bfloat16, init_distributed
-from tiepoint.training.initialization import InitialWeights, load_pretrained
+from tiepoint.training.initialization import (
+    InitialWeights,
+    Pretrained,
+    for_given_features,
+    load_pretrained,
+)
 from tiepoint.training.logs import check_tensorboard
 from tiepoint.training.loop import StepCallback, TrainingLoop, no_callback
 from tiepoint.training.loss import TrainingLoss
 from tiepoint.training.recipes import DEFAULT_RECIPE
+from tiepoint.training.report.export_model import check_extractor
 from tiepoint.training.report.finalize import finalize
 from tiepoint.training.report.plots import check_matplotlib
 from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.resume import all_settings, resume_settings
 from tiepoint.training.trainer import Trainer
 from tiepoint.training.validation import validate_network, validation_digest
+from tiepoint.types import Features
 
 
 def train(
@@ -38,6 +50,7 @@ def train(
     out: str | os.PathLike[str],
     config: TrainConfig | str = DEFAULT_RECIPE,
     *,
+    features: Callable[[Image], Features] | str | os.PathLike[str] | None = None,
     resume: bool = False,
     device: str | torch.device = "auto",
     accept_license: bool = False,
@@ -53,6 +66,9 @@ def train(
         images: Folder of at least 10 images.
         out: Output folder: model, checkpoint, logs and report; it is a preset of `tiepoint.load`.
         config: Settings, or the name of a recipe in `tiepoint.training.recipes.RECIPES`.
+        features: Features to train for, in place of `config.model.extractor`: a function image -> features, which is called
+            on warps of the images; or files, as `config.data.features`. A function must return the same features for the
+            same image, and a `kind` that changes with its weights: cached features are found by it.
         resume: Resume from the checkpoint in `out`, if there is one.
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", "mps".
         accept_license: Accept weights whose license does not allow commercial use.
@@ -60,7 +76,7 @@ def train(
         on_step: Callback after every optimizer step.
 
     Raises:
-        InvalidInput: If a setting is invalid, there are too few images, or the output folder cannot be written.
+        InvalidInput: If a setting is invalid, there are too few images or features, or the output folder cannot be written.
         StoreError: If the checkpoint in `out` has other settings; the message shows the difference.
         TrainingError: If the loss is not finite.
         WeightsError: If weights cannot be found, downloaded or loaded.
@@ -73,22 +89,30 @@ def train(
     """
     if isinstance(config, str):
         config = TrainConfig.from_recipe(config)
+    config, function = _given_features(config, features)
     folder = _open_folder(Path(out), resume=resume)
     paths = DataPaths.from_config(images, folder, config.data)
+    if config.data.features is not None:
+        check_given_data(paths, config)
     _check_dependencies(config)
+    if config.model.extractor in NETWORKS:
+        check_extractor(config.model.extractor)
     with init_distributed(choose_device(device)) as context, _training_state():
         show_progress = progress is not no_progress and context.is_main_process
-        pretrained = load_pretrained(
-            config.model.extractor,
-            context.device,
-            stretch=config.data.stretch,
-            accept_license=accept_license,
-            progress=show_progress,
-        )
+        if config.model.extractor == GIVEN:
+            pretrained = for_given_features(config.data, function, paths.images, context.device)
+        else:
+            pretrained = load_pretrained(
+                config.model.extractor,
+                context.device,
+                stretch=config.data.stretch,
+                accept_license=accept_license,
+                progress=show_progress,
+            )
         initial = InitialWeights(config=config.model, pretrained=pretrained, seed=config.run.seed)
         network, teacher = initial.network(), initial.teacher()
         check_checkpoint(folder, resume_settings(config, initial, context))
-        data = prepare_data(paths, config, pretrained.extractor, context, progress)
+        data = _prepare(paths, config, pretrained, context, progress)
         if teacher is not None:
             data = context.main_process_first(lambda: _with_soft_targets(data, teacher, paths.cache))
         loop = TrainingLoop(
@@ -104,6 +128,43 @@ def train(
         loop.run()
         loop.select_best()
         return finalize(config, loop, initial, data)
+
+
+def _given_features(
+    config: TrainConfig, features: FeatureFunction | str | os.PathLike[str] | None
+) -> tuple[TrainConfig, FeatureFunction | None]:
+    """Return the settings with given features, and their function if they are not read from files."""
+    function = features if callable(features) else None
+    if features is not None and function is None:
+        config = config.replace(data={"features": features})
+    if function is not None and config.data.features is not None:
+        raise InvalidInput("got features as a function and as files; pass one of them")
+    kind = config.data.kind
+    if function is not None and kind:
+        raise InvalidInput(f"kind {kind!r} names the features of files; a function sets Features.kind itself")
+    if function is None and config.data.features is None:
+        if kind:
+            raise InvalidInput(f"kind {kind!r} names the features of files; set features (--features)")
+        if config.model.extractor == GIVEN:
+            raise InvalidInput(f"extractor {GIVEN!r} requires features: a function or files")
+        return config, None
+    if config.model.extractor not in (DEFAULT_EXTRACTOR, GIVEN):
+        raise InvalidInput(
+            f"got features and the extractor {config.model.extractor!r}; leave out one of them"
+        )
+    return config.replace(model={"extractor": GIVEN}), function
+
+
+def _prepare(
+    paths: DataPaths,
+    config: TrainConfig,
+    pretrained: Pretrained,
+    context: DistributedContext,
+    progress: ProgressCallback,
+) -> TrainingData:
+    if isinstance(pretrained.extractor, FileExtractor):
+        return prepare_given_data(paths, config, pretrained.extractor, context, progress)
+    return prepare_data(paths, config, pretrained.extractor, context, progress)
 
 
 @contextmanager

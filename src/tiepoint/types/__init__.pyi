@@ -18,6 +18,7 @@ from .features import (
     describe as describe,
 )
 from .two_view import (
+    PLANAR_KINDS as PLANAR_KINDS,
     Kind as Kind,
     TwoViewEstimate as TwoViewEstimate,
 )

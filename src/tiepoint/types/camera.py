@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.types.features import describe, to_image_size
+from tiepoint.io.messages import describe
+from tiepoint.types.image_values import to_image_size
 
 CameraSource = Literal["given", "exif", "default"]
 """Source of intrinsics: the user, the photo's EXIF data, or a default prior."""
 
-# COLMAP's camera models (src/colmap/sensor/models.h) -> names of their parameters in order
 CAMERA_MODELS = {
     "SIMPLE_PINHOLE": ("f", "cx", "cy"),
     "PINHOLE": ("fx", "fy", "cx", "cy"),
@@ -21,6 +21,7 @@ CAMERA_MODELS = {
     "RADIAL": ("f", "cx", "cy", "k1", "k2"),
     "OPENCV": ("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2"),
 }
+"""COLMAP's camera models (src/colmap/sensor/models.h) -> names of their parameters in order."""
 
 DISTORTION = ("k1", "k2", "p1", "p2")
 

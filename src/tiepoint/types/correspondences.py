@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.errors import InvalidInput
-from tiepoint.types.features import Assignment, Features, describe, to_image_size
+from tiepoint.io.messages import describe
+from tiepoint.types.features import Assignment, Features
+from tiepoint.types.image_values import to_image_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class ImageInfo:
         source: Path or URL of the image; None if unknown.
         num_keypoints: Number of detected keypoints.
         kind: Kind of the features, as `Features.kind`; "" if unknown.
-        rotation: Rotation in degrees (CCW) of the image before features were extracted: 0, 90, 180 or 270.
+        rotation: Rotation in degrees (CCW) of the image before features were extracted, from 0 to 359.
     """
 
     image_size: tuple[int, int] | None = None

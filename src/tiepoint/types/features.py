@@ -4,6 +4,7 @@
 # pyright: reportUnnecessaryIsInstance=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,10 +14,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.messages import describe, warn_once
 from tiepoint.io.notebook import to_html
-from tiepoint.io.validation import is_integer
+from tiepoint.types.image_values import to_image_size
 
 if TYPE_CHECKING:
+    from tiepoint.types.feature_arrays import ArrayLike, DescriptorNorm
+
     Keypoints: TypeAlias = Float[Tensor, "n 2"]
     PerKeypoint: TypeAlias = Float[Tensor, "n"]
     Descriptors: TypeAlias = Float[Tensor, "n d"]
@@ -38,8 +42,12 @@ TENSORS = ("keypoints", "scores", "descriptors", "scales", "orientations")  # fi
 # Maximum number of keypoints in the picture of a notebook; those with the highest scores come first
 MAX_DOTS = 4000
 
-# Maximum distance in px of a keypoint outside its image; resizing back moves keypoints by less
 MAX_OUTSIDE_PX = 1.0
+"""Maximum distance in px of a keypoint outside its image; resizing back moves keypoints by less."""
+
+MAX_OUTSIDE_FRACTION = 0.05
+"""Maximum fraction of keypoints outside their image, about which there is one warning: some detectors find them beyond the
+border. More of them come from a wrong image size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -62,8 +70,8 @@ class Features:
         exif_orientation: EXIF orientation (1 to 8) of the file, already applied to all coordinates.
 
     Raises:
-        InvalidInput: If shapes or devices do not agree, a value is not finite, the image size is not positive, or a
-            keypoint is more than 1 px outside the image.
+        InvalidInput: If shapes or devices do not agree, a value is not finite, the image size is not positive, or more
+            than 5 % of the keypoints are more than 1 px outside the image; fewer of them are a warning, once.
     """
 
     keypoints: Keypoints
@@ -109,6 +117,114 @@ class Features:
     def device(self) -> torch.device:
         """Device of the tensors."""
         return self.keypoints.device
+
+    @classmethod
+    def from_arrays(
+        cls,
+        keypoints: "ArrayLike",
+        descriptors: "ArrayLike",
+        image_size: "tuple[int, int] | ArrayLike",
+        *,
+        scores: "ArrayLike | None" = None,
+        scales: "ArrayLike | None" = None,
+        orientations: "ArrayLike | None" = None,
+        kind: str = "",
+        normalize: "DescriptorNorm | None" = None,
+        source: str | None = None,
+    ) -> "Features":
+        """Make features from arrays or tensors of any numeric type.
+
+        Args:
+            keypoints: Keypoints (x, y) in px, shape (n, 2); the center of the top-left pixel is (0, 0).
+            descriptors: Descriptors, shape (n, d).
+            image_size: Image size (width, height) in px.
+            scores: Detection confidences, shape (n,); None for 1.
+            scales: Keypoint sizes in px, shape (n,), for weights that need them (SIFT, DoG-HardNet).
+            orientations: Keypoint orientations in rad (y axis down), shape (n,), for the same weights.
+            kind: Name of the descriptor; features of different kinds are never matched. "" for unknown.
+            normalize: "l2" to scale descriptors to unit length, "rootsift" for the square root of SIFT's histograms; None
+                keeps them.
+            source: Path or URL of the image, for drawings and reports.
+
+        Raises:
+            InvalidInput: If shapes do not agree, a value is not finite, or keypoints are outside of the image.
+
+        Example:
+            >>> own = tiepoint.Features.from_arrays([[3.0, 4.0]], [[0.6, 0.8]], (640, 480), kind="mine")
+        """
+        from tiepoint.types.feature_arrays import feature_values
+
+        values = feature_values(keypoints, descriptors, scores, scales, orientations, normalize)
+        return cls(**values, image_size=image_size, kind=kind, source=source)
+
+    @classmethod
+    def from_opencv(
+        cls,
+        keypoints: "Sequence[Any]",
+        descriptors: "ArrayLike",
+        image_size: "tuple[int, int] | ArrayLike",
+        *,
+        kind: str = "",
+        normalize: "DescriptorNorm | None" = "l2",
+        source: str | None = None,
+    ) -> "Features":
+        """Make features from the output of OpenCV's `detectAndCompute`.
+
+        Scales are `KeyPoint.size`, as in cvg/LightGlue; orientations `KeyPoint.angle` in rad, None if all are -1; scores `KeyPoint.response`.
+
+        Args:
+            keypoints: Keypoints of type cv2.KeyPoint.
+            descriptors: Descriptors, shape (n, d); None if there are no keypoints. Binary descriptors (uint8) have no
+                cosine and are refused.
+            image_size: Image size (width, height) in px.
+            kind: Name of the descriptor.
+            normalize: "l2" for unit length, "rootsift" for SIFT, None to keep them.
+            source: Path or URL of the image.
+
+        Raises:
+            InvalidInput: For the same reasons as in `from_arrays`.
+        """
+        from tiepoint.types.feature_arrays import opencv_values
+
+        values = opencv_values(keypoints, descriptors)
+        return cls.from_arrays(**values, image_size=image_size, kind=kind, normalize=normalize, source=source)
+
+    def to_opencv(self) -> list[Any]:
+        """Return the keypoints as cv2.KeyPoint; the size is 1 and the angle -1 where they are unknown.
+
+        Raises:
+            MissingDependency: If OpenCV is not installed.
+        """
+        from tiepoint.types.feature_arrays import to_opencv_keypoints
+
+        return to_opencv_keypoints(self)
+
+    def to_lafs(self, *, default_scale: float = 1.0) -> Float[Tensor, "1 n 2 3"]:
+        """Return kornia's local affine frames (LAFs): columns are the axes of the frame and its center, in px.
+
+        Args:
+            default_scale: Scale in px of keypoints without scales; without orientations, frames are upright.
+        """
+        from tiepoint.types.feature_arrays import to_lafs
+
+        return to_lafs(self, default_scale)
+
+    def to_hloc(self) -> dict[str, np.ndarray]:
+        """Return the arrays of hloc's feature files: keypoints (n, 2), descriptors (d, n), scores (n,), image_size (2,)."""
+        from tiepoint.types.feature_arrays import to_hloc
+
+        return to_hloc(self)
+
+    def to_colmap(self) -> Float[np.ndarray, "n c"]:
+        """Return the keypoints as COLMAP's databases and pycolmap take them.
+
+        Returns:
+            x, y, and scale and orientation if they are known, in float32; the top-left corner of the image is (0, 0), so
+            coordinates are larger by 0.5 px.
+        """
+        from tiepoint.types.feature_arrays import to_colmap
+
+        return to_colmap(self)
 
     def to(self, device: torch.device | str) -> "Features":
         """Return the features with all tensors on a device.
@@ -168,27 +284,6 @@ def _draw_positions(keypoints: Tensor, image_size: tuple[int, int]) -> str:
     )
 
 
-def to_image_size(image_size: Any) -> tuple[int, int]:
-    """Return an image size (width, height) as Python integers.
-
-    Args:
-        image_size: Tuple, list or one-dimensional array of two positive integers.
-
-    Raises:
-        InvalidInput: If it is not two positive integers.
-    """
-    sides = image_size.tolist() if isinstance(image_size, np.ndarray | Tensor) else image_size
-    if (
-        not isinstance(sides, tuple | list)
-        or len(sides) != 2
-        or not all(is_integer(side, 1) for side in sides)
-    ):
-        raise InvalidInput(
-            f"image_size: expected (width, height) as two positive integers, got {image_size!r}"
-        )
-    return int(sides[0]), int(sides[1])
-
-
 def _to_tensor(value: Any) -> Any:
     """Convert a NumPy array to a tensor; float64, NumPy's default, to float32. Other values are returned unchanged."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
@@ -207,14 +302,18 @@ def _check_keypoints(keypoints: Tensor, image_size: tuple[int, int]) -> None:
     _check_finite("keypoints", keypoints)
     limit = keypoints.new_tensor(image_size) - 1 + MAX_OUTSIDE_PX
     outside = ((keypoints < -MAX_OUTSIDE_PX) | (keypoints > limit)).any(dim=1)
-    if bool(outside.any()):
+    count = int(outside.sum())
+    if count:
         x, y = (float(value) for value in keypoints[outside][0])
         width, height = image_size
-        raise InvalidInput(
-            f"{int(outside.sum())} of {len(keypoints)} keypoints are more than {MAX_OUTSIDE_PX:g} px outside the "
+        message = (
+            f"{count} of {len(keypoints)} keypoints are more than {MAX_OUTSIDE_PX:g} px outside the "
             f"{width} x {height} image (width x height), the first at (x, y) = ({x:.1f}, {y:.1f}); "
             "check that image_size is (width, height) of the image that the keypoints belong to"
         )
+        if count > MAX_OUTSIDE_FRACTION * len(keypoints):
+            raise InvalidInput(message)
+        warn_once("keypoints outside", message)
 
 
 def _check_per_keypoint(name: str, value: Tensor | None, ndim: int, *, keypoints: Tensor) -> None:
@@ -244,11 +343,3 @@ def _check_floating(name: str, value: Tensor) -> None:
 def _check_finite(name: str, value: Tensor) -> None:
     if not bool(torch.isfinite(value).all()):
         raise InvalidInput(f"{name}: found NaN or infinite values; remove those rows first")
-
-
-def describe(value: object) -> str:
-    """Return the type of a value, and its shape and dtype if it has them, for error messages."""
-    shape = getattr(value, "shape", None)
-    if shape is None:
-        return type(value).__name__
-    return f"{type(value).__name__} of shape {tuple(shape)}, {getattr(value, 'dtype', 'no dtype')}"

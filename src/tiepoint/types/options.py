@@ -1,9 +1,12 @@
 """Options of `tiepoint.load`, and of every function that loads a matcher itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict
 
 import torch
+
+from tiepoint.types.image_values import Stretch as Stretch
 
 Adaptive: TypeAlias = bool | Literal["depth", "width"]
 """True: adaptive depth (early stopping) and width (keypoint pruning); or only one of them; False: neither."""
@@ -17,13 +20,12 @@ BatchSize: TypeAlias = int | Literal["auto"]
 Tiling: TypeAlias = int | Literal["auto"] | None
 """Maximum tile side in px; "auto": tile only images that would exceed the memory limit; None: never."""
 
-Rotations: TypeAlias = Literal["auto"]
-"""In-plane rotation search: "auto" tries 90-degree rotations where upright matching fails."""
+Views: TypeAlias = Literal["rotation"]
+"""Search over views where the images as they are do not match: "rotation" rotates both images in the plane."""
 
 
-Stretch: TypeAlias = float | Literal["auto"] | None
-"""Percentage of pixel values that are clipped at each end when the rest is mapped to [0, 1]; "auto": stretch only images
-with more than 8 bits that use less than 5 % of their range or exceed it, with 0.5 %; None: never."""
+Prescreen: TypeAlias = float | Literal["auto"] | None
+"""Minimum probability of a pair that is matched in full, from a cheap match; "auto": that of the preset."""
 
 
 class NetworkOptions(TypedDict, total=False):
@@ -49,6 +51,9 @@ class NetworkOptions(TypedDict, total=False):
             None runs all. Default: None.
         filter_threshold: Minimum match score (exclusive): in [0, 1] for LightGlue; a cosine similarity in [-1, 1] for
             nearest neighbors. Default: 0.1.
+        min_precision: Minimum precision of the matches of overlapping images, in [0, 1], instead of `filter_threshold`:
+            the calibrated score threshold of the preset. An error for other weights and for options without a
+            calibration. None uses `filter_threshold`. Default: None.
         max_ratio: Ratio test of nearest neighbors: maximum ratio (exclusive) of the distances to the nearest and the
             second nearest descriptor, in [0, 1]; None disables it. Default: None.
         require_kind: Whether features of unknown kind (`Features.kind` "") are an error for a network that was trained
@@ -58,10 +63,12 @@ class NetworkOptions(TypedDict, total=False):
         batch_size: Pairs per batch of LightGlue. Default: "auto".
         memory_budget: Maximum memory in bytes for matching, without the weights; None means no limit on a CPU and
             half of the free memory on a GPU. Default: None.
-        rotations: "auto" searches in-plane rotations of 90 degrees where upright matching fails; None never does.
-            Default: None.
-        extractor_weights: Weights file (or name) that replaces the preset's extractor weights. Default: None.
-        matcher_weights: Weights file (or name) that replaces the preset's matcher weights. Default: None.
+        views: Search over views in `Matcher.match` where the images as they are do not match well: "rotation" rotates
+            both images in the plane; None matches them as they are, as with a latency budget. Default: "rotation".
+        extractor_weights: Weights file (or name) that replaces the preset's extractor weights; for an extractor of two
+            networks both, (detector, descriptor). Default: None.
+        matcher_weights: Weights file (or name) that replaces the preset's matcher weights; LoMa's file also contains the
+            extractor. Default: None.
         accept_license: Accept weights whose license does not allow commercial use. Default: False.
     """
 
@@ -76,13 +83,14 @@ class NetworkOptions(TypedDict, total=False):
     pruning_min_keypoints: int | None
     max_layers: int | None
     filter_threshold: float
+    min_precision: float | None
     max_ratio: float | None
     require_kind: bool
     dtype: DtypeName | torch.dtype
     batch_size: BatchSize
     memory_budget: int | None
-    rotations: Rotations | None
-    extractor_weights: str | Path | None
+    views: Views | None
+    extractor_weights: str | Path | Sequence[str | Path] | None
     matcher_weights: str | Path | None
     accept_license: bool
 
@@ -93,7 +101,7 @@ class LoadOptions(NetworkOptions, total=False):
     Attributes:
         latency_budget_ms: Bound on the time of each pair in ms, from decoded images to matches (for `match_features`
             matching alone): keypoints and layers are cut to what this machine can do in that time, so results vary from
-            run to run. Cannot be combined with `rotations`. None for no limit. Default: None.
+            run to run. Cannot be combined with `views`. None for no limit. Default: None.
         progress: Show the progress of weight downloads on stderr. Default: False.
     """
 

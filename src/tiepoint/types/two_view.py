@@ -7,11 +7,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tiepoint.errors import InvalidInput
+from tiepoint.io.messages import describe
 from tiepoint.io.notebook import to_html
 from tiepoint.types.camera import Camera
-from tiepoint.types.features import describe
 
-Kind = Literal["homography", "fundamental", "essential", "pose"]
+Kind = Literal["similarity", "affine", "homography", "fundamental", "essential", "pose"]
+"""Geometric model of two views."""
+
+PLANAR_KINDS: tuple[Kind, ...] = ("similarity", "affine", "homography")
+"""Models that map points of image 0 to points of image 1, from few to many degrees of freedom: 4, 6, 8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -19,18 +23,19 @@ class TwoViewEstimate:
     """Two-view geometry, or the reason of its failure.
 
     With p0 and p1 the homogeneous points (x, y, 1) in px of image 0 and 1, and x0, x1 the undistorted, normalized
-    points (K^-1 p): a homography H satisfies p1 ~ H p0, a fundamental matrix F p1^T F p0 = 0, an essential matrix E
-    x1^T E x0 = 0, and a pose [R | t] maps points from the frame of camera 0 to the frame of camera 1.
+    points (K^-1 p): a homography H satisfies p1 ~ H p0 (similarities and affine transformations have the
+    last row (0, 0, 1)), a fundamental matrix F p1^T F p0 = 0, an essential matrix E x1^T E x0 = 0, and a pose [R | t] maps
+    points from the frame of camera 0 to the frame of camera 1.
 
     Attributes:
         kind: Type of model.
-        matrix: H with H[2, 2] = 1 where possible; F with Frobenius norm 1; E = [t]x R with |t| = 1, for "pose", too.
+        matrix: H with H[2, 2] = 1 where possible; F with Frobenius norm 1; E = [t]x R with a t of length 1, for "pose", too.
             The signs of F, and of E of kind "essential", make the entry of largest magnitude positive. None if the
             estimation failed.
         inliers: Whether each match is an inlier; all False if the estimation failed.
         method: Estimation method, for example "poselib", "opencv", "pycolmap", "dlt".
         max_error_px: Inlier threshold in px of the original images.
-        cam1_from_cam0: [R | t] with |t| = 1, for "pose" only; the scale of a scene is not observable in two images.
+        cam1_from_cam0: [R | t] with a t of length 1, for "pose" only; the scale of a scene is not observable in two images.
         camera0: Camera of image 0, for "essential" and "pose" only.
         camera1: Camera of image 1, for "essential" and "pose" only.
         reason: Reason of the failure; "" if the estimation succeeded.
@@ -89,8 +94,13 @@ class TwoViewEstimate:
         return int(self.inliers.sum())
 
     @property
+    def homography(self) -> Float[np.ndarray, "3 3"] | None:
+        """Homography from image 0 to image 1, for `PLANAR_KINDS`; None for other kinds, or if the estimation failed."""
+        return self.matrix if self.kind in PLANAR_KINDS else None
+
+    @property
     def fundamental(self) -> Float[np.ndarray, "3 3"] | None:
-        """Fundamental matrix of undistorted pixels, for all kinds but homographies; None if the estimation failed."""
+        """Fundamental matrix of undistorted pixels, for all kinds but `PLANAR_KINDS`; None if the estimation failed."""
         if self.kind == "fundamental" or self.matrix is None:
             return self.matrix
         if self.camera0 is None or self.camera1 is None:

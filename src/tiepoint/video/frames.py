@@ -24,7 +24,7 @@ from tiepoint.video.live import Clock, LiveFrames
 from tiepoint.video.sources import VideoSource, is_url, video_source
 
 FrameSource: TypeAlias = int | str | os.PathLike | Iterable[ImageSource | Image]
-# Index of a camera, path or URL of a video, path of a folder of frames, or the frames themselves
+"""Index of a camera, path or URL of a video, path of a folder of frames, or the frames themselves."""
 
 STILL_SUFFIXES = SUFFIXES - {".gif", ".apng", ".avifs"}
 # Suffixes of single images; animations are read as videos

@@ -85,7 +85,7 @@ def track(
         on_dropped: Callback before a frame, called with the number of frames that were dropped before it.
         progress: Whether to show bars on stderr, or a callback that shows the progress.
         **options: Options of `tiepoint.load`; the defaults of `max_keypoints` (1024) and `resize` (640) differ, and
-            `rotations` is not supported.
+            `views` is not supported.
 
     Raises:
         InvalidInput: If there are no usable frames, the file or camera does not exist, the URL cannot be opened, or it is
@@ -97,7 +97,7 @@ def track(
         >>> tracks = tiepoint.track("frames/")
         >>> len(tracks), tracks.lengths.max(), tracks.points[tracks.track_ids == 0]
     """
-    _check_rotations(options)
+    _check_views(options)
     reading = ReadOptions(
         live=live,
         max_frames=max_frames,
@@ -147,7 +147,7 @@ def track_to_files(
         WeightsError: If weights cannot be found, downloaded or loaded.
         MissingDependency: If a video is read or written and PyAV is not installed.
     """
-    _check_rotations(options)
+    _check_views(options)
     check_overwrites((output, json, video, report), frames if isinstance(frames, list | tuple) else (frames,))
     outputs = [check_output_path(output)] if output is not None else []
     outputs += [check_output_path(json, ".json")] if json is not None else []
@@ -228,9 +228,9 @@ def _track(
     return sequence.tracks(parts)
 
 
-def _check_rotations(options: NetworkOptions) -> None:
-    if options.get("rotations") is not None:
-        raise InvalidInput("rotations is not supported by track: frames are not rotated")
+def _check_views(options: NetworkOptions) -> None:
+    if options.get("views") is not None:
+        raise InvalidInput("views is not supported by track: frames are matched as they are")
 
 
 @dataclass(slots=True)

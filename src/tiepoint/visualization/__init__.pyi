@@ -18,6 +18,7 @@ from .panorama import (
 from .saving import (
     IMAGE_FORMATS as IMAGE_FORMATS,
     check_image_path as check_image_path,
+    check_image_size as check_image_size,
     save_image as save_image,
 )
 from .selection import (

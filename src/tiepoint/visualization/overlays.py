@@ -14,6 +14,7 @@ from tiepoint.visualization.validation import Values
 from tiepoint.visualization.warping import WarpedImage, checked_homography, row_chunks
 
 OverlayMode: TypeAlias = Literal["blend", "checkerboard"]
+"""Way to show two images in one frame."""
 
 
 def draw_overlay(

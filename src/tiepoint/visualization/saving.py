@@ -10,6 +10,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.io.atomic import atomic_write, check_writable
 
 IMAGE_FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+"""Suffixes of image files that can be written."""
 MAX_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # px; limits of the lossy formats
 QUALITY = 90  # quality of the lossy formats, out of 100
 
@@ -37,6 +38,25 @@ def check_image_path(path: str | os.PathLike[str], *, others: tuple[str, ...] = 
     return target
 
 
+def check_image_size(size: tuple[int, int], path: str | os.PathLike[str]) -> None:
+    """Check that a format holds images of a size.
+
+    Args:
+        size: Size (width, height) in px.
+        path: Output path; the suffix decides the format.
+
+    Raises:
+        InvalidInput: If a side exceeds the maximum of the format.
+    """
+    suffix = Path(path).suffix.lower()
+    limit = MAX_SIDES.get(suffix)
+    if limit is not None and max(size) > limit:
+        raise InvalidInput(
+            f"cannot write {path}: the image has {size[0]:,} x {size[1]:,} px, but {suffix} supports at most {limit:,} px "
+            "per side; use .png"
+        )
+
+
 def save_image(image: PIL.Image.Image, path: str | os.PathLike[str]) -> Path:
     """Write an image, atomically.
 
@@ -52,12 +72,8 @@ def save_image(image: PIL.Image.Image, path: str | os.PathLike[str]) -> Path:
             maximum side of the format.
     """
     target = check_image_path(path)
+    check_image_size(image.size, target)
     limit = MAX_SIDES.get(target.suffix.lower())
-    if limit is not None and max(image.size) > limit:
-        raise InvalidInput(
-            f"cannot write {target}: the image has {image.width:,} x {image.height:,} px, but {target.suffix} "
-            f"supports at most {limit:,} px per side; use .png"
-        )
     settings: dict[str, Any] = {} if limit is None else {"quality": QUALITY}
     with atomic_write(target) as temporary:
         image.save(temporary, **settings)

@@ -103,4 +103,4 @@ def _write_errors(folder: Path) -> Iterator[None]:
             advice = "free some space, or set TIEPOINT_HOME to a folder on another disk"
         else:
             advice = "set TIEPOINT_HOME to a writable folder"
-        raise WeightsError(f"cannot write weights to {folder}: {reason}; {advice}") from error
+        raise WeightsError(f"cannot write weights to {str(folder)!r}: {reason}; {advice}") from error

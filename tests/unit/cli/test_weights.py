@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.helpers.lightglue_files import family_files, tensors, write_file
 from typer.testing import CliRunner
 
 from tiepoint.cli.weights import app
 from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.weights import WEIGHTS, UrlFile, Weights
 
 CONTENT = b"tensors"
@@ -52,7 +55,7 @@ def test_list(folder: Path):
     assert "research only" in text
     assert "1/2/3/4" in text
     places = {words[0]: words[-1] for line in text.splitlines() if (words := line.split())}
-    assert (places["free"], places["restricted"], places["absent"]) == ("cache", "cache", "-")
+    assert (places["free"], places["restricted"], places["absent"]) == ("cache", "cache", "download")
 
 
 def test_list_json(folder: Path):
@@ -116,3 +119,34 @@ def test_verify_finds_damage(folder: Path):
     result = CliRunner().invoke(app, ["verify", "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)[0]["state"].startswith("its sha256 is")
+
+
+def test_inspect_and_convert(tmp_path: Path):
+    source = write_file(tmp_path, family_files()["gim"][2])
+    text = run("inspect", str(source))
+    assert "family: gim" in text
+    assert "size_order: hw" in text
+    assert "ignored: superpoint. (5)" in text
+    assert "note:" not in text
+    target = tmp_path / "gim.safetensors"
+    assert "gim" in run("convert", str(source), "--to", "safetensors", "-o", str(target))
+    assert json.loads(run("inspect", str(target), "--json"))["family"] == "gim"
+    with pytest.raises(WeightsError, match="unknown format 'onnx'"):
+        run("convert", str(source), "--to", "onnx", "-o", str(target))
+
+
+def test_inspect_asks_for_a_kind(tmp_path: Path):
+    shape = LightGlueShape(input_dim=256, dim=32, layers=2, heads=2)
+    source = str(write_file(tmp_path, tensors(shape)))
+    assert "minima, dedode, rdd have the same tensors; if it is one of these, pass --kind" in run(
+        "inspect", source
+    )
+    assert "family: minima" in run("inspect", source, "--kind", "minima")
+
+
+def test_a_file_that_must_be_brought(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    row = replace(WEIGHTS["free"], name="own", filename="own.pth", sources=())
+    monkeypatch.setitem(WEIGHTS, "own", row)
+    assert "bring the file" in run("list")
+    with pytest.raises(WeightsError, match=r"no address.*own\.pth"):
+        run("download", "own")

@@ -1,13 +1,17 @@
 """The page of a comparison: metrics, largest differences, failures."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.helpers.shift_dataset import ShiftPredictor, shifted_dataset
 
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.compare import compare, compare_files
+from tiepoint.evaluation.evaluate import evaluate
 from tiepoint.evaluation.html_report import MAX_PAIRS, pair_differences, write_comparison_page
+from tiepoint.evaluation.protocols import PROTOCOLS
 from tiepoint.evaluation.report import METRICS, PairResult, Report
 
 POSE = next(metric for metric in METRICS if metric.value == "pose_error_deg")
@@ -41,6 +45,19 @@ def test_page_has_metrics_and_pairs(tmp_path: Path) -> None:
     assert "<h2>Pair by pair: pose error in degrees</h2>" in page
     assert "No pair differs." in page, "in their number of matches"
     assert "<b>" not in page
+
+
+def test_pairs_that_differ_have_viewers_or_a_reason(tmp_path: Path) -> None:
+    protocol = PROTOCOLS["tiepoint"]
+    reports = [
+        evaluate(shifted_dataset(tmp_path), lambda _: ShiftPredictor(), protocol, store=store)
+        for store in (tmp_path / "store", None)
+    ]
+    rows = [replace(row, values={**row.values, "num_matches": 7.0}) for row in reports[1].rows]
+    reports[1] = replace(reports[1], rows=rows)
+    page = write_comparison_page(compare(*reports, samples=100), *reports, tmp_path / "c.html").read_text()
+    assert page.count('class="pair"') == 2, "the two pairs of the first report"
+    assert page.count("No viewer: second, scene/0-1: matches were not kept") == 1
 
 
 def test_files_are_compared_and_a_page_is_written(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tiepoint.cli import evaluate as command
 from tiepoint.errors import InvalidInput
 from tiepoint.evaluation.ground_truth import DisparityGroundTruth, HomographyGroundTruth, PointsGroundTruth
 from tiepoint.evaluation.protocols import DEFAULT_PROTOCOL, PROTOCOLS, Prediction, find_protocol
-from tiepoint.geometry.estimate import ESTIMATORS
+from tiepoint.geometry.solver import ESTIMATORS
 
 FROZEN = {
     ("tiepoint", "planar"): (1024, None, "long", 2048, 0.1, True, "poselib", 3.0, 3, 0, "original"),

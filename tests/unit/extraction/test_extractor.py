@@ -11,12 +11,11 @@ import torch
 from tests.helpers.fake_networks import IdentityDetector
 from torch import Tensor, nn
 
-from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.errors import InvalidInput
 from tiepoint.extraction import extractor as extractor_module, tile_grid
-from tiepoint.extraction.extractor import NETWORKS, ExtractionSettings, NeuralExtractor, build_network
+from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 from tiepoint.extraction.tile_grid import split_into_tiles
 from tiepoint.image import Image, read_image
-from tiepoint.models.aliked.network import ALIKED, ALIKED_VARIANTS
 from tiepoint.models.keypoints import Detection
 from tiepoint.types import Features
 
@@ -234,41 +233,3 @@ class TestTiles:
 
 def test_the_network_is_put_into_evaluation_mode() -> None:
     assert not NeuralExtractor(Corners().train(), SETTINGS).network.training
-
-
-class TestBuildNetwork:
-    """Filling is strict; shown on the smallest network."""
-
-    @pytest.fixture
-    def state(self) -> dict[str, Tensor]:
-        return {name: tensor + 0.5 for name, tensor in ALIKED(ALIKED_VARIANTS["t16"]).state_dict().items()}
-
-    def test_the_network_has_the_given_tensors(self, state: dict[str, Tensor]) -> None:
-        network = build_network("aliked-t16", state)
-        assert not network.training
-        assert set(network.state_dict()) == set(state)
-        for name, tensor in network.state_dict().items():
-            assert torch.equal(tensor, state[name])
-            assert tensor.device.type == "cpu"
-
-    def test_a_missing_tensor_is_an_error(self, state: dict[str, Tensor]) -> None:
-        name = next(iter(state))
-        del state[name]
-        with pytest.raises(WeightsError, match=f"aliked-t16.*missing {name}") as error:
-            build_network("aliked-t16", state)
-        assert "\n" not in str(error.value)
-
-    def test_an_unexpected_tensor_is_an_error(self, state: dict[str, Tensor]) -> None:
-        with pytest.raises(WeightsError, match=r"aliked-t16.*unexpected fc\.weight"):
-            build_network("aliked-t16", {**state, "fc.weight": torch.zeros(2)})
-
-    def test_another_variant_is_an_error(self, state: dict[str, Tensor]) -> None:
-        with pytest.raises(WeightsError, match=r"must have shape .*another variant") as error:
-            build_network("aliked-n16", state)
-        assert "\n" not in str(error.value)
-
-    @pytest.mark.parametrize("name", NETWORKS)
-    def test_every_network_rejects_unknown_tensors(self, name: str) -> None:
-        with pytest.raises(WeightsError) as error:
-            build_network(name, {"fc.weight": torch.zeros(2)})
-        assert "\n" not in str(error.value)

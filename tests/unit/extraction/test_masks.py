@@ -131,6 +131,24 @@ def test_arrays_of_three_dimensions_are_an_error() -> None:
     assert "mask0 must be an array (height, width)" in one_line(np.ones((6, 8, 3)))
 
 
+@pytest.mark.parametrize("x", [-1e308, 1.1e9, 10**400])
+def test_vertices_far_outside_are_an_error(x: float) -> None:
+    message = one_line([[[x, 0], [-x, 10], [0, 5]]])
+    assert message.startswith("invalid mask0: expected ")
+    assert "polygon 0" in message
+
+
+def test_an_edge_of_a_height_near_zero() -> None:
+    assert read_mask([[[0, 0], [10, 1e-310], [10, 10], [0, 10]]], IMAGE)[1:].all()
+
+
+def test_the_number_of_pixels_of_a_file_is_limited(tmp_path: Path) -> None:
+    PIL.Image.new("L", (8, 6)).save(tmp_path / "mask.png")
+    assert read_mask(tmp_path / "mask.png", IMAGE, max_megapixels=1).shape == (6, 8)
+    with pytest.raises(InvalidInput, match="exceeds the limit of 1e-05"):
+        read_mask(tmp_path / "mask.png", IMAGE, max_megapixels=1e-5)
+
+
 @pytest.mark.parametrize("source", [3, {1: 2}], ids=["number", "dict"])
 def test_other_types_are_an_error(source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

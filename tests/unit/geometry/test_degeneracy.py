@@ -23,24 +23,28 @@ from tests.helpers.synthetic_scenes import HOMOGRAPHY, K0, K1, POSE, SIZE0, SIZE
 from tiepoint.geometry.backends.base import Model
 from tiepoint.geometry.degeneracy import reason_degenerate, reason_insufficient
 from tiepoint.geometry.estimate import (
-    ESTIMATORS,
+    estimate_affine,
     estimate_essential,
     estimate_fundamental,
     estimate_homography,
     estimate_relative_pose,
+    estimate_similarity,
 )
 from tiepoint.geometry.metrics import corner_error_px, pose_error_deg
 from tiepoint.geometry.multiview import cross_matrix, warp_points
-from tiepoint.types import Camera, TwoViewEstimate
+from tiepoint.geometry.solver import ESTIMATORS
+from tiepoint.types import PLANAR_KINDS, Camera, TwoViewEstimate
 
 CAMERAS = (Camera.from_intrinsics(K0, SIZE0), Camera.from_intrinsics(K1, SIZE1))
 KINDS: dict[str, Callable[..., TwoViewEstimate]] = {
+    "similarity": estimate_similarity,
+    "affine": estimate_affine,
     "homography": estimate_homography,
     "fundamental": estimate_fundamental,
     "essential": estimate_essential,
     "pose": estimate_relative_pose,
 }
-EPIPOLAR = [row for row in ESTIMATORS if row[0] != "homography"]
+EPIPOLAR = [row for row in ESTIMATORS if row[0] not in PLANAR_KINDS]
 HOMOGRAPHIES = [method for kind, method in ESTIMATORS if kind == "homography"]
 NOISE = pytest.mark.parametrize(
     ("noise_px", "outliers"), [(0.0, 0), (0.3, 0), (0.0, 2), (0.0, 20), (0.5, 40), (0.3, 100)]
@@ -48,7 +52,7 @@ NOISE = pytest.mark.parametrize(
 
 
 def estimate(kind: str, method: str, points: Points, **options: Any) -> TwoViewEstimate:
-    cameras = {} if kind in ("homography", "fundamental") else {"camera0": K0, "camera1": K1}
+    cameras = {} if kind in (*PLANAR_KINDS, "fundamental") else {"camera0": K0, "camera1": K1}
     return KINDS[kind](*points, method=method, **cameras, **options)
 
 

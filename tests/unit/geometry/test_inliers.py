@@ -29,7 +29,7 @@ def test_every_kind_has_its_rows():
         set(MINIMAL_SET)
         == set(INLIERS)
         == set(MODEL_NAMES)
-        == {"homography", "fundamental", "essential", "pose"}
+        == {"similarity", "affine", "homography", "fundamental", "essential", "pose"}
     )
 
 

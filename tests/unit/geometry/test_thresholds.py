@@ -13,7 +13,6 @@ from tiepoint.collection.run.options import CollectionOptions
 from tiepoint.collection.sfm.localization import localize
 from tiepoint.geometry.thresholds import ABSOLUTE_POSE_MAX_ERROR_PX, TWO_VIEW_MAX_ERROR_PX
 from tiepoint.geometry.verification import make_verifier
-from tiepoint.stitching.panorama import stitch_to_files
 
 COMMANDS: Any = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -28,7 +27,6 @@ COMMANDS: Any = typer.main.get_command(app).commands  # type: ignore[attr-define
         tiepoint.match_collection,
         CollectionOptions,
         make_verifier,
-        stitch_to_files,
     ],
 )
 def test_two_view_functions(function: Callable) -> None:
@@ -44,7 +42,7 @@ def option(*words: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize("words", [("match",), ("pose",), ("stitch",), ("collection", "run")], ids=" ".join)
+@pytest.mark.parametrize("words", [("match",), ("pose",), ("collection", "run")], ids=" ".join)
 def test_two_view_commands(words: tuple[str, ...]) -> None:
     assert option(*words).default == TWO_VIEW_MAX_ERROR_PX
 

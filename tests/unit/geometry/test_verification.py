@@ -1,14 +1,15 @@
 """Verifiers validate their options when created; median errors are those of the inliers."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.estimate import estimate_homography
-from tiepoint.geometry.verification import VERIFIERS, make_verifier, median_error_px
-from tiepoint.types import Correspondences, TwoViewEstimate
+from tiepoint.geometry.verification import make_verifier, median_error_px
+from tiepoint.types import Correspondences, Kind, TwoViewEstimate
 
 RECTIFIED = np.array([[0.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
@@ -54,7 +55,7 @@ def test_intrinsics_apply_to_both_cameras(text: str, tmp_path: Path, monkeypatch
     [
         (
             {"kind": "essential"},
-            "unknown verifier 'essential'.*homography, fundamental, pose",
+            "unknown verifier 'essential'.*homography, alignment, fundamental, pose",
         ),
         ({"max_error_px": 0.0}, "max_error_px.*got 0.0"),
         ({"max_error_px": float("inf")}, "max_error_px.*got inf"),
@@ -78,7 +79,7 @@ def test_the_median_error_is_that_of_the_inliers() -> None:
     assert median_error_px(matches, an_estimate("fundamental", RECTIFIED, ~fits)) == pytest.approx(50)
 
 
-@pytest.mark.parametrize("kind", VERIFIERS)
+@pytest.mark.parametrize("kind", get_args(Kind))
 def test_the_median_error_without_inliers_is_nan(kind: str) -> None:
     none = np.zeros(4, bool)
     assert np.isnan(median_error_px(some_matches(np.zeros((4, 2))), an_estimate(kind, None, none)))

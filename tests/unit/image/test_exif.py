@@ -1,8 +1,6 @@
 """EXIF data: orientations, focal lengths and positions, valid and damaged."""
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -274,12 +272,3 @@ def test_orientations_are_composed_in_order(first: int, second: int):
     raster = np.arange(12, dtype=np.uint8).reshape(3, 4)
     expected = to_upright(to_upright(raster, first), second)
     np.testing.assert_array_equal(to_upright(raster, compose_orientations(first, second)), expected)
-
-
-def test_modules_for_files_need_no_torch():
-    """The runtime without torch is built from these modules."""
-    code = (
-        "import sys; sys.modules['torch'] = None\n"
-        "from tiepoint.image import decoding, download, exif, listing, opening, sample_pair\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

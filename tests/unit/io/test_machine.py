@@ -1,9 +1,12 @@
 """Processor and cores as reported by the system."""
 
+import os
+import time
+
 import pytest
 
 from tiepoint.io import machine
-from tiepoint.io.machine import processor_name, waiting_seconds
+from tiepoint.io.machine import process_seconds, processor_name, waiting_seconds
 
 
 def test_the_processor_name_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +35,17 @@ def test_without_scheduler_statistics_nothing_was_waited(text: str, monkeypatch:
     assert waiting_seconds() == 0
     monkeypatch.setattr(machine.Path, "read_text", lambda *arguments, **options: "5 2000000000 3")
     assert waiting_seconds() == 2
+
+
+def test_the_age_of_the_process_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = os.sysconf("SC_CLK_TCK")
+    fields = "S " + " ".join(str(number) for number in range(4, 22)) + f" {40 * ticks} 0"
+    monkeypatch.setattr(machine.Path, "read_text", lambda *arguments, **options: f"7 (a) b) {fields}")
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: 42.5)
+    assert process_seconds() == 2.5
+
+
+@pytest.mark.parametrize("text", ["", "7 (a) S 1 2"])
+def test_without_proc_the_age_of_the_process_is_unknown(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.Path, "read_text", lambda *arguments, **options: text)
+    assert process_seconds() is None

@@ -5,7 +5,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from tiepoint.io.progress import Advance, download_bar, no_progress, progress_bar, to_callback, track
+from tiepoint.io.progress import (
+    Advance,
+    download_bar,
+    no_progress,
+    progress_bar,
+    stage_line,
+    to_callback,
+    track,
+    without_line,
+)
 
 
 class Recorder:
@@ -75,3 +84,31 @@ def test_a_bar_of_nothing_is_not_shown(capfd: pytest.CaptureFixture[str]) -> Non
 def test_arguments_are_flags_or_callbacks() -> None:
     recorder = Recorder()
     assert [to_callback(value) for value in (True, False, recorder)] == [progress_bar, no_progress, recorder]
+
+
+def test_stages_are_shown_on_a_terminal_only(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage_line("read", None), without_line():
+        pass
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with stage_line("read [1/2]", None):
+        pass
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "read [1/2]" in err
+
+
+def test_a_bar_replaces_the_line_of_a_stage(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with stage_line("outer", None):
+        capfd.readouterr()
+        with progress_bar("inner", 2) as advance:
+            advance(2)
+            assert "outer" not in capfd.readouterr().err.partition("inner")[2]
+    assert "outer" in capfd.readouterr().err

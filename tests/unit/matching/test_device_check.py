@@ -12,7 +12,9 @@ from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 from tiepoint.matching import device_check
 from tiepoint.matching.device_check import SHIFT, check_device, tiny_pair
 from tiepoint.matching.inputs import FeaturePair
+from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.types import Assignment
 
 
@@ -34,6 +36,15 @@ class LosingMatcher(NearestMatcher):
             return assignment
         keep = round((1 - self.lost) * len(assignment.matches))
         return replace(assignment, matches=assignment.matches[:keep], scores=assignment.scores[:keep])
+
+
+class RemoteMatcher(LightGlueMatcher):
+    """Claims to run on an Apple GPU."""
+
+    @property
+    def device(self) -> torch.device:
+        """The claimed device."""
+        return torch.device("mps")
 
 
 @pytest.fixture
@@ -67,3 +78,20 @@ def test_a_device_that_loses_matches_is_refused(
     monkeypatch.setattr(device_check, "CHECKED_DEVICE_TYPES", ("cpu",))
     with pytest.raises(InvalidInput, match=r"'cpu'.*matches.*device='cpu'"):
         check_device(extractor, LosingMatcher(lost))
+
+
+def test_the_device_of_the_matcher_is_checked_too(
+    extractor: NeuralExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIFT is on the CPU, whatever the device of the network."""
+    matcher = RemoteMatcher(LightGlue(LightGlueShape(input_dim=3, dim=8, layers=1, heads=1)))
+    extractors: list[NeuralExtractor] = []
+
+    def match_tiny_pair(extractor: NeuralExtractor, matcher: LightGlueMatcher) -> torch.Tensor:
+        extractors.append(extractor)
+        return torch.zeros(0 if isinstance(matcher, RemoteMatcher) else 9, 4)
+
+    monkeypatch.setattr(device_check, "_match_tiny_pair", match_tiny_pair)
+    with pytest.raises(InvalidInput, match="'mps': of 9 matches"):
+        check_device(extractor, matcher)
+    assert extractors == [extractor, extractor]

@@ -10,6 +10,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.matching.inputs import check_pairs, network_positions, to_assignment
 from tiepoint.models.lightglue.assignment import AssignmentTensors
 from tiepoint.models.lightglue.inference import PairAssignment
+from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.types import Features
 
 
@@ -69,6 +70,14 @@ class TestCheckPairs:
         with pytest.raises(InvalidInput, match="dimension 4, got 8"):
             check_pairs([(features(), features(dim=8))])
 
+    def test_features_without_keypoints_have_any_dimension(self) -> None:
+        empty = features(dim=8, count=0)
+        for pair in ((empty, features()), (features(), empty), (empty, empty)):
+            check_pairs([pair])
+            check_pairs([pair], descriptor_dim=4)
+        with pytest.raises(InvalidInput, match="dimension 8, got 4"):
+            check_pairs([(empty, features())], descriptor_dim=8)
+
     def test_the_source_is_named_if_known(self) -> None:
         with pytest.raises(InvalidInput, match=r"wall\.jpg.*'b'"):
             check_pairs([(features("a"), features("b", source="wall.jpg"))])
@@ -92,16 +101,19 @@ class TestNetworkPositions:
     @pytest.mark.parametrize("position_dim", [3, 6])
     def test_other_numbers_of_values_are_unsupported(self, position_dim: int) -> None:
         with pytest.raises(InvalidInput, match=str(position_dim)):
-            network_positions(features(), position_dim)
+            network_positions(features(), LightGlueShape(position_dim=position_dim))
 
     def test_scales_and_orientations_follow_the_normalized_keypoints(self) -> None:
         oriented = replace(features(), scales=torch.full((3,), 2.0), orientations=torch.full((3,), 0.5))
-        assert network_positions(oriented, 2).tolist() == [[-1.0, -1.0]] * 3
-        assert network_positions(oriented, 4).tolist() == [[-1.0, -1.0, 2.0, 0.5]] * 3
+        assert network_positions(oriented, LightGlueShape()).tolist() == [[-1.0, -1.0]] * 3
+        assert (
+            network_positions(oriented, LightGlueShape(position_dim=4)).tolist()
+            == [[-1.0, -1.0, 2.0, 0.5]] * 3
+        )
 
     def test_missing_scales_are_an_error(self) -> None:
         with pytest.raises(InvalidInput, match="orientations"):
-            network_positions(features(), 4)
+            network_positions(features(), LightGlueShape(position_dim=4))
 
 
 class TestToAssignment:

@@ -293,3 +293,15 @@ class TestFewerLayers:
         matcher = LightGlueMatcher(random_network(), memory_budget=1)
         with pytest.raises(InvalidInput, match="memory_budget"):
             matcher.match_within(pair, LatencyBudget(10_000, costs(2), FakeClock()).start())
+
+
+@pytest.mark.parametrize("position_dim", [2, 4])
+def test_features_without_keypoints_match_anything(position_dim: int) -> None:
+    """Other programs return no descriptors of any dimension, and no scales."""
+    network = random_network(replace(SHAPE, position_dim=position_dim))
+    empty = random_features(0, 0, dim=0)
+    full = random_features(9, 1, frame=True)
+    found = LightGlueMatcher(network).match([(empty, full), (full, full), (full, empty), (empty, empty)])
+    assert [len(assignment.matches) for assignment in found[::2]] == [0, 0]
+    assert [len(found[0].matching_scores1), len(found[2].matching_scores0)] == [9, 9]
+    assert len(found[3].matches) == 0 < len(found[1].matches)

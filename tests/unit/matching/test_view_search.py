@@ -1,192 +1,191 @@
-"""In-plane rotation search: when candidates are tried, which one is chosen, and what the coarse search costs."""
+"""Search over views: when it searches, which views it tries, and that only better matches replace the plain ones."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from tests.helpers.colored_dots import SHIFT, SIZE, dots, make_matcher
 
 import tiepoint
-from tiepoint.extraction.extractor import NeuralExtractor
-from tiepoint.matching.lightglue import LightGlueMatcher
-from tiepoint.matching.view_search import ImageAndMask, RotatedMatch, RotationSearch, relative_rotation
-from tiepoint.models.lightglue.inference import AdaptiveInference
-from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-from tiepoint.types import Correspondences, Features
+from tiepoint.errors import InvalidInput
+from tiepoint.extraction.views import ORIGINAL, View
+from tiepoint.geometry.pair_verification import ROTATION_ADVICE, PairVerification
+from tiepoint.matching.view_search import ViewSearch, _beats, check_views, view_pairs
+from tiepoint.matching.views import view_match
+from tiepoint.matching.views.cheap_match import CheapMatcher
+from tiepoint.matching.views.view_match import ViewMatch
 
 
-def images(quarters: int = 0) -> tuple[ImageAndMask, ImageAndMask]:
-    """A pair of images of the same dots, image 1 rotated by 90-degree steps (CCW)."""
-    image1 = np.rot90(dots(SHIFT), quarters).copy()
-    return (tiepoint.read_image(dots()), None), (tiepoint.read_image(image1), None)
+def rotated(quarters: int, image: np.ndarray) -> np.ndarray:
+    return np.rot90(image, quarters).copy()
 
 
-def make_search(**settings: int | None) -> RotationSearch:
-    matcher = make_matcher(**settings)
-    return RotationSearch(matcher.extractor, matcher.matcher)
+def search_pair(
+    image0: np.ndarray, image1: np.ndarray, **settings: Any
+) -> tuple[ViewSearch, ViewMatch, ViewMatch]:
+    """Match two images as they are, and search."""
+    matcher = make_matcher(None, **settings)
+    search = ViewSearch(matcher.extractor, matcher.matcher)
+    images = [tiepoint.read_image(image) for image in (image0, image1)]
+    features0, features1 = (matcher.extract(image) for image in images)
+    (assignment,) = matcher.matcher.match([(features0, features1)])
+    plain = ViewMatch(features0=features0, features1=features1, assignment=assignment)
+    opened0, opened1 = (search.open(image, None) for image in images)
+    return search, plain, search.search(plain, opened0, opened1)
 
 
-def pair_of_features() -> tuple[Features, Features]:
-    extractor = make_matcher().extractor
-    (image0, _), (image1, _) = images()
-    return extractor.extract(image0), extractor.extract(image1)
+@pytest.mark.parametrize("turns", [(0, 1), (1, 0), (0, 2), (3, 1), (2, 3)])
+def test_any_relative_rotation_is_found(turns: tuple[int, int]) -> None:
+    image0, image1 = (rotated(turn, image) for turn, image in zip(turns, (dots(), dots(SHIFT)), strict=True))
+    _, plain, found = search_pair(image0, image1)
+    relative = (found.view1.rotation - found.view0.rotation) % 360
+    assert relative == -90 * (turns[1] - turns[0]) % 360
+    assert found.num_inliers > 70 > plain.num_inliers
+    assert found.verification.same_scene
+    assert found.num_views == 9  # as they are, 3 relative and 4 absolute rotations, the best in full
 
 
-def match_upright(quarters: int = 0) -> RotatedMatch:
-    search = make_search()
-    features0, features1 = (search.extractor.extract(*image_and_mask) for image_and_mask in images(quarters))
-    (assignment,) = search.matcher.match([(features0, features1)])
-    return RotatedMatch(features0=features0, features1=features1, assignment=assignment)
+def test_confident_upright_pairs_are_not_searched() -> None:
+    search, plain, found = search_pair(dots(), dots(SHIFT))
+    assert found is plain
+    assert not search.is_needed(plain)
+    assert "cheap" not in vars(search) or found.num_views == 1
+
+
+def test_pairs_with_enough_inliers_try_more_rotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiepoint.matching.view_search.MIN_RETRY_PROBABILITY", 0.0)
+    _, plain, found = search_pair(dots(), dots(seed=1))
+    assert found.num_views == 1 + 3 + 10
+    assert found.assignment is plain.assignment
+
+
+def test_different_scenes_end_after_three_cheap_matches() -> None:
+    _, plain, found = search_pair(dots(), dots(seed=1))
+    assert (found.view0, found.view1) == (ORIGINAL, ORIGINAL)
+    assert found.num_views == 4
+    assert found.assignment is plain.assignment
+
+
+@pytest.mark.parametrize("blank", [0, 1])
+def test_blank_and_thin_images_have_a_reason(blank: int) -> None:
+    images = [dots(), dots(SHIFT)]
+    images[blank] = np.zeros((2, 400, 3), np.uint8)
+    _, _, found = search_pair(*images)
+    assert not found.verification.same_scene
+    assert "no keypoints" in found.verification.reason
+
+
+def test_cheap_matches_are_of_small_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, int]] = []
+    match = CheapMatcher.match
+
+    def recorded(self: CheapMatcher, image0: Any, image1: Any, pairs: Any) -> Any:
+        sizes.append(image1.cheap_features(View(90)).in_view.image_size)
+        return match(self, image0, image1, pairs)
+
+    monkeypatch.setattr(CheapMatcher, "match", recorded)
+    large = np.kron(dots(), np.ones((4, 4, 1), np.uint8))
+    search_pair(large, rotated(1, large), resize=640)
+    assert set(sizes) == {(400, 300)}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_kept_matches_are_verified_once(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"verify_pair": 0, "relative_angle_deg": 0}
+
+    def counted(name: str) -> Any:
+        original = getattr(view_match, name)
+
+        def count(matches: Any) -> Any:
+            counts[name] += 1
+            return original(matches)
+
+        return count
+
+    for name in counts:
+        monkeypatch.setattr(view_match, name, counted(name))
+    _, plain, found = search_pair(dots(), dots(SHIFT if seed == 0 else (0, 0), seed=seed))
+    found.verification  # noqa: B018 - computed once
+    found.angle_deg  # noqa: B018
+    assert counts == {"verify_pair": 1, "relative_angle_deg": 1}
+    assert (found.num_views > 1) == (seed == 1)
+    assert found.verification.probability == plain.verification.probability
+    assert not (seed and found.verification.reason.endswith(ROTATION_ADVICE))
+
+
+class TestViewPairs:
+    @pytest.mark.parametrize("angle", [70, 90, 110, -270])
+    def test_near_right_angles_are_exact(self, angle: float) -> None:
+        pairs = view_pairs(angle)
+        assert pairs == [(View(first), View((first + 90) % 360)) for first in (0, 90, 180, 270)]
+
+    @pytest.mark.parametrize("angle", [35.3, -30])
+    def test_small_angles_rotate_one_of_the_images(self, angle: float) -> None:
+        degrees = round(angle)
+        assert view_pairs(angle) == [(ORIGINAL, View(degrees % 360)), (View(-degrees % 360), ORIGINAL)]
+
+    @pytest.mark.parametrize("angle", [50, 135, -130, 225])
+    def test_other_angles_are_tried_at_four_absolute_rotations_of_either_image(self, angle: float) -> None:
+        pairs = view_pairs(angle)
+        assert len(set(pairs)) == len(pairs) == 8
+        assert pairs[0] == (ORIGINAL, View(angle % 360))
+        for view0, view1 in pairs:
+            assert (view1.rotation - view0.rotation - angle) % 360 == 0
+            assert view0.is_exact or view1.is_exact
+
+    @pytest.mark.parametrize(("angle", "rotation"), [(50, 90), (-130, 270), (30, 0)])
+    def test_extractors_without_masks_have_right_angles_only(self, angle: float, rotation: int) -> None:
+        pairs = view_pairs(angle, only_exact=True)
+        assert all(view.is_exact for pair in pairs for view in pair)
+        assert pairs[0][1] == View(rotation) or angle == -130
 
 
 @pytest.fixture(scope="module")
-def upright() -> RotatedMatch:
-    return match_upright()
+def match() -> ViewMatch:
+    return search_pair(dots(), dots(SHIFT))[1]
 
 
-def rotated(match: RotatedMatch, degrees: float, wrong: int = 0, score: float = 1.0) -> RotatedMatch:
-    """The same matches with the points of image 1 rotated clockwise, and some of them replaced by random points."""
-    angle = np.deg2rad(degrees)
-    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    points1 = (match.correspondences.points0 - np.array(SIZE) / 2) @ rotation + 512
-    points1[:wrong] = np.random.default_rng(0).uniform(0, 1024, (wrong, 2))
-    features1 = replace(
-        match.features1,
-        keypoints=torch.from_numpy(points1).float(),
-        scores=torch.ones(len(points1)),
-        descriptors=torch.ones(len(points1), 1),
-        image_size=(1024, 1024),
-    )
-    matches = torch.stack((match.assignment.matches[:, 0], torch.arange(len(points1))), dim=1)
-    assignment = replace(match.assignment, matches=matches, scores=torch.full((len(points1),), score))
-    return RotatedMatch(features0=match.features0, features1=features1, assignment=assignment)
+class TestBeats:
+    def with_verification(self, match: ViewMatch, inliers: int, *, same: bool) -> ViewMatch:
+        found = replace(match)
+        verification = PairVerification(
+            same_scene=same, probability=0.9 if same else 0.1, reason="", num_inliers=inliers
+        )
+        found.__dict__["verification"] = verification
+        return found
 
-
-def select(match: RotatedMatch, indices: list[int]) -> Correspondences:
-    matches = replace(
-        match.assignment,
-        matches=match.assignment.matches[indices],
-        scores=match.assignment.scores[indices],
-    )
-    return Correspondences.from_assignment(match.features0, match.features1, matches)
-
-
-class TestRelativeRotation:
     @pytest.mark.parametrize(
-        ("degrees", "rotation"),
+        ("inliers", "same", "plain_inliers", "plain_same", "expected"),
         [
-            (0, 0),
-            (30, 0),
-            (-45, 0),
-            (60, 90),
-            (90, 90),
-            (130, 90),
-            (150, 180),
-            (-170, 180),
-            (-100, 270),
-            (-60, 270),
+            (50, True, 40, True, True),
+            (40, True, 40, True, False),
+            (50, True, 40, False, True),
+            (50, False, 40, True, False),
+            (50, False, 40, False, False),
+            (61, False, 40, False, True),
         ],
     )
-    @pytest.mark.parametrize("wrong", [0, 8])
-    def test_is_the_nearest_multiple_of_90_degrees(
-        self, upright: RotatedMatch, degrees: float, rotation: int, wrong: int
+    def test_more_inliers_that_are_verified_or_far_more(
+        self, match: ViewMatch, inliers: int, same: bool, plain_inliers: int, plain_same: bool, expected: bool
     ) -> None:
-        assert relative_rotation(rotated(upright, degrees, wrong).correspondences) == rotation
-
-    def test_random_matches_have_none(self, upright: RotatedMatch) -> None:
-        assert relative_rotation(rotated(upright, 180, wrong=80).correspondences) == 0
-
-    @pytest.mark.parametrize("count", [0, 1])
-    def test_too_few_matches_have_none(self, upright: RotatedMatch, count: int) -> None:
-        assert relative_rotation(select(rotated(upright, 180), list(range(count)))) == 0
-
-    def test_matches_at_one_point_have_none(self, upright: RotatedMatch) -> None:
-        assert relative_rotation(select(upright, [0] * 5)) == 0
+        found = self.with_verification(match, inliers, same=same)
+        plain = self.with_verification(match, plain_inliers, same=plain_same)
+        assert _beats(found, plain) == expected
 
 
-class TestCandidates:
-    @pytest.fixture
-    def search(self, monkeypatch: pytest.MonkeyPatch) -> RotationSearch:
-        """A search whose coarse search returns 180 degrees."""
-        monkeypatch.setattr(RotationSearch, "_coarse_search", lambda *images: 180)
-        return make_search()
-
-    def test_confident_upright_matches_have_none(self, upright: RotatedMatch, search: RotationSearch) -> None:
-        assert list(search._candidates(upright, *images())) == []
-        assert not search.is_needed(upright)
-
-    def test_confident_rotated_matches_determine_it(
-        self, upright: RotatedMatch, search: RotationSearch
-    ) -> None:
-        match = rotated(upright, 100)
-        assert list(search._candidates(match, *images())) == [90]
-        assert search.is_needed(match)
-
-    def test_otherwise_the_coarse_search_determines_it(
-        self, upright: RotatedMatch, search: RotationSearch
-    ) -> None:
-        match = rotated(upright, 0, wrong=80, score=0.3)
-        assert list(search._candidates(match, *images())) == [180]
-        assert search.is_needed(match)
+@pytest.mark.parametrize("views", [None, "rotation"])
+def test_known_views(views: Any) -> None:
+    assert check_views(views) == views
 
 
-class TestSearch:
-    def test_the_best_match_comes_first(self) -> None:
-        upright = match_upright(quarters=1)
-        found = make_search().search(upright, *images(quarters=1))
-        assert [match.rotation1 for match in found] == [270, 0]
-        assert found[1] is upright
-        assert found[0].num_inliers > found[1].num_inliers
-        assert found[0].features1.image_size == upright.features1.image_size
-
-    def test_upright_matches_win_ties(self, upright: RotatedMatch, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(RotationSearch, "_candidates", lambda *given: iter([90]))
-        monkeypatch.setattr(RotationSearch, "_match", lambda *given: replace(upright, rotation1=90))
-        assert [match.rotation1 for match in make_search().search(upright, *images())] == [0, 90]
-
-    def test_nothing_is_modified(self, upright: RotatedMatch) -> None:
-        before = upright.assignment.matches.clone()
-        assert make_search().search(upright, *images()) == [upright]
-        assert torch.equal(upright.assignment.matches, before)
+@pytest.mark.parametrize("views", ["auto ", "none", True, 90])
+def test_unknown_views_are_an_error(views: Any) -> None:
+    with pytest.raises(InvalidInput, match="views: expected 'rotation'"):
+        check_views(views)
 
 
-class TestCoarseSearch:
-    @pytest.mark.parametrize(
-        ("settings", "side", "keypoints"),
-        [
-            ({}, 640, 1024),
-            ({"resize": 1024, "max_keypoints": 2048}, 640, 1024),
-            ({"resize": 320, "max_keypoints": 256}, 320, 256),
-        ],
-        ids=["none", "large", "small"],
-    )
-    def test_never_uses_more_pixels_or_keypoints(self, settings: dict, side: int, keypoints: int) -> None:
-        coarse = make_search(**settings).coarse_extractor.settings
-        assert (coarse.resize, coarse.max_keypoints, coarse.border) == (side, keypoints, 0)
-
-    def test_extracts_image_0_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        sizes: list[tuple[int, int]] = []
-        extract = NeuralExtractor.extract
-        monkeypatch.setattr(
-            NeuralExtractor,
-            "extract",
-            lambda self, *given: sizes.append(given[0].image_size) or extract(self, *given),
-        )
-        assert make_search()._coarse_search(*images(quarters=1)) == 270
-        assert sizes == [SIZE, SIZE[::-1], SIZE, SIZE[::-1], SIZE]
-
-    @pytest.mark.parametrize(("layers", "expected"), [(5, 3), (3, 3), (2, 2)])
-    def test_runs_only_the_first_layers_of_lightglue(self, layers: int, expected: int) -> None:
-        torch.manual_seed(0)
-        network = LightGlue(LightGlueShape(input_dim=6, dim=8, layers=layers, heads=2)).eval()
-        search = RotationSearch(
-            make_matcher().extractor, LightGlueMatcher(network, adaptivity=AdaptiveInference())
-        )
-        assert [match.layers_run for match in search.coarse_matcher.match([pair_of_features()])] == [expected]
-
-    def test_is_prepared_only_if_needed(self, upright: RotatedMatch) -> None:
-        search = make_search()
-        search.search(upright, *images())
-        assert "coarse_extractor" not in vars(search)
-        assert "coarse_matcher" not in vars(search)
+def test_sizes_are_those_of_the_images() -> None:
+    _, _, found = search_pair(dots(), rotated(1, dots(SHIFT)))
+    assert found.features0.image_size == SIZE
+    assert found.features1.image_size == SIZE[::-1]

@@ -19,7 +19,7 @@ from tiepoint.models.keypoints import (
     simple_nms,
     soft_argmax,
     strict_maxima,
-    top_k_keypoints,
+    top_k,
     weighted_row_sum,
     window_maximum,
     window_offsets,
@@ -97,21 +97,21 @@ def test_remove_border_keeps_the_inside_only(size):
 
 def test_top_k_sorts_by_score_and_ties_by_index():
     scores = torch.tensor([[0.5, 0.0, 0.9], [0.5, 0.9, 0.1]])
-    assert top_k_keypoints(scores, None).tolist() == [2, 4, 0, 3, 5]
-    assert top_k_keypoints(scores, 3).tolist() == [2, 4, 0]
-    assert top_k_keypoints(scores, 0).tolist() == []
+    assert top_k(scores.flatten(), None).tolist() == [2, 4, 0, 3, 5]
+    assert top_k(scores.flatten(), 3).tolist() == [2, 4, 0]
+    assert top_k(scores.flatten(), 0).tolist() == []
 
 
 def test_top_k_excludes_zeros_and_scores_at_or_below_the_threshold():
     scores = torch.tensor([[0.5, 0.0, 0.9], [-0.5, 0.2, 0.1]])
-    assert top_k_keypoints(scores, None, threshold=0.2).tolist() == [2, 0]
-    assert top_k_keypoints(scores, None, threshold=-1.0).tolist() == [2, 0, 4, 5]
-    assert top_k_keypoints(torch.zeros(3, 3), 100).shape == (0,)
+    assert top_k(scores.flatten(), None, threshold=0.2).tolist() == [2, 0]
+    assert top_k(scores.flatten(), None, threshold=-1.0).tolist() == [2, 0, 4, 5]
+    assert top_k(torch.zeros(9), 100).shape == (0,)
 
 
 def test_top_k_rejects_a_negative_number():
     with pytest.raises(InvalidInput, match=r"max_keypoints must be .*-1"):
-        top_k_keypoints(torch.ones(2, 2), -1)
+        top_k(torch.ones(4), -1)
 
 
 def test_soft_argmax_is_the_weighted_mean_of_the_window():

@@ -56,14 +56,14 @@ def test_folded_batch_norms_are_exact(published: PublishedXFeat) -> None:
 def test_keypoints_are_those_of_the_published_network(
     published: PublishedXFeat, network: XFeat, size: tuple[int, int]
 ) -> None:
-    images = picture(*size)
-    (ours,) = network(images, max_keypoints=None)
-    keypoints, scores, descriptors = detect_slowly(published, images)
+    images = picture(*size).double()
+    (ours,) = copy.deepcopy(network).double()(images, max_keypoints=None)
+    keypoints, scores, descriptors = detect_slowly(copy.deepcopy(published).double(), images)
     assert len(keypoints) > 3
     found = in_raster_order(ours)
-    assert torch.equal(found.keypoints, keypoints.float())
-    torch.testing.assert_close(found.scores, scores, rtol=0, atol=1e-5)
-    torch.testing.assert_close(found.descriptors, descriptors, rtol=0, atol=1e-4)
+    assert torch.equal(found.keypoints.double(), keypoints.double())
+    torch.testing.assert_close(found.scores, scores, rtol=0, atol=1e-5, check_dtype=False)
+    torch.testing.assert_close(found.descriptors, descriptors, rtol=0, atol=1e-4, check_dtype=False)
 
 
 def test_positions_are_off_by_at_most_half_a_pixel() -> None:
@@ -71,9 +71,9 @@ def test_positions_are_off_by_at_most_half_a_pixel() -> None:
     pixels = torch.arange(64 * 96)
     rows, columns = pixels // 96, pixels % 96
     exact = torch.stack([(columns + 0.5) / 8 - 0.5, (rows + 0.5) / 8 - 0.5], dim=1)
-    shift = sampling_positions(pixels, shape, grid_size) - exact
+    shift = sampling_positions(torch.stack([columns, rows], dim=1), shape, grid_size) - exact
     assert float(shift.abs().max()) == pytest.approx(1 / 16)
-    corners = sampling_positions(torch.tensor([0, 64 * 96 - 1]), shape, grid_size)
+    corners = sampling_positions(torch.tensor([[0, 0], [95, 63]]), shape, grid_size)
     assert corners.tolist() == [[-0.5, -0.5], [11.5, 7.5]]
 
 

@@ -47,6 +47,7 @@ NAMES = {
         "prune1",
         "rotation0",
         "rotation1",
+        "views_tried",
         "seconds",
     ),
 }
@@ -234,6 +235,24 @@ class TestLoad:
         assert loaded.inliers(an_estimate([True, False, False])).verify() == VERIFICATION
         assert (found is None) == (estimate is None)
         assert loaded.to_dict(found, loaded.verify()) == result.to_dict(estimate, VERIFICATION)
+
+    def test_a_known_verification_is_saved(self, result: MatchResult, tmp_path: Path, suffix: str) -> None:
+        known = replace(result, _known_verification=VERIFICATION)
+        inliers = known.inliers(an_estimate([True, False, False]))
+        for given in (known, inliers, known.with_seconds({})):
+            assert MatchResult.load(given.save(tmp_path / f"m{suffix}")).verify() == VERIFICATION
+        assert known.to_dict()["verification"]["reason"] == VERIFICATION.reason
+
+    def test_an_estimated_verification_is_saved_but_none_is_estimated(
+        self, result: MatchResult, tmp_path: Path, suffix: str
+    ) -> None:
+        assert "verification" not in result.to_dict()
+        loaded = MatchResult.load(result.save(tmp_path / f"a{suffix}"))
+        assert "verification" not in loaded.to_dict()
+        found = result.verify()
+        loaded = MatchResult.load(result.save(tmp_path / f"b{suffix}"))
+        assert loaded.to_dict()["verification"] == result.to_dict()["verification"]
+        assert loaded.verify() == found
 
     def test_an_empty_result_comes_back(self, empty: MatchResult, tmp_path: Path, suffix: str) -> None:
         loaded = MatchResult.load(empty.save(tmp_path / f"m{suffix}"))

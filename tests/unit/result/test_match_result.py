@@ -46,6 +46,22 @@ def test_shapes_and_dtypes_of_arrays(result: MatchResult) -> None:
     assert (result.layers_run, result.seconds) == (7, SECONDS)
 
 
+def test_swapped_images(result: MatchResult) -> None:
+    turned = replace(result, rotation0=90)
+    swapped = turned.swapped()
+    order = np.argsort(result.matches[:, 1])
+    np.testing.assert_array_equal(swapped.points0, result.points1[order])
+    np.testing.assert_array_equal(swapped.points1, result.points0[order])
+    np.testing.assert_array_equal(swapped.scores, result.scores[order])
+    assert (np.diff(swapped.matches[:, 0]) > 0).all()
+    assert (swapped.rotation0, swapped.rotation1) == (0, 90)
+    assert (len(swapped.prune0), len(swapped.prune1)) == (4, 6)
+    assert result.features0 is swapped.features1
+    verification = result.verify()
+    assert result.swapped().verify() is verification
+    np.testing.assert_array_equal(swapped.swapped().matches, result.matches)
+
+
 def test_points_are_float32_for_keypoints_of_any_dtype(result: MatchResult) -> None:
     double = replace(result.features0, keypoints=result.features0.keypoints.double().requires_grad_())
     again = replace(result, features0=double)

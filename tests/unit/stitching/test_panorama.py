@@ -1,145 +1,195 @@
-"""Stitching: what is written, what is found out before the work, and what remains when it fails."""
+"""stitch: panoramas of known rotations, and inputs that cannot be stitched."""
 
-import logging
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
-import torch
-from tests.helpers.synthetic_scenes import as_correspondences, plane_scene, space_scene
+from benchmarks.panorama.scenes import Scene, Shot, align_rotations, angle_deg, psnr, rotation, shoot
+from tests.unit.stitching.conftest import FOCAL_PX, QUICK, SIZE
 
-from tiepoint import api
+import tiepoint
 from tiepoint.errors import InvalidInput
-from tiepoint.geometry.estimate import estimate_homography
-from tiepoint.geometry.multiview import warp_points
-from tiepoint.result import MatchResult
-from tiepoint.stitching.panorama import depth_warning, stitch_to_files
-from tiepoint.types import Assignment, Features
-
-SHIFT = np.array([[1.0, 0, 30], [0, 1, 0], [0, 0, 1]])
-HORIZON = np.array([[1.0, 0, 0], [0, 1, 0], [-0.02, 0, 1]])
-"""Sends x = 50 of image 0 to infinity."""
+from tiepoint.stitching import panorama as module
+from tiepoint.stitching.match_graph import MatchGraph
+from tiepoint.stitching.result import Panorama
+from tiepoint.stitching.settings import StitchSettings
+from tiepoint.stitching.views import TO_RAYS
 
 
-def matched(homography: np.ndarray, sources: list[Path], *, count: int = 20) -> MatchResult:
-    """Matches that a homography of 60 x 40 px to as many explains."""
-    points0 = np.random.default_rng(0).uniform((0, 0), (25, 19), (count, 2))
-    both = [
-        Features(
-            keypoints=torch.from_numpy(points).float(),
-            scores=torch.ones(count),
-            descriptors=torch.ones(count, 4),
-            image_size=(60, 40),
-            source=str(source),
-        )
-        for points, source in zip((points0, warp_points(points0, homography)), sources, strict=True)
+def stitched(images: Any, output: Path | None = None, **options: Any) -> Panorama:
+    settings = StitchSettings(**options.pop("settings", {}))
+    return tiepoint.stitch(images, output, settings=settings, **QUICK | options)
+
+
+def expected_pixels(found: Panorama, scene: Scene, shots: list[Shot]) -> np.ndarray:
+    """Render the scene on the canvas of a panorama, in its estimated frame."""
+    true = [shots[image.index].world_from_cam for image in found.images]
+    own = [image.world_from_cam for image in found.images if image.world_from_cam is not None]
+    x, y = np.meshgrid(np.arange(found.canvas.width), np.arange(found.canvas.height))
+    surface = np.stack([x + found.canvas.left, y + found.canvas.top], axis=-1) / found.canvas.scale
+    return scene.colors(TO_RAYS[found.projection](surface) @ align_rotations(own, true).T)
+
+
+@pytest.fixture(scope="module")
+def shuffled(images: list[np.ndarray]) -> Panorama:
+    return stitched([images[number] for number in (2, 0, 3, 1)])
+
+
+def test_known_rotations_are_found_in_any_order(shuffled: Panorama, row: list[Shot]) -> None:
+    assert [image.index for image in shuffled.images] == [0, 1, 2, 3]
+    assert shuffled.left_out == ()
+    own = [image.world_from_cam for image in shuffled.images if image.world_from_cam is not None]
+    true = [row[number].world_from_cam for number in (2, 0, 3, 1)]
+    aligned = align_rotations(own, true)
+    assert max(angle_deg(aligned @ f, t) for f, t in zip(own, true, strict=True)) < 0.2
+    assert [image.focal_px for image in shuffled.images] == pytest.approx([FOCAL_PX] * 4, rel=0.02)
+    assert (shuffled.model, shuffled.projection) == ("rotation", "cylinder")
+    assert shuffled.field_of_view_deg == pytest.approx((76 + 56, 50), abs=6)
+    assert shuffled.median_error_px < 0.5
+
+
+def test_pixels_are_those_of_the_scene(shuffled: Panorama, scene: Scene, row: list[Shot]) -> None:
+    expected = expected_pixels(shuffled, scene, [row[number] for number in (2, 0, 3, 1)])
+    opaque = shuffled.pixels[..., 3] > 0
+    assert 0.8 < opaque.mean() < 1
+    assert psnr(shuffled.pixels[..., :3], expected, opaque) > 27  # 14 if the images are shifted by 3 px
+
+
+def test_points_map_to_their_pixels(shuffled: Panorama, images: list[np.ndarray]) -> None:
+    x, y = shuffled.to_panorama(1, np.array([[160.0, 120.0]]))[0]
+    around = shuffled.pixels[round(y) - 4 : round(y) + 5, round(x) - 4 : round(x) + 5, :3].astype(int)
+    assert np.abs(around - images[0][116:125, 156:165]).mean() < 12
+    with pytest.raises(InvalidInput, match="image 9"):
+        shuffled.to_panorama(9, np.zeros((1, 2)))
+
+
+def test_exposure_is_compensated(scene: Scene, row: list[Shot]) -> None:
+    levels = (0.8, 1.0, 1.2, 1.0)
+    bright = [
+        shoot(scene, shot.world_from_cam, size=SIZE, focal_px=FOCAL_PX, exposure=level).pixels
+        for shot, level in zip(row, levels, strict=True)
     ]
-    matches = Assignment(
-        matches=torch.arange(count)[:, None].expand(-1, 2),
-        scores=torch.ones(count),
-        matching_scores0=torch.ones(count),
-        matching_scores1=torch.ones(count),
-        prune0=torch.ones(count, dtype=torch.int64),
-        prune1=torch.ones(count, dtype=torch.int64),
+    expected = None
+    scores = []
+    for exposure in (True, False):
+        found = stitched(bright, settings={"exposure": exposure})
+        expected = expected_pixels(found, scene, row)
+        opaque = found.pixels[..., 3] > 0
+        scores.append(psnr(found.pixels[..., :3], expected, opaque))
+    assert scores[0] > scores[1] + 1
+
+
+def test_files_crop_and_json(images: list[np.ndarray], tmp_path: Path) -> None:
+    found = stitched(
+        images, tmp_path / "p.png", json=tmp_path / "p.json", settings={"crop": True, "projection": "sphere"}
     )
-    return MatchResult.from_assignment(*both, matches)
+    with PIL.Image.open(tmp_path / "p.png") as written:
+        assert written.mode == "RGBA"
+        np.testing.assert_array_equal(written, found.pixels)
+    assert (found.pixels[..., 3] == 255).all()
+    values = json.loads((tmp_path / "p.json").read_text())
+    assert values["projection"] == "sphere"
+    assert values["image_size"] == list(found.image_size)
+    assert [image["index"] for image in values["images"]] == [0, 1, 2, 3]
+    assert len(values["pairs"]) == len(found.pairs) >= 3
+    assert list(values["seconds"])[:4] == ["load_weights", "extract", "match", "estimate"]
+    found.save(tmp_path / "p.jpg")
+    with PIL.Image.open(tmp_path / "p.jpg") as written:
+        assert written.mode == "RGB"
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> list[Path]:
-    paths = [tmp_path / "a.png", tmp_path / "b.png"]
-    for path, value in zip(paths, (50, 150), strict=True):
-        PIL.Image.new("RGB", (60, 40), (value, value, value)).save(path)
-    return paths
+def test_images_that_do_not_belong_are_named(
+    images: list[np.ndarray], scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = shoot(scene, rotation(180), size=SIZE, focal_px=FOCAL_PX).pixels
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff")
+    gray = PIL.Image.fromarray(images[1]).convert("L")
+    found = stitched([images[0], away, gray, images[0].copy(), broken])
+    assert [image.index for image in found.images] == [0, 2]
+    reasons = {each.index: each.reason for each in found.left_out}
+    assert reasons[1].startswith("no overlap found")
+    assert reasons[3] == "duplicate of image 0"
+    assert "broken.jpg" in reasons[4]
+    assert "image 1 is not part of the panorama" in caplog.text
+    assert any("gray" in warning for warning in found.warnings)
 
 
-def finds(monkeypatch: pytest.MonkeyPatch, result: MatchResult) -> None:
-    monkeypatch.setattr(api, "match", lambda image0, image1, **options: result)
+def test_mirrored_and_unrelated_images_have_a_reason_and_no_file(
+    images: list[np.ndarray], tmp_path: Path
+) -> None:
+    output = tmp_path / "p.png"
+    for other, reason in (
+        (np.ascontiguousarray(images[1][:, ::-1]), "mirror image"),
+        (images[3], "no overlap found"),
+        (images[0].copy(), "duplicate of image 0"),
+    ):
+        with pytest.raises(InvalidInput, match=reason):
+            stitched([images[0], other], output, json=tmp_path / "p.json")
+        assert not output.exists()
+        values = json.loads((tmp_path / "p.json").read_text())
+        assert reason in values["reason"]
+        assert values["output"] is None
+        assert values["left_out"]
 
 
-def test_it_writes_both_pictures(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finds(monkeypatch, matched(SHIFT, photos))
-    result, estimate = stitch_to_files(
-        *photos, tmp_path / "p.png", overlay=tmp_path / "o.png", json=tmp_path / "m.json", mode="checkerboard"
+def test_sizes_may_differ_but_not_wildly(images: list[np.ndarray], scene: Scene) -> None:
+    half = shoot(scene, rotation(-12, -2, -1), size=(160, 120), focal_px=150.0).pixels
+    found = stitched([images[0], half, images[2]])
+    assert [image.focal_px for image in found.images] == pytest.approx([300, 150, 300], rel=0.03)
+
+
+def test_cmyk_is_converted(images: list[np.ndarray], tmp_path: Path) -> None:
+    paths = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    for path, image in zip(paths, images, strict=False):
+        PIL.Image.fromarray(image).convert("CMYK").save(path, quality=95)
+    assert len(stitched(paths).images) == 2
+
+
+def test_two_images_with_overlay(images: list[np.ndarray], tmp_path: Path) -> None:
+    graphs: list[MatchGraph] = []
+    stitched(
+        images[:2],
+        tmp_path / "p.png",
+        overlay=tmp_path / "o.png",
+        mode="checkerboard",
+        json=tmp_path / "m.json",
+        on_match=graphs.append,
     )
-    np.testing.assert_allclose(estimate.matrix, SHIFT, atol=1e-4)
-    assert estimate.num_inliers == len(result) == 20
-    with PIL.Image.open(tmp_path / "p.png") as panorama, PIL.Image.open(tmp_path / "o.png") as overlay:
-        np.testing.assert_array_equal(panorama, result.panorama(estimate))
-        np.testing.assert_array_equal(overlay, result.overlay(estimate, mode="checkerboard"))
-        assert panorama.size[0] in (90, 91)  # the estimate is right to a fraction of a pixel
-    assert (tmp_path / "m.json").exists()
-
-
-def test_the_overlay_is_written_even_if_the_panorama_fails(
-    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finds(monkeypatch, matched(HORIZON, photos))
-    with pytest.raises(InvalidInput, match="crosses the line at infinity"):
-        stitch_to_files(*photos, tmp_path / "p.png", overlay=tmp_path / "o.png")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png", "o.png"}
-
-
-def test_too_few_matches_are_an_error_with_its_reason(
-    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finds(monkeypatch, matched(SHIFT, photos, count=3))
-    told = []
-    with pytest.raises(InvalidInput, match=r"homography estimation failed: .*3 matches"):
-        stitch_to_files(*photos, tmp_path / "p.png", on_match=lambda *found: told.append(found))
-    ((result, estimate),) = told
-    assert (len(result), estimate.success) == (3, False)
-    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
+    (pair,) = graphs[0].pairs.values()
+    with PIL.Image.open(tmp_path / "o.png") as overlay:
+        np.testing.assert_array_equal(
+            overlay, pair.result.overlay(pair.estimate, *images[:2], mode="checkerboard")
+        )
+    values = json.loads((tmp_path / "m.json").read_text())
+    assert values["estimate"]["kind"] == "homography"
+    assert values["verification"]["same_scene"]
+    assert len(tiepoint.MatchResult.load(tmp_path / "m.json")) == len(pair.result)
 
 
 @pytest.mark.parametrize(
-    ("panorama", "options"),
+    ("options", "message"),
     [
-        ("p.doc", {}),
-        ("no/p.png", {}),
-        ("p.png", {"overlay": "o.txt"}),
-        ("p.png", {"json": "m.png"}),
-        ("p.png", {"max_error_px": 0.0}),
-        ("p.png", {"max_error_px": float("nan")}),
+        ({"output": "p.doc"}, "suffixes"),
+        ({"output": "no/p.png"}, "does not exist"),
+        ({"output": "p.png", "overlay": "o.txt"}, "suffixes"),
+        ({"json": "m.png"}, r"\.json"),
+        ({"images": 3, "overlay": "o.png"}, "two images, got 3"),
+        ({"images": 1}, "at least two images, got 1"),
     ],
     ids=str,
 )
-def test_options_are_validated_before_matching(
-    panorama: str, options: dict, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_arguments_are_validated_before_matching(
+    options: dict[str, Any],
+    message: str,
+    images: list[np.ndarray],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(api, "match", lambda *given, **options: pytest.fail("the work has begun"))
-    with pytest.raises(InvalidInput):
-        stitch_to_files(*photos, panorama, **options)
-
-
-@pytest.mark.parametrize("outlier_share", [0.0, 0.3])
-def test_scenes_with_depth_are_reported(outlier_share: float) -> None:
-    matches = as_correspondences(space_scene(outlier_share=outlier_share, noise_px=0.3))
-    warning = depth_warning(matches, estimate_homography(matches))
-    assert "ghosting" in warning
-    assert "not planar or the camera moved" in warning
-
-
-@pytest.mark.parametrize("outlier_share", [0.0, 0.3, 0.7])
-@pytest.mark.parametrize("noise_px", [0.0, 0.5, 1.0])
-def test_planar_scenes_are_not_reported(outlier_share: float, noise_px: float) -> None:
-    matches = as_correspondences(plane_scene(outlier_share=outlier_share, noise_px=noise_px))
-    assert depth_warning(matches, estimate_homography(matches)) == ""
-
-
-def test_a_failed_homography_has_its_own_message() -> None:
-    matches = as_correspondences(plane_scene(3))
-    assert depth_warning(matches, estimate_homography(matches)) == ""
-
-
-def test_the_warning_is_logged_and_the_panorama_written(
-    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    finds(monkeypatch, matched(SHIFT, photos))
-    monkeypatch.setattr("tiepoint.stitching.panorama.depth_warning", lambda *_: "double images")
-    with caplog.at_level(logging.WARNING):
-        stitch_to_files(*photos, tmp_path / "p.png")
-    assert "double images" in caplog.text
-    assert (tmp_path / "p.png").exists()
+    monkeypatch.setattr(module, "load", lambda *given, **options: pytest.fail("the work has begun"))
+    with pytest.raises(InvalidInput, match=message):
+        tiepoint.stitch(images[: options.pop("images", 2)], **options)

@@ -9,12 +9,14 @@ import pytest
 import torch
 from tests.helpers.synthetic_pairs import METRICS, SHAPE, features
 
+from tiepoint.geometry.ground_truth import IGNORED, UNMATCHED, GroundTruth
 from tiepoint.training.data.homographic_warps import Warp
 from tiepoint.training.data.random_homography import HomographyConfig
 from tiepoint.training.initialization import random_network
 from tiepoint.training.validation import (
     VALIDATION_PROTOCOLS,
     HeldOutPair,
+    LabeledPair,
     find_protocol,
     nearest_matcher,
     validate,
@@ -155,3 +157,24 @@ def test_digest_tells_validations_apart(pair: HeldOutPair) -> None:
     }
     assert len(digests) == 4
     assert validation_digest([pair], PROTOCOL) in digests
+
+
+def test_labels_are_the_ground_truth_without_a_homography(pair: HeldOutPair) -> None:
+    """Of five matches, two are correct, one is wrong, one is between ignored keypoints, one from an unmatched keypoint."""
+    labels0, labels1 = torch.full((40,), IGNORED), torch.full((40,), IGNORED)
+    labels0[:4] = labels1[:4] = torch.arange(4)
+    labels0[4] = UNMATCHED
+    labeled = LabeledPair(pair.features, GroundTruth(labels0, labels1))
+    metrics = validate(FixedMatcher([(0, 0), (1, 1), (2, 3), (4, 9), (20, 20)]), [labeled], PROTOCOL)
+    assert (metrics.precision, metrics.recall) == (2 / 4, 2 / 4)
+    assert math.isnan(metrics.auc)
+    assert validation_digest([labeled], PROTOCOL) != validation_digest([pair], PROTOCOL)
+
+
+def test_labeled_pairs_without_matches(pair: HeldOutPair) -> None:
+    unknown = torch.full((40,), IGNORED)
+    metrics = validate(
+        FixedMatcher([]), [LabeledPair(pair.features, GroundTruth(unknown, unknown))], PROTOCOL
+    )
+    assert metrics.precision == 0
+    assert math.isnan(metrics.recall)

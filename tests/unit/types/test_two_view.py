@@ -77,7 +77,7 @@ class TestFundamental:
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"kind": "affine"}, "homography, fundamental, essential, pose, got 'affine'"),
+        ({"kind": "projective"}, "homography, fundamental, essential, pose, got 'projective'"),
         ({"matrix": np.eye(4)}, "matrix: expected a finite array of shape (3, 3)"),
         ({"matrix": np.full((3, 3), np.nan)}, "matrix: expected a finite array"),
         ({"inliers": np.ones(3)}, "bool array of shape (k,)"),

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.visualization import IMAGE_FORMATS, check_image_path, save_image
+from tiepoint.visualization import IMAGE_FORMATS, check_image_path, check_image_size, save_image
 
 
 def noise(width: int = 60, height: int = 40) -> PIL.Image.Image:
@@ -40,3 +40,9 @@ def test_a_side_that_the_format_cannot_hold_is_an_error(suffix: str, limit: str,
         save_image(long, tmp_path / f"p{suffix}")
     assert list(tmp_path.iterdir()) == []
     save_image(long, tmp_path / "p.png")
+
+
+def test_sizes_can_be_checked_before_the_work() -> None:
+    check_image_size((20_000, 10), "a.png")
+    with pytest.raises(InvalidInput, match=r"cannot write a\.webp: the image has 20,000 x 10 px.*use \.png"):
+        check_image_size((20_000, 10), "a.webp")

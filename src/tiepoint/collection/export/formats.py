@@ -14,10 +14,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tiepoint.collection.collection import Collection
+from tiepoint.collection.export.bundler import export_bundler
 from tiepoint.collection.export.colmap_database import CameraSharing, export_colmap
 from tiepoint.collection.export.colmap_text import export_colmap_text
 from tiepoint.collection.export.hloc import export_hloc
+from tiepoint.collection.export.nerfstudio import export_nerfstudio
 from tiepoint.collection.export.output_paths import make_output_folder, output_file
+from tiepoint.collection.export.ply import export_ply
+from tiepoint.collection.export.positions import export_geojson, export_kml
 from tiepoint.collection.run.completeness import warn_incomplete
 from tiepoint.errors import InvalidInput
 from tiepoint.io.atomic import atomic_write
@@ -98,13 +102,26 @@ def export_parquet(collection: Collection, file: str | os.PathLike[str] | None =
     return path
 
 
-EXPORTS: dict[str, Exporter] = {
+MATCH_EXPORTS: dict[str, Exporter] = {
     "colmap": export_colmap,
     "colmap-text": export_colmap_text,
     "hloc": export_hloc,
     "npz": export_npz,
     "parquet": export_parquet,
 }
+"""Name of a format -> function that writes features and matches."""
+
+MODEL_EXPORTS: dict[str, Exporter] = {
+    "nerfstudio": export_nerfstudio,
+    "bundler": export_bundler,
+    "ply": export_ply,
+}
+"""Name of a format -> function that writes the reconstruction, which there must be."""
+
+POSITION_EXPORTS: dict[str, Exporter] = {"geojson": export_geojson, "kml": export_kml}
+"""Name of a format -> function that writes the GPS positions of the images."""
+
+EXPORTS = MATCH_EXPORTS | MODEL_EXPORTS | POSITION_EXPORTS
 """Name of a format -> function that writes it."""
 
 
@@ -119,8 +136,10 @@ def export_as(
 
     Args:
         collection: Collection from `open_collection`; missing data is left out with a warning.
-        format_name: "colmap", "colmap-text", "hloc", "npz" or "parquet".
-        output: Output file (colmap, parquet) or folder; None for the default in the collection's folder.
+        format_name: Name of a row of `EXPORTS`. "nerfstudio", "bundler" and "ply" need a reconstruction, "geojson" and "kml"
+            GPS positions.
+        output: Output file (colmap, parquet, ply, geojson, kml) or folder; None for the default in the collection's
+            folder.
         cameras: Camera sharing of the format "colmap", see `export_colmap`; None for its default.
 
     Returns:

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Integer
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.output_paths import make_output_folder
@@ -59,11 +60,11 @@ def export_hloc(collection: Collection, folder: str | os.PathLike[str] | None = 
             for image in collection.images:
                 features = collection.features(image.name)
                 num_keypoints[image.name] = len(features)
-                _write_features(file.create_group(image.name), features)
+                _write_collection_features(file.create_group(image.name), features)
         with h5py.File(staging / MATCHES, "w") as file:
             for name0, name1 in collection.pairs():
                 group = file.create_group(pair_group(name0, name1))
-                _write_matches(group, num_keypoints[name0], *collection.matches(name0, name1))
+                write_matches(group, num_keypoints[name0], *collection.matches(name0, name1))
         write_plain_pairs(staging / PAIRS, collection.pairs())
     return target
 
@@ -93,20 +94,54 @@ def _check_names(names: list[str]) -> None:
             )
 
 
-def _write_features(group: Any, features: Features) -> None:
-    upright = features.keypoints.float().cpu().numpy()
-    orientation = features.exif_orientation
-    group["keypoints"] = to_raster(upright, features.image_size, orientation)
-    group["descriptors"] = features.descriptors.float().cpu().numpy().T
-    group["scores"] = features.scores.float().cpu().numpy()
-    group["image_size"] = np.array(raster_size(features.image_size, orientation))
+def write_features(
+    group: Any,
+    *,
+    keypoints: Float[np.ndarray, "n 2"],
+    descriptors: Float[np.ndarray, "n d"],
+    scores: Float[np.ndarray, "n"],
+    image_size: tuple[int, int],
+) -> None:
+    """Write the features of an image.
+
+    Args:
+        group: Group of the image in a feature file.
+        keypoints: Keypoints (x, y) in px of the stored raster; the center of the top-left pixel is (0, 0).
+        descriptors: Descriptors.
+        scores: Detection scores.
+        image_size: Size (width, height) of the stored raster in px.
+    """
+    group["keypoints"], group["descriptors"], group["scores"] = keypoints, descriptors.T, scores
+    group["image_size"] = np.array(image_size)
 
 
-def _write_matches(group: Any, num_keypoints: int, matches: np.ndarray, scores: np.ndarray) -> None:
+def write_matches(
+    group: Any, num_keypoints: int, matches: Integer[np.ndarray, "k 2"], scores: Float[np.ndarray, "k"]
+) -> None:
+    """Write the matches of a pair.
+
+    Args:
+        group: Group of the pair in a match file, see `pair_group`.
+        num_keypoints: Number of keypoints of image 0.
+        matches: Index pairs (keypoint of image 0, keypoint of image 1).
+        scores: Score of each match.
+    """
     matches0, scores0 = np.full(num_keypoints, -1, np.int32), np.zeros(num_keypoints, np.float32)
     matches0[matches[:, 0]] = matches[:, 1]
     scores0[matches[:, 0]] = scores
     group["matches0"], group["matching_scores0"] = matches0, scores0
+
+
+def _write_collection_features(group: Any, features: Features) -> None:
+    upright = features.keypoints.float().cpu().numpy()
+    orientation = features.exif_orientation
+    write_features(
+        group,
+        keypoints=to_raster(upright, features.image_size, orientation),
+        descriptors=features.descriptors.float().cpu().numpy(),
+        scores=features.scores.float().cpu().numpy(),
+        image_size=raster_size(features.image_size, orientation),
+    )
 
 
 def _h5py() -> ModuleType:

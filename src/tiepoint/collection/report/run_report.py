@@ -25,7 +25,8 @@ class RunReport:
         images: Number of images with features.
         keypoints: Total number of keypoints.
         selected: Number of selected pairs.
-        pairs: Number of matched pairs.
+        pairs: Number of matched pairs, those included that were only prescreened.
+        prescreened: Number of pairs that prescreening found to show different scenes; they were not matched in full.
         matches: Total number of matches.
         verified: Number of pairs with a two-view geometry.
         inliers: Total number of inliers of the verified pairs.
@@ -44,6 +45,7 @@ class RunReport:
     keypoints: int = 0
     selected: int = 0
     pairs: int = 0
+    prescreened: int = 0
     matches: int = 0
     verified: int = 0
     inliers: int = 0
@@ -74,6 +76,7 @@ class RunReport:
             ("images", f"{self.images:,} of {self.files:,}"),
             ("keypoints", f"{self.keypoints:,}"),
             ("pairs", f"{self.pairs:,} of {self.selected:,}"),
+            *([("prescreened pairs", f"{self.prescreened:,}")] if self.prescreened else []),
             ("matches", f"{self.matches:,}"),
             ("verified pairs", f"{self.verified:,}"),
             ("inliers", f"{self.inliers:,}"),

@@ -1,6 +1,7 @@
 """Options of a collection run, validated before any work starts."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +12,12 @@ from tiepoint.collection.pairs.spatial import require_scipy
 from tiepoint.collection.run.executors.registry import check_executor
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
+from tiepoint.matching.prescreening import check_prescreen, prescreen_threshold
 from tiepoint.presets import DEFAULT_PRESET, find_preset, full_name
-from tiepoint.types.options import NetworkOptions
+from tiepoint.types.options import NetworkOptions, Prescreen
+
+PRESCREENED = ("exhaustive", "retrieval")
+"""Pair selections most of whose pairs may show different scenes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,8 @@ class CollectionOptions:
         verify: Whether to estimate the fundamental matrix of each pair.
         max_error_px: Inlier threshold (Sampson error) of the verification in px.
         threads: Number of torch threads per worker; None for the default of the executor.
+        prescreen: Minimum probability of a pair that is matched in full, from a cheap match; "auto" for the threshold of
+            the preset, for exhaustive pairs and pairs by retrieval; None matches all.
         load: Options of `tiepoint.load`.
 
     Raises:
@@ -39,6 +46,7 @@ class CollectionOptions:
     verify: bool = True
     max_error_px: float = TWO_VIEW_MAX_ERROR_PX
     threads: int | None = None
+    prescreen: Prescreen = "auto"
     load: NetworkOptions = field(default_factory=NetworkOptions)
 
     def __post_init__(self) -> None:
@@ -48,20 +56,27 @@ class CollectionOptions:
         find_preset(self.preset)
         object.__setattr__(self, "preset", str(full_name(self.preset)))
         check_executor(self.executor)
+        object.__setattr__(self, "prescreen", check_prescreen(self.prescreen))
+        _ = self.prescreen_threshold
         if self.load.get("latency_budget_ms") is not None:
             raise InvalidInput(
                 "latency_budget_ms is not supported by collections, whose results must not depend on the time; use "
                 "max_keypoints and max_layers"
             )
-        if self.load.get("rotations") is not None:
+        if self.load.get("views") is not None:
             raise InvalidInput(
-                "rotations is not supported by collections, which extract each image only once; omit the option"
+                "views is not supported by collections, which extract each image only once; omit the option"
             )
 
     @property
     def selection(self) -> PairSelection:
         """The parsed pair selection."""
         return parse_pair_selection(self.pairs)
+
+    @property
+    def prescreen_threshold(self) -> float | None:
+        """Minimum probability of a pair that is matched in full; None matches all."""
+        return threshold_of(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as they are stored in `collection.json`."""
@@ -72,8 +87,23 @@ class CollectionOptions:
             "verify": self.verify,
             "max_error_px": self.max_error_px,
             "threads": self.threads,
+            "prescreen": self.prescreen,
             "load": self.load,
         }
+
+
+def threshold_of(options: Mapping[str, Any]) -> float | None:
+    """Return the minimum probability of a pair that is matched in full; None if all pairs are.
+
+    Args:
+        options: Options of a run, as in `collection.json`.
+
+    Raises:
+        InvalidInput: If a threshold is given for a preset without a calibration.
+    """
+    by_default = parse_pair_selection(options["pairs"]).method in PRESCREENED
+    prescreen = options.get("prescreen", "auto")
+    return prescreen_threshold(prescreen, options["preset"], options["load"], by_default=by_default)
 
 
 def _check_selection(selection: PairSelection) -> None:

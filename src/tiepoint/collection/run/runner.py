@@ -13,7 +13,7 @@ from typing import Any, Literal, Unpack, get_args
 from tiepoint.collection.images import ImageRecord, group_by_content, scan_images
 from tiepoint.collection.report.run_report import RunReport
 from tiepoint.collection.run.executors.registry import open_executor
-from tiepoint.collection.run.options import CollectionOptions
+from tiepoint.collection.run.options import CollectionOptions, threshold_of
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Job
 from tiepoint.collection.state import (
@@ -30,12 +30,12 @@ from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.io.messages import unknown_name
 from tiepoint.io.progress import Progress, to_callback
 from tiepoint.presets import DEFAULT_PRESET
-from tiepoint.types.options import NetworkOptions
+from tiepoint.types.options import NetworkOptions, Prescreen
 
 Stage = Literal["extract", "pairs", "match", "verify"]
 """Stages at which a run can stop."""
 
-LATER_OPTIONS = ("pairs", "verify", "max_error_px")
+LATER_OPTIONS = ("pairs", "verify", "max_error_px", "prescreen")
 """Options of the stages after "extract"; a run that stops there keeps the values of the previous run."""
 
 
@@ -48,6 +48,7 @@ def match_collection(
     executor: str = "serial",
     verify: bool = True,
     max_error_px: float = TWO_VIEW_MAX_ERROR_PX,
+    prescreen: Prescreen = "auto",
     stop_after: Stage = "verify",
     stores: str | None = None,
     threads: int | None = None,
@@ -66,6 +67,9 @@ def match_collection(
         executor: "serial", "processes:N" (scripts need `if __name__ == "__main__":`) or "ray[:ADDRESS]".
         verify: Whether to estimate the fundamental matrix of each pair.
         max_error_px: Inlier threshold (Sampson error) of the verification in px.
+        prescreen: Minimum probability of a pair that is matched in full, from a cheap match; "auto" for the threshold of
+            the preset, for exhaustive pairs and pairs by retrieval; None matches all. Pairs below have no matches, and
+            a record of their probability.
         stop_after: Last stage: "extract", "pairs", "match" or "verify". A run that stops after "extract" keeps pairs,
             verify and max_error_px of the previous run, if there is one.
         stores: Folder or URL ("s3://bucket/folder") of features and matches; None for a subfolder of `out`.
@@ -97,6 +101,7 @@ def match_collection(
         verify=verify,
         max_error_px=max_error_px,
         threads=threads,
+        prescreen=prescreen,
         load=options,
     )
     request = _Request(
@@ -226,6 +231,7 @@ def _execute(plan: State, folder: Path, last: Stage, log: RunLog) -> dict[str, i
         max_error_px=options["max_error_px"],
         stores=location,
         threads=options["threads"],
+        prescreen=threshold_of(options),
     )
     with ExitStack() as stack:
         with log.timed("load"):

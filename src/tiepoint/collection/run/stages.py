@@ -1,5 +1,6 @@
 """Stages of a run: extract, select pairs, match, verify. Each computes only the records that the stores lack."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record
 from tiepoint.io.progress import ProgressCallback
 from tiepoint.types import Features
+
+logger = logging.getLogger(__name__)
 
 TARGET_UNITS = 64
 """Minimum number of shards into which small collections are cut, so that several workers are busy."""
@@ -178,7 +181,12 @@ class Stages:
         _, inliers, verified = _sum_fields(
             stores.verified, "verified", _pair_keys(selected), "num_inliers", "success"
         )
-        return {"pairs": pairs, "matches": matches, "verified": verified, "inliers": inliers}
+        counts = {"pairs": pairs, "matches": matches, "verified": verified, "inliers": inliers}
+        if "prescreen" in stores.matches.settings:
+            _, counts["prescreened"] = _sum_fields(
+                stores.matches, "matches", _pair_keys(selected), "prescreened"
+            )
+        return counts
 
     def count_keypoints(self) -> int:
         """Return the total number of keypoints of all usable images."""
@@ -217,6 +225,7 @@ class Stages:
     def _run(self, kind: str, stage: str, total: int, tasks: Iterable[Task]) -> None:
         """Run tasks and log their outcomes."""
         store, log = self._stores.of(kind), self._log
+        logger.info("%s: %d records are missing", stage, total)
         with log.timed(stage), log.progress(stage, total) as advance:
             for outcome in self._executor.run(tasks):
                 if outcome.shard:

@@ -16,14 +16,16 @@ import numpy as np
 
 from tiepoint.api import load
 from tiepoint.collection.images import ImageRecord
-from tiepoint.collection.run.memory import release_free_memory
 from tiepoint.collection.run.provenance import keypoints_digest, matches_digest, pair_inputs_digest
 from tiepoint.collection.state import Stores, estimate_to_record
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.feature_store.records import features_from_record, features_to_record, matches_to_record
 from tiepoint.geometry.verification import estimate_two_view
+from tiepoint.io.heap import release_free_memory
 from tiepoint.matcher import Matcher
+from tiepoint.matching.inputs import FeaturePair
+from tiepoint.matching.prescreening import Prescreener
 from tiepoint.result import MatchResult
 from tiepoint.types import Correspondences, Features
 from tiepoint.types.options import NetworkOptions
@@ -45,6 +47,7 @@ class Job:
         max_error_px: Inlier threshold (Sampson error) of the verification in px.
         stores: Folder or URL of the stores.
         threads: Number of torch threads in the worker's process; None leaves it unchanged.
+        prescreen: Minimum probability of a pair that is matched in full; None matches all.
     """
 
     preset: str
@@ -52,6 +55,7 @@ class Job:
     max_error_px: float
     stores: str
     threads: int | None = None
+    prescreen: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +123,13 @@ class Worker:
             torch.set_num_threads(job.threads)
         self.job = job
         self._matcher = load(job.preset, **job.load)
+        self._prescreener = None if job.prescreen is None else Prescreener(self._matcher.matcher, job.preset)
         self._features: OrderedDict[str, Features] = OrderedDict()
 
     @cached_property
     def settings(self) -> dict[str, dict[str, Any]]:
         """Settings of the records of each kind; the same for all workers of a run."""
-        return record_settings(self._matcher, self.job.max_error_px)
+        return record_settings(self._matcher, self.job.max_error_px, self.job.prescreen)
 
     def run(self, task: Task) -> Outcome:
         """Execute a task and write its shard.
@@ -162,16 +167,30 @@ class Worker:
         timer = Timer()
         features = {key: self._read_features(key, task.shards[key]) for pair in task.pairs for key in pair}
         timer.lap("read")
-        results = self._matcher.match_features(
-            [(features[key0], features[key1]) for key0, key1 in task.pairs]
+        pairs = {pair: (features[pair[0]], features[pair[1]]) for pair in task.pairs}
+        probabilities = self._prescreen(pairs, timer)
+        chosen = [pair for pair in pairs if probabilities.get(pair, 1.0) >= (self.job.prescreen or 0.0)]
+        results = dict(
+            zip(chosen, self._matcher.match_features([pairs[pair] for pair in chosen]), strict=True)
         )
         timer.lap("match")
         digests = {key: keypoints_digest(key, features[key].keypoints.numpy()) for key in features}
-        records = {
-            pair_key(pair): _matches_record(result, pair_inputs_digest(pair, digests))
-            for pair, result in zip(task.pairs, results, strict=True)
-        }
+        records = {}
+        for pair in pairs:
+            inputs = pair_inputs_digest(pair, digests)
+            record = _matches_record(results[pair], inputs) if pair in results else _dropped_record(inputs)
+            if probabilities:
+                record |= {"prescreened": int(pair not in results), "probability": probabilities[pair]}
+            records[pair_key(pair)] = record
         return self._write("matches", records, len(task.pairs), timer)
+
+    def _prescreen(self, pairs: dict[Pair, FeaturePair], timer: "Timer") -> dict[Pair, float]:
+        """Return the probability of each pair from a cheap match; empty if all pairs are matched in full."""
+        if self._prescreener is None:
+            return {}
+        probabilities = self._prescreener.probabilities(list(pairs.values()))
+        timer.lap("prescreen")
+        return dict(zip(pairs, probabilities, strict=True))
 
     def _verify(self, task: Verify) -> Outcome:
         timer = Timer()
@@ -244,15 +263,20 @@ TASKS: dict[type, Callable[[Worker, Any], Outcome]] = {
 """Type of task -> method that executes it."""
 
 
-def record_settings(matcher: Matcher, max_error_px: float) -> dict[str, dict[str, Any]]:
+def record_settings(
+    matcher: Matcher, max_error_px: float, prescreen: float | None = None
+) -> dict[str, dict[str, Any]]:
     """Return all settings that determine the records of each kind.
 
     Args:
         matcher: Matcher of the run.
         max_error_px: Inlier threshold of the verification in px.
+        prescreen: Minimum probability of a pair that is matched in full; None matches all.
     """
     features = {"tiepoint": version("tiepoint"), "features": matcher.extractor.fingerprint}
     matches = {**features, "matches": matcher.matcher.fingerprint}
+    if prescreen is not None:
+        matches["prescreen"] = str(prescreen)
     geometry = {"geometry": "fundamental or homography by poselib, seed 0", "max_error_px": max_error_px}
     return {"features": features, "matches": matches, "verified": {**matches, **geometry}}
 
@@ -270,6 +294,17 @@ def _matches_record(result: MatchResult, inputs_digest: str) -> dict[str, Any]:
         "layers_run": result.layers_run,
         "made_of": inputs_digest,
         "digest": matches_digest(inputs_digest, record["matches"]),
+    }
+
+
+def _dropped_record(inputs_digest: str) -> dict[str, Any]:
+    """Return the record of a pair that is not matched in full: no matches."""
+    matches = np.zeros((0, 2), np.int64)
+    return matches_to_record(matches, np.zeros(0, np.float32)) | {
+        "num_matches": 0,
+        "layers_run": 0,
+        "made_of": inputs_digest,
+        "digest": matches_digest(inputs_digest, matches),
     }
 
 

@@ -49,7 +49,7 @@ READERS: dict[str, Callable[[str | Path], Dataset]] = {
     "colmap": read_colmap,
     "pairs-jsonl": read_pairs_jsonl,
 }
-# Name of a data set -> function that reads it from a path; "#SUBSET" after the path is interpreted by the reader
+"""Name of a data set -> function that reads it from a path; "#SUBSET" after the path is interpreted by the reader."""
 
 
 def read_dataset(name: str, path: str | Path) -> Dataset:

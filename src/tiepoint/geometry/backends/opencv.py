@@ -23,6 +23,26 @@ def homography(problem: Problem) -> Model | None:
     return None if H is None else Model(H)
 
 
+def affine(problem: Problem) -> Model | None:
+    """Estimate from three-point samples, with the transfer error in image 1."""
+    A, _ = _cv2().estimateAffine2D(problem.points0, problem.points1, _magsac(problem))
+    return None if A is None else Model(np.vstack([A, (0, 0, 1)]))
+
+
+def similarity(problem: Problem) -> Model | None:
+    """Estimate from two-point samples, with the transfer error in image 1; OpenCV has no MAGSAC++ and no seed for it."""
+    cv2 = _cv2()
+    S, _ = cv2.estimateAffinePartial2D(
+        problem.points0,
+        problem.points1,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=problem.max_error_px,
+        maxIters=MAX_ITERATIONS,
+        confidence=CONFIDENCE,
+    )
+    return None if S is None else Model(np.vstack([S, (0, 0, 1)]))
+
+
 def fundamental(problem: Problem) -> Model | None:
     """Estimate from seven-point samples, with the Sampson error."""
     cv2 = _cv2()

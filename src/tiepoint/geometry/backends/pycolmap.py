@@ -15,6 +15,12 @@ def homography(problem: Problem) -> Model | None:
     return None if found is None else Model(np.array(found["H"]))
 
 
+def affine(problem: Problem) -> Model | None:
+    """Estimate from three-point samples, with the transfer error in image 1."""
+    found = _pycolmap().estimate_affine2d_robust(problem.points0, problem.points1, _options(problem))
+    return None if found is None else Model(np.vstack([found["tgt_from_src"], (0, 0, 1)]))
+
+
 def fundamental(problem: Problem) -> Model | None:
     """Estimate from seven-point samples, with the Sampson error."""
     found = _pycolmap().estimate_fundamental_matrix(problem.points0, problem.points1, _options(problem))

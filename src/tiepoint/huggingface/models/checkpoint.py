@@ -17,9 +17,12 @@ from tiepoint.huggingface.hub import HubOptions, fetch
 from tiepoint.io.atomic import atomic_write
 from tiepoint.io.serialization import write_json
 from tiepoint.models.device import choose_device
-from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, to_official
+from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official
+from tiepoint.models.lightglue.families import FAMILIES
+from tiepoint.models.lightglue.recognition import OWN_FAMILY, recognize
 from tiepoint.presets import Preset
 from tiepoint.weights import WEIGHTS, load_state_dict
+from tiepoint.weights.checkpoints import read_metadata
 
 StateDict = dict[str, Tensor]
 
@@ -69,6 +72,7 @@ class CheckpointSource:
             path = fetch(self.name, file_name("model", self.variant), **self.hub_options)
         except WeightsError as error:
             return self._read_other_files(error)
+        _check_family(path)
         return load_state_dict(path)
 
     def _read_other_files(self, error: WeightsError) -> StateDict:
@@ -94,6 +98,16 @@ class CheckpointSource:
         for shard in sorted(set(names.values())):
             state |= load_state_dict(fetch(self.name, shard, **self.hub_options))
         return state
+
+
+def _check_family(path: Path) -> None:
+    """Refuse our own files of families that the names of Hugging Face cannot hold: they would compute something else."""
+    family = FAMILIES.get(read_metadata(path).get(OWN_FAMILY, ""))
+    if family is not None and family.switches:
+        raise WeightsError(
+            f"{path} is a LightGlue of the family {family.name}, which Hugging Face's model has no configuration for; load it "
+            "with tiepoint.load(matcher_weights=...) or tiepoint.load_matcher"
+        )
 
 
 def file_name(stem: str, variant: str | None, suffix: str = "safetensors") -> str:
@@ -181,6 +195,6 @@ def _read_preset_weights(preset: Preset, accept_license: bool) -> StateDict:
     detector = load_state_dict(
         preset.extractor, key=WEIGHTS[preset.extractor].group, accept_license=accept_license
     )
-    matcher = to_official(load_state_dict(preset.matcher_weights, accept_license=accept_license))
+    matcher = recognize(load_state_dict(preset.matcher_weights, accept_license=accept_license)).tensors
     prefixed = {DETECTOR_PREFIX + name: tensor for name, tensor in detector.items()}
     return prefixed | from_official(matcher, "huggingface")

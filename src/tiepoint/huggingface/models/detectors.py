@@ -21,6 +21,7 @@ from tiepoint.models.disk import DISK, DISKConfig
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.superpoint.checkpoint import from_original, to_original
 from tiepoint.models.superpoint.network import SuperPoint, SuperPointShape
+from tiepoint.models.tracing import is_exporting
 from tiepoint.models.xfeat import XFeat, build as build_xfeat
 
 StateDict = dict[str, Tensor]
@@ -125,6 +126,8 @@ def detect(network: nn.Module, config: DetectorConfig, images: Sequence[Tensor])
     """
     options = DETECTORS[config.model_type].options(config)
     max_keypoints = config.max_keypoints if config.max_keypoints >= 0 else None
+    if is_exporting():  # images of a graph have one size, which it leaves open
+        return network(torch.stack(list(images)), max_keypoints=max_keypoints, **options)
     indices_by_shape = defaultdict(list)
     for index, image in enumerate(images):
         indices_by_shape[image.shape].append(index)

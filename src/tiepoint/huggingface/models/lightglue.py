@@ -25,14 +25,17 @@ from tiepoint.huggingface.models.pretrained import PreTrainedModel
 from tiepoint.huggingface.options import warn
 from tiepoint.matching.batching import choose_limits, split_batches
 from tiepoint.models.fusion import FusionCache, fuse_detector
-from tiepoint.models.lightglue.assignment import mutual_matches
+from tiepoint.models.lightglue.assignment import AssignmentTensors, mutual_matches
 from tiepoint.models.lightglue.checkpoint import DETECTOR_PREFIX, from_official, shape_of, to_official
 from tiepoint.models.lightglue.fused_layers import fuse
 from tiepoint.models.lightglue.inference import AdaptiveInference, PairAssignment, match_batch
 from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.models.tracing import is_exporting
 
 MATCHER_PREFIX = "matcher."
 """Prefix of the parameters of LightGlue."""
+EXPORT_PADDING = 2
+"""Number of masked keypoints added per image in exported graphs: sizes of 0 and 1 would be special cases."""
 
 
 class LightGluePreTrainedModel(PreTrainedModel):
@@ -119,7 +122,9 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
             images = split_external_features(keypoints, descriptors, mask, image_shapes)
         with_states = self._resolve(output_hidden_states, self.config.output_hidden_states)
         with_attentions = self._resolve(output_attentions, self.config.output_attentions)
-        if with_states or with_attentions:
+        if is_exporting() and not (with_states or with_attentions):
+            output = self._match_exported(images)
+        elif with_states or with_attentions:
             output = self._inspect(images, with_states, with_attentions)
         elif self.training and torch.is_grad_enabled():
             output = self._match_differentiably(images)
@@ -160,9 +165,8 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
         images = [
             image[:, :height, :width] for image, (height, width) in zip(padded, image_shapes, strict=True)
         ]
-        detector = (
-            self.keypoint_detector if self.training else self._detector_cache.fuse(self.keypoint_detector)
-        )
+        is_fused = not (self.training or is_exporting())
+        detector = self._detector_cache.fuse(self.keypoint_detector) if is_fused else self.keypoint_detector
         detections = detect(detector, self.config.keypoint_detector_config, images)
         return [
             ImageFeatures(
@@ -198,6 +202,21 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
             adaptivity=AdaptiveInference(self.config.depth_confidence, self.config.width_confidence),
             filter_threshold=self.config.filter_threshold,
         )
+
+    def _match_exported(self, images: list[ImageFeatures]) -> LightGlueKeypointMatchingOutput:
+        """Run all layers, pair by pair, with numbers of keypoints that a graph leaves open, zero included."""
+        assignments: list[AssignmentTensors] = []
+        for image0, image1 in zip(images[0::2], images[1::2], strict=True):
+            (positions0, descriptors0, mask0), (positions1, descriptors1, mask1) = map(
+                _with_padding, (image0, image1)
+            )
+            log_scores = self.matcher(positions0, descriptors0, positions1, descriptors1, mask0, mask1)
+            found = mutual_matches(log_scores, self.config.filter_threshold)
+            assignments.append(AssignmentTensors(*(values[0, :-EXPORT_PADDING] for values in found)))
+        matches = [rows for found in assignments for rows in (found.matches0, found.matches1)]
+        scores = [rows for found in assignments for rows in (found.matching_scores0, found.matching_scores1)]
+        prune = [torch.full_like(rows, self.matcher.shape.layers) for rows in matches]
+        return self._build_output(images, matches=matches, scores=scores, prune=prune)
 
     def _inspect(
         self, images: list[ImageFeatures], with_states: bool, with_attentions: bool
@@ -278,6 +297,16 @@ class LightGlueForKeypointMatching(LightGluePreTrainedModel):
             with torch.device(self.device):
                 matcher = LightGlue(replace(shape, shared_qk=shared_qk))
             self.matcher = matcher.to(self.dtype).train(self.training)
+
+
+def _with_padding(image: ImageFeatures) -> tuple[Tensor, Tensor, Tensor]:
+    """Return positions, descriptors and mask of one image, with padding, so that no size is 0 or 1."""
+    positions, descriptors = (
+        nn.functional.pad(rows, (0, 0, 0, EXPORT_PADDING))
+        for rows in (image.normalized_keypoints(), image.descriptors)
+    )
+    mask = nn.functional.pad(torch.ones_like(image.keypoints[:, 0], dtype=torch.bool), (0, EXPORT_PADDING))
+    return positions[None], descriptors[None], mask[None]
 
 
 def _select(state_dict: Mapping[str, Tensor], prefix: str) -> StateDict:

@@ -77,9 +77,8 @@ class ModelOutput(OrderedDict[str, Any]):
         """Raise TypeError: the fields are fixed."""
         raise TypeError(f"cannot add fields to a {type(self).__name__}; set them as attributes")
 
-    @classmethod
-    def _item_names(cls) -> list[str]:
-        return [each.name for each in fields(cls) if each.metadata != ATTRIBUTE_ONLY]  # type: ignore[arg-type]
+    def _item_names(self) -> list[str]:
+        return [each.name for each in fields(self) if not each.metadata.get("attribute_only")]  # type: ignore[arg-type]
 
     def _update_items(self) -> None:
         """Mirror the fields that are not None in the dict, in order."""

@@ -17,7 +17,7 @@ from tiepoint.io.validation import check_number
 from tiepoint.matching.inputs import FeaturePair
 from tiepoint.matching.latency.cost_model import CostModel
 from tiepoint.types import Assignment
-from tiepoint.types.options import Rotations
+from tiepoint.types.options import Views
 
 Clock: TypeAlias = Callable[[], float]
 """Returns a time in seconds that never decreases, such as `time.perf_counter`."""
@@ -43,15 +43,15 @@ def check_latency_budget(milliseconds: Any) -> float:
     return check_number("latency_budget_ms", milliseconds, MIN_BUDGET_MS, MAX_BUDGET_MS, alternative="None")
 
 
-def check_no_rotations(rotations: Rotations | None) -> None:
+def check_no_views(views: Views | None) -> None:
     """Check that no rotation search is requested together with a latency budget.
 
     Raises:
-        InvalidInput: If `rotations` is given: the search extracts and matches several times.
+        InvalidInput: If `views` is given: the search extracts and matches several times.
     """
-    if rotations is not None:
+    if views is not None:
         raise InvalidInput(
-            f"latency_budget_ms and rotations={rotations!r} cannot be combined: the search takes several times as long as "
+            f"latency_budget_ms and views={views!r} cannot be combined: the search takes several times as long as "
             "one match; omit one of them"
         )
 

@@ -11,6 +11,9 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
+
+from tiepoint.models.tracing import is_tracing
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
@@ -22,6 +25,8 @@ POST_SCALE = SELU_SCALE / PRE_SCALE
 
 def selu(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """SELU with exp(x) - 1 instead of expm1(x): differs by one rounding error of 1, five times as fast on a CPU."""
+    if is_tracing():
+        return F.selu(values)  # one operator, which every runtime has
     decay = values.clamp(max=0).exp_()
     return values.clamp(min=0).add_(decay, alpha=SELU_ALPHA).sub_(SELU_ALPHA).mul_(SELU_SCALE)
 

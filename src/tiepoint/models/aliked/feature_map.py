@@ -57,7 +57,7 @@ class FeatureMap:
         levels = self._levels(columns, rows, side)
         norms = _joint_norms(levels)[:, None]
         vectors = torch.cat([(level / norms).to(level.dtype) for level in levels], dim=1)
-        return vectors.unflatten(0, (len(columns), side * side))
+        return vectors.unflatten(0, (-1, side * side))
 
     def sample(self, positions: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
         """Sample the unit vectors bilinearly at positions (x, y) in px; zero outside the image."""

@@ -20,7 +20,7 @@ from tiepoint.models.aliked.activation import selu
 from tiepoint.models.aliked.deformable_conv import DeformableConv2d
 from tiepoint.models.aliked.feature_map import FeatureMap
 from tiepoint.models.aliked.padding import STRIDE, Padding, grid_origin
-from tiepoint.models.aliked.upsampling import Upsampler
+from tiepoint.models.aliked.upsampling import Upsampler, sum_interpolated
 from tiepoint.models.detector import Detector
 from tiepoint.models.keypoints import (
     Detection,
@@ -34,6 +34,7 @@ from tiepoint.models.keypoints import (
 from tiepoint.models.precision import at_least_float32, network_dtype, normalize_rows
 from tiepoint.models.row_chunks import Rows
 from tiepoint.models.tile import Tile
+from tiepoint.models.tracing import is_tracing
 
 RADIUS = 2
 """Radius of non-maximum suppression and refinement, and width of the border without keypoints, in px."""
@@ -136,15 +137,19 @@ class ALIKED(Detector):
         Returns:
             Score maps in [0, 1], shape (b, h, w), and one feature map per image.
         """
-        padding = Padding.for_images(images, tile)
-        coarsest = None if tile is None or tile.context is None else padding.crop_grid(tile.context)
-        fine, coarse = self.encode(self._pad(images, padding), coarsest)
+        padding, fine, coarse = self._encode_images(images, tile)
         scores = padding.unpad(self.score_map(fine, coarse, padding))
-        features = [
-            FeatureMap(image, self.finest, levels, padding=padding)
-            for image, *levels in zip(fine, *coarse, strict=True)
-        ]
-        return scores if tile else scores * has_contrast(images)[:, None, None], features
+        scores = scores if tile else scores * has_contrast(images)[:, None, None]
+        return scores, self._feature_maps(padding, fine, coarse)
+
+    def feature_maps(self, images: Float[Tensor, "b 3 h w"], tile: Tile | None = None) -> list[FeatureMap]:
+        """Compute the feature map of each image, without its scores.
+
+        Args:
+            images: RGB images in [0, 1], shape (b, 3, h, w).
+            tile: Position of the images in a larger image, on the grid or at its border.
+        """
+        return self._feature_maps(*self._encode_images(images, tile))
 
     def suppress_non_maxima(self, scores: Float[Tensor, "h w"]) -> Float[Tensor, "h w"]:
         """Return the scores of keypoint candidates, and zero at all other pixels; shape (h, w)."""
@@ -175,6 +180,18 @@ class ALIKED(Detector):
         refined_scores = sample_bilinear(scores.reshape(-1, 1), keypoints, width, height).squeeze(1)
         return Detection(keypoints, refined_scores, self.desc_head(features, keypoints))
 
+    def describe_at(
+        self, features: FeatureMap, keypoints: Float[Tensor, "n 2"], shape: tuple[int, int]
+    ) -> Float[Tensor, "n d"]:
+        """Describe an image at given keypoints, which may be between pixels.
+
+        Args:
+            features: Feature map of the image.
+            keypoints: Positions (x, y) in px, shape (n, 2).
+            shape: Not used.
+        """
+        return self.desc_head(features, keypoints)
+
     def encode(
         self, images: Float[Tensor, "b 3 h w"], coarsest: Float[Tensor, "b d _h _w"] | None = None
     ) -> tuple[Float[Tensor, "b c h w"], list[Float[Tensor, "b d _h _w"]]]:
@@ -196,6 +213,18 @@ class ALIKED(Detector):
     def finest(self, pixels: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
         """Return the finest level of the feature map at pixels of the output of `block1`."""
         return selu(F.linear(pixels, self.conv1.weight.flatten(1)))
+
+    def _encode_images(self, images: Tensor, tile: Tile | None) -> tuple[Padding, Tensor, list[Tensor]]:
+        """Pad and encode images or tiles."""
+        padding = Padding.for_images(images, tile)
+        coarsest = None if tile is None or tile.context is None else padding.crop_grid(tile.context)
+        return padding, *self.encode(self._pad(images, padding), coarsest)
+
+    def _feature_maps(self, padding: Padding, fine: Tensor, coarse: list[Tensor]) -> list[FeatureMap]:
+        return [
+            FeatureMap(image, self.finest, levels, padding=padding)
+            for image, *levels in zip(fine, *coarse, strict=True)
+        ]
 
     def _pad(self, images: Tensor, padding: Padding) -> Tensor:
         images = padding.pad(images.to(network_dtype(self)))
@@ -225,7 +254,10 @@ class ALIKED(Detector):
         levels = [F.conv2d(level, weight) for level, weight in zip(coarse, weights, strict=True)]
         height = fine.shape[-2]
         compressed = F.conv2d(selu(self.conv1(fine)), finest_weight)
-        compressed = compressed + Upsampler(levels, padding).rows(Rows(0, height, height))
+        if is_tracing():
+            compressed = compressed + sum_interpolated(levels, fine.shape[-2:])
+        else:
+            compressed = compressed + Upsampler(levels, padding).rows(Rows(0, height, height))
         return torch.sigmoid(at_least_float32(self.score_head[1:](compressed))).squeeze(1)
 
 
@@ -253,6 +285,8 @@ class DescriptorHead(nn.Module):
         Returns:
             Descriptors, shape (n, d).
         """
+        if is_tracing():  # the number of batches would be fixed
+            return self._describe(features, keypoints)
         return torch.cat([self._describe(features, part) for part in keypoints.split(KEYPOINTS_PER_BATCH)])
 
     def _describe(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n d"]:
@@ -264,7 +298,7 @@ class DescriptorHead(nn.Module):
         """Return offsets (x, y) in px, predicted from the patch around each keypoint."""
         limit = max(features.padding.image_size) / 4
         offsets = at_least_float32(self._raw_offsets(self._patches(features, keypoints)))
-        return offsets.clamp(-limit, limit).view(len(keypoints), 2, self.positions).transpose(1, 2)
+        return offsets.clamp(-limit, limit).view(-1, 2, self.positions).transpose(1, 2)
 
     def _raw_offsets(self, patches: Float[Tensor, "n k d"]) -> Float[Tensor, "n e"]:
         """Return the offsets before they are limited, all x before all y."""
@@ -277,12 +311,12 @@ class DescriptorHead(nn.Module):
         return features.flatten(1) @ self.agg_weights.flatten(0, 1)
 
     def _patches(self, features: FeatureMap, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n k d"]:
-        width, height = features.padding.size
         radius = self.kernel // 2
         # the published code keeps patches one px further from the right and bottom border than necessary
-        last = keypoints.new_tensor([width - 2 - radius, height - 2 - radius])
-        centers = keypoints.floor().clamp(min=radius).minimum(last).long()
-        columns, rows = (centers - radius).unbind(dim=1)
+        columns, rows = (
+            axis.floor().clamp(radius, side - 2 - radius).long() - radius
+            for axis, side in zip(keypoints.unbind(dim=1), features.padding.size, strict=True)
+        )
         return features.windows(columns, rows, self.kernel)
 
 

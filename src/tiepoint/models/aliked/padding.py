@@ -46,7 +46,7 @@ class Padding(NamedTuple):
         size = (images.shape[-1], images.shape[-2])
         axes = zip((left, top), size, image_size, grid_origin(image_size), strict=True)
         margin, padded_size, offset = zip(*(_pad_axis(*axis) for axis in axes), strict=True)
-        padded_image_size = tuple(side + -side % STRIDE for side in image_size)
+        padded_image_size = tuple(side + _missing(side) for side in image_size)
         return cls(margin, size, padded_size, offset, padded_image_size, image_size)  # type: ignore[arg-type]
 
     def pad(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
@@ -59,7 +59,7 @@ class Padding(NamedTuple):
     def unpad(self, maps: Float[Tensor, "*b H W"]) -> Float[Tensor, "*b h w"]:
         """Remove the padding; the inverse of `pad`."""
         (left, top), (width, height) = self.margin, self.size
-        return maps[..., top : top + height, left : left + width]
+        return maps.narrow(-2, top, height).narrow(-1, left, width)
 
     def grid_slices(self, box: tuple[int, int, int, int], *, in_crop: bool = False) -> tuple[slice, slice]:
         """Return the slices (rows, columns) of the coarsest level that a box covers.
@@ -100,8 +100,11 @@ class Padding(NamedTuple):
         full = self.padded_image_size[axis]
         stride = length // level_length
         pixels = torch.arange(length, dtype=torch.int64, device=device)
-        scale = torch.tensor((full // stride - 1) / (full - 1), dtype=torch.float32, device=device)
-        positions = ((pixels + start) * scale - start / stride).clamp(0, level_length - 1)
+        last = torch.tensor([full // stride - 1, full - 1], dtype=torch.float64, device="cpu")
+        positions = (pixels + start) * (last[0] / last[1]).to(device, torch.float32)
+        if start:  # in graphs, which contain whole images, no number depends on the sizes
+            positions = positions - start / stride
+        positions = positions.clamp(0, level_length - 1)
         lower = positions.long().clamp(max=max(level_length - 2, 0))
         fraction = positions - lower
         indices = torch.stack([lower, (lower + 1).clamp(max=level_length - 1)], dim=1)
@@ -111,11 +114,21 @@ class Padding(NamedTuple):
 def grid_origin(image_size: tuple[int, int]) -> tuple[int, int]:
     """Return the top-left corner (x, y) of the padded image in px: half of the padding is left and top."""
     width, height = image_size
-    return -(-width % STRIDE // 2), -(-height % STRIDE // 2)
+    return _origin(width), _origin(height)
+
+
+def _origin(length: int) -> int:
+    """Return minus half of the missing px, rounded down; only positive numbers are divided, as ONNX rounds to zero."""
+    return (length + 1) // 2 - (length + _missing(length)) // 2
+
+
+def _missing(length: int) -> int:
+    """Return the number of px up to the next multiple of the stride."""
+    return (length + STRIDE - 1) // STRIDE * STRIDE - length  # torch.export cannot trace -length % STRIDE
 
 
 def _pad_axis(start: int, length: int, image_length: int, origin: int) -> tuple[int, int, int]:
     """Return the padding before the crop, its padded length, and its offset in the padded image, along one axis."""
     before = -origin if start == 0 else 0
-    after = -image_length % STRIDE + origin if start + length == image_length else 0
+    after = _missing(image_length) + origin if start + length == image_length else 0
     return before, before + length + after, start - origin - before

@@ -6,6 +6,7 @@ Source: X. Zhao et al., ALIKED, arXiv 2304.03608.
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from tiepoint.models.aliked.padding import Padding
 from tiepoint.models.keypoints import weighted_row_sum
@@ -41,7 +42,18 @@ class Upsampler:
         first = torch.arange(batch, dtype=torch.int64, device=indices.device) * height
         indices = (first[:, None, None] + indices).flatten(0, 1)
         upsampled = weighted_row_sum(self._values.flatten(0, 1), indices, weights.repeat(batch, 1))
-        return upsampled.view(batch, len(weights), -1, self._channels).permute(0, 3, 1, 2)
+        return upsampled.view(batch, weights.shape[0], -1, self._channels).permute(0, 3, 1, 2)
+
+
+def sum_interpolated(levels: list[Float[Tensor, "b c _h _w"]], shape: torch.Size) -> Float[Tensor, "b c H W"]:
+    """Compute the sum of `Upsampler` for whole images with torch's own interpolation, which graphs support.
+
+    Args:
+        levels: Levels of shape (b, c, h, w), each at its own resolution.
+        shape: Shape (H, W) of the result.
+    """
+    first, *others = (F.interpolate(level, shape, mode="bilinear", align_corners=True) for level in levels)
+    return sum(others, start=first)
 
 
 def _upsample_columns(level: Float[Tensor, "b c h w"], padding: Padding) -> Float[Tensor, "b h wc"]:

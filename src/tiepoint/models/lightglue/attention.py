@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiepoint.models.lightglue.blockwise_attention import blockwise_attention, is_blockwise_faster
+from tiepoint.models.tracing import is_known
 
 
 @runtime_checkable
@@ -162,7 +163,7 @@ def attend(
         v: Values.
         keys: True for the keys to attend to; None for all.
     """
-    if k.shape[-2] == 0:
+    if is_known(k.shape[-2] == 0):
         return merge_heads(torch.zeros_like(q))
     return merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=keys))
 

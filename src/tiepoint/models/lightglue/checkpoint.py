@@ -4,6 +4,8 @@
 - old: first releases of cvg/LightGlue, `self_attn.0.Wqkv.weight`;
 - huggingface: transformers' `LightGlueForKeypointMatching`, `transformer_layers.0.self_attention.q_proj.weight`.
 
+`recognition` finds the tensors in a file, under any prefix, and recognizes which network of the family they are for.
+
 The queries and keys of cross-attention share one projection, `cross_attn.to_qk`. transformers initializes and trains
 two; where they differ, the network has `cross_attn.to_q` and `cross_attn.to_k` (`LightGlueShape.shared_qk=False`),
 which the official formats cannot hold.
@@ -22,9 +24,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tiepoint.errors import WeightsError
-from tiepoint.models.checkpoint import check_names, list_names, load_strictly
-from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
+from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.models.checkpoint import check_names, list_names
+from tiepoint.models.lightglue.network import LightGlueShape
 
 Format = Literal["official", "old", "huggingface"]
 Form = Literal["same", "interleaved", "shared", "separate"]
@@ -85,39 +87,33 @@ IGNORED_NAMES = re.compile(r"confidence_thresholds|log_assignment\.\d+\.r")
 # Hugging Face's files contain the detector as well; its tensors are not part of LightGlue
 DETECTOR_PREFIX = "keypoint_detector."
 
-# LighterGlue's file contains the matcher under this prefix, and under the other a copy of XFeat that is not used
-MATCHER_PREFIX, EXTRACTOR_PREFIX = "matcher.", "extractor."
-
-
-def build(state: StateDict) -> LightGlue:
-    """Build a network from a checkpoint, in evaluation mode; its shape is inferred from the tensors.
-
-    Args:
-        state: Tensors of a checkpoint in any format.
-
-    Raises:
-        WeightsError: If a tensor is missing or unexpected, or its shape does not fit the others.
-    """
-    official = to_official(state)
-    with torch.device("meta"):
-        network = LightGlue(shape_of(official))
-    load_strictly(network, official, "LightGlue")
-    return network.eval()
-
 
 def shape_of(official: StateDict) -> LightGlueShape:
-    """Infer the sizes of the network from its tensors, given under their official names."""
-    dim = official["transformers.0.self_attn.Wqkv.weight"].shape[1]
-    half_head_dim, position_dim = official["posenc.Wr.weight"].shape
-    projection = official.get("input_proj.weight")
-    return LightGlueShape(
-        input_dim=dim if projection is None else projection.shape[1],
-        dim=dim,
-        layers=_count_layers(official),
-        heads=max(1, dim // (2 * half_head_dim)),
-        position_dim=position_dim,
-        shared_qk=_shares_qk(official),
-    )
+    """Infer the sizes of the network from its tensors, given under their official names; switches keep their defaults."""
+    _, dim = _matrix_shape(official, "transformers.0.self_attn.Wqkv.weight")
+    half_head_dim, position_dim = _matrix_shape(official, "posenc.Wr.weight")
+    has_projection = "input_proj.weight" in official
+    try:
+        return LightGlueShape(
+            input_dim=_matrix_shape(official, "input_proj.weight")[1] if has_projection else dim,
+            dim=dim,
+            layers=_count_layers(official),
+            heads=max(1, dim // (2 * half_head_dim)),
+            position_dim=position_dim,
+            shared_qk=_shares_qk(official),
+            token_confidence=_has_confidence(official),
+        )
+    except InvalidInput as error:
+        raise WeightsError(f"cannot load LightGlue weights: {error}") from error
+
+
+def _matrix_shape(official: StateDict, name: str) -> tuple[int, int]:
+    shape = tuple(official[name].shape)
+    if len(shape) != 2 or 0 in shape:
+        raise WeightsError(
+            f"cannot load LightGlue weights: {name} must be a matrix, got shape {shape}; check that the file is complete"
+        )
+    return shape[0], shape[1]
 
 
 def format_of(names: StateDict | set[str]) -> Format:
@@ -127,11 +123,15 @@ def format_of(names: StateDict | set[str]) -> Format:
     return "old" if any(name.startswith("self_attn.") for name in names) else "official"
 
 
-def to_official(state: StateDict) -> dict[str, Tensor]:
+def to_official(
+    state: StateDict, *, token_confidence: bool = True, what: str | None = None
+) -> dict[str, Tensor]:
     """Convert a checkpoint of any format to the names of `LightGlue`: rename tensors, and merge them where needed.
 
     Args:
-        state: Tensors of the checkpoint.
+        state: Tensors of a matcher without a prefix, such as `recognize` finds them, and of a detector of transformers.
+        token_confidence: Whether the network has heads of token confidence.
+        what: Name of the weights for error messages.
 
     Returns:
         Tensors by official name. Separate projections of queries and keys of cross-attention become `to_q` and `to_k`
@@ -140,12 +140,11 @@ def to_official(state: StateDict) -> dict[str, Tensor]:
     Raises:
         WeightsError: If a tensor is missing or unexpected.
     """
-    state = _matcher_of(state)
     source = format_of(state)
     state = {name: tensor for name, tensor in state.items() if not _is_ignored(name, source)}
-    mappings = list(_expand(state))
+    mappings = list(_expand(state, token_confidence=token_confidence))
     expected = {name for mapping in mappings for name in _names(mapping, source)}
-    check_names(expected, set(state), f"LightGlue ({source} names)")
+    check_names(expected, set(state), what or f"LightGlue ({source} names)")
     return {
         mapping.official: _merge(mapping, [state[name] for name in _names(mapping, source)])
         for mapping in mappings
@@ -168,7 +167,7 @@ def from_official(official: StateDict, target: Format) -> dict[str, Tensor]:
             f"cannot convert this LightGlue to {target} names: its cross-attention has separate projections of queries "
             "(to_q) and keys (to_k), which that format merges into one (to_qk); use the Hugging Face format"
         )
-    mappings = list(_expand(official))
+    mappings = list(_expand(official, token_confidence=_has_confidence(official)))
     check_names({mapping.official for mapping in mappings}, set(official), "LightGlue (official names)")
     converted: dict[str, Tensor] = {}
     for mapping in mappings:
@@ -177,15 +176,7 @@ def from_official(official: StateDict, target: Format) -> dict[str, Tensor]:
     return converted
 
 
-def _matcher_of(state: StateDict) -> StateDict:
-    """Return the tensors of the matcher, without their prefix, of a file that also contains an extractor."""
-    if not any(name.startswith(MATCHER_PREFIX) for name in state):
-        return state
-    tensors = {name: tensor for name, tensor in state.items() if not name.startswith(EXTRACTOR_PREFIX)}
-    return {name.removeprefix(MATCHER_PREFIX): tensor for name, tensor in tensors.items()}
-
-
-def _expand(state: StateDict) -> Iterator[KeyMapping]:
+def _expand(state: StateDict, *, token_confidence: bool) -> Iterator[KeyMapping]:
     """Yield the rows of the table for each layer and parameter of a checkpoint."""
     layers = _count_layers(state)
     unused_form = "separate" if _shares_qk(state) else "shared"
@@ -193,7 +184,8 @@ def _expand(state: StateDict) -> Iterator[KeyMapping]:
     for mapping in KEY_MAPPINGS:
         if mapping.form == unused_form or (mapping.official == "input_proj" and not has_projection):
             continue
-        count = layers - 1 if mapping.official.startswith("token_confidence") else layers
+        is_confidence = mapping.official.startswith("token_confidence")
+        count = (layers - 1) * token_confidence if is_confidence else layers
         for i in range(count) if "{i}" in mapping.official else (0,):
             for parameter in ("weight",) if mapping.official == "posenc.Wr" else ("weight", "bias"):
                 yield _expand_row(mapping, i, parameter)
@@ -228,6 +220,10 @@ def _merge(mapping: KeyMapping, tensors: list[Tensor]) -> Tensor:
             "many key/value heads as attention heads; check that these weights belong to LightGlue"
         )
     if mapping.form == "interleaved":
+        if not tensors[0].ndim:
+            raise WeightsError(
+                f"expected a vector or a matrix, got a number: {', '.join(mapping.huggingface)}"
+            )
         return torch.stack(tensors, dim=1).flatten(0, 1)
     return tensors[0]
 
@@ -248,10 +244,15 @@ def _shares_qk(state: StateDict) -> bool:
     queries = [name for name in state if ".cross_attention.q_proj." in name]
     keys = [name.replace(".q_proj.", ".k_proj.") for name in queries]
     return all(
-        torch.equal(state[q], state[k])
+        torch.equal(state[q], state[k].to(state[q].dtype))
         for q, k in zip(queries, keys, strict=True)
         if _comparable(state, q, k)
     )
+
+
+def _has_confidence(official: StateDict) -> bool:
+    """Return whether the network predicts the confidence of its tokens; one of a single layer does not need to."""
+    return _count_layers(official) == 1 or any(name.startswith("token_confidence.") for name in official)
 
 
 def _comparable(state: StateDict, name0: str, name1: str) -> bool:
@@ -260,14 +261,20 @@ def _comparable(state: StateDict, name0: str, name1: str) -> bool:
 
 
 def _count_layers(state: StateDict) -> int:
-    pattern = re.compile(r"(?:log_assignment|match_assignment_layers)\.(\d+)\.")
+    pattern = re.compile(r"(?:log_assignment|match_assignment_layers)\.(\d{1,9})\.")
     layers = {int(found[1]) for name in state if (found := pattern.match(name))}
     if not layers:
         raise WeightsError(
             "these are not LightGlue weights: expected tensors named log_assignment.* or match_assignment_layers.*, "
             f"got {list_names(state)}; pass the checkpoint of the matcher"
         )
-    return max(layers) + 1
+    missing = next((i for i in range(len(layers)) if i not in layers), None)
+    if missing is not None:
+        raise WeightsError(
+            f"cannot load LightGlue weights: missing layer {missing} of log_assignment or match_assignment_layers, got "
+            f"{list_names(map(str, layers))}; check that the file is complete"
+        )
+    return len(layers)
 
 
 def _is_ignored(name: str, source: Format) -> bool:

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from tiepoint.models.device import synchronize, to_device
 from tiepoint.models.lightglue.assignment import AssignmentTensors, no_matches, streamed_matches
 from tiepoint.models.lightglue.attention import PackedAttention
-from tiepoint.models.lightglue.network import LightGlue, Rotation
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape, Rotation
 from tiepoint.models.precision import without_autocast
 from tiepoint.types.features import StoppedBy
 
@@ -79,6 +79,10 @@ class AdaptiveInference:
             depth_confidence=1.0 if self.depth_confidence > 0 else self.depth_confidence,
             width_confidence=1.0 if self.width_confidence > 0 else self.width_confidence,
         )
+
+    def supported_by(self, shape: LightGlueShape) -> "AdaptiveInference":
+        """Disable early stopping and pruning for a network that does not predict the confidence of its tokens."""
+        return self if shape.token_confidence else replace(self, depth_confidence=-1.0, width_confidence=-1.0)
 
     def for_device(self, device: torch.device) -> "AdaptiveInference":
         """Replace a pruning threshold of None by the one of the device."""
@@ -136,7 +140,7 @@ def match_batch(
 
     Args:
         network: Network in evaluation mode; its fused form (`fused_layers.fuse`) is faster.
-        positions: Normalized keypoints (`normalize_keypoints`) of all images, followed by scale and orientation or an
+        positions: Normalized keypoints (`LightGlueShape.normalize`) of all images, followed by scale and orientation or an
             affine frame if the weights need them, packed.
         descriptors: Descriptors of all images, packed.
         counts: Number of keypoints of image 0 and of image 1 of each pair; their sum is t.
@@ -189,6 +193,7 @@ class _Batch:
         filter_threshold: float,
     ) -> None:
         x, rotation = network.embed(positions, descriptors)
+        adaptivity = adaptivity.supported_by(network.shape)
         index = torch.arange(len(x), dtype=torch.int64, device=x.device)
         sizes = [size for pair in counts for size in pair]
         self.tokens = _PackedTokens(x, rotation, index, pairs=list(range(len(counts))), sizes=sizes)

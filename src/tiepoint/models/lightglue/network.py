@@ -20,7 +20,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import cast
+from typing import Literal, TypeAlias, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -34,10 +34,15 @@ from tiepoint.models.lightglue.attention import Attention, DenseAttention
 Rotation = tuple[Tensor, Tensor]
 """Cosines and sines (*b, t, head_dim / 2) of the rotary position encoding of each token."""
 
+Normalization: TypeAlias = Literal["longer_side", "per_axis"]
+SizeOrder: TypeAlias = Literal["wh", "hw"]
+
 
 @dataclass(frozen=True, slots=True)
 class LightGlueShape:
-    """Sizes of the network, as inferred from the tensors of a checkpoint; the defaults are the paper's.
+    """Sizes and switches of the network; `families` infers them from a checkpoint. The defaults are the paper's.
+
+    One network covers the family of LightGlue's descendants: each switch below is what one of them changed.
 
     Attributes:
         input_dim: Dimension of the input descriptors.
@@ -48,6 +53,14 @@ class LightGlueShape:
             the ends of the two axes of an affine frame).
         shared_qk: Use one projection for the queries and keys of cross-attention, as published; networks that
             transformers initialized or trained have two.
+        normalization: Unit of the positions: half of the longer image side; or half of each side by itself, counted
+            from the corner of the image (LoMa, `LoMa.detect`: positions are in [-1, 1] on both axes).
+        size_order: Order of the image size in the normalization: "wh"; "hw" for weights that were trained with
+            exchanged sides (GIM, `networks/lightglue/models/matchers/lightglue.py`).
+        token_confidence: Whether the network predicts the confidence of its tokens; without, there is no early stopping
+            and no pruning (LoMa has no such heads).
+        score_matchability: Whether match scores contain the matchability of both keypoints; without, they are the
+            product of two softmaxes (LoMa, `MatchAssignment.forward`).
 
     Raises:
         InvalidInput: If `dim` is not a multiple of `heads` with an even head dimension.
@@ -59,6 +72,10 @@ class LightGlueShape:
     heads: int = 4
     position_dim: int = 2
     shared_qk: bool = True
+    normalization: Normalization = "longer_side"
+    size_order: SizeOrder = "wh"
+    token_confidence: bool = True
+    score_matchability: bool = True
 
     def __post_init__(self) -> None:
         if self.dim % self.heads or (self.dim // self.heads) % 2:
@@ -70,6 +87,24 @@ class LightGlueShape:
     def head_dim(self) -> int:
         """Dimension of one attention head."""
         return self.dim // self.heads
+
+    def normalize(
+        self, keypoints: Float[Tensor, "*b n 2"], image_size: Float[Tensor, "*b 2"] | None = None
+    ) -> Float[Tensor, "*b n 2"]:
+        """Map pixel coordinates to the positions that the network encodes.
+
+        Args:
+            keypoints: Keypoint coordinates (x, y) in px; the center of the top-left pixel is (0, 0).
+            image_size: Image sizes (width, height) in px; None uses the extent of the keypoints.
+
+        Returns:
+            Unitless coordinates in float32.
+        """
+        if self.normalization == "per_axis":
+            return normalize_per_axis(keypoints, image_size)
+        if image_size is not None and self.size_order == "hw":
+            image_size = image_size.flip(-1)
+        return normalize_keypoints(keypoints, image_size)
 
 
 def normalize_keypoints(
@@ -87,13 +122,35 @@ def normalize_keypoints(
     Source: LightGlue (arXiv 2306.13643), section 3.1; cvg/LightGlue `normalize_keypoints`.
     """
     keypoints = keypoints.float()
-    if keypoints.shape[-2] == 0:
-        return keypoints
     if image_size is None:
+        if keypoints.shape[-2] == 0:
+            return keypoints
         image_size = 1 + keypoints.amax(-2) - keypoints.amin(-2)
     size = image_size.to(keypoints)
     half_longer_side = size.amax(-1)[..., None, None] / 2
     return (keypoints - size[..., None, :] / 2) / half_longer_side
+
+
+def normalize_per_axis(
+    keypoints: Float[Tensor, "*b n 2"], image_size: Float[Tensor, "*b 2"] | None = None
+) -> Float[Tensor, "*b n 2"]:
+    """Map pixel coordinates to [-1, 1] on each axis; the image spans from the corner -1 to the corner 1.
+
+    Args:
+        keypoints: Keypoint coordinates (x, y) in px; the center of the top-left pixel is (0, 0).
+        image_size: Image sizes (width, height) in px; None uses the extent of the keypoints.
+
+    Returns:
+        Unitless coordinates in float32.
+
+    Source: LoMa (davnords/LoMa), `get_normalized_grid`: pixel i of n is at -1 + (2 i + 1) / n.
+    """
+    keypoints = keypoints.float()
+    if keypoints.shape[-2] == 0:
+        return keypoints
+    if image_size is None:
+        image_size = 1 + keypoints.amax(-2) - keypoints.amin(-2)
+    return (keypoints + 0.5) * (2 / image_size.to(keypoints))[..., None, :] - 1
 
 
 def rotate(x: Float[Tensor, "*b h t e"], rotation: Rotation) -> Float[Tensor, "*b h t e"]:
@@ -227,17 +284,27 @@ class TokenConfidence(nn.Module):
 
 
 class MatchAssignment(nn.Module):
-    """Similarity and matchability of tokens. Source: LightGlue, equations 6 and 7."""
+    """Similarity and matchability of tokens. Source: LightGlue, equations 6 and 7.
 
-    def __init__(self, dim: int) -> None:
+    Args:
+        dim: Dimension of the tokens.
+        score_matchability: Whether match scores contain the matchability.
+    """
+
+    def __init__(self, dim: int, *, score_matchability: bool = True) -> None:
         super().__init__()
+        self.score_matchability = score_matchability
         self.matchability = nn.Linear(dim, 1)
         self.final_proj = nn.Linear(dim, dim)
 
     def forward(self, x: Float[Tensor, "*b t d"]) -> tuple[Float[Tensor, "*b t d"], Float[Tensor, "*b t"]]:
-        """Return vectors whose dot products are the similarities, and the logits of the matchability."""
+        """Return vectors whose dot products are the similarities, and the logits of the matchability in match scores.
+
+        They are infinite (a probability of one) where scores do not contain the matchability.
+        """
         vectors = self.final_proj(x) / math.sqrt(math.sqrt(x.shape[-1]))
-        return vectors.float(), self.logits(x)
+        logits = self.logits(x)
+        return vectors.float(), logits if self.score_matchability else torch.full_like(logits, torch.inf)
 
     def logits(self, x: Float[Tensor, "*b t d"]) -> Float[Tensor, "*b t"]:
         """Return the logits of the probability that a token has a match."""
@@ -248,7 +315,7 @@ class LightGlue(nn.Module):
     """The network: project the descriptors, run the transformer layers, assign.
 
     Args:
-        shape: Sizes of the network; `checkpoint.shape_of` infers them from a checkpoint. Default: the paper's.
+        shape: Sizes and switches of the network. Default: the paper's.
     """
 
     def __init__(self, shape: LightGlueShape | None = None) -> None:
@@ -260,8 +327,12 @@ class LightGlue(nn.Module):
         self.transformers = nn.ModuleList(
             TransformerLayer(shape.dim, shape.heads, shared_qk=shape.shared_qk) for _ in range(shape.layers)
         )
-        self.log_assignment = nn.ModuleList(MatchAssignment(shape.dim) for _ in range(shape.layers))
-        self.token_confidence = nn.ModuleList(TokenConfidence(shape.dim) for _ in range(shape.layers - 1))
+        self.log_assignment = nn.ModuleList(
+            MatchAssignment(shape.dim, score_matchability=shape.score_matchability)
+            for _ in range(shape.layers)
+        )
+        confidences = shape.layers - 1 if shape.token_confidence else 0
+        self.token_confidence = nn.ModuleList(TokenConfidence(shape.dim) for _ in range(confidences))
 
     @property
     def dtype(self) -> torch.dtype:

@@ -33,6 +33,7 @@ from tiepoint.models.keypoints import (
 from tiepoint.models.precision import at_least_float32, network_dtype
 from tiepoint.models.row_chunks import CHUNK_PIXELS
 from tiepoint.models.tile import Tile
+from tiepoint.models.tracing import is_tracing
 
 CELL = 8
 """Side in px of the cells of the coarse maps."""
@@ -218,6 +219,18 @@ class SuperPoint(Detector):
         descriptors = self.describe(features, keypoints, tile)
         return Detection(self._to_image(keypoints), scores.flatten()[pixels], descriptors)
 
+    def describe_at(
+        self, features: Float[Tensor, "d y x"], keypoints: Float[Tensor, "n 2"], shape: tuple[int, int]
+    ) -> Float[Tensor, "n d"]:
+        """Describe an image at given keypoints, which may be between pixels.
+
+        Args:
+            features: Unit descriptors of the cells, shape (d, y, x).
+            keypoints: Positions (x, y) in px, shape (n, 2).
+            shape: Not used.
+        """
+        return self.describe(features, self._to_score_map(keypoints))
+
     def encode(self, gray: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
         """Compute the features that both heads share, shape (b, 1, h, w) to (b, c, h / 8, w / 8)."""
         *_, maps = self.encoder_levels(gray)
@@ -275,8 +288,16 @@ class SuperPoint(Detector):
             return keypoints
         return (keypoints + 0.5) * (self.shape.stride / CELL) - 0.5
 
+    def _to_score_map(self, keypoints: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+        """Map positions (x, y) in px of the image to px of the score map; the inverse of `_to_image`."""
+        if self.shape.stride == CELL:
+            return keypoints
+        return (keypoints + 0.5) * (CELL / self.shape.stride) - 0.5
+
     def _first_stage(self, gray: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b c y x"]:
-        if self.training or gray.device.type != "cpu":  # batch norm needs statistics of whole images
+        if (
+            self.training or is_tracing() or gray.device.type != "cpu"
+        ):  # batch norm needs statistics of whole images
             return self._halve(gray)
         return torch.cat([_halve_in_row_chunks(self._halve, image) for image in gray.split(1)])
 

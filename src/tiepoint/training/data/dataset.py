@@ -1,10 +1,10 @@
 """Data of a training: pairs to train on, and held-out pairs to validate on."""
 
 import os
-from collections.abc import Sequence, Set as AbstractSet
+from collections.abc import Callable, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.extractor import NeuralExtractor
@@ -19,11 +19,13 @@ from tiepoint.training.data.homographic_warps import MIN_IMAGES, cache_warps
 from tiepoint.training.data.pairs import HomographyPairs, PairDataset
 from tiepoint.training.distributed import DistributedContext
 from tiepoint.training.validation import (
-    HeldOutPair,
+    ValidationPair,
     ValidationProtocol,
     find_protocol,
     held_out_pairs,
 )
+
+T = TypeVar("T")
 
 HELD_OUT_FRACTION = 0.05
 
@@ -114,7 +116,7 @@ class TrainingData:
     """
 
     dataset: PairDataset
-    held_out: Sequence[HeldOutPair]
+    held_out: Sequence[ValidationPair]
     protocol: ValidationProtocol
     problems: tuple[str, ...]
 
@@ -165,7 +167,7 @@ def prepare_data(
                 progress=progress,
             )
         )
-        _check_counts(len(warps), len(pairs), paths, (*unusable, *warps.problems))
+        check_counts(len(warps), len(pairs), paths, (*unusable, *warps.problems))
         dataset = HomographyPairs(warps, seed=config.run.seed, negatives=config.data.negatives)
         problems = warps.problems
     else:
@@ -183,11 +185,24 @@ def split_held_out(images: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     Raises:
         InvalidInput: If there are too few images.
     """
-    if len(images) < MIN_IMAGES:
-        raise InvalidInput(f"expected at least {MIN_IMAGES} different images, got {len(images)}; add more")
-    count = min(max(round(HELD_OUT_FRACTION * len(images)), MIN_HELD_OUT), MAX_HELD_OUT)
-    held_out = set(sorted(images, key=lambda path: text_digest(path.name))[:count])
+    held_out = set(choose_held_out(images, lambda path: path.name))
     return [path for path in images if path not in held_out], [path for path in images if path in held_out]
+
+
+def choose_held_out(items: Sequence[T], name: Callable[[T], str]) -> list[T]:
+    """Choose a part of the items for validation by the hash of their names, whatever their order.
+
+    Args:
+        items: Images.
+        name: Function that returns the name of an item.
+
+    Raises:
+        InvalidInput: If there are too few.
+    """
+    if len(items) < MIN_IMAGES:
+        raise InvalidInput(f"expected at least {MIN_IMAGES} different images, got {len(items)}; add more")
+    count = min(max(round(HELD_OUT_FRACTION * len(items)), MIN_HELD_OUT), MAX_HELD_OUT)
+    return sorted(items, key=lambda item: text_digest(name(item)))[:count]
 
 
 def drop_images(reconstruction: CachedReconstruction, contents: AbstractSet[str]) -> CachedReconstruction:
@@ -214,9 +229,19 @@ def _colmap_pairs(
     progress: ProgressCallback,
 ) -> tuple[PairDataset, tuple[str, ...]]:
     """Return the pairs of a reconstruction without the held-out images, and its problems."""
+    reconstruction = cache_colmap(paths, config, extractor, progress)
+    reconstruction = drop_images(reconstruction, content_digests(held_out))
+    pairs = ColmapPairs(reconstruction, seed=config.run.seed, negatives=config.data.negatives)
+    return pairs, reconstruction.problems
+
+
+def cache_colmap(
+    paths: DataPaths, config: TrainConfig, extractor: NeuralExtractor, progress: ProgressCallback
+) -> CachedReconstruction:
+    """Cache the reconstruction of a training with its settings, as `cache_reconstruction` does."""
     assert paths.colmap is not None
     warps = config.data.warps
-    reconstruction = cache_reconstruction(
+    return cache_reconstruction(
         paths.colmap,
         paths.images,
         extractor,
@@ -225,13 +250,20 @@ def _colmap_pairs(
         depth_maps=paths.depth_maps,
         progress=progress,
     )
-    reconstruction = drop_images(reconstruction, content_digests(held_out))
-    pairs = ColmapPairs(reconstruction, seed=config.run.seed, negatives=config.data.negatives)
-    return pairs, reconstruction.problems
 
 
-def _check_counts(training: int, held_out: int, paths: DataPaths, problems: Sequence[str]) -> None:
-    """Raise InvalidInput unless enough images are usable; those held out of the same folder count too."""
+def check_counts(training: int, held_out: int, paths: DataPaths, problems: Sequence[str]) -> None:
+    """Check that enough images are usable; those held out of the same folder count too.
+
+    Args:
+        training: Number of usable training images.
+        held_out: Number of usable validation images.
+        paths: Folders of the training.
+        problems: Images that cannot be used, one line each.
+
+    Raises:
+        InvalidInput: If there are too few.
+    """
     usable = training + (held_out if paths.val is None else 0)
     first = f" ({problems[0]})" if problems else ""
     if usable < MIN_IMAGES:

@@ -142,7 +142,7 @@ def cache_warps(
     config = config or WarpConfig()
     extractor = _for_warps(extractor, config.max_keypoints)
     store = Store(folder, _store_settings(extractor, config))
-    paths, problems = _keys(images)
+    paths, problems = image_keys(images)
     missing = list(filter(accepts, store.missing(KIND, paths)))
     for batch in track(list(batched(missing, SHARD_SIZE)), "extracting warps", progress):
         records, broken = _make_records({key: paths[key] for key in batch}, extractor, config)
@@ -162,7 +162,18 @@ def make_warp(
     warp_size = ImageTransform.fit(image.image_size, min(config.resize, longer)).resized_size
     homography = random_homography(generator, image.image_size, warp_size, config.homography)
     pixels = warp_image(image, homography, warp_size)
-    return Image(pixels=augment(pixels, config.augmentation, generator)), homography
+    return Image(pixels=augment(pixels, config.augmentation, generator), source=image.source), homography
+
+
+def warp_generator(config: WarpConfig, key: str, index: int) -> np.random.Generator:
+    """Return the random generator of a warp.
+
+    Args:
+        config: Settings of the warps.
+        key: Key of the image.
+        index: Number of the warp.
+    """
+    return np.random.default_rng([config.seed, int(key, 16), index])
 
 
 def warp_image(
@@ -224,12 +235,12 @@ def _make_records(
     records, problems = {}, {}
     for key, path in paths.items():
         try:
-            image = _read(path, extractor.settings.stretch)
+            image = read_training_image(path, extractor.settings.stretch)
         except InvalidInput as error:
             problems[path] = str(error)
         else:
             warps = [_extract(image, key, index, extractor, config) for index in range(config.per_image)]
-            if _can_match(warps):
+            if can_match(warps):
                 records[key] = warps_to_record(warps, str(path))
             else:
                 problems[path] = no_keypoints(path)
@@ -241,8 +252,12 @@ def no_keypoints(path: str | Path) -> str:
     return f"no keypoints in {path}: nothing can be learned from it; use images with texture"
 
 
-def _can_match(warps: Sequence[Warp]) -> bool:
-    """Return whether two of the warps have a match by the ground truth; keypoints of augmentation noise rarely do."""
+def can_match(warps: Sequence[Warp]) -> bool:
+    """Return whether two of the warps have a match by the ground truth; keypoints of augmentation noise rarely do.
+
+    Args:
+        warps: Warps of an image.
+    """
     return any(_has_match(*pair) for pair in combinations(warps, 2))
 
 
@@ -253,12 +268,20 @@ def _has_match(warp0: Warp, warp1: Warp) -> bool:
 
 
 def _extract(image: Image, key: str, index: int, extractor: NeuralExtractor, config: WarpConfig) -> Warp:
-    generator = np.random.default_rng([config.seed, int(key, 16), index])
-    warped, homography = make_warp(image, generator, config)
+    warped, homography = make_warp(image, warp_generator(config, key, index), config)
     return Warp(extractor.extract(warped), homography)
 
 
-def _read(path: Path, stretch: Stretch) -> Image:
+def read_training_image(path: Path, stretch: Stretch) -> Image:
+    """Read an image to train on.
+
+    Args:
+        path: Path of the image.
+        stretch: Percentile stretch.
+
+    Raises:
+        InvalidInput: If it cannot be read, is of one color, or is too small.
+    """
     image = read_image(path, stretch=stretch)
     if bool((image.pixels.amax((1, 2)) == image.pixels.amin((1, 2))).all()):
         raise InvalidInput(no_keypoints(path))
@@ -270,7 +293,7 @@ def _read(path: Path, stretch: Stretch) -> Image:
     return image
 
 
-def _keys(images: Sequence[Path]) -> tuple[dict[str, Path], dict[Path, str]]:
+def image_keys(images: Sequence[Path]) -> tuple[dict[str, Path], dict[Path, str]]:
     """Return key -> path, the first of duplicates; and path -> problem of unreadable files."""
     paths: dict[str, Path] = {}
     problems: dict[Path, str] = {}

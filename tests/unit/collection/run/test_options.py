@@ -17,12 +17,25 @@ from tiepoint.errors import InvalidInput, MissingDependency
         ({"pairs": "list:nowhere.txt"}, "nowhere.txt"),
         ({"preset": "sift"}, "sift"),
         ({"executor": "threads:3"}, "threads:3"),
-        ({"load": {"rotations": "auto"}}, "rotations"),
+        ({"load": {"views": "rotation"}}, "views"),
         ({"load": {"latency_budget_ms": 100}}, "latency_budget_ms"),
+        ({"prescreen": 2}, "prescreen"),
+        ({"prescreen": 0.5, "preset": "aliked-t16+nearest"}, "no calibration"),
         ({"max_error_px": 0}, "max_error_px"),
         ({"max_error_px": float("inf")}, "max_error_px"),
     ],
-    ids=["pairs", "list", "preset", "executor", "rotations", "latency", "zero", "infinite"],
+    ids=[
+        "pairs",
+        "list",
+        "preset",
+        "executor",
+        "views",
+        "latency",
+        "prescreen",
+        "uncalibrated",
+        "zero",
+        "infinite",
+    ],
 )
 def test_invalid_options(options: dict[str, Any], value: str) -> None:
     with pytest.raises(InvalidInput, match=value):
@@ -54,5 +67,6 @@ def test_stored_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "verify": True,
         "max_error_px": 3.0,
         "threads": None,
+        "prescreen": "auto",
         "load": {"resize": 640},
     }

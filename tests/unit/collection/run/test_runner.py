@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.small_collections import QUICK, assert_same_collections, write_image_folder
 
 from tiepoint.collection.collection import open_collection
-from tiepoint.collection.export.formats import EXPORTS, export_as
+from tiepoint.collection.export.formats import MATCH_EXPORTS, export_as
 from tiepoint.collection.report.html_view import write_html_view
 from tiepoint.collection.run.runner import match_collection, resume_collection
 from tiepoint.collection.run.status import read_status
@@ -193,7 +193,7 @@ def test_name_that_is_not_utf8_is_left_out(photos: Path, out: Path):
     assert repr(name) in problem
     assert problem.endswith("; rename the file")
     collection = open_collection(out)
-    assert all(export_as(collection, form).exists() for form in EXPORTS)
+    assert all(export_as(collection, form).exists() for form in MATCH_EXPORTS)
     assert reconstruct(collection).images == 4
     assert write_html_view(collection).is_file()
     assert read_status(out).is_complete
@@ -390,11 +390,11 @@ def test_damaged_shard_is_recomputed(photos: Path, out: Path):
         ({"preset": "sift"}, "sift"),
         ({"executor": "threads:3"}, "threads:3"),
         ({"executor": "processes:0"}, "processes:0"),
-        ({"rotations": "auto"}, "rotations"),
+        ({"views": "rotation"}, "views"),
         ({"max_error_px": 0}, "max_error_px"),
         ({"max_error_px": float("nan")}, "max_error_px"),
     ],
-    ids=["pairs", "list", "preset", "executor", "count", "rotations", "zero", "nan"],
+    ids=["pairs", "list", "preset", "executor", "count", "views", "zero", "nan"],
 )
 def test_options_are_validated_before_starting(photos: Path, out: Path, options: dict, message: str):
     with pytest.raises(InvalidInput, match=message):

@@ -16,6 +16,7 @@ from tiepoint.collection.state import Stores
 from tiepoint.errors import StoreError
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.geometry.verification import estimate_two_view
+from tiepoint.matching.prescreening import CALIBRATIONS, Calibration, Effort, Prescreener
 from tiepoint.types import Correspondences
 
 OPTIONS = {name: value for name, value in QUICK.items() if name != "preset"}
@@ -120,3 +121,38 @@ def test_settings_depend_on_each_other(worker: Worker):
     stricter = Worker(replace(worker.job, max_error_px=1.0)).settings
     assert stricter["matches"] == matches
     assert stricter["verified"] != verified
+
+
+def test_prescreened_pairs_have_no_matches_and_their_probability(
+    tmp_path: Path, images: tuple[ImageRecord, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first pair is dropped, the second one matched in full; both are verified."""
+    calibration = Calibration(effort=Effort(), threshold=0.5)
+    monkeypatch.setitem(CALIBRATIONS, QUICK["preset"], calibration)
+    monkeypatch.setattr(Prescreener, "probabilities", lambda self, pairs: [0.25, 0.5][: len(pairs)])
+    job = Job(
+        preset=QUICK["preset"],
+        load=OPTIONS,
+        max_error_px=4.0,
+        stores=str(tmp_path / "stores"),
+        prescreen=0.5,
+    )
+    worker = Worker(job)
+    shards = dict.fromkeys((image.key for image in images), worker.run(Extract(images)).shard)
+    pairs = (images[0].key, images[1].key), (images[1].key, images[2].key)
+    matched = worker.run(Match(pairs, shards))
+    assert "prescreen" in matched.seconds
+    stores = stores_of(worker)
+    first, second = (stores.matches.read("matches", pair_key(pair)) for pair in pairs)
+    assert (first["prescreened"], first["probability"], first["num_matches"]) == (1, 0.25, 0)
+    assert (second["prescreened"], second["probability"]) == (0, 0.5)
+    assert second["num_matches"] > 8
+    worker.run(Verify(pairs, shards | {pair_key(pair): matched.shard for pair in pairs}))
+    geometry = [stores.verified.read("verified", pair_key(pair)) for pair in pairs]
+    assert [record["success"] for record in geometry] == [0, 1]
+
+
+def test_prescreening_has_a_store_of_its_own(worker: Worker) -> None:
+    settings = [tasks.record_settings(worker._matcher, 4.0, prescreen) for prescreen in (None, 0.1, 0.2)]
+    assert len({str(found["matches"]) for found in settings}) == 3
+    assert len({str(found["features"]) for found in settings}) == 1

@@ -19,6 +19,8 @@ from tiepoint.huggingface import (
     LightGlueForKeypointMatching,
     XFeatDetectorConfig,
 )
+from tiepoint.models.lightglue.recognition import OWN_FAMILY
+from tiepoint.presets import PRESETS
 
 transformers = pytest.importorskip("transformers")
 
@@ -212,6 +214,13 @@ def test_presets_without_lightglue_are_rejected(preset):
         load(preset)
 
 
+@pytest.mark.parametrize("preset", ["sift+lightglue", "raco-aliked+lightglue", "loma-b", "loma-b128"])
+def test_presets_with_other_detectors_are_rejected_by_name(preset):
+    extractor = PRESETS[preset].extractor
+    with pytest.raises(InvalidInput, match=rf"{extractor}.*available: aliked\+lightglue"):
+        load(preset)
+
+
 # --- Invalid files ---
 
 
@@ -321,3 +330,13 @@ def test_other_detectors_do_not_load_in_transformers(tmp_path):
     assert load(tmp_path).config.keypoint_detector_config.model_type == "aliked"
     with pytest.raises(Exception, match="aliked"):  # the error class of transformers is not specified
         transformers.LightGlueForKeypointMatching.from_pretrained(tmp_path)
+
+
+def test_families_with_other_switches_are_refused_by_name(folder):
+    """Under official names they would load, and compute something else without a word."""
+    state = load_file(folder / "model.safetensors")
+    save_file(state, folder / "model.safetensors", {"format": "pt", OWN_FAMILY: "gim"})
+    with pytest.raises(WeightsError, match="family gim"):
+        load(folder)
+    save_file(state, folder / "model.safetensors", {"format": "pt", OWN_FAMILY: "official"})
+    load(folder)

@@ -15,7 +15,7 @@ from tiepoint.matching.latency.budget import (
     PairClock,
     Plan,
     check_latency_budget,
-    check_no_rotations,
+    check_no_views,
     choose_plan,
     expected_loss,
     keypoint_steps,
@@ -158,6 +158,6 @@ def test_invalid_budgets_are_named(value: Any) -> None:
 
 
 def test_a_rotation_search_does_not_fit_into_a_budget() -> None:
-    check_no_rotations(None)
-    with pytest.raises(InvalidInput, match="rotations='auto'"):
-        check_no_rotations("auto")
+    check_no_views(None)
+    with pytest.raises(InvalidInput, match="views='rotation'"):
+        check_no_views("rotation")

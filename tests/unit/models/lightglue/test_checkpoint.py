@@ -10,8 +10,9 @@ from hypothesis import given, settings, strategies as st
 from torch import Tensor
 
 from tiepoint.errors import WeightsError
-from tiepoint.models.lightglue.checkpoint import build, format_of, from_official, shape_of, to_official
+from tiepoint.models.lightglue.checkpoint import format_of, from_official, shape_of, to_official
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
+from tiepoint.models.lightglue.recognition import build
 
 SHAPE = LightGlueShape(input_dim=6, dim=8, layers=2, heads=2)
 FORMATS = ("official", "old", "huggingface")
@@ -200,6 +201,39 @@ class TestStrictness:
         state = official_state()
         state[name] = torch.cat([state[name], state[name], state[name]])
         with pytest.raises(WeightsError, match=re.escape(name)) as error:
+            build(state)
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("posenc.Wr.weight", torch.zeros(2)),
+            ("posenc.Wr.weight", torch.zeros(0, 2)),
+            ("posenc.Wr.weight", torch.zeros(3, 2)),
+            ("input_proj.weight", torch.tensor(1.0)),
+            ("transformers.0.self_attn.Wqkv.weight", torch.zeros(24)),
+            ("transformers.0.self_attn.Wqkv.weight", torch.zeros(24, 0)),
+            ("log_assignment.99999999.matchability.weight", torch.zeros(1, 8)),
+            (f"log_assignment.{'9' * 5000}.matchability.weight", torch.zeros(1, 8)),
+        ],
+        ids=lambda value: str(value)[:40] if isinstance(value, str) else str(tuple(value.shape)),
+    )
+    def test_malformed_tensors_are_errors(self, name: str, value: Tensor):
+        with pytest.raises(WeightsError) as error:
+            build(official_state() | {name: value})
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("value", [torch.tensor(1.0), torch.zeros(3), torch.zeros(8, 8).half()])
+    @pytest.mark.parametrize("block", ["self_attention", "cross_attention"])
+    def test_malformed_projections_of_hugging_face_are_errors_or_load(self, block: str, value: Tensor):
+        state = from_official(official_state(), "huggingface")
+        names = [f"transformer_layers.0.{block}.{name}_proj.weight" for name in "qkv"]
+        state |= dict.fromkeys(names, value)
+        if value.ndim == 2:
+            state[names[0]] = value.float()
+            assert build(state).shape == SHAPE
+            return
+        with pytest.raises(WeightsError) as error:
             build(state)
         assert "\n" not in str(error.value)
 

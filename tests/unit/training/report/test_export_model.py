@@ -100,8 +100,8 @@ def test_damaged_configuration_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_unknown_detector_is_named(folder: Path) -> None:
-    (folder / TRAINING).write_text(json.dumps({"extractor": "sift"}))
-    with pytest.raises(InvalidInput, match=r"'sift'.*aliked-n16"):
+    (folder / TRAINING).write_text(json.dumps({"extractor": "surf"}))
+    with pytest.raises(InvalidInput, match=r"'surf'.*aliked-n16"):
         tiepoint.load(folder)
 
 

@@ -1,0 +1,1 @@
+"""Early stopping and pruning, layer by layer, on freely redistributable images."""

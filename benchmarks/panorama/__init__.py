@@ -1,0 +1,1 @@
+"""Panoramas of known rotations, rendered from one large image, beside OpenCV's stitcher."""

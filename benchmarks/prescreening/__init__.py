@@ -1,0 +1,1 @@
+"""Prescreening of pairs: what survives, what is dropped, and at which cost."""

@@ -1,0 +1,1 @@
+"""Registration error against ground-truth homographies."""

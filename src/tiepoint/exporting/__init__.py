@@ -1,0 +1,1 @@
+"""Export: bundles of both networks for runtimes without PyTorch, with a measured parity report."""

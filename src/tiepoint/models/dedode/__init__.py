@@ -1,0 +1,1 @@
+"""DaD, a detector, and DeDoDe, descriptors of given keypoints: the features of LoMa."""
