@@ -14,6 +14,7 @@ export class Runner {
   private readonly bar: HTMLProgressElement;
   private readonly status: HTMLElement;
   private readonly problem: HTMLElement;
+  private attempts = 0; // that are not finished: "Resume" can be clicked while the page still lists collections
 
   /** `start` is called on click; it calls `run`. */
   constructor(tab: string, start: () => Promise<void>) {
@@ -25,17 +26,19 @@ export class Runner {
     this.button.onclick = () => this.attempt(start);
   }
 
-  /** Do something; a failure is shown, and the button is disabled meanwhile. */
+  /** Do something; a failure is shown, and the button is disabled until every attempt is finished. */
   async attempt(work: () => Promise<void>): Promise<void> {
     this.problem.textContent = this.status.textContent = "";
+    this.attempts += 1;
     this.button.disabled = true;
     try {
       await work();
     } catch (error) {
       this.problem.textContent = (error as Error).message;
     } finally {
-      this.button.disabled = false;
-      this.cancelButton.hidden = this.bar.hidden = true;
+      this.attempts -= 1;
+      this.button.disabled = this.attempts > 0;
+      if (this.attempts === 0) this.cancelButton.hidden = this.bar.hidden = true;
     }
   }
 

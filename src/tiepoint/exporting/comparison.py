@@ -23,7 +23,8 @@ class Rule:
 
     Attributes:
         max_score_difference: Difference up to which two scores are the same.
-        max_rare_score_difference: Maximum difference of all scores of real images.
+        max_rare_score_difference: Maximum difference of all scores of real images; 3.2e-4 was seen, with LighterGlue.
+            A wrong graph is off by orders of magnitude more, in more scores than `max_rare_per_10000`.
         max_random_score_difference: Maximum difference of all scores of random features. They amplify rounding errors
             with each layer: of LighterGlue's scores the package's differ from float64 by 3e-4, ONNX Runtime's by 8e-4.
         max_rare_per_10000: Maximum number of scores beyond `max_score_difference`, per 10,000.
@@ -31,7 +32,7 @@ class Rule:
     """
 
     max_score_difference: float = 1e-4
-    max_rare_score_difference: float = 3e-4
+    max_rare_score_difference: float = 1e-3
     max_random_score_difference: float = 5e-3
     max_rare_per_10000: float = 50.0
     max_differing_per_10000: float = 10.0

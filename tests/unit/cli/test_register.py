@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -16,6 +17,8 @@ ALIGNMENT = SimpleNamespace(
     estimate=SimpleNamespace(kind="affine", num_inliers=90, max_error_px=3.0),
     matches=range(100),
     rms_px=0.5,
+    deformation=None,
+    reason_not_deformed="",
     to_dict=lambda: {"model": "affine", "num_inliers": 90},
 )
 
@@ -66,6 +69,29 @@ def test_the_defaults(work: Work) -> None:
     assert options["stretch"] == "auto"
     assert "affine: 90 of 100 matches are inliers" in result.output
     assert "RMS residual 0.50 px" in result.output
+
+
+@pytest.mark.parametrize(
+    ("deformation", "reason", "line"),
+    [
+        (
+            SimpleNamespace(
+                is_control_point=np.array([True, False, True]), held_out_rms_px=0.41, model_rms_px=1.8
+            ),
+            "",
+            "deformation: 2 control points, RMS error of held-out ones 0.41 px, without the deformation 1.80 px",
+        ),
+        (None, "too few matches", "no deformation: too few matches"),
+    ],
+)
+def test_the_deformation_is_reported(
+    work: Work, monkeypatch: pytest.MonkeyPatch, deformation: SimpleNamespace | None, reason: str, line: str
+) -> None:
+    monkeypatch.setattr(ALIGNMENT, "deformation", deformation)
+    monkeypatch.setattr(ALIGNMENT, "reason_not_deformed", reason)
+    assert line in run("a.tif", "b.tif", "--piecewise").output
+    ((_, options),) = work.calls
+    assert options["align_settings"].piecewise
 
 
 def test_options_reach_the_library(work: Work) -> None:
