@@ -58,7 +58,7 @@ OPTION_PANELS: dict[str, tuple[str, ...]] = {
     "Geometry": ("--max-error-px", "--intrinsics", "--focal", "--cameras", "--mapper-option"),
     "Drawing": ("--max-lines", "--keypoints", "--mode", "--rate"),
     "Video input": ("--live", "--max-frames", "--max-seconds", "--input-option"),
-    "Network": ("--extractor", "--init", "--teacher", "--layers", "--width", "--heads"),
+    "Network": ("--extractor", "--init", "--teacher", "--layers", "--width", "--heads", "--lora"),
     "Training data": ("--features", "--val", "--depth-maps", "--max-angle"),
     "Optimization": ("--batch-size", "--accumulate", "--learning-rate", "--gradient-checkpointing", "--seed"),
     "Storage and logs": ("--cache", "--store", "--stores", "--tensorboard"),

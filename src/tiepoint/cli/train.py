@@ -83,6 +83,16 @@ def train(
         int | None,
         typer.Option(min=1, help="Number of attention heads; only with --init scratch.", show_default="2"),
     ] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="RANK",
+            help="Train low-rank updates of this rank (LoRA) of frozen pretrained weights, such as 32; they are also stored "
+            "as a file of their own, OUT/adapter.safetensors.",
+            show_default="train all weights",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(help="Time budget in minutes, across resumed runs.", show_default="60 without --pairs"),
@@ -180,7 +190,15 @@ def train(
         check_output_path(json_file, ".json")
     config = TrainConfig.from_recipe(
         recipe,
-        model=given(extractor=extractor, init=init, teacher=teacher, layers=layers, width=width, heads=heads),
+        model=given(
+            extractor=extractor,
+            init=init,
+            teacher=teacher,
+            layers=layers,
+            width=width,
+            heads=heads,
+            lora=lora,
+        ),
         data=given(
             warps=given(per_image=warps, resize=resize, max_keypoints=max_keypoints),
             val=val,

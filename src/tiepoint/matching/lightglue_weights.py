@@ -1,6 +1,6 @@
 """A checkpoint file of LightGlue or one of its descendants -> recognized weights; inspection and conversion of files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -9,6 +9,7 @@ from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariable
 
 from tiepoint.errors import WeightsError
 from tiepoint.io.atomic import atomic_write
+from tiepoint.matching.adapters import BASE, find_base, is_adapter, merge
 from tiepoint.models.lightglue.checkpoint import from_official
 from tiepoint.models.lightglue.recognition import OWN_FAMILY, Recognized, recognize
 from tiepoint.weights.checkpoints import Checkpoint, load_checkpoint
@@ -35,6 +36,7 @@ class LightGlueFile:
         weights, shape, family = self.weights, self.weights.shape, self.weights.family
         return {
             "file": str(self.checkpoint.path),
+            "adapter_of": self.checkpoint.metadata.get(BASE),
             "family": family.name,
             "alternatives": list(weights.alternatives),
             "features": family.features,
@@ -60,7 +62,7 @@ class LightGlueFile:
 def open_lightglue(
     name: str | Path, *, kind: str | None = None, accept_license: bool = False, progress: bool = False
 ) -> LightGlueFile:
-    """Read a checkpoint of LightGlue or one of its descendants, strictly.
+    """Read a checkpoint of LightGlue or one of its descendants, strictly; an adapter is merged with its base.
 
     Args:
         name: Name in WEIGHTS, or path.
@@ -74,6 +76,13 @@ def open_lightglue(
             them.
     """
     checkpoint = load_checkpoint(name, accept_license=accept_license, progress=progress)
+    if is_adapter(checkpoint.metadata):
+        base = find_base(
+            checkpoint.path, checkpoint.metadata, accept_license=accept_license, progress=progress
+        )
+        weights = open_lightglue(base, kind=kind).weights
+        tensors = merge(weights.tensors, checkpoint.tensors, str(checkpoint.path))
+        return LightGlueFile(checkpoint=checkpoint, weights=replace(weights, tensors=tensors))
     try:
         return LightGlueFile(
             checkpoint=checkpoint, weights=recognize(checkpoint.tensors, checkpoint.metadata, kind)

@@ -50,9 +50,11 @@ class ModelConfig:
             pretrained weights, 5 from scratch.
         width: Descriptor dimension inside the network. None: that of pretrained weights, 128 from scratch.
         heads: Number of attention heads. None: that of pretrained weights, 2 from scratch.
+        lora: Rank of low-rank updates (LoRA) of frozen pretrained weights; None trains all weights.
 
     Raises:
-        InvalidInput: If a size is not a positive integer, or the teacher is "scratch".
+        InvalidInput: If a size is not a positive integer, the teacher is "scratch", or there are low-rank updates of weights
+            from scratch or of a part of the layers.
     """
 
     extractor: str = DEFAULT_EXTRACTOR
@@ -61,14 +63,21 @@ class ModelConfig:
     layers: int | None = None
     width: int | None = None
     heads: int | None = None
+    lora: int | None = None
 
     def __post_init__(self) -> None:
         _paths_to_str(self, "init", "teacher")
         if self.teacher == SCRATCH:
             raise InvalidInput("invalid teacher 'scratch'; expected 'official', a file or a folder")
-        for name in SCRATCH_SIZES:
+        for name in (*SCRATCH_SIZES, "lora"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 1, alternative="None")
+        if self.lora is not None and self.init == SCRATCH:
+            raise InvalidInput(
+                "lora changes pretrained weights, got init 'scratch'; set init (--init official)"
+            )
+        if self.lora is not None and self.layers is not None:
+            raise InvalidInput("lora keeps all layers of the pretrained weights; leave out layers")
 
     def size(self, name: str) -> int | None:
         """Return a requested size of the network; from scratch, the default size replaces None."""

@@ -13,11 +13,12 @@ from tiepoint.extraction.networks import NETWORKS
 from tiepoint.feature_store import JSONScalar
 from tiepoint.io.hashing import SHORT_DIGEST_LENGTH, file_digest
 from tiepoint.io.messages import unknown_name
+from tiepoint.matching.adapters import Base
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.lightglue_weights import open_lightglue
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 from tiepoint.models.lightglue.recognition import build
-from tiepoint.presets import GIVEN, MODEL, preset_for_extractor
+from tiepoint.presets import GIVEN, MODEL, PRESETS, preset_for_extractor
 from tiepoint.training.config import OFFICIAL, SCRATCH, SCRATCH_SIZES, DataConfig, ModelConfig
 from tiepoint.training.data.feature_files import extractor_from_files
 from tiepoint.training.data.given_features import (
@@ -25,6 +26,7 @@ from tiepoint.training.data.given_features import (
     GivenExtractor,
     extractor_from_function,
 )
+from tiepoint.training.lora import add_lora
 from tiepoint.types.options import Stretch
 from tiepoint.weights import resolve
 
@@ -71,8 +73,30 @@ class InitialWeights:
                 matcher.
             WeightsError: If a file cannot be read.
         """
+        network = self.base()
+        if self.config.lora is not None:
+            add_lora(network, self.config.lora, self.seed)
+        return network.train()
+
+    def base(self) -> LightGlue:
+        """Create the network with its initial weights, without low-rank updates.
+
+        Raises:
+            InvalidInput, WeightsError: Same as for `network`.
+        """
         network = self._from_scratch() if self.config.init == SCRATCH else self._from_weights()
-        return network.to(self.pretrained.extractor.device).train()
+        return network.to(self.pretrained.extractor.device)
+
+    def base_file(self) -> Base:
+        """Return the name and digest of the file with the initial weights.
+
+        Raises:
+            InvalidInput: If there is no such file.
+        """
+        preset = preset_for_extractor(self.pretrained.name)
+        row = PRESETS[preset].matcher_weights if preset and self.config.init == OFFICIAL else None
+        name = row or str(weights_file(self.config.init))
+        return Base(name=name, sha256=file_digest(resolve(name)))
 
     def teacher(self) -> LightGlue | None:
         """Create the teacher, in evaluation mode and without gradients; None without one.

@@ -33,6 +33,7 @@ from tiepoint.training.initialization import (
 )
 from tiepoint.training.logs import check_tensorboard
 from tiepoint.training.loop import StepCallback, TrainingLoop, no_callback
+from tiepoint.training.lora import merge_lora
 from tiepoint.training.loss import TrainingLoss
 from tiepoint.training.recipes import DEFAULT_RECIPE
 from tiepoint.training.report.export_model import check_extractor
@@ -119,7 +120,7 @@ def train(
             trainer=_trainer(config, network, teacher, data, context, folder),
             folder=folder,
             settings=all_settings(config, initial, context, data),
-            validate=lambda network: validate_network(network, data.held_out, data.protocol),
+            validate=lambda network: validate_network(merge_lora(network), data.held_out, data.protocol),
             validation=validation_digest(data.held_out, data.protocol),
             config=config.run,
             on_step=on_step,

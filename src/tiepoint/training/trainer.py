@@ -59,8 +59,9 @@ class Trainer:
         self.step, self.pairs, self.seconds = 0, 0, 0.0
         self.network: LightGlue = loss.layers.network
         self._loss = context.wrap(loss)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self._optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            trained, lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self._batches: Generator[PairBatch, None, None] | None = None
 
@@ -189,7 +190,7 @@ class Trainer:
             "parameters": [
                 name
                 for name, parameter in self.network.named_parameters()
-                if parameter.grad is None or not parameter.grad.isfinite().all()
+                if parameter.requires_grad and (parameter.grad is None or not parameter.grad.isfinite().all())
             ],
             **self.state(),
         }

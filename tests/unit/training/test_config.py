@@ -53,6 +53,9 @@ def test_unknown_field_is_refused(parts: dict[str, Any], name: str) -> None:
     [
         (ModelConfig, {"layers": 0}),
         (ModelConfig, {"teacher": "scratch"}),
+        (ModelConfig, {"lora": 8}),
+        (ModelConfig, {"lora": 0, "init": "official"}),
+        (ModelConfig, {"lora": 8, "init": "official", "layers": 2}),
         (DataConfig, {"negatives": 1.5}),
         (DataConfig, {"depth_maps": "depth"}),
         (OptimConfig, {"batch_size": 0}),

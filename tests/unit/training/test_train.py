@@ -13,6 +13,8 @@ from tests.helpers.noise_images import write_images
 import tiepoint
 from tiepoint.errors import InvalidInput, MissingDependency, StoreError
 from tiepoint.image import read_image
+from tiepoint.matching.adapters import ADAPTER
+from tiepoint.matching.lightglue_weights import open_lightglue
 from tiepoint.presets import MODEL
 from tiepoint.training.checkpoints import CHECKPOINT
 from tiepoint.training.config import TrainConfig
@@ -145,3 +147,23 @@ class TestGivenFeatures:
         report = tiepoint.train(tmp_path / "warps", tmp_path / "out", config, features=features, device="cpu")
         assert (report.kind, report.protocol.name, report.problems) == ("mine", "given-warps", ())
         assert tiepoint.load_matcher(tmp_path / "out").matcher.settings.kind == "mine"
+
+    def test_lora(self, photos: Path, tmp_path: Path) -> None:
+        """Low-rank updates of a trained matcher; the small file is the trained matcher, together with its base."""
+        base = tiepoint.train(photos, tmp_path / "base", TINY, features=brightest_points, device="cpu").folder
+        config = TINY.replace(model={"init": base, "lora": 2, "layers": None, "width": None, "heads": None})
+        report = tiepoint.train(photos, tmp_path / "out", config, features=brightest_points, device="cpu")
+        tensors = [
+            open_lightglue(file).weights.tensors
+            for file in (report.folder / MODEL, report.folder / ADAPTER, base / MODEL)
+        ]
+        assert all(torch.equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items())
+        assert any(not torch.equal(tensor, tensors[2][name]) for name, tensor in tensors[0].items())
+        saved = torch.load(report.folder / CHECKPOINT, weights_only=True)["network"]
+        frozen = "transformers.0.self_attn.Wqkv.parametrizations.weight.original"
+        assert torch.equal(saved[frozen], tensors[2]["transformers.0.self_attn.Wqkv.weight"])
+        other = config.replace(model={"lora": 3})
+        with pytest.raises(StoreError, match=r"model\.lora"):
+            tiepoint.train(
+                photos, tmp_path / "out", other, features=brightest_points, resume=True, device="cpu"
+            )

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from tiepoint.io.versions import installed_versions
+from tiepoint.matching.adapters import ADAPTER, compact, merge, save_adapter
 from tiepoint.models.lightglue.network import LightGlue
+from tiepoint.models.lightglue.recognition import build
 from tiepoint.training.config import TrainConfig
 from tiepoint.training.data.dataset import TrainingData
 from tiepoint.training.initialization import InitialWeights, Pretrained
 from tiepoint.training.loop import TrainingLoop
+from tiepoint.training.lora import has_lora, lora_tensors
 from tiepoint.training.report.export_model import save_model, save_record
 from tiepoint.training.report.html_report import write_html_report
 from tiepoint.training.report.training_report import TrainingReport
@@ -37,24 +42,37 @@ def finalize(
     Raises:
         InvalidInput: If the folder cannot be written.
     """
-    report = _report(config, loop, initial, data)
+    trained, adapter = _trained(loop.trainer.network, initial)
+    report = _report(config, loop, trained, initial, data)
     if loop.trainer.context.is_main_process:
-        _write(report, loop.trainer.network, initial.pretrained, data)
+        if adapter:
+            save_adapter(loop.folder / ADAPTER, adapter, initial.base_file())
+        _write(report, trained, initial.pretrained, data)
     return report
 
 
+def _trained(network: LightGlue, initial: InitialWeights) -> tuple[LightGlue, dict[str, Tensor]]:
+    """Return the trained network, and its adapter if it has low-rank updates; then it is the base with the stored adapter."""
+    if not has_lora(network):
+        return network, {}
+    base = initial.base()
+    adapter = compact(lora_tensors(network, base))
+    merged = merge(base.state_dict(), adapter, ADAPTER)
+    return build(merged).to(initial.pretrained.extractor.device), adapter
+
+
 def _report(
-    config: TrainConfig, loop: TrainingLoop, initial: InitialWeights, data: TrainingData
+    config: TrainConfig, loop: TrainingLoop, trained: LightGlue, initial: InitialWeights, data: TrainingData
 ) -> TrainingReport:
     trainer, pretrained = loop.trainer, initial.pretrained
-    metrics = _compare(trainer.network, initial, data) if trainer.context.is_main_process else {}
+    metrics = _compare(trained, initial, data) if trainer.context.is_main_process else {}
     return TrainingReport(
         folder=loop.folder,
         recipe=config.recipe,
         extractor=pretrained.name,
         kind=pretrained.extractor.settings.kind,
-        shape=trainer.network.shape,
-        parameters=sum(parameter.numel() for parameter in trainer.network.parameters()),
+        shape=trained.shape,
+        parameters=sum(parameter.numel() for parameter in trained.parameters()),
         config=config,
         settings=loop.settings,
         steps=trainer.step,
@@ -95,7 +113,7 @@ def _summarize(metrics: ValidationMetrics) -> str:
 def _compare(trained: LightGlue, initial: InitialWeights, data: TrainingData) -> dict[str, ValidationMetrics]:
     """Measure the baselines, and the network before and after the training."""
     pairs, protocol = data.held_out, data.protocol
-    networks = {"pretrained": initial.pretrained.matcher, "before": initial.network(), "trained": trained}
+    networks = {"pretrained": initial.pretrained.matcher, "before": initial.base(), "trained": trained}
     return {
         "mutual nearest": validate(nearest_matcher(), pairs, protocol),
         **{name: validate_network(net, pairs, protocol) for name, net in networks.items() if net is not None},
