@@ -36,7 +36,7 @@ class LightGlueFile:
         weights, shape, family = self.weights, self.weights.shape, self.weights.family
         return {
             "file": str(self.checkpoint.path),
-            "adapter_of": self.checkpoint.metadata.get(BASE),
+            "adapter_of": self.checkpoint.metadata.get(BASE, ""),
             "family": family.name,
             "alternatives": list(weights.alternatives),
             "features": family.features,
