@@ -133,7 +133,7 @@ def run(
         list[collection_exports.Format],
         typer.Option(
             metavar="FORMAT",
-            help=f"Also export: {collection_exports.FORMATS}. nerfstudio, bundler and ply imply --reconstruct. May be repeated.",
+            help=f"Also export: {collection_exports.FORMATS}. Formats of the model imply --reconstruct. May be repeated.",
         ),
     ] = [],  # noqa: B006
     cameras: collection_exports.CamerasOption = collection_exports.Cameras.SHARED,

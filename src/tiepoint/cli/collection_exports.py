@@ -20,8 +20,12 @@ class Format(StrEnum):
     HLOC = "hloc"
     NPZ = "npz"
     PARQUET = "parquet"
+    OPENSFM = "opensfm"
     NERFSTUDIO = "nerfstudio"
     BUNDLER = "bundler"
+    METASHAPE = "metashape"
+    OPENMVG = "openmvg"
+    ALICEVISION = "alicevision"
     PLY = "ply"
     GEOJSON = "geojson"
     KML = "kml"
@@ -61,7 +65,7 @@ def export(
 
     Exits with status 1 if the collection is incomplete, after everything else is written.
 
-    nerfstudio, bundler and ply need a reconstruction, geojson and kml GPS positions.
+    nerfstudio, bundler, metashape, openmvg, alicevision and ply need a reconstruction, geojson and kml GPS positions.
 
     Example: tiepoint collection export out/ --to colmap --to nerfstudio
     """

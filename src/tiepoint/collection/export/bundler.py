@@ -18,14 +18,19 @@ import numpy as np
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.export.output_paths import make_output_folder
-from tiepoint.collection.export.sparse_model import ModelCamera, ModelImage, SparseModel, read_sparse_model
+from tiepoint.collection.export.sparse_model import (
+    ModelCamera,
+    ModelImage,
+    SparseModel,
+    check_one_focal_length,
+    read_sparse_model,
+)
 from tiepoint.errors import InvalidInput
 from tiepoint.io.folders import staged_files
 
 BUNDLE, LIST = "bundle.out", "list.txt"
 HEADER = "# Bundle file v0.3"
 Y_UP = np.diag([1.0, -1.0, -1.0])
-MAX_FOCAL_DIFFERENCE = 1e-3  # between x and y, relative
 
 
 def export_bundler(collection: Collection, folder: str | os.PathLike[str] | None = None) -> Path:
@@ -43,6 +48,22 @@ def export_bundler(collection: Collection, folder: str | os.PathLike[str] | None
         MissingDependency: If pycolmap is not installed.
     """
     model = read_sparse_model(collection)
+    check_bundler(model)
+    target = make_output_folder(folder, collection.folder / "exports" / "bundler")
+    with staged_files(target) as staging:
+        write_bundle(model, staging)
+    return target
+
+
+def check_bundler(model: SparseModel) -> None:
+    """Check that Bundler's files can hold a model.
+
+    Args:
+        model: Reconstruction.
+
+    Raises:
+        InvalidInput: If a camera cannot be written, or a path has a line break.
+    """
     for camera in model.cameras:
         _check_camera(camera)
     for image in model.images:
@@ -50,13 +71,18 @@ def export_bundler(collection: Collection, folder: str | os.PathLike[str] | None
             raise InvalidInput(
                 f"Bundler's list has one path per line, which {image.name!r} breaks; rename it"
             )
-    target = make_output_folder(folder, collection.folder / "exports" / "bundler")
-    with staged_files(target) as staging:
-        lines = (f"{line}\n" for line in _lines(model))
-        with (staging / BUNDLE).open("w", encoding="ascii", newline="\n") as file:
-            file.writelines(lines)
-        (staging / LIST).write_bytes(b"".join(os.fsencode(image.path) + b"\n" for image in model.images))
-    return target
+
+
+def write_bundle(model: SparseModel, folder: Path) -> None:
+    """Write bundle.out and list.txt.
+
+    Args:
+        model: Reconstruction that `check_bundler` accepts.
+        folder: Existing folder.
+    """
+    with (folder / BUNDLE).open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in _lines(model))
+    (folder / LIST).write_bytes(b"".join(os.fsencode(image.path) + b"\n" for image in model.images))
 
 
 def _lines(model: SparseModel) -> Iterator[str]:
@@ -91,11 +117,7 @@ def _numbers(values: np.ndarray) -> str:
 
 
 def _check_camera(camera: ModelCamera) -> None:
-    if abs(camera.fx - camera.fy) > MAX_FOCAL_DIFFERENCE * camera.fx:
-        raise InvalidInput(
-            f"Bundler's files have one focal length per camera, got {camera.fx:.1f} and {camera.fy:.1f} px; "
-            "undistort the images with COLMAP first"
-        )
+    check_one_focal_length(camera, "Bundler's")
     if any(camera.distortion[2:]):
         raise InvalidInput(
             "Bundler's files have no tangential distortion, which a camera of this model has; undistort the images with "

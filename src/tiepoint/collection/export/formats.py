@@ -14,11 +14,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tiepoint.collection.collection import Collection
+from tiepoint.collection.export.alicevision import export_alicevision
 from tiepoint.collection.export.bundler import export_bundler
 from tiepoint.collection.export.colmap_database import CameraSharing, export_colmap
 from tiepoint.collection.export.colmap_text import export_colmap_text
 from tiepoint.collection.export.hloc import export_hloc
+from tiepoint.collection.export.metashape import export_metashape
 from tiepoint.collection.export.nerfstudio import export_nerfstudio
+from tiepoint.collection.export.openmvg import export_openmvg
+from tiepoint.collection.export.opensfm import export_opensfm
 from tiepoint.collection.export.output_paths import make_output_folder, output_file
 from tiepoint.collection.export.ply import export_ply
 from tiepoint.collection.export.positions import export_geojson, export_kml
@@ -108,12 +112,16 @@ MATCH_EXPORTS: dict[str, Exporter] = {
     "hloc": export_hloc,
     "npz": export_npz,
     "parquet": export_parquet,
+    "opensfm": export_opensfm,
 }
-"""Name of a format -> function that writes features and matches."""
+"""Name of a format -> function that writes features and matches; "opensfm" writes the reconstruction, too, if there is one."""
 
 MODEL_EXPORTS: dict[str, Exporter] = {
     "nerfstudio": export_nerfstudio,
     "bundler": export_bundler,
+    "metashape": export_metashape,
+    "openmvg": export_openmvg,
+    "alicevision": export_alicevision,
     "ply": export_ply,
 }
 """Name of a format -> function that writes the reconstruction, which there must be."""
@@ -136,8 +144,8 @@ def export_as(
 
     Args:
         collection: Collection from `open_collection`; missing data is left out with a warning.
-        format_name: Name of a row of `EXPORTS`. "nerfstudio", "bundler" and "ply" need a reconstruction, "geojson" and "kml"
-            GPS positions.
+        format_name: Name of a row of `EXPORTS`; those of `MODEL_EXPORTS` need a reconstruction, those of
+            `POSITION_EXPORTS` GPS positions.
         output: Output file (colmap, parquet, ply, geojson, kml) or folder; None for the default in the collection's
             folder.
         cameras: Camera sharing of the format "colmap", see `export_colmap`; None for its default.

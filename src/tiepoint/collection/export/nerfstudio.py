@@ -12,17 +12,15 @@ Source: docs.nerf.studio, "Data conventions"; nerfstudio, process_data/colmap_ut
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tiepoint.collection.collection import Collection
-from tiepoint.collection.export.output_paths import make_output_folder
+from tiepoint.collection.export.output_paths import link_image, make_output_folder
 from tiepoint.collection.export.ply import points_to_ply
 from tiepoint.collection.export.sparse_model import ModelCamera, ModelImage, SparseModel, read_sparse_model
-from tiepoint.errors import InvalidInput
 from tiepoint.io.folders import staged_files
 
 TRANSFORMS, IMAGES, POINTS = "transforms.json", "images", "sparse_pc.ply"
@@ -47,7 +45,7 @@ def export_nerfstudio(collection: Collection, folder: str | os.PathLike[str] | N
     target = make_output_folder(folder, collection.folder / "exports" / "nerfstudio")
     with staged_files(target) as staging:
         for image in model.images:
-            _link(image.path, staging / IMAGES / image.name)
+            link_image(image.path, staging / IMAGES / image.name)
         (staging / POINTS).write_bytes(points_to_ply(model))
         text = json.dumps(to_transforms(model), indent=2)
         (staging / TRANSFORMS).write_text(text + "\n", encoding="utf-8")
@@ -92,14 +90,3 @@ def _frame(image: ModelImage, own_intrinsics: dict[str, Any]) -> dict[str, Any]:
         **own_intrinsics,
         "transform_matrix": pose.tolist(),
     }
-
-
-def _link(source: Path, target: Path) -> None:
-    """Make a hard link to a file, or a copy on another file system."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not source.is_file():
-        raise InvalidInput(f"image {str(source)!r} is not there any more; restore it, and export again")
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

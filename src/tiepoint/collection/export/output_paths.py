@@ -1,6 +1,7 @@
-"""Output paths of exports, and the matches of a pair that they contain."""
+"""Output paths of exports, and the matches and images that they contain."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,22 @@ def inlier_matches(collection: Collection, name0: str, name1: str) -> np.ndarray
     matches, _ = collection.matches(name0, name1)
     estimate = collection.geometry(name0, name1)
     return matches if estimate is None else matches[estimate.inliers]
+
+
+def link_image(source: Path, target: Path) -> None:
+    """Make a hard link to an image file, or a copy on another file system; the folder of the target is created.
+
+    Args:
+        source: Path of the image.
+        target: Path of the link or copy.
+
+    Raises:
+        InvalidInput: If the image does not exist any more.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not source.is_file():
+        raise InvalidInput(f"image {str(source)!r} is not there any more; restore it, and export again")
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

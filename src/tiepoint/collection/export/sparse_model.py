@@ -27,6 +27,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 """COLMAP camera model -> names of its parameters; the models without fisheye lenses and rational distortion."""
 
 
+MAX_FOCAL_DIFFERENCE = 1e-3  # between x and y, relative
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCamera:
     """Intrinsics, with OpenCV's radial and tangential distortion.
@@ -90,6 +93,23 @@ class SparseModel:
     points: Float[np.ndarray, "n 3"]
     colors: UInt8[np.ndarray, "n 3"]
     tracks: tuple[Integer[np.ndarray, "m 2"], ...]
+
+
+def check_one_focal_length(camera: ModelCamera, program: str) -> None:
+    """Check that a camera has one focal length, for formats that hold no other.
+
+    Args:
+        camera: Camera of the model.
+        program: Program that the format belongs to, in the possessive case, for the message.
+
+    Raises:
+        InvalidInput: If the focal lengths along x and y differ.
+    """
+    if abs(camera.fx - camera.fy) > MAX_FOCAL_DIFFERENCE * camera.fx:
+        raise InvalidInput(
+            f"{program} files have one focal length per camera, got {camera.fx:.1f} and {camera.fy:.1f} px; "
+            "undistort the images with COLMAP first"
+        )
 
 
 def read_sparse_model(collection: Collection) -> SparseModel:

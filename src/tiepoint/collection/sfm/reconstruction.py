@@ -126,6 +126,15 @@ def reconstruct(
     return summary
 
 
+def has_model(collection: Collection) -> bool:
+    """Return whether a collection is reconstructed.
+
+    Args:
+        collection: Collection from `open_collection`.
+    """
+    return _model_folder(collection).is_dir()
+
+
 def read_model(collection: Collection) -> Any:
     """Return the largest model of a reconstructed collection as a `pycolmap.Reconstruction`.
 
@@ -137,12 +146,15 @@ def read_model(collection: Collection) -> Any:
         MissingDependency: If pycolmap is not installed.
     """
     require_pycolmap()
-    folder = collection.folder / FOLDER / SPARSE / "0"
-    if not folder.is_dir():
+    if not has_model(collection):
         raise InvalidInput(
             f"{collection.folder} has no reconstruction; run: tiepoint collection run … --reconstruct"
         )
-    return read_reconstruction(folder)
+    return read_reconstruction(_model_folder(collection))
+
+
+def _model_folder(collection: Collection) -> Path:
+    return collection.folder / FOLDER / SPARSE / "0"
 
 
 def write_summary(summary: Reconstruction, path: Path) -> None:

@@ -35,6 +35,6 @@ def two_images(tmp_path: Path) -> Collection:
 
 @pytest.fixture
 def use_model(model: SparseModel, monkeypatch: pytest.MonkeyPatch) -> SparseModel:
-    for module in ("bundler", "nerfstudio", "ply"):
+    for module in ("alicevision", "bundler", "metashape", "nerfstudio", "openmvg", "ply"):
         monkeypatch.setattr(f"tiepoint.collection.export.{module}.read_sparse_model", lambda _: model)
     return model
