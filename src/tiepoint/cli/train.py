@@ -144,6 +144,18 @@ def train(
     depth_maps: Annotated[
         Path | None, typer.Option(help="Folder of COLMAP depth maps of the reconstruction.")
     ] = None,
+    collection: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Output folder of 'tiepoint collection run' with the same extractor; trains on the matches of its verified "
+            "pairs, besides warps of IMAGES.",
+        ),
+    ] = None,
+    warp_fraction: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Fraction of warps with --collection.", show_default="0.5"),
+    ] = None,
     features: Annotated[
         Path | None,
         typer.Option(
@@ -208,6 +220,8 @@ def train(
             stretch=parse_stretch(stretch),
             features=features,
             kind=kind,
+            collection=collection,
+            warp_fraction=warp_fraction,
         ),
         optim=given(learning_rate=learning_rate, batch_size=batch_size, accumulate=accumulate),
         run=given(

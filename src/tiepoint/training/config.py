@@ -101,10 +101,13 @@ class DataConfig:
         features: Features of the images by another program: hloc's .h5 file, COLMAP's database, or a folder of .npz files;
             the images are those of a reconstruction, or warps written by `tiepoint warps`. None extracts features.
         kind: Name of the descriptor in `features`; the trained matcher is for this kind.
+        collection: Output folder of `tiepoint collection run` with the same extractor: trains on the matches of its verified
+            pairs, which need not be pairs of `images`, besides warps of the images.
+        warp_fraction: Fraction of pairs that are warps, in [0, 1], with a collection.
 
     Raises:
-        InvalidInput: If the stretch is invalid, the fraction is outside [0, 1], there are depth maps without a reconstruction,
-            or features from files with a stretch.
+        InvalidInput: If the stretch is invalid, a fraction is outside [0, 1], there are depth maps without a reconstruction,
+            features from files with a stretch, or a collection with a reconstruction, features or validation images.
     """
 
     warps: WarpConfig = field(
@@ -118,15 +121,28 @@ class DataConfig:
     stretch: Stretch = None
     features: str | os.PathLike[str] | None = None
     kind: str = ""
+    collection: str | os.PathLike[str] | None = None
+    warp_fraction: float = 0.5
 
     def __post_init__(self) -> None:
-        _paths_to_str(self, "val", "cache", "colmap", "depth_maps", "features")
-        check_fraction("negatives", self.negatives)
+        _paths_to_str(self, "val", "cache", "colmap", "depth_maps", "features", "collection")
+        for name in ("negatives", "warp_fraction"):
+            check_fraction(name, getattr(self, name))
+        if self.collection is not None:
+            self._check_collection()
         object.__setattr__(self, "stretch", check_stretch(self.stretch))
         if self.depth_maps is not None and self.colmap is None:
             raise InvalidInput("depth maps require their COLMAP reconstruction; set colmap (--colmap)")
         if self.stretch is not None and self.features is not None:
             raise InvalidInput("features from files have no stretch; leave out stretch")
+
+    def _check_collection(self) -> None:
+        """Refuse other sources of ground truth next to a collection."""
+        for name in ("colmap", "features", "val"):
+            if getattr(self, name) is not None:
+                raise InvalidInput(
+                    f"{name} cannot be combined with a collection, whose verified pairs are the ground truth; leave out one of them"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ MAY_CHANGE = (
     "data.depth_maps",
     "data.features",
     "data.kind",
+    "data.collection",
     "optim.batch_size",
     "optim.accumulate",
 )

@@ -19,6 +19,7 @@ from tiepoint.models.precision import without_autocast
 from tiepoint.presets import GIVEN, MODEL
 from tiepoint.training.checkpoints import CHECKPOINT, check_checkpoint
 from tiepoint.training.config import DEFAULT_EXTRACTOR, TrainConfig
+from tiepoint.training.data.collection_data import prepare_collection_data
 from tiepoint.training.data.dataset import DataPaths, TrainingData, prepare_data
 from tiepoint.training.data.feature_files import FileExtractor
 from tiepoint.training.data.given_data import check_given_data, prepare_given_data
@@ -165,6 +166,8 @@ def _prepare(
 ) -> TrainingData:
     if isinstance(pretrained.extractor, FileExtractor):
         return prepare_given_data(paths, config, pretrained.extractor, context, progress)
+    if config.data.collection is not None:
+        return prepare_collection_data(paths, config, pretrained.extractor, context, progress)
     return prepare_data(paths, config, pretrained.extractor, context, progress)
 
 

@@ -69,6 +69,7 @@ VALIDATION_PROTOCOLS: dict[str, ValidationProtocol] = {
     ),
     "given-warps": ValidationProtocol(name="given-warps", warps=None),
     "reconstruction": ValidationProtocol(name="reconstruction", warps=None),
+    "verified-pairs": ValidationProtocol(name="verified-pairs", warps=None),
 }
 """Name -> protocol. "homography-512": two warps per image at 512 px with 512 keypoints, difficulty 0.7, each rotated by up
 to 35 degrees, standard augmentation; precision and recall at 3 px. For orientation: on 82 images, mutual nearest
@@ -76,7 +77,7 @@ neighbors reach 66.5 / 66.0 %, the pretrained ALIKED weights 92.3 / 93.0 %. "hom
 rotation, half of the warps upright; for matchers that are trained for it. "given-warps": the first two warps of each
 held-out image in a folder of warps whose features were given. "reconstruction": covisible pairs of a reconstruction with
 at least one held-out image; precision over the matches whose ground truth is known, recall of the ground-truth matches at
-3 px, and no AUC."""
+3 px, and no AUC. "verified-pairs": held-out pairs of a matched collection, measured as a reconstruction's."""
 
 MAX_UPRIGHT_DEG = 90.0
 """Maximum rotation of training warps that are validated under "homography-512"."""
