@@ -31,6 +31,7 @@ from .collection.collection import (
 )
 from .collection.export.colmap_database import export_colmap as export_colmap
 from .collection.run.runner import match_collection as match_collection
+from .collection.sfm.extension import extend_reconstruction as extend_reconstruction
 from .collection.sfm.localization import localize as localize
 from .collection.sfm.reconstruction import reconstruct as reconstruct
 from .errors import (

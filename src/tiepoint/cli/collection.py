@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tiepoint.cli import collection_exports
+from tiepoint.cli import collection_exports, collection_models
 from tiepoint.cli.command_group import new_app
 from tiepoint.cli.completion import EXECUTORS, PAIRS, complete_from
 from tiepoint.cli.flags import name_flags, print_problem
@@ -97,14 +97,6 @@ StoresOption = Annotated[
         show_default="OUT/stores",
     ),
 ]
-MapperOption = Annotated[
-    list[str],
-    typer.Option(
-        metavar="NAME=VALUE",
-        help="Option of COLMAP's mapper (pycolmap.IncrementalPipelineOptions), such as init_min_tri_angle=4; may be "
-        "repeated.",
-    ),
-]
 _OUTDATED_PAIRS = (
     "the counted pairs are not the selection of the last run among the images that have features now; "
     "run it again, or: tiepoint collection pairs {out}"
@@ -137,7 +129,12 @@ def run(
         ),
     ] = [],  # noqa: B006
     cameras: collection_exports.CamerasOption = collection_exports.Cameras.SHARED,
-    mapper_option: MapperOption = [],  # noqa: B006
+    intrinsics: collection_models.IntrinsicsOption = None,
+    poses: collection_models.PosesOption = None,
+    refine_poses: collection_models.RefineOption = False,
+    use_priors: collection_models.PriorsOption = False,
+    mapper: collection_models.MapperOption = collection_models.MapperName.INCREMENTAL,
+    mapper_option: collection_models.MapperOptionOption = [],  # noqa: B006
     max_keypoints: MaxKeypointsOption = 2048,
     resize: ResizeOption = 1024,
     upscale: UpscaleOption = None,
@@ -165,7 +162,13 @@ def run(
     reconstruct = reconstruct or any(each.value in MODEL_EXPORTS for each in to)
     if colmap or reconstruct:
         require_pycolmap()
-    mapping = _mapping(cameras, mapper_option, colmap=colmap, reconstruct=reconstruct)
+    mapping = collection_models.parse_mapping(
+        collection_models.MappingFlags(
+            cameras.value, mapper.value, mapper_option, intrinsics, poses, refine_poses, use_priors
+        ),
+        colmap=colmap,
+        reconstruct=reconstruct,
+    )
     with finishing() as problems, _resumable():
         report = match_collection(
             images,
@@ -184,7 +187,9 @@ def run(
         problems += report.problems
         _print_report(report, quiet)
         if colmap or reconstruct:
-            _export_or_reconstruct(out, quiet, problems, mapping, reconstruct=reconstruct)
+            collection_models.export_or_reconstruct(
+                out, problems, mapping, reconstruct=reconstruct, quiet=quiet
+            )
         collection_exports.export_all(out, to, problems, quiet=quiet)
 
 
@@ -267,6 +272,42 @@ def verify(
     _resume(out, "verify", quiet, max_error_px=max_error_px, executor=executor)
 
 
+@app.command("add")
+def add_images(
+    out: EarlierArgument,
+    pairs: PreviousPairsOption = None,
+    executor: PreviousExecutorOption = None,
+    refine_poses: Annotated[
+        bool,
+        typer.Option("--refine-poses", help="Refine the poses of the images that the model has already."),
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Match images that were put into the image folder since, and register them in the existing model.
+
+    Exits with status 1 if an image was left out or is not registered. Finished work is not repeated.
+
+    Example: tiepoint collection add out/
+    """
+    from tiepoint.collection.collection import open_collection
+    from tiepoint.collection.run.runner import resume_collection
+    from tiepoint.collection.sfm.extension import extend_reconstruction
+    from tiepoint.collection.sfm.reconstruction import read_model
+
+    set_up_logging(quiet=quiet)
+    read_model(open_collection(out))
+    with finishing() as problems, _resumable():
+        report = resume_collection(
+            out, stop_after="verify", progress=_progress(quiet), pairs=pairs, executor=executor
+        )
+        problems += report.problems
+        _print_report(report, quiet)
+        collection = open_collection(out, on_warning=problems.append)
+        collection_models.print_model(
+            extend_reconstruction(collection, keep_poses=not refine_poses), problems, quiet=quiet
+        )
+
+
 @app.command()
 def status(out: EarlierArgument) -> None:
     """Show finished, missing and damaged records; reads every byte. Exits with status 1 if the run is incomplete.
@@ -317,55 +358,6 @@ def _resume(out: Path, stop_after: Literal["pairs", "match", "verify"], quiet: b
         report = resume_collection(out, stop_after=stop_after, progress=_progress(quiet), **changes)
     _print_report(report, quiet)
     finish(report.problems)
-
-
-def _mapping(
-    cameras: collection_exports.Cameras, mapper_option: list[str], *, colmap: bool, reconstruct: bool
-) -> dict[str, Any]:
-    """Return keyword arguments of `reconstruct`; options are checked before any work starts."""
-    from tiepoint.collection.sfm.mapper_options import parse_mapper_options
-    from tiepoint.errors import InvalidInput
-
-    if mapper_option and not reconstruct:
-        raise InvalidInput("--mapper-option requires --reconstruct")
-    if cameras is not collection_exports.Cameras.SHARED and not (colmap or reconstruct):
-        raise InvalidInput(f"--cameras {cameras.value} requires --colmap or --reconstruct")
-    options = parse_mapper_options(mapper_option) if mapper_option else None
-    return {"cameras": cameras.value, "mapper_options": options}
-
-
-def _export_or_reconstruct(
-    out: Path, quiet: bool, problems: list[str], mapping: dict[str, Any], *, reconstruct: bool
-) -> None:
-    """Write COLMAP's database, or reconstruct, which writes it as well; problems are appended to the list."""
-    from tiepoint.collection.collection import open_collection
-    from tiepoint.collection.export.formats import export_as
-    from tiepoint.collection.sfm.reconstruction import reconstruct as run_mapper
-
-    collection = open_collection(out, on_warning=problems.append)
-    if not reconstruct:
-        path = export_as(collection, "colmap", cameras=mapping["cameras"])
-        _echo(f"database: {path}", quiet)
-        return
-    model = run_mapper(collection, **mapping)
-    if not model.success:
-        problems.append(f"no model: {model.reason}")
-        return
-    if len(model.attempts) > 1:
-        _echo(
-            f"initialization: {model.initialization}, after {len(model.attempts) - 1} other attempts", quiet
-        )
-    _echo(
-        f"model: {model.folder}, {model.registered} of {model.images} images, {model.points:,} points, "
-        f"mean track length {model.mean_track_length:.1f}, mean reprojection error {model.mean_reprojection_error_px:.2f} px",
-        quiet,
-    )
-    problems += [f"{name} is not registered in the model" for name in model.unregistered]
-
-
-def _echo(text: str, quiet: bool) -> None:
-    if not quiet:
-        typer.echo(text)
 
 
 def _print_report(report: "RunReport", quiet: bool) -> None:

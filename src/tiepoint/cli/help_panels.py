@@ -55,7 +55,10 @@ OPTION_PANELS: dict[str, tuple[str, ...]] = {
         ),
         *("--control-points", "--force"),
     ),
-    "Geometry": ("--max-error-px", "--intrinsics", "--focal", "--cameras", "--mapper-option"),
+    "Geometry": (
+        *("--max-error-px", "--intrinsics", "--focal", "--cameras", "--poses", "--refine-poses"),
+        *("--use-priors", "--mapper", "--mapper-option"),
+    ),
     "Drawing": ("--max-lines", "--keypoints", "--mode", "--rate"),
     "Video input": ("--live", "--max-frames", "--max-seconds", "--input-option"),
     "Network": ("--extractor", "--init", "--teacher", "--layers", "--width", "--heads", "--lora"),

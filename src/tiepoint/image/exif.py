@@ -121,11 +121,12 @@ def read_orientation(image: PIL.Image.Image, name: str = "image") -> int:
 
 
 class GPSPosition(NamedTuple):
-    """A position on the Earth in WGS 84: degrees, and the altitude in m if it is known."""
+    """A position on the Earth in WGS 84: degrees, and the altitude and the horizontal error in m if they are known."""
 
     latitude_deg: float
     longitude_deg: float
     altitude_m: float | None = None
+    error_m: float | None = None
 
 
 def read_focal_length_px(path: str | os.PathLike[str], image_size: tuple[int, int]) -> float | None:
@@ -164,7 +165,10 @@ def read_position(path: str | os.PathLike[str]) -> GPSPosition | None:
     longitude = _degrees(tags.get(GPS.GPSLongitude), tags.get(GPS.GPSLongitudeRef), "W")
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
         return None
-    return None if latitude == longitude == 0 else GPSPosition(latitude, longitude, _altitude(tags))
+    if latitude == longitude == 0:
+        return None
+    error_m = _number(tags.get(GPS.GPSHPositioningError))
+    return GPSPosition(latitude, longitude, _altitude(tags), error_m)
 
 
 def _read_tags(path: str | os.PathLike[str], directory: IFD = IFD.Exif) -> Mapping[int, Any]:

@@ -241,7 +241,13 @@ def test_negative_numbers(reference: str | None, monkeypatch: pytest.MonkeyPatch
     """Some phones store signed fractions (tumic0/GPXSee#260): the side is that of the sign, once."""
     south = {1: reference, 2: (-33.0, -51.0, -30.0)}
     monkeypatch.setattr("tiepoint.image.exif._read_tags", lambda *_: south | EAST | {6: -12.5})
-    assert read_position("a.jpg") == pytest.approx((-33.858333, 13.1925, -12.5))
+    assert read_position("a.jpg")[:3] == pytest.approx((-33.858333, 13.1925, -12.5))
+
+
+@pytest.mark.parametrize(("value", "error_m"), [(4.75, 4.75), (0.0, None), (-1.0, None), ("near", None)])
+def test_horizontal_error(value: object, error_m: float | None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tiepoint.image.exif._read_tags", lambda *_: NORTH | EAST | {31: value})
+    assert read_position("a.jpg").error_m == error_m
 
 
 def test_no_position_where_there_is_no_file(tmp_path: Path):

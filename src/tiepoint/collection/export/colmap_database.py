@@ -1,8 +1,9 @@
 """COLMAP's database, written directly: keypoints keep float32 precision; descriptors, which COLMAP does not need, are omitted."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,24 +29,30 @@ SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
 
 SEED = 0
 
+VERTICAL_ERROR = 2.0
+"""Error of a GPS altitude relative to that of the horizontal position, for which EXIF data has no field."""
+
 
 def export_colmap(
     collection: Collection,
     database: str | os.PathLike[str] | None = None,
     *,
     cameras: CameraSharing = "shared",
+    known_cameras: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a COLMAP database of cameras, images, keypoints, matches and two-view geometries.
 
     COLMAP estimates the two-view geometries from the inlier matches, or from all matches of pairs that are not verified.
     Image ids follow the natural sort order of the names, starting at 1. GPS positions with an altitude become pose priors
-    (WGS 84), as COLMAP's own reader writes them.
+    (WGS 84), as COLMAP's own reader writes them, with a covariance where the EXIF data have the accuracy.
 
     Args:
         collection: Collection from `open_collection`; missing data is left out with a warning.
         database: Output file; an existing file is replaced. None: `colmap/database.db` in the collection's folder.
         cameras: "shared": images of one folder with equal size and EXIF focal length share a camera, which is right for
             one camera with one zoom setting and constrains the model much better; "each": one camera per image.
+        known_cameras: Name of an image -> `pycolmap.Camera` that it has instead; images share it if the `camera_id` is
+            the same.
 
     Returns:
         The output file.
@@ -59,7 +66,7 @@ def export_colmap(
     warn_incomplete(collection)
     path = output_file(database, collection.folder / FOLDER / DATABASE)
     with _replace_database(path) as temporary, quiet_pycolmap(), _open_database(temporary) as file:
-        ids = _write_images(file, collection, cameras)
+        ids = _write_images(file, collection, cameras, known_cameras or {})
         if not ids:
             raise InvalidInput(f"{collection.folder} has no image with features; run the collection first")
         _write_pairs(file, collection, ids)
@@ -107,16 +114,20 @@ def _open_database(path: Path) -> Iterator[Any]:
         file.close()
 
 
-def _write_images(file: Any, collection: Collection, cameras: CameraSharing) -> dict[str, int]:
+def _write_images(
+    file: Any, collection: Collection, cameras: CameraSharing, known: Mapping[str, Any]
+) -> dict[str, int]:
     """Write cameras, images and keypoints; return the image id of each name."""
     camera_ids: dict[Any, int] = {}
     image_ids = {}
     for image in collection.images:
         features = collection.features(image.name)
         key = camera_key(image, features)
-        group = key if cameras == "shared" else image.name
+        camera = known.get(image.name)
+        group = camera.camera_id if camera is not None else key if cameras == "shared" else image.name
         if group not in camera_ids:
-            camera_ids[group] = _write_camera(file, colmap_camera(key.raster_size, key.focal_px))
+            camera = colmap_camera(key.raster_size, key.focal_px) if camera is None else copy(camera)
+            camera_ids[group] = _write_camera(file, camera)
         image_ids[image.name] = _write_image(file, image, camera_ids[group])
         file.write_keypoints(image_ids[image.name], colmap_keypoints(features))
     return image_ids
@@ -150,9 +161,17 @@ def _pose_prior(image: Any, position: GPSPosition) -> Any:
     pycolmap = require_pycolmap()
     return pycolmap.PosePrior(
         corr_data_id=image.data_id,
-        position=np.array(position, np.float64),
+        position=np.array(position[:3], np.float64),
         coordinate_system=pycolmap.PosePriorCoordinateSystem.WGS84,
+        **_covariance(position.error_m),
     )
+
+
+def _covariance(error_m: float | None) -> dict[str, Any]:
+    """Return the covariance in m² (east, north, up) of a horizontal error; heights are less accurate."""
+    if error_m is None:
+        return {}
+    return {"position_covariance": np.diag([error_m, error_m, VERTICAL_ERROR * error_m]) ** 2}
 
 
 def _write_pairs(file: Any, collection: Collection, ids: dict[str, int]) -> None:

@@ -1,8 +1,10 @@
-"""COLMAP's incremental mapper, with further attempts if no pair initializes a model."""
+"""COLMAP's incremental mapper, with further attempts if no pair initializes a model, and its global mapper."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tiepoint.collection.sfm.mapper_options import check_mapper_options, make_mapper_options
@@ -76,6 +78,7 @@ def run_mapper(
     threads: int | None,
     seed: int,
     options: Mapping[str, Any],
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> MapperRun:
     """Run the mapper until an attempt has a model of reasonable size, and return the largest one.
 
@@ -86,10 +89,11 @@ def run_mapper(
         threads: Number of threads; None for all cores.
         seed: Random seed.
         options: Options of the user by name; they have priority over those of the attempts.
+        settings: Further options of all attempts by name.
     """
     num_images = _count_images(database)
-    common = {"num_threads": -1 if threads is None else threads, "random_seed": seed}
-    common |= _focal_length_limits(database)
+    common: dict[str, Any] = {"num_threads": -1 if threads is None else threads, "random_seed": seed}
+    common |= {**_focal_length_limits(database), **settings}
     best = MapperRun(models={}, folder=output, attempts=(), best=None)
     attempts: list[Attempt] = []
     for attempt in _attempts(database, options):
@@ -103,6 +107,51 @@ def run_mapper(
         if best.size >= min(MIN_MODEL_SIZE, (num_images + 1) // 2):
             break
     return MapperRun(models=best.models, folder=best.folder, attempts=tuple(attempts), best=best.best)
+
+
+def run_global_mapper(
+    database: Path,
+    image_folder: Path,
+    output: Path,
+    *,
+    threads: int | None,
+    seed: int,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> MapperRun:
+    """Run COLMAP's global mapper; focal lengths without a prior are first calibrated from the view graph.
+
+    Args:
+        database: COLMAP database.
+        image_folder: Folder that the image names are relative to.
+        output: Existing empty folder.
+        threads: Number of threads; None for all cores.
+        seed: Random seed.
+        options: Options of the user by name, of `pycolmap.GlobalPipelineOptions`.
+        settings: Further options by name.
+    """
+    pycolmap = require_pycolmap()
+    common = {"num_threads": -1 if threads is None else threads, "random_seed": seed}
+    pipeline = make_mapper_options(common, settings, options, mapper="global")
+    copy = output / database.name  # calibration changes the database
+    shutil.copyfile(database, copy)
+    folder, attempt = output / "global", Attempt(name="global mapper")
+    folder.mkdir()
+    with quiet_pycolmap(silent=True):
+        if not _has_focal_lengths(copy):
+            attempt = Attempt(name="global mapper after view graph calibration")
+            calibration = pycolmap.ViewGraphCalibrationOptions()
+            calibration.random_seed = seed
+            pycolmap.calibrate_view_graph(str(copy), calibration)
+        models = pycolmap.global_mapping(str(copy), str(image_folder), str(folder), pipeline)
+    models = {number: model for number, model in models.items() if model.num_points3D() >= MIN_POINTS}
+    best = attempt if models else None
+    return MapperRun(models=models, folder=folder, attempts=(attempt,), best=best)
+
+
+def _has_focal_lengths(database: Path) -> bool:
+    with require_pycolmap().Database.open(str(database)) as file:
+        return all(camera.has_prior_focal_length for camera in file.read_all_cameras())
 
 
 def _attempts(database: Path, options: Mapping[str, Any]) -> Iterator[Attempt]:

@@ -1,9 +1,9 @@
-"""reconstruct: COLMAP's incremental mapper on a collection, and a summary of the model."""
+"""reconstruct: COLMAP's mapper on a collection, and a summary of the model."""
 
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import Any
 
 from tiepoint.collection.collection import Collection, as_collection
 from tiepoint.collection.export.colmap_database import FOLDER, CameraSharing, export_colmap
-from tiepoint.collection.sfm.mapper import MapperRun, run_mapper
-from tiepoint.collection.sfm.mapper_options import check_mapper_options
+from tiepoint.collection.sfm.mapper import MapperRun
+from tiepoint.collection.sfm.mapper_options import Mapper
+from tiepoint.collection.sfm.mapping import MappingOptions, known_cameras, run_mapping
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import read_reconstruction, require_pycolmap
 from tiepoint.io.folders import replace_folder, restore_folder
 from tiepoint.io.serialization import write_json
+from tiepoint.types import Camera
 
 SPARSE, SUMMARY = "sparse", "reconstruction.json"
 """In COLMAP's folder: the models, the largest one in `sparse/0`; and the summary of the largest model."""
@@ -77,15 +79,20 @@ def reconstruct(
     cameras: CameraSharing = "shared",
     threads: int | None = 1,
     seed: int = SEED,
+    mapper: Mapper = "incremental",
     mapper_options: Mapping[str, Any] | None = None,
+    use_priors: bool = False,
+    intrinsics: Camera | None = None,
+    poses: str | os.PathLike[str] | None = None,
+    refine_poses: bool = False,
 ) -> Reconstruction:
-    """Estimate the poses of all images of a collection and the 3D points with COLMAP's incremental mapper.
+    """Estimate the poses of all images of a collection and the 3D points with COLMAP's mapper.
 
     Writes `colmap/database.db`, the models in `colmap/sparse/0`, `1` …, largest first, and the summary in
     `colmap/reconstruction.json`. An existing model and its summary are replaced only by a new model: if the mapper fails,
     they are kept.
 
-    If no model results, or a small one, the mapper runs again with a relaxed initialization (for forward motion and small
+    If no model results, or a small one, the incremental mapper runs again with a relaxed initialization (for forward motion and small
     baselines), then from the pairs with the most inliers.
 
     Args:
@@ -95,8 +102,17 @@ def reconstruct(
         threads: Number of threads of the mapper; None for all cores. Only one thread gives bit-identical results, because
             several threads sum in varying order.
         seed: Random seed of RANSAC.
-        mapper_options: Options of `pycolmap.IncrementalPipelineOptions` by name, such as {"init_max_forward_motion": 1.0};
-            options of its groups may be given with the group ("mapper.init_max_error") or without.
+        mapper: "incremental", or "global": all poses at once, faster for thousands of images. Focal lengths without a
+            prior are then calibrated from the view graph first.
+        mapper_options: Options of `pycolmap.IncrementalPipelineOptions` (or `GlobalPipelineOptions`) by name, such as
+            {"init_max_forward_motion": 1.0}; options of its groups may be given with the group ("mapper.init_max_error")
+            or without.
+        use_priors: Whether the GPS positions of the EXIF data take part in bundle adjustment. The model is then in
+            meters, x to the east, y to the north and z upwards, with the first image's position as origin.
+        intrinsics: Known camera of all images, which is not refined.
+        poses: Known poses: nerfstudio's transforms.json, COLMAP's images.txt, or the folder of a model. Points are
+            triangulated from the matches, and the other images are registered. Intrinsics in the file are not refined.
+        refine_poses: Whether bundle adjustment refines the known poses; otherwise they are kept exactly.
 
     Returns:
         The summary; without a folder, and with a reason, if there is no suitable initial pair.
@@ -110,17 +126,44 @@ def reconstruct(
         >>> reconstruction = tiepoint.reconstruct("out/")
         >>> reconstruction.registered, reconstruction.points, reconstruction.mean_reprojection_error_px
     """
-    given = dict(mapper_options or {})
-    check_mapper_options(given)
+    options = MappingOptions(
+        mapper=mapper,
+        mapper_options=dict(mapper_options or {}),
+        use_priors=use_priors,
+        intrinsics=intrinsics,
+        poses=poses,
+        refine_poses=refine_poses,
+        threads=threads,
+        seed=seed,
+    )
     opened = as_collection(collection)
-    database = export_colmap(opened, cameras=cameras)
+    known = options.read_poses([image.name for image in opened.images])
+    database = export_colmap(opened, cameras=cameras, known_cameras=known_cameras(opened, options, known))
+    return replace_model(
+        opened,
+        database,
+        lambda output: run_mapping(opened, database, image_folder(opened), output, options, known),
+    )
+
+
+def replace_model(collection: Collection, database: Path, run: Callable[[Path], MapperRun]) -> Reconstruction:
+    """Run a mapper, and replace the model and its summary if there is a new one.
+
+    Args:
+        collection: Collection of the database.
+        database: COLMAP database.
+        run: Runs the mapper with an existing empty folder.
+
+    Returns:
+        Summary of the run.
+    """
     sparse, start = database.parent / SPARSE, perf_counter()
     with _temporary_folder(sparse) as output:
-        run = run_mapper(database, _image_folder(opened), output, threads=threads, seed=seed, options=given)
-        if run.models:
-            _sort_models(run.folder, run.models)
-            replace_folder(run.folder, sparse)
-    summary = _summarize(opened, database.parent, run, perf_counter() - start)
+        found = run(output)
+        if found.models:
+            _sort_models(found.folder, found.models)
+            replace_folder(found.folder, sparse)
+    summary = _summarize(collection, database.parent, found, perf_counter() - start)
     if summary.success or not sparse.exists():
         write_summary(summary, database.parent / SUMMARY)
     return summary
@@ -168,8 +211,12 @@ def write_summary(summary: Reconstruction, path: Path) -> None:
     write_json(asdict(summary) | {"folder": folder}, path, allow_nan=True)
 
 
-def _image_folder(collection: Collection) -> Path:
-    """Return the folder that image names are relative to."""
+def image_folder(collection: Collection) -> Path:
+    """Return the folder that image names are relative to.
+
+    Args:
+        collection: Collection with at least one image.
+    """
     first = collection.images[0]
     return first.path.parents[first.name.count("/")]
 
@@ -217,6 +264,10 @@ def _summarize(collection: Collection, folder: Path, run: MapperRun, seconds: fl
 
 def _reason(sparse: Path, attempts: tuple[str, ...]) -> str:
     kept = f"; the model of an earlier run is kept in {sparse}" if sparse.exists() else ""
+    if attempts[0].startswith("known poses"):
+        return f"no point could be triangulated: the matches do not fit the known poses; check their convention{kept}"
+    if attempts[0].startswith("global"):
+        return f"the global mapper found no model; match more pairs, or use the incremental mapper{kept}"
     cause = (
         "no two images have enough inlier matches and a sufficient triangulation angle; match more pairs, or check for wrong "
         "focal lengths"
