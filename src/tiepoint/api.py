@@ -65,7 +65,7 @@ from tiepoint.runtimes.matching import BundleMatcher, MatchingOptions
 from tiepoint.types import TwoViewEstimate
 from tiepoint.types.options import Adaptive, BatchSize, DtypeName, LoadOptions, Stretch, Tiling, Views
 from tiepoint.visualization import check_image_path, save_image
-from tiepoint.weights import WEIGHTS, load_state_dict, resolve
+from tiepoint.weights import WEIGHTS, load_state_dict, weights_digest
 
 logger = logging.getLogger(__name__)
 
@@ -651,10 +651,7 @@ def _as_files(weights: str | Path | Sequence[str | Path]) -> tuple[str | Path, .
 
 
 def _digest_of(name: str | Path) -> str:
-    known = WEIGHTS[name].sha256 if isinstance(name, str) and name in WEIGHTS else None
-    return known or file_digest(
-        resolve(name, accept_license=True)
-    )  # license was accepted when the tensors were read
+    return weights_digest(name, accept_license=True)  # it was accepted when the tensors were read
 
 
 def _check_descriptor_dim(extractor: NeuralExtractor, network: LightGlue, weights: str) -> None:

@@ -13,7 +13,9 @@ from tiepoint.cli.completion import EXECUTORS, PAIRS, complete_from
 from tiepoint.cli.flags import name_flags, print_problem
 from tiepoint.cli.options import (
     DeviceOption,
+    ExtractorWeightsOption,
     LicenseOption,
+    MatcherWeightsOption,
     MaxKeypointsOption,
     MinPrecisionOption,
     PresetOption,
@@ -27,6 +29,7 @@ from tiepoint.cli.options import (
     parse_stretch,
     score_options,
     set_up_logging,
+    weights_options,
 )
 from tiepoint.cli.problems import finish, finishing
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
@@ -79,6 +82,24 @@ MAX_ERROR_HELP = "Inlier threshold in px of the original images."
 MaxErrorOption = Annotated[float, typer.Option(min=0.01, help=MAX_ERROR_HELP)]
 PreviousMaxErrorOption = Annotated[
     float | None, typer.Option(min=0.01, help=MAX_ERROR_HELP, show_default=PREVIOUS)
+]
+PreviousMatcherWeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--matcher-weights",
+        metavar="FILE",
+        help="Matcher weights of the previous run, if moved; others are refused.",
+        show_default=PREVIOUS,
+    ),
+]
+PreviousExtractorWeightsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extractor-weights",
+        metavar="FILE",
+        help="Extractor weights of the previous run, if moved; others are refused.",
+        show_default=PREVIOUS,
+    ),
 ]
 PrescreenOption = Annotated[
     str,
@@ -144,6 +165,8 @@ def run(
     stores: StoresOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
+    matcher_weights: MatcherWeightsOption = None,
+    extractor_weights: ExtractorWeightsOption = None,
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -158,7 +181,7 @@ def run(
     from tiepoint.geometry.colmap import require_pycolmap
 
     set_up_logging(quiet=quiet)
-    scores = score_options(threshold, min_precision)
+    given = score_options(threshold, min_precision) | weights_options(matcher_weights, extractor_weights)
     reconstruct = reconstruct or any(each.value in MODEL_EXPORTS for each in to)
     if colmap or reconstruct:
         require_pycolmap()
@@ -182,7 +205,7 @@ def run(
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, upscale, stretch, device, accept_license, scores),
+            **_network_options(max_keypoints, resize, upscale, stretch, device, accept_license, given),
         )
         problems += report.problems
         _print_report(report, quiet)
@@ -208,6 +231,8 @@ def extract(
     stores: StoresOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
+    matcher_weights: MatcherWeightsOption = None,
+    extractor_weights: ExtractorWeightsOption = None,
     accept_license: LicenseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -218,7 +243,7 @@ def extract(
     from tiepoint.collection.run.runner import match_collection
 
     set_up_logging(quiet=quiet)
-    scores = score_options(threshold, min_precision)
+    given = score_options(threshold, min_precision) | weights_options(matcher_weights, extractor_weights)
     with _resumable():
         report = match_collection(
             images,
@@ -229,7 +254,7 @@ def extract(
             stores=stores,
             threads=threads,
             progress=_progress(quiet),
-            **_network_options(max_keypoints, resize, upscale, stretch, device, accept_license, scores),
+            **_network_options(max_keypoints, resize, upscale, stretch, device, accept_license, given),
         )
     _print_report(report, quiet)
     finish(report.problems)
@@ -249,13 +274,16 @@ def match_pairs(
     out: EarlierArgument,
     pairs: PreviousPairsOption = None,
     executor: PreviousExecutorOption = None,
+    matcher_weights: PreviousMatcherWeightsOption = None,
+    extractor_weights: PreviousExtractorWeightsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Step 3 of `run`: match the selected pairs.
 
     Example: tiepoint collection match out/ --executor processes:4
     """
-    _resume(out, "match", quiet, pairs=pairs, executor=executor)
+    weights = weights_options(matcher_weights, extractor_weights)
+    _resume(out, "match", quiet, pairs=pairs, executor=executor, **weights)
 
 
 @app.command()
@@ -337,10 +365,10 @@ def _network_options(
     stretch: str,
     device: str,
     accept_license: bool,
-    scores: "NetworkOptions",
+    given: "NetworkOptions",
 ) -> "NetworkOptions":
     options: NetworkOptions = {
-        **scores,
+        **given,
         "max_keypoints": max_keypoints,
         "resize": resize or None,
         "stretch": parse_stretch(stretch),

@@ -293,9 +293,9 @@ def _read_matcher_options(
     return MatcherOptions(preset=preset, load=load, quiet=quiet, stages=stages)
 
 
-def weights_options(matcher_weights: str | None, extractor_weights: list[str] | None) -> "LoadOptions":
+def weights_options(matcher_weights: str | None, extractor_weights: list[str] | None) -> "NetworkOptions":
     """Return the options of `tiepoint.load` for `--matcher-weights` and `--extractor-weights`; the preset's are left out."""
-    options: LoadOptions = {}
+    options: NetworkOptions = {}
     if matcher_weights is not None:
         options["matcher_weights"] = matcher_weights
     if extractor_weights:

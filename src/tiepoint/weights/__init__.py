@@ -15,7 +15,7 @@ also HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, the proxy variables, and all vari
 from typing import TYPE_CHECKING, Any
 
 from tiepoint.weights.cache import weights_folder
-from tiepoint.weights.resolution import resolve
+from tiepoint.weights.resolution import resolve, weights_digest
 from tiepoint.weights.table import WEIGHTS, HubFile, UrlFile, Weights, WheelFile
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "WheelFile",
     "load_state_dict",
     "resolve",
+    "weights_digest",
     "weights_folder",
 ]
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput, WeightsError
+from tiepoint.io.hashing import file_digest
 from tiepoint.io.messages import did_you_mean, unknown_name
 from tiepoint.io.progress import ProgressCallback, download_bar, no_progress
 from tiepoint.weights.cache import file_problem, locked_folder, weights_folder
@@ -53,6 +54,23 @@ def resolve(name: str | Path, *, accept_license: bool = False, progress: bool = 
             logger.warning("cannot use weights %s at %s: %s", row.name, path, reason)
         tried.append(f"{place} {path}: {reason}" if path else f"{place}: {reason}")
     return _download(row, tried, download_bar if progress else no_progress)
+
+
+def weights_digest(name: str | Path, *, accept_license: bool = False) -> str:
+    """Return the SHA-256 of a set of weights; that of a file of the user is computed.
+
+    Args:
+        name: Name in WEIGHTS, a file or a folder, as for `resolve`.
+        accept_license: Accept a license that forbids commercial use, if the weights have to be downloaded.
+
+    Raises:
+        InvalidInput: If the name is neither in WEIGHTS nor a file nor a folder with one weights file.
+        WeightsError: If weights without a known digest cannot be found or downloaded.
+    """
+    row = WEIGHTS.get(name) if isinstance(name, str) else None
+    if row is not None and row.sha256:
+        return row.sha256
+    return file_digest(resolve(name, accept_license=accept_license))
 
 
 def local_places(row: Weights) -> list[tuple[str, Path | None]]:

@@ -72,6 +72,31 @@ def test_interruption_exits_with_130(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "resume" in result.stderr
 
 
+@pytest.mark.parametrize("step", ["run", "extract"])
+def test_weights_are_passed_on(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    report = RunReport(out="", image_folder="", options={}, files=6, images=6)
+    monkeypatch.setattr(runner, "match_collection", lambda *_, **options: given.update(options) or report)
+    files = (
+        "--extractor-weights",
+        "dad.pth",
+        "--extractor-weights",
+        "dedode.pth",
+        "--matcher-weights",
+        "m.pth",
+    )
+    assert run(step, tmp_path, tmp_path / "out", *files, "-q").exit_code == 0
+    assert (given["extractor_weights"], given["matcher_weights"]) == (["dad.pth", "dedode.pth"], "m.pth")
+
+
+def test_other_weights_of_a_step_are_refused(tmp_path: Path) -> None:
+    images, out = write_image_folder(tmp_path / "photos", 2), tmp_path / "out"
+    assert run("extract", images, out, *OPTIONS).exit_code == 0
+    (tmp_path / "own.pth").write_bytes(b"own")
+    with pytest.raises(InvalidInput, match=r"extractor_weights were the preset's, got .*own\.pth"):
+        run("match", out, "--extractor-weights", tmp_path / "own.pth", "-q")
+
+
 @pytest.fixture
 def matched(monkeypatch: pytest.MonkeyPatch) -> None:
     """`run` finds all work done."""

@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from tiepoint.errors import InvalidInput, WeightsError
-from tiepoint.weights import WEIGHTS, Weights, WheelFile, resolve, weights_folder
+from tiepoint.weights import WEIGHTS, Weights, WheelFile, resolve, weights_digest, weights_folder
 
 CONTENT = b"tensors" * 1000
 
@@ -121,3 +122,9 @@ def test_folder_of_a_training_has_its_model(tmp_path: Path):
         (tmp_path / name).touch()
     assert resolve(tmp_path) == tmp_path / "model.safetensors"
     assert resolve(str(tmp_path)) == tmp_path / "model.safetensors"
+
+
+def test_digest_of_a_name_needs_no_file_and_that_of_a_file_is_computed(row: Weights, tmp_path: Path):
+    assert weights_digest(row.name) == row.sha256
+    (tmp_path / "own.pth").write_bytes(b"own")
+    assert weights_digest(tmp_path / "own.pth") == sha256(b"own").hexdigest()

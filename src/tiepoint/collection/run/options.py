@@ -10,6 +10,7 @@ from tiepoint.collection.pairs.retrieval import require_faiss
 from tiepoint.collection.pairs.selection import PairSelection, parse_pair_selection
 from tiepoint.collection.pairs.spatial import require_scipy
 from tiepoint.collection.run.executors.registry import check_executor
+from tiepoint.collection.run.given_weights import with_absolute_paths
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.matching.prescreening import check_prescreen, prescreen_threshold
@@ -33,7 +34,7 @@ class CollectionOptions:
         threads: Number of torch threads per worker; None for the default of the executor.
         prescreen: Minimum probability of a pair that is matched in full, from a cheap match; "auto" for the threshold of
             the preset, for exhaustive pairs and pairs by retrieval; None matches all.
-        load: Options of `tiepoint.load`.
+        load: Options of `tiepoint.load`; weights files are stored with absolute paths.
 
     Raises:
         InvalidInput: If an option is invalid.
@@ -57,6 +58,7 @@ class CollectionOptions:
         object.__setattr__(self, "preset", str(full_name(self.preset)))
         check_executor(self.executor)
         object.__setattr__(self, "prescreen", check_prescreen(self.prescreen))
+        object.__setattr__(self, "load", with_absolute_paths(self.load))
         _ = self.prescreen_threshold
         if self.load.get("latency_budget_ms") is not None:
             raise InvalidInput(

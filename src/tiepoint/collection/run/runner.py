@@ -5,6 +5,7 @@ run resumes with the same call, and a run with additional images processes only 
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal, Unpack, get_args
 from tiepoint.collection.images import ImageRecord, group_by_content, scan_images
 from tiepoint.collection.report.run_report import RunReport
 from tiepoint.collection.run.executors.registry import open_executor
+from tiepoint.collection.run.given_weights import check_same_weights, digests_of
 from tiepoint.collection.run.options import CollectionOptions, threshold_of
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Job
@@ -83,7 +85,8 @@ def match_collection(
         until this one has finished.
 
     Raises:
-        InvalidInput: If an option is invalid, there are no images, or `out` cannot be written to or is not a collection.
+        InvalidInput: If an option is invalid, there are no images, `out` cannot be written to or is not a collection, or
+            it was computed with other weights of the same preset.
         StoreError: If another format version of tiepoint wrote `out`, or a shard was found damaged when it was needed;
             run the same command again.
         ExecutorError: If workers cannot be reached, or died repeatedly.
@@ -117,6 +120,8 @@ def resume_collection(
     pairs: str | None = None,
     executor: str | None = None,
     max_error_px: float | None = None,
+    extractor_weights: str | Path | Sequence[str | Path] | None = None,
+    matcher_weights: str | Path | None = None,
     progress: Progress = False,
 ) -> RunReport:
     """Resume a run up to a stage, with the options of the previous run.
@@ -127,15 +132,19 @@ def resume_collection(
         pairs: Pair selection; None keeps that of the previous run.
         executor: Executor; None keeps that of the previous run.
         max_error_px: Inlier threshold in px; None keeps that of the previous run.
+        extractor_weights: Extractor weights of the previous run, if the files were moved; others are refused.
+        matcher_weights: Matcher weights of the previous run, if the file was moved; others are refused.
         progress: Whether to show bars on stderr, or a callback that shows the progress.
 
     Raises:
         TiepointError: For the reasons of `match_collection`, or if there is no previous run.
     """
     previous = read_state(Path(out))
+    weights = {"extractor_weights": extractor_weights, "matcher_weights": matcher_weights}
     changes = {"pairs": pairs, "executor": executor, "max_error_px": max_error_px}
     options = previous.options | {name: value for name, value in changes.items() if value is not None}
-    load_options = options.pop("load")
+    load_options = options.pop("load") | {name: value for name, value in weights.items() if value is not None}
+    options.pop("weights", None)
     options["verify"] = options["verify"] or stop_after == "verify"
     return match_collection(
         previous.image_folder,
@@ -170,6 +179,9 @@ def _run(request: _Request, log: RunLog) -> RunReport:
     list_digest = request.options.selection.list_digest()
     with log.timed("total"):
         previous = prepare_folder(request.out)
+        options["weights"] = digests_of(request.options.load)
+        if previous:
+            check_same_weights(request.out, previous.options, options)
         if previous and request.last == "extract":
             options |= {name: value for name, value in previous.options.items() if name in LATER_OPTIONS}
             list_digest = previous.list_digest

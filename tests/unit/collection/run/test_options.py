@@ -56,6 +56,12 @@ def test_missing_library(pairs: str, module: str, monkeypatch: pytest.MonkeyPatc
         CollectionOptions(pairs=pairs)
 
 
+def test_weights_are_stored_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = CollectionOptions(load={"matcher_weights": Path("own.pth"), "resize": 640})
+    assert options.to_dict()["load"] == {"matcher_weights": str(tmp_path / "own.pth"), "resize": 640}
+
+
 def test_stored_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pairs.txt").touch()
     monkeypatch.chdir(tmp_path)

@@ -17,6 +17,7 @@ from tiepoint.collection.run.runner import match_collection, resume_collection
 from tiepoint.collection.run.status import read_status
 from tiepoint.collection.sfm.reconstruction import reconstruct
 from tiepoint.errors import InvalidInput, MissingDependency, StoreError
+from tiepoint.weights import WEIGHTS, resolve
 
 
 @pytest.fixture
@@ -154,6 +155,24 @@ def test_threads_are_kept(photos: Path, out: Path, monkeypatch: pytest.MonkeyPat
     report = resume_collection(out, stop_after="pairs")
     assert asked == [3, 3]
     assert report.options["threads"] == 3
+
+
+@pytest.mark.slow
+def test_weights_may_move_but_not_change(photos: Path, out: Path, tmp_path: Path):
+    given = Path(shutil.copy(resolve("aliked-t16"), tmp_path / "own.pth"))
+    match_collection(photos, out, stop_after="extract", extractor_weights=given, **QUICK)
+    moved = given.rename(tmp_path / "moved.pth")
+    with pytest.raises(InvalidInput, match=r"not a file.*own\.pth"):
+        resume_collection(out, stop_after="match")
+    assert resume_collection(out, stop_after="match", extractor_weights=moved).new == {"matches": 6}
+    settings = open_collection(out).settings
+    assert settings["load"]["extractor_weights"] == str(moved)
+    assert settings["weights"] == {"extractor_weights": [WEIGHTS["aliked-t16"].sha256]}
+    with pytest.raises(InvalidInput, match=r"extractor_weights were .*moved\.pth .*, got the preset's"):
+        match_collection(photos, out, **QUICK)
+    moved.write_bytes(b"other")
+    with pytest.raises(InvalidInput, match=r"extractor_weights were .*moved\.pth .*, got .*moved\.pth"):
+        resume_collection(out, stop_after="verify")
 
 
 @pytest.mark.slow
