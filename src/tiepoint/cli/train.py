@@ -200,6 +200,7 @@ def train(
     use_threads(threads)
     if json_file not in (None, "-"):
         check_output_path(json_file, ".json")
+    _check_warps(images, given(per_image=warps, resize=resize), features=features, colmap=colmap)
     config = TrainConfig.from_recipe(
         recipe,
         model=given(
@@ -251,6 +252,20 @@ def train(
 def given(**values: Any) -> dict[str, Any]:
     """Return the values that are not None: those that replace a recipe's."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_warps(images: Path, sizes: dict[str, int], *, features: Path | None, colmap: Path | None) -> None:
+    """Refuse sizes of warps that the training would ignore, also those that equal the recipe's."""
+    from tiepoint.errors import InvalidInput
+    from tiepoint.training.data.given_data import check_warp_sizes
+    from tiepoint.training.data.warp_list import WARPS
+
+    if colmap is not None and "per_image" in sizes:
+        raise InvalidInput(
+            "--warps has no effect with --colmap, whose covisible image pairs are the training pairs; leave it out"
+        )
+    if features is not None and colmap is None and (images / WARPS).is_file():
+        check_warp_sizes(images, sizes)
 
 
 def _is_main_process() -> bool:

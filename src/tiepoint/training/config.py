@@ -107,7 +107,8 @@ class DataConfig:
 
     Raises:
         InvalidInput: If the stretch is invalid, a fraction is outside [0, 1], there are depth maps without a reconstruction,
-            features from files with a stretch, or a collection with a reconstruction, features or validation images.
+            warps per image with one, features from files with a stretch, or a collection with a reconstruction, features
+            or validation images.
     """
 
     warps: WarpConfig = field(
@@ -133,6 +134,11 @@ class DataConfig:
         object.__setattr__(self, "stretch", check_stretch(self.stretch))
         if self.depth_maps is not None and self.colmap is None:
             raise InvalidInput("depth maps require their COLMAP reconstruction; set colmap (--colmap)")
+        if self.colmap is not None and self.warps.per_image != WarpConfig().per_image:
+            raise InvalidInput(
+                f"per_image={self.warps.per_image} has no effect with a reconstruction, whose image pairs are the training "
+                "pairs; leave it out"
+            )
         if self.stretch is not None and self.features is not None:
             raise InvalidInput("features from files have no stretch; leave out stretch")
 

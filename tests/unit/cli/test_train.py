@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.helpers.noise_images import write_images
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
@@ -14,6 +15,8 @@ from tiepoint.io.progress import track
 from tiepoint.models.lightglue.network import LightGlueShape
 from tiepoint.training import train as library
 from tiepoint.training.config import TrainConfig
+from tiepoint.training.data.homographic_warps import WarpConfig
+from tiepoint.training.data.warp_files import write_warps
 from tiepoint.training.loop import StepReport
 from tiepoint.training.report.training_report import TrainingReport
 from tiepoint.training.validation import VALIDATION_PROTOCOLS, ValidationMetrics
@@ -136,6 +139,26 @@ def test_options_reach_the_library(
 def test_flags_reach_the_library(called_with: dict[str, Any], option: str, name: str) -> None:
     run(option)
     assert value_of(called_with, name) is True
+
+
+def test_sizes_of_warps_that_have_no_effect_are_refused(called_with: dict[str, Any], tmp_path: Path) -> None:
+    write_images(tmp_path / "photos", 1)
+    write_warps(tmp_path / "photos", tmp_path / "warps", WarpConfig(per_image=2, resize=64))
+    features = ("--features", "features.h5")
+    run = ("train", tmp_path / "warps", tmp_path / "out")
+    for options, message in (
+        ((*features, "--resize", 512), "resize=512 has no effect"),  # as in the recipe
+        ((*features, "--warps", 3), "per_image=3 has no effect"),
+        ((*features, "--colmap", "sparse", "--warps", 3), "--warps has no effect with --colmap"),
+    ):
+        result = CliRunner().invoke(app, [*map(str, (*run, *options))])
+        assert isinstance(result.exception, InvalidInput)
+        assert message in str(result.exception)
+    assert not called_with
+    CliRunner().invoke(
+        app, [*map(str, (*run, *features, "--resize", 64, "--warps", 2))], catch_exceptions=False
+    )
+    assert called_with["config"].data.warps.resize == 64
 
 
 def test_json_is_the_only_output(called_with: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tiepoint.errors import InvalidInput
 from tiepoint.io.config import from_dict, to_dict
 from tiepoint.training.config import DataConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
+from tiepoint.training.data.homographic_warps import WarpConfig
 from tiepoint.training.recipes import RECIPES
 
 
@@ -75,6 +76,12 @@ def test_invalid_values_are_refused(part: type, values: dict[str, Any]) -> None:
     name = next(iter(values)).replace("depth_maps", "depth maps")
     with pytest.raises(InvalidInput, match=name):
         part(**values)
+
+
+def test_warps_per_image_and_a_reconstruction_exclude_each_other() -> None:
+    with pytest.raises(InvalidInput, match="per_image=4 has no effect with a reconstruction"):
+        DataConfig(colmap="sparse", warps=WarpConfig(per_image=4))
+    assert DataConfig(colmap="sparse", warps=WarpConfig(resize=1024)).warps.resize == 1024
 
 
 def test_paths_are_stored_as_text() -> None:

@@ -5,7 +5,9 @@ of real image pairs, or from warps that were written before the other program ex
 moved by a homography would be no second view: their descriptors would be equal, and a network would learn nothing else.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from tiepoint.errors import InvalidInput
 from tiepoint.io.config import to_dict
@@ -31,6 +33,9 @@ from tiepoint.training.data.warp_files import cache_warp_files
 from tiepoint.training.data.warp_list import WARPS, WarpedImage, read_warps
 from tiepoint.training.distributed import DistributedContext
 from tiepoint.training.validation import VALIDATION_PROTOCOLS, HeldOutPair, LabeledPair
+
+WARP_SIZES = ("per_image", "resize")
+"""Settings of warps that determine their files."""
 
 
 def check_given_data(paths: DataPaths, config: TrainConfig) -> None:
@@ -63,13 +68,9 @@ def _check_settings(paths: DataPaths, config: TrainConfig) -> None:
     requested, recipe = (
         to_dict(settings.data.warps) for settings in (config, TrainConfig.from_recipe(config.recipe))
     )
+    changed = {name: requested[name] for name in WARP_SIZES if requested[name] != recipe[name]}
+    check_warp_sizes(paths.images, changed)
     recorded = requested | read_warps(paths.images).settings
-    for name in ("per_image", "resize"):
-        if requested[name] not in (recorded[name], recipe[name]):
-            raise InvalidInput(
-                f"{name}={requested[name]} has no effect on the warps in {paths.images}, which were written with "
-                f"{name}={recorded[name]}; leave it out, or write them again with `tiepoint warps`"
-            )
     usual = to_dict(TrainConfig().data.warps)["homography"]
     if requested["homography"] not in (recorded["homography"], usual):
         warn_once(
@@ -77,6 +78,25 @@ def _check_settings(paths: DataPaths, config: TrainConfig) -> None:
             f"the homographies of the recipe {config.recipe} have no effect on the warps in {paths.images}, which were written "
             f"with others; write them with `tiepoint warps --recipe {config.recipe}`",
         )
+
+
+def check_warp_sizes(images: Path, requested: Mapping[str, int]) -> None:
+    """Check that requested sizes are those of the warps in a folder.
+
+    Args:
+        images: Folder written by `tiepoint warps`.
+        requested: Values of some of `WARP_SIZES`, by name.
+
+    Raises:
+        InvalidInput: If the warps were written with others.
+    """
+    recorded = read_warps(images).settings
+    for name, value in requested.items():
+        if value != recorded.get(name, value):
+            raise InvalidInput(
+                f"{name}={value} has no effect on the warps in {images}, which were written with "
+                f"{name}={recorded[name]}; leave it out, or write them again with `tiepoint warps`"
+            )
 
 
 def prepare_given_data(

@@ -22,6 +22,7 @@ from tiepoint.training.data.dataset import DataPaths, TrainingData
 from tiepoint.training.data.feature_files import extractor_from_files
 from tiepoint.training.data.given_data import (
     check_given_data,
+    check_warp_sizes,
     choose_held_out_contents,
     first_warps,
     prepare_given_data,
@@ -172,6 +173,13 @@ def test_settings_of_written_warps_are_not_changed(
     check_given_data(paths, TrainConfig().replace(data={"warps": {name: written}}))
     with pytest.raises(InvalidInput, match=rf"{name}=100 .*{name}={written}"):
         check_given_data(paths, TrainConfig().replace(data={"warps": {name: 100}}))
+
+
+def test_requested_sizes_are_those_of_the_warps(warps: Path) -> None:
+    check_warp_sizes(warps, {"resize": 64, "per_image": 2})
+    check_warp_sizes(warps, {})
+    with pytest.raises(InvalidInput, match=r"resize=512 has no effect .*resize=64; leave it out"):
+        check_warp_sizes(warps, {"per_image": 2, "resize": 512})
 
 
 def test_homographies_of_another_recipe_are_warned_about(
