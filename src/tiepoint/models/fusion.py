@@ -9,9 +9,13 @@ from torch import Tensor, nn
 
 from tiepoint.models.aliked.fused_network import fuse as fuse_aliked
 from tiepoint.models.aliked.network import ALIKED
+from tiepoint.models.batch_norm import fold_batch_norms
+from tiepoint.models.dedode.dad import DaD
+from tiepoint.models.dedode.descriptor import DeDoDe
 from tiepoint.models.described_detector import DescribedDetector
 from tiepoint.models.descriptor import Descriptor
 from tiepoint.models.detector import Detector
+from tiepoint.models.raco import RaCo
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,12 +27,14 @@ def fuse_detector(network: nn.Module) -> nn.Module:
         network: Network in evaluation mode, on its final device and in its final dtype.
 
     Returns:
-        A network that computes the same function faster and does not follow later changes of the weights; detectors
+        A network that computes the same function faster and does not follow later changes of all weights; detectors
         without another inference form are returned unchanged.
     """
     if isinstance(network, DescribedDetector):
         fused = (fuse_detector(part) for part in (network.detector, network.descriptor))
         return DescribedDetector(*cast(tuple[Detector, Descriptor], tuple(fused))).eval()
+    if isinstance(network, RaCo | DaD | DeDoDe):
+        return fold_batch_norms(network)
     return fuse_aliked(network) if type(network) is ALIKED else network
 
 

@@ -27,6 +27,7 @@ from tiepoint.models.aliked.deformable_conv import DeformableConv2d, limit_offse
 from tiepoint.models.aliked.network import ALIKED, ConvBlock, DescriptorHead, ResidualBlock
 from tiepoint.models.aliked.padding import Padding
 from tiepoint.models.aliked.upsampling import Upsampler
+from tiepoint.models.batch_norm import scale_and_shift
 from tiepoint.models.memory import empty_map
 from tiepoint.models.onednn import linear
 from tiepoint.models.precision import at_least_float32, without_autocast
@@ -295,10 +296,9 @@ def _fold(weight: Tensor, norm: nn.BatchNorm2d, scale: float) -> tuple[Tensor, T
         norm: Batch norm in evaluation mode.
         scale: Factor of the weights; it contains `PRE_SCALE`, the factor of the bias.
     """
-    mean, variance = cast(Tensor, norm.running_mean).double(), cast(Tensor, norm.running_var).double()
-    factor = norm.weight.double() / (variance + norm.eps).sqrt()
-    bias = (norm.bias.double() - mean * factor) * PRE_SCALE
-    return (weight.double() * (factor * scale)[:, None, None, None]).to(weight.dtype), bias.to(weight.dtype)
+    factor, shift = scale_and_shift(norm)
+    folded = weight.double() * (factor * scale)[:, None, None, None]
+    return folded.to(weight.dtype), (shift * PRE_SCALE).to(weight.dtype)
 
 
 def _scaled(weight: Tensor, scale: float) -> Tensor:
