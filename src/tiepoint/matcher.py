@@ -123,6 +123,31 @@ class Matcher:
         upright, _ = self._read(image, None, "mask")
         return self.extractor.describe(upright, to_keypoints(keypoints))
 
+    def estimate_covariances(self, image: AnyImage, features: Features) -> Features:
+        """Estimate the covariances of the positions of keypoints with RaCo, which takes longer than their extraction.
+
+        Args:
+            image: Image, as for `extract`.
+            features: Features of the image, of any extractor.
+
+        Returns:
+            The features with `covariances` in px^2.
+
+        Raises:
+            InvalidInput: If the image cannot be read or is not that of the features, or the preset's detector is not
+                RaCo.
+
+        Example:
+            >>> features = matcher.estimate_covariances("a.jpg", matcher.extract("a.jpg"))
+        """
+        upright, _ = self._read(image, None, "mask")
+        if upright.image_size != features.image_size:
+            raise InvalidInput(
+                f"expected the image of the features, of {features.image_size} px (width, height), got "
+                f"{upright.image_size}"
+            )
+        return self.extractor.estimate_covariances(upright, features)
+
     def match(
         self,
         image0: AnyImage,

@@ -18,6 +18,7 @@ from PIL.ExifTags import IFD, Base
 from skimage.data import astronaut
 from tests.helpers.colored_dots import SHIFT, SIZE, dots, make_matcher
 from tests.helpers.cost_models import FREE, FakeClock, costs
+from tests.helpers.tiny_detectors import tiny_raco_aliked
 from tests.helpers.tiny_superpoint import TINY, tiny
 from typer.testing import CliRunner
 
@@ -404,6 +405,18 @@ def test_threads_may_share_a_matcher(views: Any) -> None:
         assert one.rotation1 == other.rotation1
         for name in ("points0", "points1", "scores"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_covariances_are_of_the_image_of_the_features() -> None:
+    extractor = NeuralExtractor(
+        tiny_raco_aliked(), ExtractionSettings(kind="tiny", max_keypoints=9, resize=None)
+    )
+    matcher = Matcher(extractor, make_matcher().matcher)
+    image = astronaut()[:96, :128]
+    features = matcher.extract(image)
+    assert matcher.estimate_covariances(image, features).covariances.shape == (9, 2, 2)
+    with pytest.raises(InvalidInput, match=r"expected the image of the features, of \(128, 96\) px"):
+        matcher.estimate_covariances(astronaut(), features)
 
 
 class TestDescribe:

@@ -17,10 +17,12 @@ from tiepoint.image import Image, ImageTransform
 from tiepoint.image.stretch import check_stretch
 from tiepoint.io.config import fingerprint
 from tiepoint.io.validation import check_integer
+from tiepoint.models.described_detector import DescribedDetector
 from tiepoint.models.detector import Detector
 from tiepoint.models.fusion import fuse_detector
 from tiepoint.models.keypoints import Detection
 from tiepoint.models.precision import ordinary_inference
+from tiepoint.models.raco import RaCo
 from tiepoint.types import Features
 from tiepoint.types.options import Stretch, Tiling
 
@@ -206,6 +208,38 @@ class NeuralExtractor:
             source=image.source,
             exif_orientation=image.exif_orientation,
         )
+
+    @ordinary_inference()
+    def estimate_covariances(self, image: Image, features: Features) -> Features:
+        """Estimate the covariances of the positions of keypoints.
+
+        The image is processed as a whole, without tiles.
+
+        Args:
+            image: Image, from `tiepoint.image.read_image`.
+            features: Features of the image, of any extractor.
+
+        Returns:
+            The features with covariances in px^2 of the image.
+
+        Raises:
+            InvalidInput: If the detector is not RaCo, or its weights have no covariance head.
+        """
+        network = self.inference_network
+        detector = network.detector if isinstance(network, DescribedDetector) else network
+        if not isinstance(detector, RaCo):
+            raise InvalidInput(
+                f"{self.settings.kind or type(self).__name__} cannot estimate covariances; use the preset "
+                "raco-aliked+lightglue"
+            )
+        transform = self.transform(image.image_size)
+        _, (maps,) = detector.dense_maps(transform.apply(image).to(self.device)[None])
+        keypoints = transform.to_resized(features.keypoints.to(self.device, torch.float32))
+        last = keypoints.new_tensor(transform.resized_size) - 1
+        found = detector.covariances(maps.maps, keypoints.clamp(min=0).minimum(last))
+        scale = found.new_tensor(transform.scale)
+        covariances = found / (scale[:, None] * scale)  # px^2 of the resized image -> px^2 of the image
+        return replace(features, covariances=covariances.to(features.device))
 
     def fingerprint_with(self, mask: Bool[Tensor, "h w"] | None) -> str:
         """Return the fingerprint of features extracted with a mask, shape (h, w)."""

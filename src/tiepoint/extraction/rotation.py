@@ -49,7 +49,7 @@ def unrotate_keypoints(
 def unrotate_features(features: Features, degrees: int, image_size: tuple[int, int]) -> Features:
     """Map features of a rotated image to the unrotated image.
 
-    Positions and orientations are rotated back; descriptors and scores remain those of the rotated image, which the
+    Positions, their covariances, and orientations are rotated back; descriptors and scores remain those of the rotated image, which the
     fingerprint records.
 
     Args:
@@ -57,11 +57,20 @@ def unrotate_features(features: Features, degrees: int, image_size: tuple[int, i
         degrees: Rotation of the image in degrees, counter-clockwise.
         image_size: Size (width, height) of the unrotated image in px.
     """
-    orientations = features.orientations
+    orientations, covariances = features.orientations, features.covariances
     return replace(
         features,
         keypoints=unrotate_keypoints(features.keypoints, degrees, image_size),
         orientations=None if orientations is None else orientations + math.radians(degrees),
+        covariances=None if covariances is None else _unrotate_covariances(covariances, degrees),
         image_size=image_size,
         fingerprint=f"{features.fingerprint}-rotated{degrees}" if degrees else features.fingerprint,
     )
+
+
+def _unrotate_covariances(covariances: Float[Tensor, "n 2 2"], degrees: int) -> Float[Tensor, "n 2 2"]:
+    """Exchange the axes for odd multiples of 90 degrees: the variances change places, the covariance its sign."""
+    if degrees % 180 == 0:
+        return covariances
+    signs = covariances.new_tensor([[1, -1], [-1, 1]])
+    return covariances.flip(1, 2) * signs

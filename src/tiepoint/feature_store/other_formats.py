@@ -23,7 +23,7 @@ from tiepoint.types.feature_arrays import COLMAP_CORNER
 FeatureFormat: TypeAlias = Literal["hloc", "colmap", "npz"]
 SUFFIXES: dict[str, FeatureFormat] = {".h5": "hloc", ".hdf5": "hloc", ".db": "colmap", ".npz": "npz"}
 
-FIELDS = ("keypoints", "descriptors", "image_size", "scores", "scales", "orientations")
+FIELDS = ("keypoints", "descriptors", "image_size", "scores", "scales", "orientations", "covariances")
 """Arrays of an .npz file, with the names of `Features`; the first three are required."""
 
 
@@ -197,6 +197,6 @@ def _read_npz(path: Path, image: str | None) -> dict[str, Any]:
         missing = [name for name in FIELDS[:3] if name not in arrays]
         if missing:
             raise InvalidInput(
-                f"{file}: no {', '.join(missing)}; expected the arrays {', '.join(FIELDS)} (the last three are optional)"
+                f"{file}: no {', '.join(missing)}; expected the arrays {', '.join(FIELDS)} (the last {len(FIELDS) - 3} are optional)"
             )
         return {name: arrays[name] for name in FIELDS if name in arrays}

@@ -19,6 +19,7 @@ DTYPES = {
     "descriptors": np.float16,
     "scales": np.float32,
     "orientations": np.float32,
+    "covariances": np.float32,
 }
 # Arrays of an image's record. float16 changes a component of a unit vector by at most 2.5e-4.
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tiepoint.matching.inputs import FeaturePair
 from tiepoint.types import Assignment, Features
+from tiepoint.types.features import TENSORS
 
 
 def select_top_k(features: Features, count: int) -> tuple[Features, Int[Tensor, "k"]]:
@@ -41,7 +42,7 @@ def select_keypoints(features: Features, indices: Int[Tensor, "k"]) -> Features:
     """
     selected = {
         name: None if value is None else value[indices]
-        for name in ("keypoints", "scores", "descriptors", "scales", "orientations")
+        for name in TENSORS
         for value in [getattr(features, name)]
     }
     return replace(features, **selected)

@@ -42,6 +42,8 @@ def file_contents(
         contents[f"exif_orientation{side}"] = features.exif_orientation
         contents[f"keypoints{side}"] = _to_numpy(features.keypoints)
         contents[f"keypoint_scores{side}"] = _to_numpy(features.scores)
+        if features.covariances is not None:
+            contents[f"covariances{side}"] = _to_numpy(features.covariances)
     return contents | {
         "features": result.features0.kind,
         "points0": result.points0,
@@ -81,11 +83,13 @@ def read_match_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 def features_from(values: dict[str, Any], side: int) -> Features:
     """Build the features of image `side` (0 or 1), with descriptors of dimension 0."""
     keypoints = _to_tensor(values[f"keypoints{side}"]).reshape(-1, 2)
+    covariances = values.get(f"covariances{side}")
     width, height = values[f"image_size{side}"]
     return Features(
         keypoints=keypoints,
         scores=_to_tensor(values[f"keypoint_scores{side}"]),
         descriptors=keypoints.new_zeros(len(keypoints), 0),
+        covariances=None if covariances is None else _to_tensor(covariances).reshape(-1, 2, 2),
         image_size=(int(width), int(height)),
         kind=values["features"],
         source=values.get(f"image{side}"),

@@ -3,7 +3,7 @@
 # arrays and tensors of any dtype, and OpenCV has no types
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -30,12 +30,16 @@ COLMAP_CORNER = 0.5  # COLMAP's origin is the top-left corner of the image, ours
 def feature_values(
     keypoints: ArrayLike,
     descriptors: ArrayLike,
-    scores: ArrayLike | None,
-    scales: ArrayLike | None,
-    orientations: ArrayLike | None,
+    optional: Mapping[str, ArrayLike | None],
     normalize: DescriptorNorm | None,
 ) -> dict[str, Any]:
     """Convert the values of keypoints to float32 tensors on the device of the keypoints; see `Features.from_arrays`.
+
+    Args:
+        keypoints: Keypoints, shape (n, 2).
+        descriptors: Descriptors, shape (n, d).
+        optional: Other values by name, with one row per keypoint; "scores" among them.
+        normalize: Normalization of the descriptors.
 
     Raises:
         InvalidInput: If a value is no array of numbers, or descriptors seem to be transposed.
@@ -47,7 +51,6 @@ def feature_values(
             f"descriptors: expected shape ({len(points)}, d), got {tuple(vectors.shape)}; transpose them (hloc stores them "
             "as columns)"
         )
-    optional = {"scores": scores, "scales": scales, "orientations": orientations}
     values = {name: None if v is None else _to_tensor(name, v, points.device) for name, v in optional.items()}
     if values["scores"] is None:
         values["scores"] = torch.ones(len(points), dtype=torch.float32, device=points.device)

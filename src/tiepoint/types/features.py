@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     Keypoints: TypeAlias = Float[Tensor, "n 2"]
     PerKeypoint: TypeAlias = Float[Tensor, "n"]
     Descriptors: TypeAlias = Float[Tensor, "n d"]
+    Covariances: TypeAlias = Float[Tensor, "n 2 2"]
     ImageSize: TypeAlias = tuple[int, int]
 else:  # arguments of Features, which converts arrays
     Keypoints = Float[Tensor, "n 2"] | Float[np.ndarray, "n 2"]
     PerKeypoint = Float[Tensor, "n"] | Float[np.ndarray, "n"]
     Descriptors = Float[Tensor, "n d"] | Float[np.ndarray, "n d"]
+    Covariances = Float[Tensor, "n 2 2"] | Float[np.ndarray, "n 2 2"]
     ImageSize = Any
 
 StoppedBy: TypeAlias = Literal[
@@ -37,7 +39,25 @@ StoppedBy: TypeAlias = Literal[
 """Reason why a matcher ran no further layer: the network has no more; early stopping; the option `max_layers`; the
 option `latency_budget_ms`; an image has no keypoints (left); the matcher has no layers."""
 
-TENSORS = ("keypoints", "scores", "descriptors", "scales", "orientations")  # fields of Features
+TENSORS = (
+    "keypoints",
+    "scores",
+    "descriptors",
+    "scales",
+    "orientations",
+    "covariances",
+)  # fields of Features
+
+# Field with one row per keypoint -> shape of a row
+ROWS: dict[str, tuple[int | str, ...]] = {
+    "scores": (),
+    "descriptors": ("d",),
+    "scales": (),
+    "orientations": (),
+    "covariances": (2, 2),
+}
+
+OPTIONAL = ("scales", "orientations", "covariances")  # fields that may be None
 
 # Maximum number of keypoints in the picture of a notebook; those with the highest scores come first
 MAX_DOTS = 4000
@@ -63,6 +83,8 @@ class Features:
         image_size: Image size (width, height) in px.
         scales: Keypoint sizes in px of the resized image, if the detector provides them.
         orientations: Keypoint orientations in rad (y axis down), if the detector provides them.
+        covariances: Covariances of the positions in px^2 of the original image, if they are known; RaCo's come from
+            `Matcher.estimate_covariances`.
         kind: Descriptor type and digest of its weights; must equal the matcher's. "" marks features of unknown origin,
             of which only the dimensions are checked.
         fingerprint: Digest of the kind and all extraction settings; the key of caches.
@@ -80,6 +102,7 @@ class Features:
     image_size: ImageSize
     scales: PerKeypoint | None = None
     orientations: PerKeypoint | None = None
+    covariances: Covariances | None = None
     kind: str = ""
     fingerprint: str = ""
     source: str | None = None
@@ -90,8 +113,8 @@ class Features:
         for name in TENSORS:
             object.__setattr__(self, name, _to_tensor(getattr(self, name)))
         _check_keypoints(self.keypoints, self.image_size)
-        for name, ndim in (("scores", 1), ("descriptors", 2), ("scales", 1), ("orientations", 1)):
-            _check_per_keypoint(name, getattr(self, name), ndim, keypoints=self.keypoints)
+        for name, row in ROWS.items():
+            _check_per_keypoint(name, getattr(self, name), row, keypoints=self.keypoints)
 
     def __len__(self) -> int:
         return self.keypoints.shape[0]
@@ -128,6 +151,7 @@ class Features:
         scores: "ArrayLike | None" = None,
         scales: "ArrayLike | None" = None,
         orientations: "ArrayLike | None" = None,
+        covariances: "ArrayLike | None" = None,
         kind: str = "",
         normalize: "DescriptorNorm | None" = None,
         source: str | None = None,
@@ -141,6 +165,7 @@ class Features:
             scores: Detection confidences, shape (n,); None for 1.
             scales: Keypoint sizes in px, shape (n,), for weights that need them (SIFT, DoG-HardNet).
             orientations: Keypoint orientations in rad (y axis down), shape (n,), for the same weights.
+            covariances: Covariances of the positions in px^2, shape (n, 2, 2).
             kind: Name of the descriptor; features of different kinds are never matched. "" for unknown.
             normalize: "l2" to scale descriptors to unit length, "rootsift" for the square root of SIFT's histograms; None
                 keeps them.
@@ -154,7 +179,13 @@ class Features:
         """
         from tiepoint.types.feature_arrays import feature_values
 
-        values = feature_values(keypoints, descriptors, scores, scales, orientations, normalize)
+        optional = {
+            "scores": scores,
+            "scales": scales,
+            "orientations": orientations,
+            "covariances": covariances,
+        }
+        values = feature_values(keypoints, descriptors, optional, normalize)
         return cls(**values, image_size=image_size, kind=kind, source=source)
 
     @classmethod
@@ -316,13 +347,15 @@ def _check_keypoints(keypoints: Tensor, image_size: tuple[int, int]) -> None:
         warn_once("keypoints outside", message)
 
 
-def _check_per_keypoint(name: str, value: Tensor | None, ndim: int, *, keypoints: Tensor) -> None:
-    """Check a tensor with one row per keypoint."""
-    if value is None and name in ("scales", "orientations"):
+def _check_per_keypoint(
+    name: str, value: Tensor | None, row: tuple[int | str, ...], *, keypoints: Tensor
+) -> None:
+    """Check a tensor with one row per keypoint; letters in the shape of a row match any number."""
+    if value is None and name in OPTIONAL:
         return
-    count = keypoints.shape[0]
-    if not isinstance(value, Tensor) or value.ndim != ndim or value.shape[0] != count:
-        expected = f"({count},)" if ndim == 1 else f"({count}, d)"
+    shape = (keypoints.shape[0], *row)
+    if not isinstance(value, Tensor) or not _has_shape(value, shape):
+        expected = f"({', '.join(map(str, shape))}{'' if row else ','})"
         raise InvalidInput(
             f"{name}: expected a tensor of shape {expected}, one row per keypoint, got {describe(value)}"
         )
@@ -333,6 +366,11 @@ def _check_per_keypoint(name: str, value: Tensor | None, ndim: int, *, keypoints
             "move both to the same device"
         )
     _check_finite(name, value)
+
+
+def _has_shape(value: Tensor, shape: tuple[int | str, ...]) -> bool:
+    sides = zip(value.shape, shape, strict=False)
+    return value.ndim == len(shape) and all(isinstance(want, str) or side == want for side, want in sides)
 
 
 def _check_floating(name: str, value: Tensor) -> None:

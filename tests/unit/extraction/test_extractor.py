@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tests.helpers.fake_networks import IdentityDetector
+from tests.helpers.tiny_detectors import tiny_dad_dedode, tiny_raco_aliked
 from torch import Tensor, nn
 
 from tiepoint.errors import InvalidInput
@@ -233,3 +234,28 @@ class TestTiles:
 
 def test_the_network_is_put_into_evaluation_mode() -> None:
     assert not NeuralExtractor(Corners().train(), SETTINGS).network.training
+
+
+class TestCovariances:
+    """RaCo's, in px^2 of the original image."""
+
+    def test_they_scale_with_the_image(self) -> None:
+        extractor = NeuralExtractor(tiny_raco_aliked(), replace(SETTINGS, resize=64))
+        image = image_of(128, 72)
+        features = extractor.extract(image)
+        found = extractor.estimate_covariances(image, features).covariances
+        assert found is not None
+        assert found.shape == (9, 2, 2)
+        assert float(torch.linalg.eigvalsh(found).min()) > 0
+        small = Image(pixels=extractor.transform(image.image_size).apply(image))
+        resized = NeuralExtractor(extractor.network, replace(SETTINGS, resize=None))
+        expected = resized.estimate_covariances(small, resized.extract(small)).covariances
+        torch.testing.assert_close(found, 4 * expected, rtol=1e-4, atol=1e-4)
+
+    def test_other_detectors_have_none(self) -> None:
+        extractor = NeuralExtractor(tiny_dad_dedode(), SETTINGS)
+        image = image_of(64, 64)
+        with pytest.raises(
+            InvalidInput, match=r"corners@0123 cannot estimate covariances; use .* raco-aliked"
+        ):
+            extractor.estimate_covariances(image, extractor.extract(image))

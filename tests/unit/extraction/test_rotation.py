@@ -56,3 +56,21 @@ def test_orientations_and_fingerprint_follow_the_rotation(degrees: int) -> None:
     assert found.orientations is not None
     torch.testing.assert_close(found.orientations, torch.tensor([0.0, 1.0]) + math.radians(degrees))
     assert (found.fingerprint == "abc") == (degrees == 0)
+
+
+@pytest.mark.parametrize("degrees", ROTATIONS)
+def test_covariances_follow_the_rotation(degrees: int) -> None:
+    """The covariance of positions that are rotated back is that of their samples."""
+    samples = torch.randn(500, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([3.0, 1.0])
+    samples[:, 0] += samples[:, 1]
+    features = Features(
+        keypoints=torch.zeros(1, 2),
+        scores=torch.ones(1),
+        descriptors=torch.ones(1, 4),
+        image_size=(HEIGHT, WIDTH),
+        covariances=samples.T.cov()[None],
+    )
+    found = unrotate_features(features, degrees, (WIDTH, HEIGHT)).covariances
+    assert found is not None
+    expected = unrotate_keypoints(samples, degrees, (WIDTH, HEIGHT)).T.cov()
+    torch.testing.assert_close(found[0], expected)

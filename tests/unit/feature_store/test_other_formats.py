@@ -25,6 +25,7 @@ def features() -> Features:
         scores=random.uniform(size=20),
         scales=random.uniform(1, 5, 20),
         orientations=random.uniform(-3, 3, 20),
+        covariances=random.uniform(1, 2, (20, 2, 2)),
         normalize="l2",
     )
 
@@ -88,12 +89,13 @@ def test_a_database_of_colmap(tmp_path: Path, features: Features, columns: int):
 def test_npz(tmp_path: Path, features: Features):
     arrays = {
         name: np.asarray(getattr(features, name))
-        for name in ("keypoints", "descriptors", "image_size", "scales")
+        for name in ("keypoints", "descriptors", "image_size", "scales", "covariances")
     }
     np.savez(tmp_path / "a.jpg.npz", **arrays)
     for found in (read_features(tmp_path / "a.jpg.npz"), read_features(tmp_path, "a.jpg")):
         same(found, features)
         assert found.orientations is None
+        np.testing.assert_array_equal(found.covariances, features.covariances)
     assert list_images(tmp_path) == ["a.jpg"]
 
 

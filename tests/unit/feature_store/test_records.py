@@ -23,6 +23,7 @@ def features(*, oriented: bool = True) -> Features:
         image_size=(120, 100),
         scales=torch.rand(5, generator=draw) if oriented else None,
         orientations=torch.rand(5, generator=draw) if oriented else None,
+        covariances=torch.rand(5, 2, 2, generator=draw) if oriented else None,
         kind="aliked",
         fingerprint="0123",
         source="a.jpg",
@@ -33,7 +34,7 @@ def features(*, oriented: bool = True) -> Features:
 def test_a_round_trip_keeps_everything_but_precision_of_descriptors():
     given = features()
     found = features_from_record(features_to_record(given))
-    for name in ("keypoints", "scores", "scales", "orientations"):
+    for name in ("keypoints", "scores", "scales", "orientations", "covariances"):
         assert torch.equal(getattr(found, name), getattr(given, name)), name
     assert (found.descriptors - given.descriptors).abs().max() <= 2.5e-4
     for name in ("image_size", "kind", "fingerprint", "source", "exif_orientation"):
@@ -48,7 +49,7 @@ def test_a_second_round_trip_changes_nothing():
 
 def test_arrays_that_are_missing_stay_missing():
     record = features_to_record(features(oriented=False))
-    assert {"scales", "orientations"}.isdisjoint(record)
+    assert {"scales", "orientations", "covariances"}.isdisjoint(record)
     assert features_from_record(record).scales is None
 
 

@@ -36,9 +36,17 @@ def test_enough_keypoints_are_not_copied(count: int) -> None:
     assert indices.tolist() == list(range(5))
 
 
-def test_scales_and_orientations_are_selected() -> None:
-    features = replace(some_features(3, (40, 30)), scales=torch.arange(3.0), orientations=torch.arange(3.0))
+def test_all_values_of_keypoints_are_selected() -> None:
+    covariances = torch.arange(12.0).view(3, 2, 2)
+    features = replace(
+        some_features(3, (40, 30)),
+        scales=torch.arange(3.0),
+        orientations=torch.arange(3.0),
+        covariances=covariances,
+    )
     selected, _ = select_top_k(features, 2)
+    assert selected.covariances is not None
+    assert torch.equal(selected.covariances, covariances[:2])
     assert selected.scales is not None
     assert selected.scales.tolist() == [0, 1]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.helpers.match_results import (
     MATCHES,
     RECTIFIED,
@@ -210,7 +211,8 @@ class TestLoad:
     def test_everything_but_the_descriptors_comes_back(
         self, result: MatchResult, tmp_path: Path, suffix: str
     ) -> None:
-        features0 = replace(result.features0, source="Föhr/写真.jpg")
+        covariances = torch.arange(24.0).view(6, 2, 2)
+        features0 = replace(result.features0, source="Föhr/写真.jpg", covariances=covariances)
         saved = replace(result, features0=features0, rotation0=90, rotation1=270, stopped_by="latency_budget")
         loaded = MatchResult.load(saved.save(tmp_path / f"m{suffix}"))
         assert loaded.to_dict() == saved.to_dict()
@@ -221,6 +223,8 @@ class TestLoad:
         assert loaded.keypoints_used == saved.keypoints_used
         assert type(loaded.stopped_by) is str
         assert loaded.features0.descriptors.shape == (6, 0)
+        assert torch.equal(loaded.features0.covariances, covariances)
+        assert loaded.features1.covariances is None
         assert (loaded.features0.kind, loaded.features0.source) == ("test@0123", "Föhr/写真.jpg")
         assert loaded.features1.source is None
         assert loaded.seconds == SECONDS

@@ -24,6 +24,7 @@ def random_arrays(count: int = 40) -> dict[str, Any]:
         "scores": random.uniform(size=count),
         "scales": random.uniform(2, 20, count),
         "orientations": random.uniform(-3, 3, count),
+        "covariances": random.uniform(1, 2, (count, 2, 2)),
     }
 
 
@@ -167,5 +168,6 @@ def test_hloc_and_colmap():
 
 def test_arrays_follow_the_keypoints_to_their_device():
     points = torch.zeros(3, 2, device="meta")
-    values = feature_values(points, np.ones((3, 4)), [1, 2, 3], np.ones(3), np.ones(3), None)
+    optional = {"scores": [1, 2, 3], "scales": np.ones(3), "covariances": np.ones((3, 2, 2))}
+    values = feature_values(points, np.ones((3, 4)), optional, None)
     assert {name: value.device.type for name, value in values.items()} == dict.fromkeys(values, "meta")

@@ -45,7 +45,7 @@ def refusal(**changes: Any) -> str:
 class TestFeatures:
     @pytest.mark.parametrize("n", [0, 1, 3])
     def test_valid_values_are_kept(self, n: int):
-        given = values(n, scales=torch.ones(n), orientations=torch.zeros(n))
+        given = values(n, scales=torch.ones(n), orientations=torch.zeros(n), covariances=torch.ones(n, 2, 2))
         features = Features(**given)
         assert len(features) == n
         assert features.image_size == given.pop("image_size")
@@ -62,6 +62,7 @@ class TestFeatures:
         )
         assert features.scales is None
         assert features.orientations is None
+        assert features.covariances is None
 
     def test_are_frozen(self):
         with pytest.raises(FrozenInstanceError):
@@ -114,7 +115,12 @@ class TestFeaturesToDevice:
 
     def test_every_tensor_is_moved(self, monkeypatch: pytest.MonkeyPatch):
         """Test machines may have one device only, so calls of Tensor.to are recorded."""
-        features = Features(**values(scales=torch.ones(3), orientations=torch.zeros(3)), source="a.jpg")
+        optional = {
+            "scales": torch.ones(3),
+            "orientations": torch.zeros(3),
+            "covariances": torch.ones(3, 2, 2),
+        }
+        features = Features(**values(**optional), source="a.jpg")
         moved: list[tuple[int, object]] = []
 
         def record(tensor: torch.Tensor, device: object) -> torch.Tensor:
@@ -123,7 +129,7 @@ class TestFeaturesToDevice:
 
         monkeypatch.setattr(torch.Tensor, "to", record)
         elsewhere = features.to("meta")
-        names = ("keypoints", "scores", "descriptors", "scales", "orientations")
+        names = ("keypoints", "scores", "descriptors", *optional)
         assert sorted(moved) == sorted((id(getattr(features, name)), "meta") for name in names)
         assert all(getattr(elsewhere, name) is not getattr(features, name) for name in names)
         assert (elsewhere.source, elsewhere.image_size) == ("a.jpg", (640, 480))
@@ -201,6 +207,8 @@ class TestErrors:
             ("descriptors", None, "(3, d)", "NoneType"),
             ("scales", torch.ones(4), "(3,)", "(4,)"),
             ("orientations", torch.ones(3, 2), "(3,)", "(3, 2)"),
+            ("covariances", torch.ones(3, 3), "(3, 2, 2)", "(3, 3)"),
+            ("covariances", torch.ones(2, 2, 2), "(3, 2, 2)", "(2, 2, 2)"),
         ],
     )
     def test_values_per_keypoint_of_another_shape(self, name: str, value: object, expected: str, given: str):
