@@ -205,6 +205,12 @@ PRESETS: dict[str, Preset] = {
         about="COLMAP's SIFT, as in its databases, with LightGlue",
         detection_threshold=0.0066667,
     ),
+    "colmap-sift+nearest": Preset(
+        extractor="colmap-sift",
+        matcher="nearest",
+        about="COLMAP's SIFT with mutual nearest neighbors, without weights",
+        detection_threshold=0.0066667,
+    ),
     "doghardnet+lightglue": Preset(
         extractor="doghardnet",
         matcher="lightglue",

@@ -7,6 +7,7 @@ import skimage.data
 import torch
 from scipy.ndimage import gaussian_filter
 
+import tiepoint
 from tiepoint.extraction.colmap_sift_extractor import ColmapSIFTExtractor
 from tiepoint.extraction.extractor import ExtractionSettings
 from tiepoint.image import Image, read_image
@@ -52,3 +53,15 @@ def test_masks_and_blank_images(extractor: ColmapSIFTExtractor) -> None:
     assert float(found.keypoints[:, 0].max()) < 200
     blank = extractor.extract(Image(pixels=torch.zeros(3, 40, 40, dtype=torch.uint8)))
     assert blank.descriptors.shape == (0, 128)
+
+
+def test_preset_without_weights() -> None:
+    matcher = tiepoint.load(
+        "colmap-sift+nearest", max_keypoints=200, resize=None, filter_threshold=0.9, views=None
+    )
+    image = skimage.data.astronaut()[:200, :200]
+    result = matcher.match(image, np.roll(image, 16, axis=1))
+    shift = result.points1 - result.points0
+    assert len(result) > 20
+    assert np.median(np.abs(shift - (16, 0)), axis=0).max() < 0.1
+    assert result.features0.kind == "colmap-sift"
