@@ -8,10 +8,10 @@ from typing import Any, Unpack, cast
 
 from tiepoint.api import load
 from tiepoint.errors import InvalidInput, MissingDependency
+from tiepoint.exporting.block_graphs import fused_attention, plain_attention
 from tiepoint.exporting.description import extractor_entry, matcher_entry
 from tiepoint.exporting.extractor_graphs import extractor_graph
 from tiepoint.exporting.graphs import Graph
-from tiepoint.exporting.lightglue_graphs import fused_attention, plain_attention
 from tiepoint.exporting.matcher_graphs import (
     assign_graph,
     encode_graph,
@@ -20,7 +20,7 @@ from tiepoint.exporting.matcher_graphs import (
     single_graph,
 )
 from tiepoint.exporting.onnx_models import OPSET, save_onnx, tensor_entries, to_onnx, with_weights_of
-from tiepoint.exporting.opencv_graphs import opencv_extractor_graph, opencv_matcher_graph
+from tiepoint.exporting.opencv_graphs import opencv_extractor_graph, opencv_matcher_graph, opencv_problem
 from tiepoint.exporting.opencv_models import rewrite_for_opencv
 from tiepoint.exporting.openvino_models import onnx_to_openvino
 from tiepoint.exporting.options import ExportOptions
@@ -91,16 +91,20 @@ def check_source(source: Source, options: ExportOptions) -> None:
 
     Args:
         source: Matcher to export.
-        options: Form of the graphs.
+        options: Target and form of the graphs.
 
     Raises:
-        InvalidInput: If there are no graphs for the extractor, or for the form.
+        InvalidInput: If there are no graphs for the extractor, for the form, or for OpenCV.
     """
     if not isinstance(source.matcher.extractor.network, Detector):
         raise InvalidInput(
             f"cannot export {source.name}: its extractor {source.extractor.name} is not a network but OpenCV's detector; run it in the host"
         )
     matcher = source.matcher.matcher
+    if options.target == "opencv" and (problem := opencv_problem(matcher)):
+        raise InvalidInput(
+            f"cannot export {source.name} for OpenCV: {problem}; export it to onnx or openvino"
+        )
     is_adaptive = not isinstance(matcher, LightGlueMatcher) or matcher.network.shape.token_confidence
     if not is_adaptive and options.form != "single":
         raise InvalidInput(

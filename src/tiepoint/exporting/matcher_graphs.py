@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from tiepoint.exporting.block_graphs import Attend
 from tiepoint.exporting.graphs import Graph, example
 from tiepoint.exporting.lightglue_graphs import (
     AssignGraph,
-    Attend,
     EncodeGraph,
     LayerGraph,
     LayerOutputs,

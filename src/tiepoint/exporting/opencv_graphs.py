@@ -7,12 +7,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tiepoint.errors import InvalidInput
+from tiepoint.exporting.block_graphs import plain_attention
 from tiepoint.exporting.extractor_graphs import extractor_graph
 from tiepoint.exporting.graphs import Graph, example
-from tiepoint.exporting.lightglue_graphs import SingleGraph, SingleOutputs, plain_attention
+from tiepoint.exporting.lightglue_graphs import SingleGraph, SingleOutputs
 from tiepoint.exporting.matcher_graphs import EXAMPLE_COUNTS, SIZES
 from tiepoint.exporting.nearest_graph import NearestGraph
+from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.models.detector import Detector
@@ -165,15 +166,30 @@ def opencv_extractor_graph(
     )
 
 
+def opencv_problem(matcher: PairMatcher) -> str | None:
+    """Return why OpenCV's LightGlueMatcher cannot run a matcher; None if it can.
+
+    Args:
+        matcher: Matcher to export.
+    """
+    if not isinstance(matcher, LightGlueMatcher):
+        return None
+    shape = matcher.network.shape
+    if (shape.normalization, shape.size_order) != ("longer_side", "wh"):
+        return (
+            "its LightGlue weights do not scale positions by the longer image side, as bundles for OpenCV do"
+        )
+    if shape.position_dim != 2:
+        return "its LightGlue weights need keypoint scales and orientations, which OpenCV's LightGlueMatcher does not pass"
+    return None
+
+
 def opencv_matcher_graph(matcher: LightGlueMatcher | NearestMatcher, descriptor_dim: int) -> Graph:
     """Describe the graph of a matcher for `cv2.LightGlueMatcher_create`.
 
     Args:
-        matcher: Matcher.
+        matcher: Matcher without an `opencv_problem`.
         descriptor_dim: Descriptor dimension.
-
-    Raises:
-        InvalidInput: If the weights need scales and orientations, which OpenCV does not pass.
     """
     inputs = {f"kpts{i}": example(1, count, 2) for i, count in enumerate(EXAMPLE_COUNTS)}
     inputs |= {f"desc{i}": example(1, count, descriptor_dim) for i, count in enumerate(EXAMPLE_COUNTS)}
@@ -190,15 +206,4 @@ def opencv_matcher_graph(matcher: LightGlueMatcher | NearestMatcher, descriptor_
 def _matcher_module(matcher: LightGlueMatcher | NearestMatcher) -> SingleGraph | NearestGraph:
     if isinstance(matcher, NearestMatcher):
         return NearestGraph(matcher.settings.filter_threshold, matcher.settings.max_ratio)
-    shape = matcher.network.shape
-    if (shape.normalization, shape.size_order) != ("longer_side", "wh"):
-        raise InvalidInput(
-            "these LightGlue weights do not scale positions by the longer image side, as bundles for OpenCV do; export "
-            "them to onnx or openvino"
-        )
-    if shape.position_dim != 2:
-        raise InvalidInput(
-            "these LightGlue weights need keypoint scales and orientations, which OpenCV's LightGlueMatcher does not "
-            "pass; export them to onnx or openvino"
-        )
     return SingleGraph(fuse(matcher.network), plain_attention, matcher.settings.filter_threshold)

@@ -3,19 +3,19 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 import pytest
-from tests.helpers.tiny_bundles import tiny_source
+from tests.helpers.tiny_bundles import DIM, tiny_source
 
-import tiepoint
 from tiepoint.errors import InvalidInput
 from tiepoint.exporting import bundle
 from tiepoint.exporting.bundle import check_output, check_source, export_bundle, write_bundle
 from tiepoint.exporting.options import ExportOptions
-from tiepoint.exporting.source import Part, Source
+from tiepoint.exporting.source import Source
 from tiepoint.matcher import Matcher
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
@@ -79,16 +79,26 @@ def test_features_without_a_network_are_refused(tmp_path: Path) -> None:
         export_bundle("sift+nearest", tmp_path / "bundle")
 
 
-@pytest.mark.weights
-def test_the_adaptive_form_of_a_network_without_confidences_is_refused() -> None:
-    shape = LightGlueShape(64, 32, 2, 2, token_confidence=False)
-    matcher = tiepoint.load("aliked-t16+nearest", device="cpu")
-    source = Source(
-        name="loma",
-        matcher=Matcher(matcher.extractor, LightGlueMatcher(LightGlue(shape))),
-        extractor=Part(name="aliked", license="BSD-3-Clause"),
-        weights=Part(name="loma", license="Apache-2.0"),
+def loma_source(**switches: Any) -> Source:
+    """A network without token confidences."""
+    shape = LightGlueShape(DIM, 16, 2, 2, token_confidence=False, **switches)
+    return replace(
+        tiny_source(),
+        name="loma-b",
+        matcher=Matcher(tiny_source().matcher.extractor, LightGlueMatcher(LightGlue(shape))),
     )
-    with pytest.raises(InvalidInput, match="use form 'single'"):
-        check_source(source, ExportOptions(form="both"))
-    check_source(source, ExportOptions(form="single"))
+
+
+def test_the_adaptive_form_of_a_network_without_confidences_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"cannot export loma-b in form 'both'.*; use form 'single'"):
+        check_source(loma_source(), ExportOptions(form="both"))
+    check_source(loma_source(), ExportOptions(form="single"))
+
+
+def test_positions_per_axis_are_refused_for_opencv() -> None:
+    source = loma_source(normalization="per_axis")
+    with pytest.raises(
+        InvalidInput, match=r"cannot export loma-b for OpenCV: .*; export it to onnx or openvino"
+    ):
+        check_source(source, ExportOptions(target="opencv"))
+    check_source(source, ExportOptions(target="openvino", form="single"))

@@ -7,12 +7,12 @@ from tests.helpers.lightglue_pairs import random_features, random_network, run
 from tests.helpers.tiny_bundles import tiny_network
 from torch.nn import functional as F
 
+from tiepoint.exporting.block_graphs import plain_attention
 from tiepoint.exporting.lightglue_graphs import (
     AssignGraph,
     EncodeGraph,
     LayerGraph,
     SingleGraph,
-    plain_attention,
 )
 from tiepoint.models.lightglue.assignment import streamed_matches
 from tiepoint.models.lightglue.attention import PackedAttention

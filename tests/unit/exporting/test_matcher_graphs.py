@@ -3,7 +3,7 @@
 import torch
 from tests.helpers.tiny_bundles import tiny_network
 
-from tiepoint.exporting.lightglue_graphs import plain_attention
+from tiepoint.exporting.block_graphs import plain_attention
 from tiepoint.exporting.matcher_graphs import (
     assign_graph,
     encode_graph,

@@ -6,12 +6,12 @@ import pytest
 import torch
 from tests.helpers.tiny_bundles import KIND, tiny_detector, tiny_source
 
-from tiepoint.errors import InvalidInput
 from tiepoint.exporting.opencv_graphs import (
     OpenCvExtractorGraph,
     _never_empty,
     opencv_extractor_graph,
     opencv_matcher_graph,
+    opencv_problem,
 )
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
@@ -77,5 +77,11 @@ def test_nearest_neighbors_ignore_the_positions() -> None:
 )
 def test_weights_that_opencv_cannot_serve(switch: dict[str, Any], message: str) -> None:
     network = LightGlue(LightGlueShape(input_dim=8, dim=16, layers=1, heads=2, **switch))
-    with pytest.raises(InvalidInput, match=message):
-        opencv_matcher_graph(LightGlueMatcher(network, kind=KIND), 8)
+    problem = opencv_problem(LightGlueMatcher(network, kind=KIND))
+    assert problem is not None
+    assert message in problem
+
+
+def test_weights_that_opencv_serves() -> None:
+    assert opencv_problem(tiny_source().matcher.matcher) is None
+    assert opencv_problem(NearestMatcher()) is None
