@@ -1,6 +1,7 @@
 """Time tiepoint-runtime, which runs exported bundles without PyTorch, against the package: extraction and matching apart.
 
     python -m benchmarks speed runtime                                         # exports the bundles, three minutes
+    python -m benchmarks speed runtime --presets all                           # every preset with a network and local weights
     python -m benchmarks speed runtime --bundles DIR                           # keeps the bundles in DIR, and uses those there
     python -m benchmarks speed runtime --environment PYTHON                    # also size and start of a fresh environment
 
@@ -22,19 +23,25 @@ import numpy as np
 import torch
 
 import tiepoint
+from benchmarks.accuracy.measure import has_weights
 from benchmarks.images import Files, Pair, image_files, top_k
 from benchmarks.paths import ROOT
 from benchmarks.records import PACKAGES, about, write_record
 from benchmarks.timing import OURS, Case, add_timing_arguments, as_dicts, num_runs, time_cases
 from tiepoint.exporting.bundle import export_bundle
 from tiepoint.exporting.options import ExportOptions
+from tiepoint.extraction.networks import NETWORKS
 from tiepoint.image import read_image
 from tiepoint.io.versions import installed_versions
+from tiepoint.presets import PRESETS as PRESETS_BY_NAME
 from tiepoint.runtimes.bundle import is_bundle
 from tiepoint.types import Features
+from tiepoint.types.options import LoadOptions
 
 RECORD = "runtime.json"
 PRESETS = ("xfeat+lighterglue", "aliked+lightglue")
+ALL = "all"
+FORMS = {True: "adaptive", False: "all layers", None: ""}
 COUNTS = (512, 1024, 2048)
 QUICK_COUNTS = (512,)
 RUNTIME = "tiepoint-runtime"
@@ -43,7 +50,9 @@ SOURCE = ROOT / "packages" / "tiepoint-runtime" / "src"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_timing_arguments(parser, RECORD)
-    parser.add_argument("--presets", nargs="+", default=PRESETS, metavar="NAME", help="Presets to export.")
+    parser.add_argument(
+        "--presets", nargs="+", default=PRESETS, metavar="NAME", help="Presets to export, or all."
+    )
     parser.add_argument("--bundles", type=Path, help="Folder of the bundles; missing ones are exported.")
     parser.add_argument(
         "--environment", type=Path, metavar="PYTHON", help="Interpreter of a fresh environment."
@@ -53,16 +62,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Time all cases and write the record."""
     runs = num_runs(arguments)
+    presets = exportable() if arguments.presets == [ALL] else arguments.presets
     counts = QUICK_COUNTS if arguments.quick else COUNTS
     with tempfile.TemporaryDirectory() as temporary, image_files() as files:
-        bundles = [export(name, arguments.bundles or Path(temporary)) for name in arguments.presets]
+        bundles = [export(name, arguments.bundles or Path(temporary)) for name in presets]
         pairs = next(iter(files.values()))
         environment = [measure_start(arguments.environment, bundle, pairs) for bundle in bundles]
-        timings = time_cases(cases(arguments.presets, bundles, pairs, counts), runs=runs, only=arguments.only)
+        timings = time_cases(cases(presets, bundles, pairs, counts), runs=runs, only=arguments.only)
     record: dict[str, Any] = {"about": about(runs), "timings": as_dicts(timings)}
     record["about"]["versions"] = installed_versions((*PACKAGES, "openvino"))
     record["environment"] = [start for start in environment if start]
     write_record(arguments.records, RECORD, record)
+
+
+def exportable() -> list[str]:
+    """Return the presets that can be exported with weights that are on this machine."""
+    return [name for name, row in PRESETS_BY_NAME.items() if row.extractor in NETWORKS and has_weights(name)]
 
 
 def export(preset: str, folder: Path) -> Path:
@@ -98,9 +113,10 @@ def cases(
         yield extraction_case(preset, bundle, files[0])
         matcher = tiepoint.load(preset, device="cpu")
         pair = matcher.extract(files[0]), matcher.extract(files[1])
+        is_network = PRESETS_BY_NAME[preset].matcher == "lightglue"
         for count in counts:
-            for adaptive in (True, False):
-                yield matching_case(preset, bundle, top_k(pair, count), adaptive=adaptive)
+            for adaptive in (True, False) if is_network else (None,):
+                yield matching_case(preset, bundle, top_k(pair, count), adaptive)
 
 
 def extraction_case(preset: str, bundle: Path, file: Path) -> Case:
@@ -114,16 +130,15 @@ def extraction_case(preset: str, bundle: Path, file: Path) -> Case:
     )
 
 
-def matching_case(preset: str, bundle: Path, pair: Pair, *, adaptive: bool) -> Case:
-    """Return the matching of a pair of features."""
-    ours, theirs = (
-        tiepoint.load(preset, device="cpu", adaptive=adaptive),
-        load_runtime(bundle, adaptive=adaptive),
-    )
+def matching_case(preset: str, bundle: Path, pair: Pair, adaptive: bool | None) -> Case:
+    """Return the matching of a pair of features; None for `adaptive` is a matcher without layers."""
+    options: LoadOptions = {} if adaptive is None else {"adaptive": adaptive}
+    ours = tiepoint.load(preset, device="cpu", **options)
+    theirs = load_runtime(bundle, adaptive=adaptive is not False)
     arrays = runtime_features(pair[0]), runtime_features(pair[1])
     return Case(
         "matching",
-        f"{preset}, {len(pair[0])} keypoints, {'adaptive' if adaptive else 'all layers'}",
+        ", ".join(filter(None, (preset, f"{len(pair[0])} keypoints", FORMS[adaptive]))),
         {
             OURS: lambda: len(ours.match_features([pair])[0]),
             RUNTIME: lambda: len(theirs.match_features([arrays])[0]),

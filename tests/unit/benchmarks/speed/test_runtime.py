@@ -27,6 +27,12 @@ def test_bundles_that_exist_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert exported == [folder]
 
 
+def test_presets_with_local_weights_and_a_network_can_be_exported() -> None:
+    names = runtime.exportable()
+    assert {"aliked+lightglue", "xfeat+nearest", "disk+lightglue"} <= set(names)
+    assert not {"sift+nearest", "loma-b"} & set(names)
+
+
 def test_no_environment_no_start() -> None:
     assert runtime.measure_start(None, Path("bundle"), (Path("a"), Path("b"))) == {}
 
