@@ -136,9 +136,6 @@ class Matcher:
         Raises:
             InvalidInput: If the image cannot be read or is not that of the features, or the preset's detector is not
                 RaCo.
-
-        Example:
-            >>> features = matcher.estimate_covariances("a.jpg", matcher.extract("a.jpg"))
         """
         upright, _ = self._read(image, None, "mask")
         if upright.image_size != features.image_size:
