@@ -84,13 +84,14 @@ def run(
 
 
 def check_scores(differences: Tensor) -> None:
-    """Within 1e-4, but for fewer than one in a thousand, which stay within three times that.
+    """Within 1e-4, but for fewer than one in a thousand, which stay within five times that.
 
     Two float32 programs don't come closer: against float64 the reference itself is off by up to 6e-5 after eighteen
-    blocks, and so are we (docs/log.md). An Intel CPU with AMX gave 2.7e-4 where others stay within 2e-4. An error of ours is orders of magnitude larger.
+    blocks, and so are we (docs/log.md). Intel CPUs gave 2.7e-4 (AMX) and 3.2e-4 (AVX-512) where others stay within 2e-4.
+    An error of ours is orders of magnitude larger.
     """
     assert float((differences > SCORES_WITHIN).float().mean() if len(differences) else 0) < TIES_BELOW
-    assert float(differences.max() if len(differences) else 0) < 3 * SCORES_WITHIN
+    assert float(differences.max() if len(differences) else 0) < 5 * SCORES_WITHIN
 
 
 def assert_agree(ours: PairAssignment, theirs: dict, reference: Reference) -> None:

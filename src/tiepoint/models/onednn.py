@@ -46,8 +46,12 @@ def linear(
 def linear_padded(
     x: Float[Tensor, "rows i"], weight: Float[Tensor, "o i"], bias: Float[Tensor, "o"] | None = None
 ) -> Float[Tensor, "rows o"]:
-    """`linear` by oneDNN, for numbers of rows and outputs that are already padded (`padded_rows`)."""
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    """`linear` by oneDNN, for numbers of rows and outputs that are already padded (`padded_rows`).
+
+    Weights with gaps between their rows are copied: for them oneDNN has no kernel but its reference, which is a hundred times
+    slower.
+    """
+    return torch.ops.mkldnn._linear_pointwise(x, weight.contiguous(), bias, "none", [], "")
 
 
 def products(x: Float[Tensor, "m i"], y: Float[Tensor, "n i"]) -> Float[Tensor, "m n"]:

@@ -1,5 +1,9 @@
 """Matrix products by oneDNN equal torch's, and are used only where they are available and faster."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -77,3 +81,29 @@ def test_a_disabled_onednn_is_not_used(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     linear(random(600, 4), random(4, 4))
     assert called == [True]
+
+
+KERNELS = """
+import torch
+from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
+from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
+
+network = LightGlue(LightGlueShape(input_dim=64, dim=128, layers=1, heads=2)).eval()
+positions, descriptors = torch.rand(1024, 2), torch.randn(1024, 64)
+with torch.inference_mode():
+    match_batch(
+        network, positions, descriptors, [(512, 512)],
+        adaptivity=AdaptiveInference.from_flag(False), filter_threshold=0.1,
+    )
+"""
+
+
+@pytest.mark.slow
+def test_no_product_falls_back_to_the_reference_kernel() -> None:
+    """Numbers of keypoints that need no padding: the keys of cross-attention are views with gaps between their rows."""
+    environment = {**os.environ, "ONEDNN_VERBOSE": "1"}
+    command = [sys.executable, "-c", KERNELS]
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    kernels = [line.split(",") for line in output.splitlines() if ",inner_product," in line]
+    assert any("brg" in ",".join(fields) or "gemm" in ",".join(fields) for fields in kernels)
+    assert not [fields for fields in kernels if any(field.startswith("ref") for field in fields)]

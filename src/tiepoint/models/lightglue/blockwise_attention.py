@@ -39,8 +39,8 @@ def blockwise_attention(
     n = k.shape[1]
     blocks = -(-m // MAX_BLOCK)
     rows = padded_rows(-(-m // blocks))
-    queries = pad_rows(q * (LOG2_E / math.sqrt(dim)), blocks * rows)
-    keys = pad_rows(k, padded_rows(n))
+    queries = pad_rows(q.contiguous() * (LOG2_E / math.sqrt(dim)), blocks * rows)
+    keys = pad_rows(k, padded_rows(n)).contiguous()  # each head by itself, which oneDNN needs
     values = pad_rows(v, padded_rows(n)).transpose(1, 2).contiguous()  # (h, e, n)
     context = q.new_empty(m, heads, dim)
     for head in range(heads):
