@@ -65,8 +65,10 @@ def roc(
 
 def roc_auc(scores: Float[np.ndarray, "n"], labels: Bool[np.ndarray, "n"]) -> float:
     """Return the area under the ROC curve: the probability that a positive scores higher than a negative."""
-    false, true = roc(scores, labels)
-    return float(np.diff(false) @ (true[1:] + true[:-1])) / 2
+    # in integers: a sum of fractions is rounded in another order by each machine
+    differences = scores[labels][:, None] - scores[~labels][None]
+    higher, equal = int((differences > 0).sum()), int((differences == 0).sum())
+    return (2 * higher + equal) / (2 * differences.size)
 
 
 def brier_score(predicted: Float[np.ndarray, "n"], labels: Bool[np.ndarray, "n"]) -> float:

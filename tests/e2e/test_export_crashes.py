@@ -68,7 +68,8 @@ def test_killed_export_leaves_complete_files_and_the_next_completes(
         assert left.items() <= whole.items()
         assert killed or left == whole
         assert contents(export_as(collection, form, out)) == whole
-        assert not list(out.parent.rglob(".tiepoint-export-*"))
+        # killed before it had a lock file, or after removing it, a process leaves an empty folder, removed an hour later
+        assert not [path for path in out.parent.rglob(".tiepoint-export-*") if any(path.iterdir())]
 
 
 def output_path(folder: Path, inner: str, name: str) -> Path:
