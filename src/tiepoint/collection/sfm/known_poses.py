@@ -46,7 +46,7 @@ def map_known_poses(
         image_folder: Folder that the image names are relative to.
         output: Existing empty folder; the model is in its subfolder `0`.
         poses: Name of an image -> pose [R | t]; X_cam = R X_world + t.
-        settings: What is kept.
+        settings: Choice of what is kept.
         options: Options of the incremental mapper by name.
     """
     attempt = Attempt(name="known poses, refined" if settings.refine_poses else "known poses")
