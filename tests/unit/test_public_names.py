@@ -74,6 +74,7 @@ CONTRACT = (
         "FeatureMatcher",
         "open_collection",
         "export_colmap",
+        "extend_reconstruction",
         "localize",
         "reconstruct",
         "Features",
