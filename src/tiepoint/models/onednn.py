@@ -3,7 +3,9 @@
 torch uses MKL for float32 products. On other x86 CPUs both libraries are Intel's own.
 """
 
+import functools
 import platform
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -16,11 +18,23 @@ _IS_AVAILABLE = (
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )
 
+AMD = "AuthenticAMD"
+
 MIN_ROWS = 512  # with fewer rows both libraries are equally fast
 
 # oneDNN caches a compiled kernel per number of rows, and torch caches it again: tens of kB each, so a process that
 # matches many pairs would grow by 2 MiB per pair. Therefore rows are padded to this many sizes per octave.
 _ROW_SIZES_PER_OCTAVE = 16
+
+
+@functools.cache
+def is_amd() -> bool:
+    """Return whether this machine has an AMD CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return AMD in platform.processor()
+    return any(line.startswith("vendor_id") and AMD in line for line in lines)
 
 
 def is_available_for(x: Float[Tensor, "*b rows i"]) -> bool:

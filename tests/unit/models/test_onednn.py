@@ -83,11 +83,34 @@ def test_a_disabled_onednn_is_not_used(monkeypatch: pytest.MonkeyPatch):
     assert called == [True]
 
 
+@pytest.mark.parametrize(("vendor", "expected"), [("AuthenticAMD", True), ("GenuineIntel", False)])
+def test_the_vendor_of_the_cpu(monkeypatch: pytest.MonkeyPatch, vendor: str, expected: bool) -> None:
+    module.is_amd.cache_clear()
+    monkeypatch.setattr(module.Path, "read_text", lambda *_, **__: f"processor\t: 0\nvendor_id\t: {vendor}\n")
+    assert module.is_amd() is expected
+    module.is_amd.cache_clear()
+
+
+def test_the_vendor_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    module.is_amd.cache_clear()
+    monkeypatch.setattr(module.Path, "read_text", fail)
+    monkeypatch.setattr(
+        module.platform, "processor", lambda: "AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD"
+    )
+    assert module.is_amd()
+    module.is_amd.cache_clear()
+
+
 KERNELS = """
 import torch
+from tiepoint.models.lightglue import blockwise_attention
 from tiepoint.models.lightglue.inference import AdaptiveInference, match_batch
 from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
 
+blockwise_attention.is_amd = lambda: True
 network = LightGlue(LightGlueShape(input_dim=64, dim=128, layers=1, heads=2)).eval()
 positions, descriptors = torch.rand(1024, 2), torch.randn(1024, 64)
 with torch.inference_mode():

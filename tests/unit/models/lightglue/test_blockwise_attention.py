@@ -68,6 +68,7 @@ def test_few_kernel_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_onednn
 def test_small_images_and_other_types_use_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     small, large = draw(1, module.MIN_TOKENS - 1, 4), draw(1, module.MIN_TOKENS, 4)
+    monkeypatch.setattr(module, "is_amd", lambda: True)
     assert is_blockwise_faster(large, large)
     assert not is_blockwise_faster(small, large)
     assert not is_blockwise_faster(large, small)
@@ -76,6 +77,14 @@ def test_small_images_and_other_types_use_torch(monkeypatch: pytest.MonkeyPatch)
     assert not is_blockwise_faster(large, large)
 
 
-def test_both_paths_agree() -> None:
+@pytest.mark.parametrize("amd", [True, False])
+def test_both_paths_agree(monkeypatch: pytest.MonkeyPatch, amd: bool) -> None:
+    monkeypatch.setattr(module, "is_amd", lambda: amd)
     q, k, v = draw(4, 600, 16), draw(4, 500, 16, 1), draw(4, 500, 16, 2)
     torch.testing.assert_close(attend_image(q, k, v).double(), expected(q, k, v), rtol=1e-5, atol=1e-5)
+
+
+def test_on_intel_torch_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = draw(1, 400, 4)
+    monkeypatch.setattr(module, "is_amd", lambda: False)
+    assert not is_blockwise_faster(large, large)
