@@ -155,6 +155,7 @@ def run(
     poses: collection_models.PosesOption = None,
     refine_poses: collection_models.RefineOption = False,
     use_priors: collection_models.PriorsOption = False,
+    refine_keypoints: collection_models.KeypointsOption = False,
     mapper: collection_models.MapperOption = collection_models.MapperName.INCREMENTAL,
     mapper_option: collection_models.MapperOptionOption = [],  # noqa: B006
     max_keypoints: MaxKeypointsOption = 2048,
@@ -188,7 +189,14 @@ def run(
         require_pycolmap()
     mapping = collection_models.parse_mapping(
         collection_models.MappingFlags(
-            cameras.value, mapper.value, mapper_option, intrinsics, poses, refine_poses, use_priors
+            cameras.value,
+            mapper.value,
+            mapper_option,
+            intrinsics,
+            poses,
+            refine_poses,
+            use_priors,
+            refine_keypoints,
         ),
         colmap=colmap,
         reconstruct=reconstruct,

@@ -46,6 +46,12 @@ PosesOption = Annotated[
     ),
 ]
 RefineOption = Annotated[bool, typer.Option("--refine-poses", help="Refine the known poses.")]
+KeypointsOption = Annotated[
+    bool,
+    typer.Option(
+        "--refine-keypoints", help="Refine keypoints at full resolution along their tracks; more accurate."
+    ),
+]
 PriorsOption = Annotated[
     bool,
     typer.Option("--use-priors", help="Use GPS positions in bundle adjustment; the model is in meters."),
@@ -63,6 +69,7 @@ class MappingFlags:
     poses: Path | None
     refine_poses: bool
     use_priors: bool
+    refine_keypoints: bool
 
 
 def parse_mapping(flags: MappingFlags, *, colmap: bool, reconstruct: bool) -> dict[str, Any]:
@@ -94,6 +101,7 @@ def _given(flags: MappingFlags) -> list[str]:
         "--poses": flags.poses is not None,
         "--refine-poses": flags.refine_poses,
         "--use-priors": flags.use_priors,
+        "--refine-keypoints": flags.refine_keypoints,
     }
     return [name for name, is_given in values.items() if is_given]
 
@@ -111,6 +119,7 @@ def _mapping_options(flags: MappingFlags) -> dict[str, Any]:
         "poses": flags.poses,
         "refine_poses": flags.refine_poses,
         "use_priors": flags.use_priors,
+        "refine_keypoints": flags.refine_keypoints,
     }
     MappingOptions(**options)
     return options

@@ -66,7 +66,7 @@ OPTION_PANELS: dict[str, tuple[str, ...]] = {
     ),
     "Geometry": (
         *("--max-error-px", "--intrinsics", "--focal", "--cameras", "--poses", "--refine-poses"),
-        *("--use-priors", "--mapper", "--mapper-option"),
+        *("--use-priors", "--refine-keypoints", "--mapper", "--mapper-option"),
     ),
     "Drawing": ("--max-lines", "--keypoints", "--mode", "--rate"),
     "Video input": ("--live", "--max-frames", "--max-seconds", "--input-option"),

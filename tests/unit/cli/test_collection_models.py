@@ -32,7 +32,7 @@ def test_known_poses_and_intrinsics_reach_the_reconstruction(tmp_path: Path) -> 
     collection, scene = make_collection(tmp_path, PLAIN_NAMES[:4])
     file = write_transforms(tmp_path / "transforms.json", scene, PLAIN_NAMES[:4])
     arguments = ("run", tmp_path / "photos", collection.folder, "--reconstruct")
-    result = run(*arguments, "--poses", file, "--intrinsics", "700,319.5,239.5")
+    result = run(*arguments, "--poses", file, "--intrinsics", "700,319.5,239.5", "--refine-keypoints")
     assert result.exit_code == 0
     assert "4 of 4 images" in result.stdout
     (camera,) = read_model(collection).cameras.values()

@@ -46,7 +46,7 @@ def map_known_poses(
         image_folder: Folder that the image names are relative to.
         output: Existing empty folder; the model is in its subfolder `0`.
         poses: Name of an image -> pose [R | t]; X_cam = R X_world + t.
-        settings: Choice of what is kept.
+        settings: Treatment of the given poses and cameras.
         options: Options of the incremental mapper by name.
     """
     attempt = Attempt(name="known poses, refined" if settings.refine_poses else "known poses")
@@ -158,6 +158,8 @@ def _copy_points(source: Any, target: Any, image_ids: Mapping[int, int]) -> None
         track = pycolmap.Track()
         for each in point.track.elements:
             track.add_element(image_ids[each.image_id], each.point2D_idx)
+            refined = source.image(each.image_id).points2D[each.point2D_idx].xy
+            target.image(image_ids[each.image_id]).points2D[each.point2D_idx].xy = refined
         target.add_point3D(point.xyz, track, point.color)
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from tiepoint.collection.collection import Collection
 from tiepoint.collection.images import ImageRecord, camera_key
+from tiepoint.collection.sfm.keypoint_refinement import Refinement, refine_keypoints
 from tiepoint.collection.sfm.known_poses import KnownPoseSettings, map_known_poses
 from tiepoint.collection.sfm.mapper import MapperRun, run_global_mapper, run_mapper
 from tiepoint.collection.sfm.mapper_options import Mapper, check_mapper_options
@@ -49,6 +50,7 @@ class MappingOptions:
     intrinsics: Camera | None = None
     poses: str | os.PathLike[str] | None = None
     refine_poses: bool = False
+    refine_keypoints: bool = False
     mapper_options: Mapping[str, Any] = field(default_factory=dict)
     threads: int | None = 1
     seed: int = 0
@@ -137,7 +139,7 @@ def run_mapping(
     Raises:
         InvalidInput: If there are too few positions for `use_priors`.
     """
-    has_cameras = options.intrinsics is not None or (poses is not None and bool(poses.cameras))
+    has_cameras = _has_cameras(options, poses)
     settings = dict(KEEP_INTRINSICS[options.mapper]) if has_cameras else {}
     if poses is not None:
         common = {
@@ -166,6 +168,35 @@ def run_mapping(
         options=options.mapper_options,
         settings=settings,
     )
+
+
+def refine_run(
+    collection: Collection, run: MapperRun, options: MappingOptions, poses: KnownPoses | None
+) -> None:
+    """Refine the keypoints of all models of a run, and write them again.
+
+    Args:
+        collection: Collection of the models.
+        run: Result of the mapper; its models are changed.
+        options: Options of the reconstruction.
+        poses: Known poses, which stay as they are unless they are refined.
+
+    Raises:
+        InvalidInput: If an image cannot be read.
+    """
+    images = {image.name: image for image in collection.images}
+    settings = Refinement(
+        refine_poses=poses is None or options.refine_poses,
+        refine_intrinsics=not _has_cameras(options, poses),
+        threads=-1 if options.threads is None else options.threads,
+    )
+    for number, model in run.models.items():
+        refine_keypoints(model, images, settings)
+        model.write(str(run.folder / str(number)))
+
+
+def _has_cameras(options: MappingOptions, poses: KnownPoses | None) -> bool:
+    return options.intrinsics is not None or (poses is not None and bool(poses.cameras))
 
 
 def _check_priors(collection: Collection) -> None:

@@ -28,6 +28,9 @@ PAIRS_PER_BATCH = 16
 MAX_KEYPOINT_SHIFT_PX = 0.01
 """Maximum difference in px between keypoints of the model and the collection; models lose precision in text files."""
 
+MAX_REFINEMENT_PX = 4.0 + MAX_KEYPOINT_SHIFT_PX
+"""The same for keypoints that observe a 3D point, which `refine_keypoints` moves; see `MAX_MOVE_PX` there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Correspondences2D3D:
@@ -113,13 +116,20 @@ def check_keypoints(image: Any, features: Features) -> None:
     in_model, in_collection = model_keypoints(image), colmap_keypoints(features)
     if len(in_model) != len(in_collection):
         difference = f"{len(in_model)} keypoints in the model, {len(in_collection)} in the collection"
-    elif moved := int((np.abs(in_model - in_collection) > MAX_KEYPOINT_SHIFT_PX).any(axis=1).sum()):
+    elif moved := _count_moved(image, in_model - in_collection):
         difference = f"{moved} of {len(in_collection)} keypoints at other positions in the model"
     else:
         return
     raise InvalidInput(
         f"the model does not fit the features of the collection: {image.name!r} has {difference}; reconstruct again"
     )
+
+
+def _count_moved(image: Any, shifts: Float[np.ndarray, "n 2"]) -> int:
+    """Return the number of keypoints that differ by more than rounding, or by more than a refinement moves them."""
+    limits = np.full(len(shifts), MAX_KEYPOINT_SHIFT_PX)
+    limits[image.get_observation_point2D_idxs()] = MAX_REFINEMENT_PX
+    return int((np.abs(shifts).max(axis=1) > limits).sum()) if len(shifts) else 0
 
 
 def model_keypoints(image: Any) -> Float64[np.ndarray, "n 2"]:

@@ -14,7 +14,7 @@ from tiepoint.collection.collection import Collection, as_collection
 from tiepoint.collection.export.colmap_database import FOLDER, CameraSharing, export_colmap
 from tiepoint.collection.sfm.mapper import MapperRun
 from tiepoint.collection.sfm.mapper_options import Mapper
-from tiepoint.collection.sfm.mapping import MappingOptions, known_cameras, run_mapping
+from tiepoint.collection.sfm.mapping import MappingOptions, known_cameras, refine_run, run_mapping
 from tiepoint.errors import InvalidInput
 from tiepoint.geometry.colmap import read_reconstruction, require_pycolmap
 from tiepoint.io.folders import replace_folder, restore_folder
@@ -85,6 +85,7 @@ def reconstruct(
     intrinsics: Camera | None = None,
     poses: str | os.PathLike[str] | None = None,
     refine_poses: bool = False,
+    refine_keypoints: bool = False,
 ) -> Reconstruction:
     """Estimate the poses of all images of a collection and the 3D points with COLMAP's mapper.
 
@@ -113,6 +114,8 @@ def reconstruct(
         poses: Known poses: nerfstudio's transforms.json, COLMAP's images.txt, or the folder of a model. Points are
             triangulated from the matches, and the other images are registered. Intrinsics in the file are not refined.
         refine_poses: Whether bundle adjustment refines the known poses; otherwise they are kept exactly.
+        refine_keypoints: Whether the observed keypoints are aligned to each other along their tracks in the images at full
+            resolution, each time followed by a bundle adjustment: more accurate, and the images are read again.
 
     Returns:
         The summary; without a folder, and with a reason, if there is no suitable initial pair.
@@ -133,17 +136,21 @@ def reconstruct(
         intrinsics=intrinsics,
         poses=poses,
         refine_poses=refine_poses,
+        refine_keypoints=refine_keypoints,
         threads=threads,
         seed=seed,
     )
     opened = as_collection(collection)
     known = options.read_poses([image.name for image in opened.images])
     database = export_colmap(opened, cameras=cameras, known_cameras=known_cameras(opened, options, known))
-    return replace_model(
-        opened,
-        database,
-        lambda output: run_mapping(opened, database, image_folder(opened), output, options, known),
-    )
+
+    def run(output: Path) -> MapperRun:
+        found = run_mapping(opened, database, image_folder(opened), output, options, known)
+        if options.refine_keypoints:
+            refine_run(opened, found, options, known)
+        return found
+
+    return replace_model(opened, database, run)
 
 
 def replace_model(collection: Collection, database: Path, run: Callable[[Path], MapperRun]) -> Reconstruction:
