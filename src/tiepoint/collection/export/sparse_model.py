@@ -92,7 +92,7 @@ class SparseModel:
     images: tuple[ModelImage, ...]
     points: Float[np.ndarray, "n 3"]
     colors: UInt8[np.ndarray, "n 3"]
-    tracks: tuple[Integer[np.ndarray, "m 2"], ...]
+    tracks: tuple[Integer[np.ndarray, "_ 2"], ...]
 
 
 def check_one_focal_length(camera: ModelCamera, program: str) -> None:
