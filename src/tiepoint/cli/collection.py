@@ -57,7 +57,7 @@ EarlierArgument = Annotated[Path, typer.Argument(help="Output folder of an earli
 complete_pairs, complete_executor = complete_from(*PAIRS), complete_from(*EXECUTORS)
 PREVIOUS = "value of the previous run"
 PAIRS_HELP = (
-    "Pair selection: exhaustive; sequential:K (each image and the next K by name); retrieval:K (the K most similar "
+    "Pair selection: exhaustive; sequential:K (each image and the next K by name; K+loops adds similar ones elsewhere); retrieval:K (the K most similar "
     "images); spatial:K (the K nearest by GPS); list:FILE (two names per line)."
 )
 PairsOption = Annotated[str, typer.Option(metavar="METHOD", help=PAIRS_HELP, autocompletion=complete_pairs)]

@@ -22,6 +22,12 @@ FeatureReader: TypeAlias = Callable[[str], Features]
 Blocks: TypeAlias = Iterator[Int32[np.ndarray, "k 2"]]
 """Blocks of image index pairs, by increasing first index."""
 
+LOOPS = "+loops"
+"""Suffix of "sequential:K" that adds pairs by retrieval."""
+
+LOOPS_PER_IMAGE = 5
+"""Number of similar images that are not near in the sequence, which close loops."""
+
 BLOCK = 65_536  # approximate number of pairs per block
 
 
@@ -43,7 +49,17 @@ class PairSelection:
     @property
     def count(self) -> int:
         """K of "sequential:K", "retrieval:K" and "spatial:K"."""
-        return int(self.argument)
+        return int(self.argument.removesuffix(LOOPS))
+
+    @property
+    def uses_retrieval(self) -> bool:
+        """Whether images are selected by their features."""
+        return self.method == "retrieval" or self.closes_loops
+
+    @property
+    def closes_loops(self) -> bool:
+        """Whether it is "sequential:K+loops"."""
+        return self.method == "sequential" and self.argument.endswith(LOOPS)
 
     def absolute(self) -> "PairSelection":
         """Return the same selection with an absolute list path, independent of the working directory."""
@@ -90,7 +106,7 @@ class SelectedPairs:
 
 
 def parse_pair_selection(text: str) -> PairSelection:
-    """Parse "exhaustive", "sequential:K", "retrieval:K", "spatial:K" or "list:FILE".
+    """Parse "exhaustive", "sequential:K", "sequential:K+loops", "retrieval:K", "spatial:K" or "list:FILE".
 
     Args:
         text: Pair selection.
@@ -101,7 +117,8 @@ def parse_pair_selection(text: str) -> PairSelection:
     method, colon, argument = text.partition(":")
     if method not in METHODS or bool(colon) != (method != "exhaustive"):
         raise InvalidInput(f"unknown pair selection {text!r}; expected {', '.join(FORMS)}")
-    if method in COUNTED and not (argument.isascii() and argument.isdigit() and int(argument) > 0):
+    number = argument.removesuffix(LOOPS) if method == "sequential" else argument
+    if method in COUNTED and not (number.isascii() and number.isdigit() and int(number) > 0):
         raise InvalidInput(f"expected {method}:K with a positive number of neighbors K, got {text!r}")
     if not argument and colon:
         raise InvalidInput(f"expected {method}:FILE with a pair list, got {text!r}")
@@ -116,11 +133,11 @@ def select_pairs(
     Args:
         selection: Selection method.
         images: Usable images in natural sort order, as from `scan_images`.
-        read_features: Reads the features of an image, a few times per image; required by "retrieval".
+        read_features: Reads the features of an image, a few times per image; required by "retrieval" and "+loops".
 
     Raises:
-        InvalidInput: If "retrieval" has no `read_features`, or a list cannot be read.
-        MissingDependency: If "retrieval" needs faiss, or "spatial" SciPy, and it is not installed.
+        InvalidInput: If "retrieval" or "+loops" has no `read_features`, or a list cannot be read.
+        MissingDependency: If "retrieval" or "+loops" needs faiss, or "spatial" SciPy, and it is not installed.
     """
     return METHODS[selection.method](selection, tuple(images), read_features)
 
@@ -132,9 +149,17 @@ def _exhaustive(
 
 
 def _sequential(
-    selection: PairSelection, images: tuple[ImageRecord, ...], _: FeatureReader | None
+    selection: PairSelection, images: tuple[ImageRecord, ...], read_features: FeatureReader | None
 ) -> SelectedPairs:
-    return _within(images, selection.count)
+    in_sequence = _within(images, selection.count)
+    if not selection.closes_loops:
+        return in_sequence
+    neighbors = _similar_images(images, LOOPS_PER_IMAGE + 2 * selection.count, read_features)
+    far = np.abs(neighbors - np.arange(len(images), dtype=np.int32)[:, None]) > selection.count
+    far &= neighbors >= 0
+    chosen = np.where(far & (far.cumsum(axis=1) <= LOOPS_PER_IMAGE), neighbors, np.int32(-1))
+    pairs = [*in_sequence.blocks(), _neighbor_pairs(chosen)]
+    return _distinct(images, np.concatenate(pairs), [])
 
 
 def _within(images: tuple[ImageRecord, ...], overlap: int) -> SelectedPairs:
@@ -178,6 +203,19 @@ def _spatial(
 def _retrieved(
     selection: PairSelection, images: tuple[ImageRecord, ...], read_features: FeatureReader | None
 ) -> SelectedPairs:
+    neighbors = _similar_images(images, selection.count, read_features)
+    problems = [
+        f"{images[index].name}: no keypoints, so retrieval finds no similar image"
+        for index in np.flatnonzero((neighbors < 0).all(axis=1)).tolist()
+        if len(images) > 1
+    ]
+    return _distinct(images, _neighbor_pairs(neighbors), problems)
+
+
+def _similar_images(
+    images: tuple[ImageRecord, ...], count: int, read_features: FeatureReader | None
+) -> Int32[np.ndarray, "n k"]:
+    """Return the most similar images of each one, the most similar first, padded with -1."""
     if read_features is None:
         raise InvalidInput(
             "pair selection by retrieval compares features; extract them and pass read_features"
@@ -186,13 +224,7 @@ def _retrieved(
     def read_descriptors(index: int) -> np.ndarray:
         return read_features(images[index].name).descriptors.numpy()
 
-    neighbors = most_similar_images(read_descriptors, len(images), selection.count)
-    problems = [
-        f"{images[index].name}: no keypoints, so retrieval finds no similar image"
-        for index in np.flatnonzero((neighbors < 0).all(axis=1)).tolist()
-        if len(images) > 1
-    ]
-    return _distinct(images, _neighbor_pairs(neighbors), problems)
+    return most_similar_images(read_descriptors, len(images), count)
 
 
 def _neighbor_pairs(neighbors: Int32[np.ndarray, "n k"]) -> Int32[np.ndarray, "p 2"]:
@@ -236,5 +268,5 @@ METHODS: dict[
 COUNTED = ("sequential", "retrieval", "spatial")
 """Methods whose argument is a number of neighbors."""
 
-FORMS = ("exhaustive", *(f"{method}:K" for method in COUNTED), "list:FILE")
+FORMS = ("exhaustive", "sequential:K", "sequential:K+loops", "retrieval:K", "spatial:K", "list:FILE")
 """Forms of a pair selection."""

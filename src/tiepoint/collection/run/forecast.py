@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiepoint.collection.pairs.selection import PairSelection, parse_pair_selection
+from tiepoint.collection.pairs.selection import LOOPS_PER_IMAGE, PairSelection, parse_pair_selection
 from tiepoint.collection.report.run_report import JSON
 from tiepoint.collection.run.planning import IMAGES_PER_TILE, IMAGES_PER_UNIT, PAIRS_PER_UNIT
 from tiepoint.collection.run.stages import MIN_PAIRS_PER_UNIT, TARGET_UNITS
@@ -179,7 +179,8 @@ def count_pairs(selection: PairSelection, num_images: int) -> int:
             return min(every, sum(1 for line in lines if line.strip() and not line.startswith("#")))
     count = min(selection.count, num_images - 1)
     if selection.method == "sequential":
-        return count * num_images - count * (count + 1) // 2
+        in_sequence = count * num_images - count * (count + 1) // 2
+        return min(every, in_sequence + LOOPS_PER_IMAGE * num_images * selection.closes_loops)
     return min(every, count * num_images)
 
 

@@ -111,7 +111,7 @@ def threshold_of(options: Mapping[str, Any]) -> float | None:
 def _check_selection(selection: PairSelection) -> None:
     if selection.method == "list":
         check_pair_list(selection.argument)
-    if selection.method == "retrieval":
+    if selection.uses_retrieval:
         require_faiss()
     if selection.method == "spatial":
         require_scipy()

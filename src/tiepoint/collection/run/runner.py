@@ -62,7 +62,8 @@ def match_collection(
     Args:
         image_folder: Folder of the images, including its subfolders.
         out: Output folder: new, empty, or of an earlier run. `tiepoint.open_collection` reads it.
-        pairs: Pair selection: "exhaustive" (all pairs), "sequential:K" (each image and the next K by name),
+        pairs: Pair selection: "exhaustive" (all pairs), "sequential:K" (each image and the next K by name;
+            "sequential:K+loops" adds the most similar images elsewhere in the sequence),
             "retrieval:K" (the K most similar images), "spatial:K" (the K nearest images by GPS) or "list:FILE" (two
             names per line).
         preset: Name of the preset, see `tiepoint presets`.

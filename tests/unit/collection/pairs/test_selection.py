@@ -8,6 +8,7 @@ import pytest
 
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import (
+    LOOPS_PER_IMAGE,
     METHODS,
     SelectedPairs,
     parse_pair_selection,
@@ -32,7 +33,16 @@ def selected(text: str, images: list[ImageRecord] = LETTERS) -> SelectedPairs:
 
 
 @pytest.mark.parametrize(
-    "text", ["exhaustive", "sequential:3", "retrieval:20", "spatial:5", "list:a.txt", "list:C:/a b:c.txt"]
+    "text",
+    [
+        "exhaustive",
+        "sequential:3",
+        "sequential:10+loops",
+        "retrieval:20",
+        "spatial:5",
+        "list:a.txt",
+        "list:C:/a b:c.txt",
+    ],
 )
 def test_parsing_round_trip(text: str):
     assert str(parse_pair_selection(text)) == text
@@ -40,7 +50,17 @@ def test_parsing_round_trip(text: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "all", "exhaustive:", "exhaustive:3", "sequential", "retrieval", "list", "Sequential:3", ":3"],
+    [
+        "",
+        "all",
+        "exhaustive:",
+        "exhaustive:3",
+        "sequential",
+        "retrieval",
+        "list",
+        "Sequential:3",
+        ":3",
+    ],
 )
 def test_unknown_selections_are_refused(text: str):
     with pytest.raises(InvalidInput, match="unknown pair selection"):
@@ -135,3 +155,35 @@ def test_retrieval_needs_features():
 
 def test_every_method_has_a_form():
     assert set(METHODS) == {"exhaustive", "sequential", "retrieval", "spatial", "list"}
+
+
+@pytest.mark.parametrize("text", ["sequential:+loops", "sequential:0+loops", "spatial:3+loops"])
+def test_loops_need_a_sequence(text: str):
+    with pytest.raises(InvalidInput, match="positive number of neighbors K"):
+        parse_pair_selection(text)
+
+
+def test_loops_are_similar_images_elsewhere_in_the_sequence(monkeypatch: pytest.MonkeyPatch):
+    """Image i looks most like i + 1, then like i + 10, which comes back to the same place."""
+    total = 20
+    calls = []
+
+    def similar(read_descriptors: object, num_images: int, count: int) -> np.ndarray:
+        calls.append((num_images, count))
+        rows = [[(i + step) % num_images for step in (1, 10, 11, 9, 12, 8, 13)] for i in range(num_images)]
+        return np.array(rows, np.int32)
+
+    monkeypatch.setattr("tiepoint.collection.pairs.selection.most_similar_images", similar)
+    images = collection(*(f"{number:02}.jpg" for number in range(total)))
+    read_features = lambda _: pytest.fail("not read here")  # noqa: E731
+    plain = set(select_pairs(parse_pair_selection("sequential:2"), images))
+    found = select_pairs(parse_pair_selection("sequential:2+loops"), images, read_features=read_features)
+    assert calls == [(total, LOOPS_PER_IMAGE + 4)]
+    assert plain < set(found)
+    assert len(found) == len(set(found))
+    assert ("00.jpg", "10.jpg") in set(found)
+    steps = {int(b[:2]) - int(a[:2]) for a, b in set(found) - plain}
+    assert min(steps) > 2
+    assert not any(step in steps for step in (7, 13))  # the sixth loop of an image, and its mirror
+    with pytest.raises(InvalidInput, match="compares features"):
+        select_pairs(parse_pair_selection("sequential:2+loops"), images)
