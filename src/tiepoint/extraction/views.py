@@ -3,6 +3,9 @@
 A rotation by a multiple of 90 degrees permutes the pixels of the image before it is resized: its keypoints are those of
 an image that was rotated by hand, to the last bit. Any other view is rendered from the resized image by one affine map,
 and its keypoints are mapped back by the inverse; pixels outside of the image are black, and hold no keypoints.
+
+A tilt t simulates a plane seen from an angle of acos(1 / t): it compresses the image t times in one direction.
+Source: Morel and Yu, ASIFT: A new framework for fully affine invariant image comparison, SIAM J. Imaging Sci. 2 (2009).
 """
 
 import math
@@ -17,30 +20,51 @@ from torch import Tensor
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.extraction.masks import exclude_border, resize_mask
 from tiepoint.extraction.rotation import rotate_image, rotate_mask, unrotate_features
+from tiepoint.extraction.warping import (
+    RENDERED_BORDER,
+    ViewFeatures,
+    Warp,
+    extract_warp,
+    resized_from_original,
+)
 from tiepoint.image import Image
-from tiepoint.types import Features
-
-# Width in px of the border of a rendered image in which keypoints are ignored: it sees the edge of the image
-RENDERED_BORDER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of an image.
+    """A view of an image: the image is compressed in one direction, scaled, then rotated.
 
     Attributes:
         rotation: In-plane rotation in degrees, counter-clockwise, from 0 to 359.
+        scale: Scale, in px of the view per px of the image as the extractor resizes it, across the direction of the tilt.
+        tilt: Factor by which the image is compressed; at least 1, which is none.
+        direction: Direction in which it is compressed, in degrees counter-clockwise from the x axis, from 0 to 179.
     """
 
     rotation: int = 0
+    scale: float = 1.0
+    tilt: float = 1.0
+    direction: int = 0
 
     @property
     def is_exact(self) -> bool:
         """Whether the view permutes the pixels of the image, without interpolation."""
-        return self.rotation % 90 == 0
+        return self.rotation % 90 == 0 and self.scale == 1 and self.tilt == 1
+
+    @property
+    def linear(self) -> Float[np.ndarray, "2 2"]:
+        """Linear part of the map from px of the resized image to px of the view."""
+        angle, direction = math.radians(self.rotation), math.radians(self.direction)
+        cosine, sine = math.cos(angle), math.sin(angle)
+        along = np.array([math.cos(direction), -math.sin(direction)])  # y points down
+        compression = np.eye(2) - (1 - 1 / self.tilt) * np.outer(along, along)
+        rotation = np.array([[cosine, sine], [-sine, cosine]])  # counter-clockwise
+        return self.scale * rotation @ compression
 
     def __str__(self) -> str:
-        return f"rotated{self.rotation}"
+        scale = "" if self.scale == 1 else f"-scaled{self.scale:g}"
+        tilt = "" if self.tilt == 1 else f"-tilted{self.tilt:g}at{self.direction}"
+        return f"rotated{self.rotation}{scale}{tilt}"
 
 
 ORIGINAL = View()
@@ -58,32 +82,13 @@ def view_from_image(
         view: View.
         image_size: Size (width, height) of the image in px.
     """
-    angle = math.radians(view.rotation)
-    cosine, sine = math.cos(angle), math.sin(angle)
     matrix = np.eye(3)
-    matrix[:2, :2] = [[cosine, sine], [-sine, cosine]]  # counter-clockwise, because y points down
+    matrix[:2, :2] = view.linear
     width, height = np.ceil(np.abs(matrix[:2, :2]) @ image_size - 1e-6).astype(int)
     size = int(width), int(height)
     center, image_center = (np.array(sides) / 2 - 0.5 for sides in (size, image_size))
     matrix[:2, 2] = center - matrix[:2, :2] @ image_center
     return matrix, size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ViewFeatures:
-    """Features of a view.
-
-    Attributes:
-        in_view: Features in px of the view: networks match these, because they compare positions.
-        in_image: The same features with positions and orientations in px of the image. Descriptors and scores remain
-            those of the view, which the fingerprint records.
-    """
-
-    in_view: Features
-    in_image: Features
-
-    def __len__(self) -> int:
-        return len(self.in_view)
 
 
 def extract_view(
@@ -100,10 +105,23 @@ def extract_view(
     if view.is_exact:
         found = extractor.extract(rotate_image(image, view.rotation), rotate_mask(mask, view.rotation))
         return ViewFeatures(in_view=found, in_image=unrotate_features(found, view.rotation, image.image_size))
-    return _extract_rendered(extractor, image, mask, view)
+    if view.scale != 1 or view.tilt != 1:
+        return _extract_affine(extractor, image, mask, view)
+    return _extract_rotated(extractor, image, mask, view)
 
 
-def _extract_rendered(
+def _extract_affine(
+    extractor: NeuralExtractor, image: Image, mask: Bool[Tensor, "h w"] | None, view: View
+) -> ViewFeatures:
+    transform = extractor.transform(image.image_size)
+    matrix, size = view_from_image(view, transform.resized_size)
+    warp = Warp(matrix @ resized_from_original(transform), size)
+    found = extract_warp(extractor, image, mask, warp, str(view))
+    assert found is not None, "the view contains the whole image"
+    return found
+
+
+def _extract_rotated(
     extractor: NeuralExtractor, image: Image, mask: Bool[Tensor, "h w"] | None, view: View
 ) -> ViewFeatures:
     transform = extractor.transform(image.image_size)
