@@ -86,7 +86,7 @@ def main(arguments: argparse.Namespace) -> None:
     chosen = list(items(arguments))
     known = {(row["set"], row["pair"]) for row in read_journal(journal)}
     matcher = tiepoint.load(arguments.preset, views=arguments.views)
-    search = ViewSearch(matcher.extractor, matcher.matcher)
+    search = ViewSearch(matcher.extractor, matcher.matcher, views=arguments.views)
     with journal.open("a", encoding="utf-8") as lines:
         for item in chosen:
             if (item.dataset, item.pair.name) not in known:
@@ -139,6 +139,8 @@ def measure_pair(item: Item, matcher: Matcher, search: ViewSearch) -> dict[str, 
         "seconds_views": seconds_views,
         "views_tried": found.num_views,
         "rotations": [found.view0.rotation, found.view1.rotation],
+        "scale": found.scale,
+        "tilt": found.tilt,
         "plain": describe(item, plain),
         "found": describe(item, found),
     }

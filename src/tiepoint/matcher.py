@@ -5,8 +5,8 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from functools import cached_property
 from time import perf_counter
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -37,6 +37,18 @@ AnyImage = ImageSource | Image
 ImageAndMask = tuple[Image, Tensor | None]
 
 
+class Searched(NamedTuple):
+    """A search over views of one image with others.
+
+    Attributes:
+        search: Search.
+        image0: Image 0 of each pair.
+    """
+
+    search: ViewSearch
+    image0: OpenedImage
+
+
 class Matcher:
     """An extractor and a matcher, loaded once and used many times; `load` creates it.
 
@@ -65,8 +77,11 @@ class Matcher:
         self.matcher = matcher
         self.views: Views | None = check_views(views)
         self.budget = budget
+        self._searches: dict[Views, ViewSearch] = {}
         if budget is not None:
             check_no_views(self.views)
+        if self.views is not None:
+            self._search_of(self.views)  # checks that the extractor supports it
 
     def __repr__(self) -> str:
         views = f", views={self.views!r}" if self.views else ""
@@ -185,10 +200,10 @@ class Matcher:
         if self.views is None:
             return _to_result(match, stages.seconds)
         with stages("views"):
+            search = self._search_of(self.views)
+            if search.is_needed(match):
+                match = search.search(match, *(search.open(*image) for image in inputs))
             verified = match.verification
-            if self._view_search.is_needed(match):
-                match = self._view_search.search(match, *(self._view_search.open(*image) for image in inputs))
-                verified = match.verification
         return _to_result(match, stages.seconds, verified)
 
     def match_features(self, pairs: Iterable[FeaturePair]) -> list[MatchResult]:
@@ -289,8 +304,10 @@ class Matcher:
         if not isinstance(reference, Features):
             inputs = self._read(reference, mask, "mask")
             features = self.extractor.extract(*inputs)
-            image0 = None if views is None else self._view_search.open(*inputs)
-            return _tracked(self._match_all(features, image0, images), images, progress)
+            searched = (
+                None if views is None else Searched(search := self._search_of(views), search.open(*inputs))
+            )
+            return _tracked(self._match_all(features, searched, images), images, progress)
         if mask is not None:
             raise InvalidInput(
                 "cannot apply a mask to extracted features; pass it to extract(image, mask=mask) instead"
@@ -298,10 +315,10 @@ class Matcher:
         return _tracked(self._match_all(reference, None, images), images, progress)
 
     def _match_all(
-        self, reference: Features, image0: OpenedImage | None, images: Iterable[AnyImage | Features]
+        self, reference: Features, searched: Searched | None, images: Iterable[AnyImage | Features]
     ) -> Iterator[MatchResult | InvalidInput]:
         if self.budget is None:
-            return self._match_each(reference, image0, images)
+            return self._match_each(reference, searched, images)
         return (self._try_match_within(reference, image, self.budget) for image in images)
 
     def _try_match_within(
@@ -319,9 +336,9 @@ class Matcher:
         return self.match_within((reference, features), clock)
 
     def _match_each(
-        self, reference: Features, image0: OpenedImage | None, images: Iterable[AnyImage | Features]
+        self, reference: Features, searched: Searched | None, images: Iterable[AnyImage | Features]
     ) -> Iterator[MatchResult | InvalidInput]:
-        """Match in groups; `image0` is the reference if its views are searched."""
+        """Match in groups."""
         for group in batched(images, ONE_TO_MANY_GROUP):
             extracted = [self._try_extract(image) for image in group]
             pairs = [(reference, features) for features in extracted if isinstance(features, Features)]
@@ -331,7 +348,7 @@ class Matcher:
                     yield features
                 else:
                     match, seconds = next(matches)
-                    yield self._search_if_needed(match, seconds, image0, image)
+                    yield self._search_if_needed(match, seconds, searched, image)
 
     def _match_timed(self, pairs: Sequence[FeaturePair]) -> list[tuple[ViewMatch, dict[str, float]]]:
         """Match pairs in one call, each with its share of the seconds."""
@@ -353,20 +370,20 @@ class Matcher:
         self,
         plain: ViewMatch,
         seconds: dict[str, float],
-        image0: OpenedImage | None,
+        searched: Searched | None,
         image: AnyImage | Features,
     ) -> MatchResult | InvalidInput:
         source = image.source if isinstance(image, Features) else image
         # features of another fingerprint may have been extracted with a mask, which is unknown here
         has_mask = plain.features1.fingerprint != self.extractor.fingerprint
-        if image0 is None or source is None or has_mask:
+        if searched is None or source is None or has_mask:
             return _to_result(plain, seconds)
         start = perf_counter()
         try:
             # the image is read again only if it is needed
-            if self._view_search.is_needed(plain):
-                image1 = self._view_search.open(self._read_again(source, plain.features1), None)
-                plain = self._view_search.search(plain, image0, image1)
+            if searched.search.is_needed(plain):
+                image1 = searched.search.open(self._read_again(source, plain.features1), None)
+                plain = searched.search.search(plain, searched.image0, image1)
         except InvalidInput as error:
             return error
         verification = plain.verification
@@ -393,9 +410,10 @@ class Matcher:
             )
         return image
 
-    @cached_property
-    def _view_search(self) -> ViewSearch:
-        return ViewSearch(self.extractor, self.matcher)
+    def _search_of(self, views: Views) -> ViewSearch:
+        if views not in self._searches:
+            self._searches[views] = ViewSearch(self.extractor, self.matcher, views=views)
+        return self._searches[views]
 
 
 def _tracked(
@@ -415,6 +433,8 @@ def _to_result(
         seconds,
         rotation0=match.view0.rotation,
         rotation1=match.view1.rotation,
+        scale=match.scale,
+        tilt=match.tilt,
         views_tried=match.num_views,
         verification=verification,
     )

@@ -33,6 +33,7 @@ from tiepoint.io.progress import Advance
 from tiepoint.matcher import Matcher
 from tiepoint.matching.latency.budget import LatencyBudget
 from tiepoint.matching.view_search import ViewSearch
+from tiepoint.matching.views.rotation_level import RotationLevel
 from tiepoint.result import MatchResult
 
 ORIENTATION = 0x0112
@@ -45,7 +46,7 @@ def upright() -> MatchResult:
 
 def has_searched(matcher: Matcher) -> bool:
     """Whether there were cheap matches."""
-    return "cheap" in vars(vars(matcher).get("_view_search", matcher))
+    return "cheap" in vars(matcher._searches.get("rotation", matcher))
 
 
 def points(result: MatchResult) -> list[list[float]]:
@@ -123,7 +124,7 @@ class TestMatch:
         self, upright: MatchResult, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(ViewSearch, "is_needed", lambda *given: True)
-        monkeypatch.setattr(ViewSearch, "_find_angle", lambda *given: 180.0)
+        monkeypatch.setattr(RotationLevel, "_find_angle", lambda *given: 180.0)
         result = make_matcher().match(dots(), dots(SHIFT))
         assert (result.rotation0, result.rotation1) == (0, 0)
         assert result.views_tried > 1

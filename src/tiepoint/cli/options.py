@@ -40,6 +40,9 @@ class Views(StrEnum):
 
     NONE = "none"
     ROTATION = "rotation"
+    SCALE = "scale"
+    VIEWPOINT = "viewpoint"
+    AUTO = "auto"
 
 
 ImageArgument = Annotated[str, typer.Argument(help="Image file or URL.", show_default=False)]
@@ -78,7 +81,8 @@ StretchOption = Annotated[
 ViewsOption = Annotated[
     Views | None,
     typer.Option(
-        help="Search over views if the images do not match as they are: rotation rotates both in the plane.",
+        help="Search over views if the images do not match as they are: rotation rotates both in the plane, scale finds "
+        "one as a part of the other, viewpoint simulates tilts, auto tries all in turn.",
         show_default="rotation; none with --latency-budget-ms",
     ),
 ]

@@ -112,5 +112,7 @@ def _image_rows(result: "MatchResult") -> list[tuple[Any, ...]]:
         ("file", *(Path(features.source or "").name for features in both)),
         ("size", *("{} x {}".format(*features.image_size) for features in both)),
         *([("rotation", *(f"{rotation} degrees" for rotation in rotations))] if any(rotations) else []),
+        *([("relative scale", "", f"{result.scale:.2f}")] if result.scale != 1 else []),
+        *([("tilt", "", f"{result.tilt:.2f}")] if result.tilt != 1 else []),
         ("keypoints", *(len(features) for features in both)),
     ]

@@ -123,7 +123,7 @@ def extract_warp(
 def unwarp_features(
     features: Features, matrix: Float[np.ndarray, "3 3"], image_size: tuple[int, int]
 ) -> Features:
-    """Map keypoints, scales and orientations of a view to the image; descriptors and scores remain.
+    """Map keypoints, their covariances, scales and orientations to the image; descriptors and scores remain.
 
     Args:
         features: Features of the view.
@@ -134,7 +134,10 @@ def unwarp_features(
     view = features.keypoints.cpu().double().numpy()
     jacobians = jacobians_of(view, inverse)
     like = features.keypoints
-    scales = orientations = None
+    scales = orientations = covariances = None
+    if features.covariances is not None:
+        factors = torch.from_numpy(jacobians).to(features.covariances.dtype).to(like.device)
+        covariances = factors @ features.covariances @ factors.transpose(1, 2)
     if features.scales is not None:
         factors = np.sqrt(np.abs(np.linalg.det(jacobians)))
         scales = features.scales * torch.from_numpy(factors).to(features.scales.dtype).to(like.device)
@@ -145,7 +148,12 @@ def unwarp_features(
         orientations = found.to(features.orientations.dtype).to(like.device)
     keypoints = torch.from_numpy(warp_points(view, inverse)).to(like.dtype).to(like.device)
     return replace(
-        features, keypoints=keypoints, scales=scales, orientations=orientations, image_size=image_size
+        features,
+        keypoints=keypoints,
+        scales=scales,
+        orientations=orientations,
+        covariances=covariances,
+        image_size=image_size,
     )
 
 

@@ -57,6 +57,8 @@ def file_contents(
         "prune1": result.prune1,
         "rotation0": result.rotation0,
         "rotation1": result.rotation1,
+        "scale": result.scale,
+        "tilt": result.tilt,
         "views_tried": result.views_tried,
         "seconds": dict(result.seconds),
     }

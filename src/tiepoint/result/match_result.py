@@ -65,6 +65,9 @@ class MatchResult:
         rotation0: Rotation of image 0 before feature extraction, in degrees (CCW), from 0 to 359. Coordinates always
             refer to the image as it is.
         rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+        scale: Scale of image 1 relative to that of image 0 in the views that were matched, in px of the images as the
+            extractor resizes them; 1 for the images as they are.
+        tilt: Factor by which one of the images was compressed in one direction, to simulate a viewpoint; 1 for none.
         views_tried: Number of pairs of views that a search over views matched; 1 without a search.
         stopped_by: Reason why no further layer was run: "last_layer", "confidence" (early stopping), "max_layers",
             "latency_budget", "no_keypoints" (none in an image, or all pruned), or "no_layers" (nearest neighbors).
@@ -80,6 +83,8 @@ class MatchResult:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     rotation0: int = 0
     rotation1: int = 0
+    scale: float = 1.0
+    tilt: float = 1.0
     views_tried: int = 1
     stopped_by: StoppedBy = "no_layers"
     _complete: "MatchResult | None" = None  # result from which inliers were selected
@@ -97,6 +102,8 @@ class MatchResult:
         *,
         rotation0: int = 0,
         rotation1: int = 0,
+        scale: float = 1.0,
+        tilt: float = 1.0,
         views_tried: int = 1,
         verification: PairVerification | None = None,
     ) -> "MatchResult":
@@ -109,6 +116,8 @@ class MatchResult:
             seconds: Duration of each stage in seconds.
             rotation0: Rotation of image 0 before feature extraction, in degrees (CCW).
             rotation1: Rotation of image 1 before feature extraction, in degrees (CCW).
+            scale: Scale of image 1 relative to that of image 0.
+            tilt: Factor by which one of the images was compressed in one direction.
             views_tried: Number of pairs of views that were matched.
             verification: Pair verification of these matches if it is known, which `verify` then returns.
         """
@@ -123,6 +132,8 @@ class MatchResult:
             seconds=dict(seconds or {}),
             rotation0=rotation0,
             rotation1=rotation1,
+            scale=scale,
+            tilt=tilt,
             views_tried=views_tried,
             stopped_by=assignment.stopped_by,
             _known_verification=verification,
@@ -245,6 +256,7 @@ class MatchResult:
             prune1=self.prune0,
             rotation0=self.rotation1,
             rotation1=self.rotation0,
+            scale=1 / self.scale,
             _complete=None if self._complete is None else self._complete.swapped(),
             _known_verification=self.__dict__.get("_verification", self._known_verification),
         )
@@ -447,12 +459,14 @@ class MatchResult:
             )
 
     def _caption(self, text: str = "") -> str | None:
+        views = [f"relative scale {self.scale:.2g}"] if self.scale != 1 else []
+        views += [f"tilt {self.tilt:.2g}"] if self.tilt != 1 else []
         rotations = (
             f"image {side} rotated by {rotation} degrees"
             for side, rotation in enumerate((self.rotation0, self.rotation1))
             if rotation
         )
-        return ", ".join(filter(None, (text, *rotations))) or None
+        return ", ".join(filter(None, (text, *rotations, *views))) or None
 
     def _keypoints(self, is_drawn: bool) -> dict[str, Any]:
         both = {"keypoints0": self.features0.keypoints, "keypoints1": self.features1.keypoints}
@@ -568,6 +582,8 @@ class MatchResult:
             seconds=dict(values.get("seconds", {})),
             rotation0=int(values["rotation0"]),
             rotation1=int(values["rotation1"]),
+            scale=float(values.get("scale", 1.0)),
+            tilt=float(values.get("tilt", 1.0)),
             views_tried=int(values.get("views_tried", 1)),
             stopped_by=values.get("stopped_by", "last_layer" if values["layers_run"] else "no_layers"),
             _known_verification=None if verification is None else PairVerification(**verification),

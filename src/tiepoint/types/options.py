@@ -20,8 +20,9 @@ BatchSize: TypeAlias = int | Literal["auto"]
 Tiling: TypeAlias = int | Literal["auto"] | None
 """Maximum tile side in px; "auto": tile only images that would exceed the memory limit; None: never."""
 
-Views: TypeAlias = Literal["rotation"]
-"""Search over views where the images as they are do not match: "rotation" rotates both images in the plane."""
+Views: TypeAlias = Literal["rotation", "scale", "viewpoint", "auto"]
+"""Search over views where the images as they are do not match: "rotation" rotates both images in the plane, "scale" finds
+one image as a part of the other, "viewpoint" simulates tilts; "auto" tries all three in this order."""
 
 
 Prescreen: TypeAlias = float | Literal["auto"] | None
@@ -64,7 +65,8 @@ class NetworkOptions(TypedDict, total=False):
         memory_budget: Maximum memory in bytes for matching, without the weights; None means no limit on a CPU and
             half of the free memory on a GPU. Default: None.
         views: Search over views in `Matcher.match` where the images as they are do not match well: "rotation" rotates
-            both images in the plane; None matches them as they are, as with a latency budget. Default: "rotation".
+            both images in the plane, "scale" finds one image as a part of the other, "viewpoint" simulates tilts, "auto"
+            tries these in turn; None matches them as they are, as with a latency budget. Default: "rotation".
         extractor_weights: Weights file (or name) that replaces the preset's extractor weights; for an extractor of two
             networks both, (detector, descriptor). Default: None.
         matcher_weights: Weights file (or name) that replaces the preset's matcher weights; LoMa's file also contains the

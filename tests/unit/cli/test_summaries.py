@@ -109,3 +109,9 @@ def test_images(result: MatchResult, capsys: pytest.CaptureFixture[str]):
 def test_rotated_images(result: MatchResult, capsys: pytest.CaptureFixture[str]):
     summaries.print_images(replace(result, rotation1=90), to_stderr=True)
     assert "90 degrees" in capsys.readouterr().err
+
+
+def test_scaled_and_tilted_images(result: MatchResult, capsys: pytest.CaptureFixture[str]):
+    summaries.print_images(replace(result, scale=0.5, tilt=2.8), to_stderr=True)
+    printed = capsys.readouterr().err
+    assert all(text in printed for text in ("relative scale", "0.50", "tilt", "2.80"))

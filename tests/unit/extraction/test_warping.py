@@ -96,13 +96,14 @@ def test_scales_are_the_extremes_of_the_visible_part() -> None:
     assert Warp(np.array([[1.0, 0, 1e4], [0, 1, 0], [0, 0, 1]]), SIZE).scales(SIZE) is None
 
 
-def test_scales_and_orientations_of_keypoints_follow() -> None:
+def test_scales_orientations_and_covariances_follow() -> None:
     features = Features(
         keypoints=torch.tensor([[50.0, 40.0]]),
         scores=torch.ones(1),
         descriptors=torch.ones(1, 2),
         scales=torch.tensor([6.0]),
         orientations=torch.tensor([0.3]),
+        covariances=torch.diag(torch.tensor([4.0, 16.0]))[None],
         image_size=(200, 200),
     )
     found = unwarp_features(features, np.diag([2.0, 2.0, 1.0]) @ _rotation(0.5), (200, 200))
@@ -110,6 +111,10 @@ def test_scales_and_orientations_of_keypoints_follow() -> None:
     assert found.orientations is not None
     assert found.scales.item() == pytest.approx(3.0, abs=1e-5)
     assert found.orientations.item() == pytest.approx(-0.2, abs=1e-5)
+    assert found.covariances is not None
+    assert torch.linalg.eigvalsh(found.covariances[0]).tolist() == pytest.approx([1, 4], abs=1e-5)
+    major = found.covariances[0] @ torch.tensor([np.sin(0.5), np.cos(0.5)], dtype=torch.float32)
+    assert major.tolist() == pytest.approx([4 * np.sin(0.5), 4 * np.cos(0.5)], abs=1e-4)
 
 
 def _rotation(angle: float) -> np.ndarray:

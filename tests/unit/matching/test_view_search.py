@@ -11,9 +11,11 @@ import tiepoint
 from tiepoint.errors import InvalidInput
 from tiepoint.extraction.views import ORIGINAL, View
 from tiepoint.geometry.pair_verification import ROTATION_ADVICE, PairVerification
-from tiepoint.matching.view_search import ViewSearch, _beats, check_views, view_pairs
+from tiepoint.matching.view_search import ViewSearch, check_views
 from tiepoint.matching.views import view_match
 from tiepoint.matching.views.cheap_match import CheapMatcher
+from tiepoint.matching.views.rotation_level import view_pairs
+from tiepoint.matching.views.selection import beats
 from tiepoint.matching.views.view_match import ViewMatch
 
 
@@ -54,7 +56,7 @@ def test_confident_upright_pairs_are_not_searched() -> None:
 
 
 def test_pairs_with_enough_inliers_try_more_rotations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tiepoint.matching.view_search.MIN_RETRY_PROBABILITY", 0.0)
+    monkeypatch.setattr("tiepoint.matching.views.rotation_level.MIN_RETRY_PROBABILITY", 0.0)
     _, plain, found = search_pair(dots(), dots(seed=1))
     assert found.num_views == 1 + 3 + 10
     assert found.assignment is plain.assignment
@@ -152,7 +154,7 @@ class TestBeats:
         verification = PairVerification(
             same_scene=same, probability=0.9 if same else 0.1, reason="", num_inliers=inliers
         )
-        found.__dict__["verification"] = verification
+        found.__dict__["uncorrected"] = verification
         return found
 
     @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ class TestBeats:
     ) -> None:
         found = self.with_verification(match, inliers, same=same)
         plain = self.with_verification(match, plain_inliers, same=plain_same)
-        assert _beats(found, plain) == expected
+        assert beats(found, plain) == expected
 
 
 @pytest.mark.parametrize("views", [None, "rotation"])

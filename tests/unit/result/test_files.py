@@ -48,6 +48,8 @@ NAMES = {
         "prune1",
         "rotation0",
         "rotation1",
+        "scale",
+        "tilt",
         "views_tried",
         "seconds",
     ),
@@ -213,12 +215,21 @@ class TestLoad:
     ) -> None:
         covariances = torch.arange(24.0).view(6, 2, 2)
         features0 = replace(result.features0, source="Föhr/写真.jpg", covariances=covariances)
-        saved = replace(result, features0=features0, rotation0=90, rotation1=270, stopped_by="latency_budget")
+        saved = replace(
+            result,
+            features0=features0,
+            rotation0=90,
+            rotation1=270,
+            scale=0.5,
+            tilt=2.0,
+            stopped_by="latency_budget",
+        )
         loaded = MatchResult.load(saved.save(tmp_path / f"m{suffix}"))
         assert loaded.to_dict() == saved.to_dict()
         for name in ("matches", "scores", "points0", "points1", "prune0", "prune1"):
             assert getattr(loaded, name).dtype == getattr(saved, name).dtype
         assert (loaded.rotation0, loaded.rotation1, loaded.layers_run) == (90, 270, 7)
+        assert (loaded.scale, loaded.tilt) == (0.5, 2.0)
         assert loaded.stopped_by == saved.stopped_by
         assert loaded.keypoints_used == saved.keypoints_used
         assert type(loaded.stopped_by) is str

@@ -47,7 +47,7 @@ def test_shapes_and_dtypes_of_arrays(result: MatchResult) -> None:
 
 
 def test_swapped_images(result: MatchResult) -> None:
-    turned = replace(result, rotation0=90)
+    turned = replace(result, rotation0=90, scale=2.0, tilt=3.0)
     swapped = turned.swapped()
     order = np.argsort(result.matches[:, 1])
     np.testing.assert_array_equal(swapped.points0, result.points1[order])
@@ -55,6 +55,7 @@ def test_swapped_images(result: MatchResult) -> None:
     np.testing.assert_array_equal(swapped.scores, result.scores[order])
     assert (np.diff(swapped.matches[:, 0]) > 0).all()
     assert (swapped.rotation0, swapped.rotation1) == (0, 90)
+    assert (swapped.scale, swapped.tilt) == (0.5, 3.0)
     assert (len(swapped.prune0), len(swapped.prune1)) == (4, 6)
     assert result.features0 is swapped.features1
     verification = result.verify()

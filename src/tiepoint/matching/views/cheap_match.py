@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tiepoint.extraction.extractor import NeuralExtractor
-from tiepoint.extraction.views import View
+from tiepoint.extraction.views import View, ViewFeatures
 from tiepoint.geometry.pair_verification import verify_pair
 from tiepoint.matching.inputs import PairMatcher
 from tiepoint.matching.lightglue import LightGlueMatcher
@@ -40,11 +40,13 @@ class CheapMatch:
         views: Views of image 0 and image 1.
         num_inliers: Number of inliers of a homography or a fundamental matrix, whichever has more.
         angle_deg: Rotation of image 1 in degrees (CCW) that aligns it with image 0; None if the matches disagree on it.
+        matches: Matches in px of the images as they are.
     """
 
     views: ViewPair
     num_inliers: int
     angle_deg: float | None
+    matches: Correspondences
 
 
 class CheapMatcher:
@@ -78,6 +80,17 @@ class CheapMatcher:
             pairs: Views of image 0 and image 1.
         """
         features = [(image0.cheap_features(view0), image1.cheap_features(view1)) for view0, view1 in pairs]
+        return self.match_features(pairs, features)
+
+    def match_features(
+        self, pairs: Sequence[ViewPair], features: Sequence[tuple[ViewFeatures, ViewFeatures]]
+    ) -> list[CheapMatch]:
+        """Match pairs of views with given features.
+
+        Args:
+            pairs: Views of image 0 and image 1.
+            features: Features of these views.
+        """
         assignments = self.matcher.match([(one.in_view, other.in_view) for one, other in features])
         return [
             _assess(views, Correspondences.from_assignment(one.in_image, other.in_image, assignment))
@@ -99,4 +112,5 @@ def _assess(views: ViewPair, matches: Correspondences) -> CheapMatch:
         views=views,
         num_inliers=verify_pair(matches).num_inliers,
         angle_deg=relative_angle_deg(matches),
+        matches=matches,
     )

@@ -22,7 +22,7 @@ NEIGHBORS = (1, 3, 7, 12, 20)
 MIN_MATCHES = 4
 
 # Values of ViewMatch that are computed once
-CACHED = ("correspondences", "angle_deg", "verification")
+CACHED = ("correspondences", "angle_deg", "uncorrected")
 
 # Minimum displacement in px
 MIN_DISPLACEMENT_PX = 3.0
@@ -44,6 +44,7 @@ class ViewMatch:
         view0: View of image 0 from which its features were extracted.
         view1: View of image 1 from which its features were extracted.
         num_views: Number of pairs of views that were matched to find this one, itself included.
+        is_pooled: Whether these are matches of several pairs of views; `view0` and `view1` are those of the best pair.
     """
 
     features0: Features
@@ -52,6 +53,22 @@ class ViewMatch:
     view0: View = ORIGINAL
     view1: View = ORIGINAL
     num_views: int = 1
+    is_pooled: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether these are the matches of the images as they are."""
+        return (self.view0, self.view1) == (ORIGINAL, ORIGINAL) and not self.is_pooled
+
+    @property
+    def scale(self) -> float:
+        """Scale of image 1 relative to that of image 0 in the views; 1 for the images as they are."""
+        return self.view1.scale / self.view0.scale
+
+    @property
+    def tilt(self) -> float:
+        """Factor by which one of the images was compressed in one direction; 1 for the images as they are."""
+        return max(self.view0.tilt, self.view1.tilt)
 
     @cached_property
     def correspondences(self) -> Correspondences:
@@ -65,13 +82,17 @@ class ViewMatch:
         )
 
     @cached_property
+    def uncorrected(self) -> PairVerification:
+        """Pair verification of the matches, as if no other views had been matched."""
+        return verify_pair(self.correspondences)
+
+    @property
     def verification(self) -> PairVerification:
         """Pair verification of the matches, estimated once; corrected for the choice among several views."""
-        found = verify_pair(self.correspondences)
+        found = self.uncorrected
         if self.num_views > 1:
             found = replace(found, reason=found.reason.removesuffix(ROTATION_ADVICE))
-        is_chosen = (self.view0, self.view1) != (ORIGINAL, ORIGINAL)
-        return correct_for_choice(found, self.num_views) if is_chosen else found
+        return found if self.is_plain else correct_for_choice(found, self.num_views)
 
     @property
     def num_inliers(self) -> int:
@@ -84,20 +105,15 @@ class ViewMatch:
         return relative_angle_deg(self.correspondences)
 
     def after_search(self, num_views: int) -> "ViewMatch":
-        """Return matches of the images as they are with the number of views that a search matched to keep them.
+        """Return these matches with the number of views that a search matched to keep them; nothing is computed again.
 
-        A known verification is kept: its probability does not depend on that number.
+        The probability of the images as they are does not depend on that number, that of other views does.
 
         Args:
-            num_views: Number of pairs of views that were matched, these included; more than 1.
+            num_views: Number of pairs of views that were matched, these included.
         """
-        assert (self.view0, self.view1) == (ORIGINAL, ORIGINAL)
         found = replace(self, num_views=num_views)
         vars(found).update({name: value for name, value in vars(self).items() if name in CACHED})
-        known = vars(self).get("verification")
-        if known is not None:
-            reason = known.reason.removesuffix(ROTATION_ADVICE)
-            vars(found)["verification"] = replace(known, reason=reason)
         return found
 
 
