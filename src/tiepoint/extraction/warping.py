@@ -17,7 +17,6 @@ from torch import Tensor
 
 from tiepoint.extraction.extractor import NeuralExtractor
 from tiepoint.extraction.masks import exclude_border, resize_mask
-from tiepoint.geometry.multiview import warp_points
 from tiepoint.image import Image, ImageTransform
 from tiepoint.types import Features
 
@@ -75,12 +74,12 @@ class Warp:
         x, y = (np.linspace(0, side - 1, GRID) for side in self.size)
         view = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
         inverse = np.linalg.inv(self.matrix)
-        points = warp_points(view, inverse)
+        points = _warp_points(view, inverse)
         is_visible = _is_in_front(view, inverse, self.size)
         is_visible &= ((points > -0.5) & (points < np.array(image_size) - 0.5)).all(axis=1)
         if not is_visible.any():
             return None
-        singular = np.linalg.svd(jacobians_of(view[is_visible], inverse), compute_uv=False)
+        singular = np.linalg.svd(_jacobians_of(view[is_visible], inverse), compute_uv=False)
         return float(1 / singular.max()), float(1 / singular.min())
 
 
@@ -132,7 +131,7 @@ def unwarp_features(
     """
     inverse = np.linalg.inv(matrix)
     view = features.keypoints.cpu().double().numpy()
-    jacobians = jacobians_of(view, inverse)
+    jacobians = _jacobians_of(view, inverse)
     like = features.keypoints
     scales = orientations = covariances = None
     if features.covariances is not None:
@@ -146,7 +145,7 @@ def unwarp_features(
         directions = np.einsum("nij,nj->ni", jacobians, np.stack((np.cos(angles), np.sin(angles)), axis=1))
         found = torch.from_numpy(np.arctan2(directions[:, 1], directions[:, 0]))
         orientations = found.to(features.orientations.dtype).to(like.device)
-    keypoints = torch.from_numpy(warp_points(view, inverse)).to(like.dtype).to(like.device)
+    keypoints = torch.from_numpy(_warp_points(view, inverse)).to(like.dtype).to(like.device)
     return replace(
         features,
         keypoints=keypoints,
@@ -233,7 +232,16 @@ def resized_from_original(transform: ImageTransform) -> Float[np.ndarray, "3 3"]
     return np.array([[scale_x, 0, scale_x / 2 - 0.5], [0, scale_y, scale_y / 2 - 0.5], [0, 0, 1.0]])
 
 
-def jacobians_of(
+def _warp_points(
+    points: Float[np.ndarray, "n 2"], homography: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "n 2"]:
+    """Apply a homography to points; points on the line at infinity are not finite."""
+    projected = np.column_stack([points, np.ones(len(points))]) @ homography.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return projected[:, :2] / projected[:, 2:]
+
+
+def _jacobians_of(
     points: Float[np.ndarray, "n 2"], homography: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "n 2 2"]:
     """Derivatives of a homography at points."""

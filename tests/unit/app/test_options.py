@@ -34,7 +34,7 @@ def test_values_are_text_or_json() -> None:
         ({"max_keypoints": "1e9"}, "got '1e9'"),
         ({"max_keypoints": True}, "got 'True'"),
         ({"resize": 100_000}, "resize: expected an integer from 64 to 4096"),
-        ({"views": "all"}, "views: expected one of none, rotation, got 'all'"),
+        ({"views": "all"}, "views: expected one of none, rotation, scale, viewpoint, auto, got 'all'"),
         ({"preset": "nothing"}, "unknown preset 'nothing'; available: aliked"),
         ({"preset": "superpoint+lightglue"}, "unknown preset"),
         ({"preset": ["fast"]}, "unknown preset"),
