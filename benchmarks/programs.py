@@ -138,7 +138,11 @@ TOPICS = {
     ),
     "panorama": Topic(
         "panoramas of known rotations",
-        {"measure": "stitch rendered views with tiepoint and with OpenCV's stitcher"},
+        {
+            "measure": "stitch rendered views with tiepoint and with OpenCV's stitcher",
+            "memory": "measure the peak memory of stitching 30 images of 12 megapixels",
+            "render": "render the tables into docs/how-to/stitch-panoramas.md",
+        },
     ),
     "adaptivity": Topic(
         "early stopping and pruning, layer by layer",

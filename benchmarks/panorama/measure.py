@@ -9,7 +9,6 @@ PSNR of tiepoint's panorama is that against the large image, sampled on the grid
 """
 
 import argparse
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +28,14 @@ from benchmarks.panorama.scenes import (
     rotation,
     shoot,
 )
-from benchmarks.records import Record, about, add_quick_argument, add_records_argument, write_record
+from benchmarks.records import (
+    Record,
+    about,
+    add_quick_argument,
+    add_records_argument,
+    read_record,
+    write_record,
+)
 from tiepoint.stitching.views import TO_RAYS
 
 RECORD = "panorama.json"
@@ -93,8 +99,8 @@ def main(arguments: argparse.Namespace) -> None:
         "focal_px": focal_px,
         "rows": rows,
     }
-    record["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    write_record(arguments.records, RECORD, record)
+    previous = read_record(arguments.records, RECORD) or {}
+    write_record(arguments.records, RECORD, record | {"memory": previous.get("memory")})
 
 
 def _shots(scene: Scene, case: Case, size: tuple[int, int], focal_px: float) -> list[Shot]:

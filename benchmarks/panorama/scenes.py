@@ -92,15 +92,19 @@ def shoot(
     size: tuple[int, int] = (480, 360),
     focal_px: float = 420.0,
     exposure: float = 1.0,
+    samples: int = 2,
 ) -> Shot:
-    """Render a view; it is averaged over 2 x 2 samples per pixel."""
+    """Render a view; it is averaged over `samples` x `samples` rays per pixel."""
     width, height = size
-    x, y = np.meshgrid(np.arange(2 * width) / 2 - 0.25, np.arange(2 * height) / 2 - 0.25)
+    offset = (1 / samples - 1) / 2
+    x, y = np.meshgrid(
+        np.arange(samples * width) / samples + offset, np.arange(samples * height) / samples + offset
+    )
     rays = np.stack(
         [(x - (width - 1) / 2) / focal_px, (y - (height - 1) / 2) / focal_px, np.ones_like(x)], axis=-1
     )
     colors = scene.colors(rays @ world_from_cam.T).astype(np.float64)
-    means = colors.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
+    means = colors.reshape(height, samples, width, samples, 3).mean(axis=(1, 3))
     pixels = np.clip(np.rint(means * exposure), 0, 255).astype(np.uint8)
     return Shot(pixels=pixels, focal_px=focal_px, world_from_cam=world_from_cam)
 

@@ -10,6 +10,7 @@
     download       images from http and https URLs
     data_url       images in data: URLs
     stretch        percentile stretch for images that use little of their range or exceed it
+    opacity        which pixels of images with an alpha channel are visible
     opening        image headers without Pillow's global limits
     tiff           formats of samples that Pillow's modes do not tell
     exif           orientation, focal length and position

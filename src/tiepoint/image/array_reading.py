@@ -53,7 +53,7 @@ def read_array(
     if isinstance(source, np.ndarray):
         return from_channels(channels_from_array(source, stretch=stretch), stretch, max_megapixels)
     limits = {"max_megapixels": max_megapixels, "timeout": timeout, "max_download_mb": max_download_mb}
-    return _from_decoded(_decode(source, limits), stretch)
+    return from_decoded(decode_source(source, limits), stretch)
 
 
 def from_channels(channels: np.ndarray, stretch: Stretch, max_megapixels: float) -> ImageArray:
@@ -72,7 +72,16 @@ def from_channels(channels: np.ndarray, stretch: Stretch, max_megapixels: float)
     return image
 
 
-def _decode(source: Any, limits: dict[str, float]) -> DecodedImage:
+def decode_source(source: Any, limits: dict[str, float]) -> DecodedImage:
+    """Decode an image of any form but an array.
+
+    Args:
+        source: Path, http, https or data URL, encoded image, binary file object or PIL image.
+        limits: max_megapixels, timeout and max_download_mb of `read_array`.
+
+    Raises:
+        InvalidInput: If the image is missing, unreachable, too large, damaged, or in an unsupported format.
+    """
     max_megapixels = limits["max_megapixels"]
     if isinstance(source, PIL.Image.Image):
         return decode_pillow(source, max_megapixels, _filename(source))
@@ -83,7 +92,16 @@ def _decode(source: Any, limits: dict[str, float]) -> DecodedImage:
     return decode(_check_location(source), **limits)
 
 
-def _from_decoded(decoded: DecodedImage, stretch: Stretch) -> ImageArray:
+def from_decoded(decoded: DecodedImage, stretch: Stretch) -> ImageArray:
+    """Return a decoded image as an array.
+
+    Args:
+        decoded: Decoded image.
+        stretch: Percentile stretch.
+
+    Raises:
+        InvalidInput: If the values are unsupported.
+    """
     try:
         channels = channels_from_pillow(decoded.image, decoded.name, stretch, decoded.samples)
     except InvalidInput:

@@ -16,6 +16,7 @@ views              px of an image to the surface of a panorama (plane, cylinder,
 canvas             pixel grid of a panorama, and images warped to parts of it
 seams              exposure compensation and seams, at the size of thumbnails
 blending           multi-band blending, tile by tile
+defects            what may be wrong: depth, gray among color images, lost resolution
 cropping           largest rectangle without transparent pixels
 result             Panorama
 """

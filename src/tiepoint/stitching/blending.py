@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from tiepoint.image.resampling import Tile
 from tiepoint.io.progress import ProgressCallback
-from tiepoint.stitching.canvas import Canvas, warp
+from tiepoint.stitching.canvas import Canvas, shows, warp
 from tiepoint.stitching.rotations import import_cv2
 from tiepoint.stitching.seams import Shares
 from tiepoint.stitching.views import View
@@ -24,8 +24,8 @@ TILE_SIDE = 2048  # a multiple of 2^NUM_BANDS, so that the pyramids of all tiles
 MAX_EXTENSION_LEVELS = NUM_BANDS + 3  # of the pyramid that continues images beyond their borders
 MIN_WEIGHT = 1e-6  # of known pixels, from which on a mean is taken
 
-ReadPixels = Callable[[int], UInt8[np.ndarray, "h w 3"]]
-"""Returns the pixels of an image by its number."""
+ReadPixels = Callable[[int], UInt8[np.ndarray, "h w c"]]
+"""Returns the pixels of an image by its number, with 255 as fourth channel where it is visible if not everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,25 +64,48 @@ def compose(
     with progress("blending tiles", len(tiles)) as advance:
         for tile in tiles:
             outer = _expanded(tile, canvas)
-            layers = [
-                _layer(view, shares, number, outer, read_pixels(number))
-                for number, (view, roi) in enumerate(zip(views, rois, strict=True))
-                if _intersect(roi, outer)
-            ]
-            blended = _blend(layers, outer)
+            near = [number for number, roi in enumerate(rois) if canvas.shifts(roi, outer)]
+            blended = _blend(_layers(views, shares, near, outer, read_pixels), outer)
             left, top = tile.left - outer.left, tile.top - outer.top
             panorama[tile.slices] = blended[top : top + tile.height, left : left + tile.width]
             advance(1)
     return panorama
 
 
-def _layer(view: View, shares: Shares, number: int, tile: Tile, pixels: np.ndarray) -> _Layer:
+def _layers(
+    views: Sequence[View], shares: Shares, numbers: Sequence[int], tile: Tile, read_pixels: ReadPixels
+) -> list[_Layer]:
+    """Layers that a tile needs: images that it shows, and those that fill gaps between them. Others are not read."""
+    masks = {number: shares.mask(number, tile) for number in numbers}
+    layers = [
+        _layer(views[number], shares, number, tile, mask, read_pixels(number))
+        for number, mask in masks.items()
+        if mask.any()
+    ]
+    gap = np.ones((tile.height, tile.width), dtype=bool)
+    for layer in layers:
+        gap &= layer.known == 0
+    for number, mask in masks.items():
+        if not mask.any() and (gap & shows(views[number], shares.canvas, tile)).any():
+            layers.append(_layer(views[number], shares, number, tile, mask, read_pixels(number)))
+            gap &= layers[-1].known == 0
+    return layers
+
+
+def _layer(
+    view: View,
+    shares: Shares,
+    number: int,
+    tile: Tile,
+    mask: UInt8[np.ndarray, "t u"],
+    pixels: UInt8[np.ndarray, "h w c"],
+) -> _Layer:
     colors, known = warp(view, shares.canvas, tile, pixels)
     gains = shares.gains(number, tile)
     if isinstance(gains, np.ndarray) or gains != 1:
         factors = gains[..., None] if isinstance(gains, np.ndarray) else gains
         colors = np.clip(np.rint(colors * factors), 0, 255).astype(np.uint8)
-    return _Layer(colors=colors, known=known, shown=shares.mask(number, tile) & known)
+    return _Layer(colors=colors, known=known, shown=mask & known)
 
 
 def _blend(layers: Sequence[_Layer], tile: Tile) -> UInt8[np.ndarray, "t u 4"]:
@@ -174,17 +197,9 @@ def _multi_band(
 
 
 def _expanded(tile: Tile, canvas: Canvas) -> Tile:
-    """Tile with its margin, within the canvas."""
-    left, top = max(0, tile.left - MARGIN), max(0, tile.top - MARGIN)
-    right = min(canvas.width, tile.left + tile.width + MARGIN)
-    bottom = min(canvas.height, tile.top + tile.height + MARGIN)
+    """Tile with its margin, within the canvas; a full circle continues beyond its ends."""
+    left, right = tile.left - MARGIN, tile.left + tile.width + MARGIN
+    if canvas.period is None:
+        left, right = max(0, left), min(canvas.width, right)
+    top, bottom = max(0, tile.top - MARGIN), min(canvas.height, tile.top + tile.height + MARGIN)
     return Tile(left, top, right - left, bottom - top)
-
-
-def _intersect(first: Tile, second: Tile) -> bool:
-    return (
-        first.left < second.left + second.width
-        and second.left < first.left + first.width
-        and first.top < second.top + second.height
-        and second.top < first.top + first.height
-    )

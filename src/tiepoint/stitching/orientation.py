@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from tiepoint.stitching.vertical import find_vertical
-from tiepoint.stitching.views import RotatedView, grid_points
+from tiepoint.stitching.views import RotatedView, bounds, grid_points
 
 MAX_PLANE_ANGLE_DEG = 50.0  # from the center; planes stretch more beyond
 MAX_CYLINDER_PITCH_DEG = 55.0
-MIN_GAP_DEG = 5.0  # of yaw between the points of images that is no gap
+MIN_GAP_DEG = 0.1  # of yaw; smaller ones are none
 
 Rotation = Float[np.ndarray, "3 3"]
 
@@ -85,11 +85,17 @@ def _center_yaw(views: Sequence[RotatedView]) -> float:
 
 def _largest_gap(views: Sequence[RotatedView]) -> tuple[float, float]:
     """Start and length in rad of the largest range of yaw that no image shows; length 0 if they show the full circle."""
-    yaw = np.sort(np.concatenate([np.arctan2(rays[:, 0], rays[:, 2]) for rays in map(_rays, views)]))
-    gaps = np.diff(np.append(yaw, yaw[0] + 2 * math.pi))
-    largest = int(np.argmax(gaps))
-    length = float(gaps[largest])
-    return float(yaw[largest]), length if length > math.radians(MIN_GAP_DEG) else 0.0
+    circle = 2 * math.pi
+    boxes = [bounds(replace(view, projection="sphere")) for view in views]
+    spans = sorted(
+        (float(box[0, 0]) % circle, float(box[1, 0] - box[0, 0])) for box in boxes if box is not None
+    )
+    reached = max(start + length for start, length in spans) - circle
+    gap = (0.0, 0.0)
+    for start, length in spans:
+        gap = max(gap, (reached, start - reached), key=lambda each: each[1])
+        reached = max(reached, start + length)
+    return gap if gap[1] > math.radians(MIN_GAP_DEG) else (gap[0], 0.0)
 
 
 def _rays(view: RotatedView) -> Float[np.ndarray, "k 3"]:

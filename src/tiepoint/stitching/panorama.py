@@ -17,11 +17,12 @@ from tiepoint.matcher import Matcher
 from tiepoint.matching.prescreening import prescreen_threshold
 from tiepoint.presets import DEFAULT_PRESET
 from tiepoint.stitching.blending import compose
-from tiepoint.stitching.cameras import CONTRADICTION, Cameras, estimate_cameras
+from tiepoint.stitching.cameras import CONTRADICTION, estimate_cameras
 from tiepoint.stitching.candidates import candidate_pairs, prescreen
-from tiepoint.stitching.canvas import make_canvas, natural_scale
+from tiepoint.stitching.canvas import make_canvas
 from tiepoint.stitching.component_search import search_views
 from tiepoint.stitching.cropping import largest_rectangle
+from tiepoint.stitching.defects import find_defects
 from tiepoint.stitching.inputs import PixelReader, StitchInput, input_name, open_input
 from tiepoint.stitching.match_graph import LeftOutImage, MatchGraph, find_mirrored, match_pairs
 from tiepoint.stitching.pair_matches import NO_OVERLAP
@@ -29,13 +30,13 @@ from tiepoint.stitching.result import (
     Panorama,
     StitchingFailed,
     failure_to_dict,
-    pairs_with_depth,
     stitched_image,
     stitching_to_dict,
 )
 from tiepoint.stitching.rotations import import_cv2
 from tiepoint.stitching.seams import find_shares
 from tiepoint.stitching.settings import StitchSettings
+from tiepoint.stitching.views import resolution
 from tiepoint.types.options import LoadOptions
 from tiepoint.visualization import OverlayMode, check_image_path, check_image_size, save_image
 
@@ -138,18 +139,19 @@ def _render(
         canvas = make_canvas(cameras.views, settings.max_output_megapixels)
         if output is not None and not settings.crop:  # before the work, not after it
             check_image_size((canvas.width, canvas.height), output)
-    warnings = _warnings(graph, cameras, left_out)
+    scales = [canvas.scale / resolution(view) for view in cameras.views]
+    warnings = find_defects(graph, cameras, left_out, scales)
     with stages("seams"):
         shares = find_shares(cameras.inputs, cameras.views, canvas, exposure=settings.exposure)
     with stages("blend"):
-        factor = canvas.scale / natural_scale(cameras.views)
-        reader = PixelReader(images, matcher.extractor.settings.stretch, factor)
+        factors = {each.index: scale for each, scale in zip(cameras.inputs, scales, strict=True)}
+        reader = PixelReader(images, matcher.extractor.settings.stretch, factors)
         pixels = compose(cameras.views, shares, lambda number: reader(cameras.inputs[number].index), progress)
     panorama = Panorama(
         pixels=pixels,
         images=tuple(
-            stitched_image(each.index, each.name, view)
-            for each, view in zip(cameras.inputs, cameras.views, strict=True)
+            stitched_image(each.index, each.name, view, scale)
+            for each, view, scale in zip(cameras.inputs, cameras.views, scales, strict=True)
         ),
         left_out=tuple(sorted(left_out, key=lambda each: each.index)),
         pairs=tuple(cameras.edges),
@@ -275,25 +277,3 @@ def _largest_component(
             f"cannot stitch {len(images)} images, because no two of them can be joined. {reasons}"
         )
     return component
-
-
-def _warnings(graph: MatchGraph, cameras: Cameras, left_out: Sequence[LeftOutImage]) -> tuple[str, ...]:
-    """Return and log what may be wrong with a panorama; images that are left out are logged, too."""
-    for each in left_out:
-        logger.warning("%s is not part of the panorama: %s", each.name, each.reason)
-    found: list[str] = []
-    pairs = [*cameras.edges, *cameras.dropped_edges]
-    if with_depth := pairs_with_depth(pairs):
-        worst = max(with_depth, key=lambda pair: pair.estimate.num_inliers)
-        found.append(
-            f"the panorama may have double images (ghosting): the scene has depth and the camera moved, in {len(with_depth)} "
-            f"of {len(pairs)} overlapping pairs, such as {' and '.join(graph.inputs[index].name for index in worst.indices)}; "
-            "rotate the camera about its center, or stitch a planar scene"
-        )
-    gray = [each.name for each in cameras.inputs if each.is_gray]
-    count = len(cameras.inputs)
-    if gray and len(gray) < count:
-        found.append(f"{len(gray)} of {count} images are gray, the others in color: {', '.join(gray[:3])}")
-    for warning in found:
-        logger.warning("%s", warning)
-    return tuple(found)

@@ -35,6 +35,7 @@ class StitchedImage:
         focal_px: Estimated focal length in px; None for homographies.
         world_from_cam: Rotation matrix from camera (right, down, forward) to panorama; None for homographies.
         homography: Homography from px to px of the plane of the panorama; None for rotations.
+        scale: Px of the panorama per px of the image, at the image center: below 1, the image loses resolution.
     """
 
     index: int
@@ -43,6 +44,7 @@ class StitchedImage:
     focal_px: float | None = None
     world_from_cam: Float[np.ndarray, "3 3"] | None = None
     homography: Float[np.ndarray, "3 3"] | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -95,6 +97,11 @@ class Panorama:
         return self.pixels.shape[1], self.pixels.shape[0]
 
     @property
+    def is_full_circle(self) -> bool:
+        """Whether the panorama continues from its last column to its first one."""
+        return self.canvas.width == self.canvas.period
+
+    @property
     def has_parallax(self) -> bool:
         """Whether more than a quarter of the pairs show depth, so that the panorama may have double images.
 
@@ -122,7 +129,7 @@ class Panorama:
         for image, view in zip(self.images, self.views, strict=True):
             if image.index == index:
                 surface = view.to_surface(np.asarray(points, dtype=np.float64))
-                return surface * self.canvas.scale - (self.canvas.left, self.canvas.top)
+                return self.canvas.to_px(surface)
         raise InvalidInput(f"index: image {index} is not part of the panorama")
 
     def cropped(self, tile: Tile) -> "Panorama":
@@ -163,6 +170,7 @@ class Panorama:
             "offset_px": [self.canvas.left, self.canvas.top],
             "rms_px": self.rms_px,
             "median_error_px": self.median_error_px,
+            "is_full_circle": self.is_full_circle,
             "has_parallax": self.has_parallax,
             "warnings": list(self.warnings),
             "images": [_image_to_dict(image) for image in self.images],
@@ -195,15 +203,16 @@ def pairs_with_depth(pairs: Sequence[PairMatch]) -> list[PairMatch]:
     return found if len(found) > MAX_PARALLAX_SHARE * len(pairs) else []
 
 
-def stitched_image(index: int, name: str, view: View) -> StitchedImage:
+def stitched_image(index: int, name: str, view: View, scale: float) -> StitchedImage:
     """Return the description of an image of a panorama.
 
     Args:
         index: Position in the list of images.
         name: Path or URL of the image, or "image 3".
         view: View of the image.
+        scale: Px of the panorama per px of the image.
     """
-    common: dict[str, Any] = {"index": index, "name": name, "image_size": view.image_size}
+    common: dict[str, Any] = {"index": index, "name": name, "image_size": view.image_size, "scale": scale}
     if isinstance(view, RotatedView):
         return StitchedImage(**common, focal_px=view.focal_px, world_from_cam=view.world_from_cam)
     assert isinstance(view, PlanarView), "there are two kinds of views"
@@ -267,7 +276,12 @@ def _left_out_to_dict(image: LeftOutImage) -> dict[str, Any]:
 
 
 def _image_to_dict(image: StitchedImage) -> dict[str, Any]:
-    values: dict[str, Any] = {"index": image.index, "name": image.name, "image_size": list(image.image_size)}
+    values: dict[str, Any] = {
+        "index": image.index,
+        "name": image.name,
+        "image_size": list(image.image_size),
+        "scale": image.scale,
+    }
     if image.homography is not None:
         return values | {"homography": image.homography.tolist()}
     assert image.world_from_cam is not None, "an image has a rotation or a homography"

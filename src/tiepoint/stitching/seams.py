@@ -1,17 +1,18 @@
 """Exposure compensation and seams, at the size of the thumbnails: which image shows which part of a panorama, how bright."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from tiepoint.image.resampling import Tile
-from tiepoint.stitching.canvas import Canvas, natural_scale, warp
+from tiepoint.stitching.canvas import Canvas, warp
 from tiepoint.stitching.inputs import THUMBNAIL_MEGAPIXELS, StitchInput
 from tiepoint.stitching.rotations import import_cv2
-from tiepoint.stitching.views import View
+from tiepoint.stitching.views import View, resolution
 
 MIN_BLOCK = 32  # px of a thumbnail whose gain is one value
 MAX_BLOCKS = 2500  # in all images: OpenCV solves a dense system of one equation per block
@@ -56,7 +57,9 @@ class Shares:
         """Return where an image is used in a tile of the panorama, as 0 and 255."""
         cv2 = import_cv2()
         share = self.items[index]
-        zoomed = _zoom(cv2, share.mask, self._offset(share, tile), self.factor, tile, cv2.BORDER_CONSTANT)
+        x, y = self._positions(share, tile)
+        values, padding = self._closed(share, share.mask)
+        zoomed = _sample(cv2, values, x + padding, y, cv2.BORDER_CONSTANT)
         return np.where(zoomed > 127, np.uint8(255), np.uint8(0))
 
     def gains(self, index: int, tile: Tile) -> Float32[np.ndarray, "t u"] | float:
@@ -65,15 +68,30 @@ class Shares:
         if share.gains.size == 1:
             return float(share.gains[0, 0])
         cv2 = import_cv2()
+        x, y = self._positions(share, tile)
         rows, columns = share.gains.shape
-        ratio = np.array([columns / share.roi.width, rows / share.roi.height])
-        offset = (self._offset(share, tile) + 0.5) * ratio - 0.5
-        return _zoom(cv2, share.gains, offset, self.factor * ratio, tile, cv2.BORDER_REPLICATE)
+        values, padding = self._closed(share, share.gains)
+        x = (x + 0.5) * (columns / share.roi.width) - 0.5 + padding
+        y = (y + 0.5) * (rows / share.roi.height) - 0.5
+        return _sample(cv2, values, x, y, cv2.BORDER_REPLICATE)
 
-    def _offset(self, share: Share, tile: Tile) -> np.ndarray:
-        """Position of the first pixel of a tile in the bounding box of a share."""
-        first = np.array([tile.left + self.canvas.left, tile.top + self.canvas.top]) * self.factor
-        return first - (self.reduced.left + share.roi.left, self.reduced.top + share.roi.top)
+    def _positions(self, share: Share, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and rows of a tile in the bounding box of a share; in a full circle, close to its middle."""
+        roi = share.roi
+        x = (np.arange(tile.width) + tile.left + self.canvas.left) * self.factor - (
+            self.reduced.left + roi.left
+        )
+        y = (np.arange(tile.height) + tile.top + self.canvas.top) * self.factor - (self.reduced.top + roi.top)
+        if self.reduced.period is not None:
+            start = (roi.width - self.reduced.period) / 2
+            x = np.remainder(x - start, self.reduced.period) + start
+        return x, y
+
+    def _closed(self, share: Share, values: np.ndarray) -> tuple[np.ndarray, int]:
+        """Values of a share with a column of its other end at both ends if it spans the circle, and their number."""
+        if share.roi.width != self.reduced.period:
+            return values, 0
+        return np.concatenate([values[:, -1:], values, values[:, :1]], axis=1), 1
 
 
 def find_shares(
@@ -88,26 +106,26 @@ def find_shares(
         exposure: Whether to compensate differences in exposure.
     """
     cv2 = import_cv2()
-    factor = _reduction(inputs, views, canvas)
-    reduced = canvas.reduced(factor)
+    reduced = canvas.reduced(_reduction(inputs, views, canvas))
     rois = [reduced.roi(view) for view in views]
     warped = [
         warp(view, reduced, roi, each.thumbnail) for view, roi, each in zip(views, rois, inputs, strict=True)
     ]
-    corners = [(roi.left, roi.top) for roi in rois]
     images, masks = [each[0] for each in warped], [each[1] for each in warped]
     gains = (
-        _find_gains(cv2, corners, images, masks) if exposure else [np.ones((1, 1), np.float32)] * len(images)
+        _find_gains(cv2, reduced, rois, images, masks)
+        if exposure
+        else [np.ones((1, 1), np.float32)] * len(images)
     )
     colors = [
         image.astype(np.float32) * _resized(cv2, gain, image)[..., None]
         for image, gain in zip(images, gains, strict=True)
     ]
-    seams = _find_seams(cv2, corners, colors, masks)
+    seams = _find_seams(cv2, reduced, rois, colors, masks)
     return Shares(
         canvas=canvas,
         reduced=reduced,
-        factor=factor,
+        factor=reduced.scale / canvas.scale,
         items=[
             Share(roi=roi, mask=mask, gains=gain) for roi, mask, gain in zip(rois, seams, gains, strict=True)
         ],
@@ -116,8 +134,11 @@ def find_shares(
 
 def _reduction(inputs: Sequence[StitchInput], views: Sequence[View], canvas: Canvas) -> float:
     """Factor at which the canvas has the resolution of the thumbnails, and not much more pixels than all of them."""
-    thumbnail = float(np.median([each.thumbnail.shape[1] / each.image_size[0] for each in inputs]))
-    relative = thumbnail * natural_scale(views) / canvas.scale  # the canvas may be reduced itself
+    thumbnails = [
+        resolution(view) * each.thumbnail.shape[1] / each.image_size[0]
+        for view, each in zip(views, inputs, strict=True)
+    ]
+    relative = float(np.median(thumbnails)) / canvas.scale  # the canvas may be reduced itself
     max_pixels = THUMBNAIL_MEGAPIXELS * 1e6 * len(inputs)
     return min(1.0, relative, (max_pixels / (canvas.width * canvas.height)) ** 0.5)
 
@@ -137,23 +158,51 @@ def block_side(sizes: Sequence[tuple[int, int]]) -> int:
 
 
 def _find_gains(
-    cv2: Any, corners: Sequence[tuple[int, int]], images: Sequence[np.ndarray], masks: Sequence[np.ndarray]
+    cv2: Any, canvas: Canvas, rois: Sequence[Tile], images: Sequence[np.ndarray], masks: Sequence[np.ndarray]
 ) -> list[Float32[np.ndarray, "g e"]]:
-    """Gains of blocks of each image that make overlapping images equally bright."""
-    side = block_side([(mask.shape[1], mask.shape[0]) for mask in masks])
+    """Gains of blocks of each image that make overlapping images equally bright.
+
+    OpenCV's compensator knows no full circle: each image is repeated where the circle continues.
+    """
+    copies = _unrolled(canvas, rois)
+    numbers = [number for number, _ in copies]
+    side = block_side([(rois[number].width, rois[number].height) for number in numbers])
     compensator = cv2.detail_BlocksGainCompensator(side, side)
-    compensator.feed(corners, images, masks)
-    gains = [np.asarray(_array(gain), dtype=np.float32) for gain in compensator.getMatGains()]
+    compensator.feed(
+        [(rois[number].left + shift, rois[number].top) for number, shift in copies],
+        [images[number] for number in numbers],
+        [masks[number] for number in numbers],
+    )
+    found = [np.asarray(_array(gain), dtype=np.float32) for gain in compensator.getMatGains()]
+    gains = [gain for gain, (_, shift) in zip(found, copies, strict=True) if shift == 0]
     return [np.atleast_2d(gain) if np.isfinite(gain).all() else np.ones((1, 1), np.float32) for gain in gains]
 
 
-def _find_seams(
-    cv2: Any, corners: Sequence[tuple[int, int]], images: Sequence[np.ndarray], masks: Sequence[np.ndarray]
-) -> list[UInt8[np.ndarray, "h w"]]:
-    finder = cv2.detail_GraphCutSeamFinder("COST_COLOR")
-    found = [
-        np.asarray(_array(mask)) for mask in finder.find(images, corners, [mask.copy() for mask in masks])
+def _unrolled(canvas: Canvas, rois: Sequence[Tile]) -> list[tuple[int, int]]:
+    """Numbers and shifts in px of images: each one once, and of a full circle those up to half a circle beyond its ends."""
+    copies = [(number, 0) for number in range(len(rois))]
+    if canvas.period is None:
+        return copies
+    first, last = -canvas.period // 2, canvas.period + canvas.period // 2
+    return copies + [
+        (number, shift)
+        for number, roi in enumerate(rois)
+        for shift in (-canvas.period, canvas.period)
+        if roi.left + shift < last and roi.left + roi.width + shift > first
     ]
+
+
+def _find_seams(
+    cv2: Any, canvas: Canvas, rois: Sequence[Tile], images: Sequence[np.ndarray], masks: Sequence[np.ndarray]
+) -> list[UInt8[np.ndarray, "h w"]]:
+    """Masks of all images, divided pair by pair, in a full circle across its ends, too."""
+    finder = cv2.detail_GraphCutSeamFinder("COST_COLOR")
+    found = [mask.copy() for mask in masks]
+    for i, j in itertools.combinations(range(len(rois)), 2):
+        for shift in canvas.shifts(rois[i], rois[j]):
+            corners = [(rois[i].left, rois[i].top), (rois[j].left + shift, rois[j].top)]
+            divided = finder.find([images[i], images[j]], corners, [found[i], found[j]])
+            found[i], found[j] = (np.asarray(_array(mask)) for mask in divided)
     side = 2 * SEAM_OVERLAP + 1
     return [cv2.dilate(mask, np.ones((side, side), np.uint8)) for mask in found]
 
@@ -167,11 +216,9 @@ def _resized(cv2: Any, gains: np.ndarray, image: np.ndarray) -> Float32[np.ndarr
     return cv2.resize(gains, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _zoom(
-    cv2: Any, values: np.ndarray, offset: np.ndarray, factor: float | np.ndarray, tile: Tile, border: int
+def _sample(
+    cv2: Any, values: np.ndarray, x: Float[np.ndarray, "u"], y: Float[np.ndarray, "t"], border: int
 ) -> np.ndarray:
-    """Interpolate values at offset + factor * (column, row) of a tile."""
-    x, y = np.broadcast_to(factor, 2)
-    matrix = np.array([[x, 0, offset[0]], [0, y, offset[1]]], dtype=np.float64)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(values, matrix, (tile.width, tile.height), flags=flags, borderMode=border)
+    """Interpolate values at all combinations of columns and rows."""
+    at = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    return cv2.remap(values, at[0], at[1], cv2.INTER_LINEAR, borderMode=border)

@@ -92,21 +92,37 @@ def grid_points(image_size: tuple[int, int], count: int = GRID) -> Float[np.ndar
 def bounds(view: View) -> Float[np.ndarray, "2 2"] | None:
     """Return the bounding box ((left, top), (right, bottom)) of a view on its surface; None if it crosses the horizon.
 
-    A view across the back of a cylinder or sphere, or over a pole, spans the whole circle.
+    On a cylinder or sphere the yaw is continuous from the image center, so that it exceeds pi or -pi across the back. A
+    view over a pole spans the full circle, from -pi to pi.
     """
     points = view.to_surface(grid_points(view.image_size))
     if not np.isfinite(points).all():
         return None
+    if is_curved(view):
+        width, height = view.image_size
+        yaw = float(view.to_surface(np.array([[(width - 1) / 2, (height - 1) / 2]]))[0, 0])
+        points[:, 0] = yaw + np.remainder(points[:, 0] - yaw + math.pi, 2 * math.pi) - math.pi
     box = np.stack([points.min(axis=0), points.max(axis=0)])
-    projection = view.projection if isinstance(view, RotatedView) else "plane"
-    if projection == "plane":
-        return box
-    poles = [v for v in (-math.pi / 2, math.pi / 2) if projection == "sphere" and _shows(view, (0.0, v))]
-    if poles or box[1, 0] - box[0, 0] > math.pi:
-        box[:, 0] = -math.pi, math.pi
-    for pole in poles:
-        box[0 if pole < 0 else 1, 1] = pole
+    if isinstance(view, RotatedView) and view.projection == "sphere":
+        for side, pole in enumerate((-math.pi / 2, math.pi / 2)):
+            if _shows(view, (0.0, pole)):
+                box[:, 0] = -math.pi, math.pi
+                box[side, 1] = pole
     return box
+
+
+def is_curved(view: View) -> bool:
+    """Return whether the surface of a view is a cylinder or sphere, which close behind the camera."""
+    return isinstance(view, RotatedView) and view.projection != "plane"
+
+
+def resolution(view: View) -> float:
+    """Return the px of an image per unit of its surface: the focal length, or that of a homography at the image center."""
+    if isinstance(view, RotatedView):
+        return view.focal_px
+    width, height = view.image_size
+    w = float(view.surface_from_image[2] @ ((width - 1) / 2, (height - 1) / 2, 1.0))
+    return abs(w**3 / float(np.linalg.det(view.surface_from_image))) ** 0.5
 
 
 def _shows(view: View, point: tuple[float, float]) -> bool:

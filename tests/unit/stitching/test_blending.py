@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tiepoint.image.resampling import Tile
 from tiepoint.io.progress import no_progress
 from tiepoint.stitching import blending
 from tiepoint.stitching.canvas import make_canvas
@@ -75,3 +76,24 @@ def test_gaps_of_seams_are_filled(images: list[np.ndarray]) -> None:
         share.mask[: share.mask.shape[0] // 2] = 0
     found = blending.compose(VIEWS, shares, images.__getitem__, no_progress)
     assert (found[:200, :300, 3] > 0).all()
+
+
+def test_images_that_a_tile_does_not_show_are_not_read(images: list[np.ndarray]) -> None:
+    canvas = make_canvas(VIEWS, 10.0)
+    shares = find_shares(inputs_of(images), VIEWS, canvas, exposure=False)
+    shares.items[2].mask[:] = 0
+    read: list[int] = []
+
+    def read_pixels(number: int) -> np.ndarray:
+        read.append(number)
+        return images[number]
+
+    found = blending.compose(VIEWS, shares, read_pixels, no_progress)
+    assert (found[100:300, 100:400, 3] > 0).all()
+    assert read == [0, 1, 2]  # the last one fills the gap where it alone knows the pixels
+    shares.items[0].mask[:] = 255
+    shares.items[1].mask[:] = 255
+    read.clear()
+    one = Tile(0, 0, 90, 90)
+    layers = blending._layers(VIEWS, shares, [0, 1, 2], one, read_pixels)
+    assert (len(layers), read) == (1, [0])

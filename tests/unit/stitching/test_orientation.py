@@ -66,3 +66,11 @@ def test_projections(angles: list[tuple[float, float]], projection: str) -> None
 def test_a_full_circle_has_no_gap() -> None:
     leveled = level(views_of(*(rotation(yaw) for yaw in range(0, 360, 30))))
     assert field_of_view_deg(leveled)[0] == 360
+
+
+def test_the_circle_ends_in_the_middle_of_a_gap() -> None:
+    """Images of 40 degrees, 38 degrees apart, but for a gap of 16 degrees."""
+    leveled = level(views_of(*(rotation(100 + 38 * i) for i in range(9))))
+    yaw = [float(np.degrees(np.arctan2(*view.world_from_cam[[0, 2], 2]))) for view in leveled]
+    assert yaw == pytest.approx([-152 + 38 * i for i in range(9)], abs=0.2)
+    assert field_of_view_deg(leveled)[0] == pytest.approx(8 * 38 + 40, abs=0.5)

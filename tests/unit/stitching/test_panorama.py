@@ -142,6 +142,55 @@ def test_sizes_may_differ_but_not_wildly(images: list[np.ndarray], scene: Scene)
     assert [image.focal_px for image in found.images] == pytest.approx([300, 150, 300], rel=0.03)
 
 
+@pytest.mark.parametrize("projection", ["cylinder", "sphere"])
+@pytest.mark.slow
+def test_a_full_circle_has_no_seam_at_its_ends(scene: Scene, projection: str) -> None:
+    shots = [
+        shoot(scene, rotation(45 * number, (-1) ** number * 2, number % 3 - 1), size=SIZE, focal_px=210.0)
+        for number in range(8)
+    ]
+    found = stitched([shot.pixels for shot in shots], settings={"projection": projection})
+    assert len(found.images) == 8
+    assert found.is_full_circle
+    assert found.field_of_view_deg is not None
+    assert found.field_of_view_deg[0] == 360
+    closed = np.concatenate([found.pixels, found.pixels[:, :1]], axis=1)
+    expected = expected_pixels(found, scene, shots)
+    expected = np.concatenate([expected, expected[:, :1]], axis=1)
+    opaque = (closed[:, 1:, 3] > 0) & (closed[:, :-1, 3] > 0)
+    steps = [np.diff(each[..., :3].astype(int), axis=1) for each in (closed, expected)]
+    errors = np.abs(steps[0] - steps[1]).mean(axis=2)
+    by_column = np.array([errors[rows, column].mean() for column, rows in enumerate(opaque.T)])
+    assert opaque[:, -1].mean() > 0.75
+    assert by_column[-1] < np.quantile(by_column, 0.95)
+    near_ends = closed[..., 3] > 0
+    near_ends[:, 30:-30] = False
+    assert psnr(closed[..., :3], expected, near_ends) > 25
+
+
+def test_transparent_parts_show_what_is_behind(
+    images: list[np.ndarray], row: list[Shot], scene: Scene
+) -> None:
+    given = [np.dstack([image, np.full(image.shape[:2], 255, np.uint8)]) for image in images[:3]]
+    given[1][:90, 60:] = 0
+    found = stitched(given)
+    assert len(found.images) == 3
+    x, y = found.to_panorama(1, np.array([[160.0, 20.0]]))[0].round().astype(int)
+    assert found.pixels[y, x, 3] == 255  # of image 0
+    opaque = found.pixels[..., 3] > 0
+    assert psnr(found.pixels[..., :3], expected_pixels(found, scene, row[:3]), opaque) > 27
+
+
+def test_lost_resolution_is_said(images: list[np.ndarray], row: list[Shot], scene: Scene) -> None:
+    tele = shoot(scene, row[1].world_from_cam, size=(640, 480), focal_px=1000.0).pixels
+    found = stitched([images[0], images[1], tele, images[2]])
+    assert [image.scale for image in found.images] == pytest.approx([1, 1, 0.3, 1], abs=0.03)
+    assert [warning for warning in found.warnings if "resolution" in warning] == [
+        "1 of 4 images lose more than half of their resolution, because the others are coarser or the panorama is limited "
+        "by max_output_megapixels: image 2 (to 30 %)"
+    ]
+
+
 def test_cmyk_is_converted(images: list[np.ndarray], tmp_path: Path) -> None:
     paths = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
     for path, image in zip(paths, images, strict=False):

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from benchmarks.panorama.scenes import Scene
+from benchmarks.panorama.scenes import Scene, rotation, shoot
 from tests.helpers.stitch_pairs import homography_pair, inputs_for
 
 from tiepoint.image.resampling import Tile
 from tiepoint.stitching.canvas import make_canvas
 from tiepoint.stitching.inputs import StitchInput
-from tiepoint.stitching.seams import MAX_BLOCKS, MIN_BLOCK, block_side, find_shares
-from tiepoint.stitching.views import PlanarView
+from tiepoint.stitching.seams import MAX_BLOCKS, MIN_BLOCK, Shares, block_side, find_shares
+from tiepoint.stitching.views import PlanarView, RotatedView
 
 SIZE = (640, 480)
 
@@ -88,3 +88,43 @@ def test_the_number_of_blocks_is_limited(count: int) -> None:
     side = block_side(sizes)
     assert sum(-(-w // side) * -(-h // side) for w, h in sizes) <= max(MAX_BLOCKS, count)
     assert (side == MIN_BLOCK) == (count == 2)
+
+
+@pytest.fixture(scope="module")
+def circle(scene: Scene) -> Shares:
+    """A full circle of 9 small views on a sphere, one of them darker, and one over the zenith."""
+    angles = [*((40 * number + 5, 0) for number in range(9)), (0, 80)]
+    views = [
+        RotatedView(image_size=(160, 120), focal_px=150.0, world_from_cam=rotation(*each)) for each in angles
+    ]
+    exposures = [0.7 if number == 4 else 1.0 for number in range(10)]
+    thumbnails = [
+        shoot(scene, view.world_from_cam, size=(160, 120), focal_px=150.0, exposure=exposure).pixels
+        for view, exposure in zip(views, exposures, strict=True)
+    ]
+    inputs = [an_input(index, pixels, (160, 120)) for index, pixels in enumerate(thumbnails)]
+    return find_shares(inputs, views, make_canvas(views, 10), exposure=True)
+
+
+def test_shares_of_a_full_circle_leave_no_gap_at_its_ends(circle: Shares) -> None:
+    width = circle.canvas.width
+    tile = Tile(-40, circle.canvas.height - 90, width + 80, 40)  # in the middle of the row of views
+    masks = np.stack([circle.mask(index, tile) > 0 for index in range(10)])
+    assert masks.any(axis=0).all()
+    assert masks.sum(axis=0).mean() < 1.3
+    np.testing.assert_array_equal(masks[:, :, :80], masks[:, :, -80:])
+    top = Tile(-40, 0, width + 80, 10)
+    zenith = circle.mask(9, top) > 0
+    assert zenith[:, 30:50].all()
+
+
+def test_gains_of_a_full_circle_continue_across_its_ends(circle: Shares) -> None:
+    """The dark view is at 165 degrees, next to the end; its neighbor at -155 is across it."""
+    width = circle.canvas.width
+    gains = {
+        index: np.asarray(circle.gains(index, Tile(width - 40, circle.canvas.height - 90, 80, 40)))
+        for index in (4, 5, 9)
+    }
+    assert 1.15 < (gains[4] / gains[5]).mean() < 1.7
+    for values in gains.values():
+        assert np.abs(np.diff(values, axis=1)).max() < 0.05
