@@ -123,7 +123,7 @@ def make_canvas(views: Sequence[View], max_megapixels: float) -> Canvas:
     if is_closed:
         low[0], high[0] = -math.pi, math.pi
     scale = natural_scale(views)
-    surface = float(np.prod(high - low))
+    surface = float(high[0] - low[0]) * float(high[1] - low[1])
     growth = surface * (scale if isinstance(views[0], RotatedView) else 1.0) ** 2  # px of the reference image
     images = float(sum(view.image_size[0] * view.image_size[1] for view in views))
     if not 0 < growth < MAX_GROWTH * images:
