@@ -63,17 +63,13 @@ class Case:
 CASES = (
     Case(name="5 views, a row", angles=[(-50 + 25 * i, (-1) ** i * 2, i % 3 - 1) for i in range(5)]),
     Case(
-        name="12 views, a full circle",
-        angles=[(30 * i, (-1) ** i * 3, (i % 3 - 1) * 2) for i in range(12)],
+        name="10 views, a full circle",
+        angles=[(36 * i, (-1) ** i * 3, (i % 3 - 1) * 2) for i in range(10)],
     ),
     Case(
-        name="12 views, a full circle, exposures of 0.75 to 1.25",
-        angles=[(30 * i, 0, 0) for i in range(12)],
+        name="10 views, a full circle, exposures of 0.75 to 1.25",
+        angles=[(36 * i, 0, 0) for i in range(10)],
         exposures=(0.75, 1.0, 1.25),
-    ),
-    Case(
-        name="15 views, 3 rows",
-        angles=[(-56 + 28 * i, pitch, 0) for pitch in (-20, 0, 20) for i in range(5)],
     ),
 )
 

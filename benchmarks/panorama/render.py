@@ -35,6 +35,14 @@ def main(arguments: argparse.Namespace) -> None:
 
 def paragraphs(record: Record) -> Iterator[str]:
     """Yield what was measured, the table, and the peak memory."""
+    if record.get("rows"):
+        yield from accuracy(record)
+    if record.get("memory"):
+        yield memory_sentence(record["memory"])
+
+
+def accuracy(record: Record) -> Iterator[str]:
+    """Yield how views were stitched, and the table of both methods."""
     width, height = record["image_size"]
     yield (
         f"Views of {width} x {height} px of a rendered street, in shuffled order, by the preset `{record['preset']}`, next to "
@@ -44,8 +52,6 @@ def paragraphs(record: Record) -> Iterator[str]:
         f"{origin(record, runs=False)}"
     )
     yield table(HEADS, [cells for row in record["rows"] for cells in rows_of(row)])
-    if record.get("memory"):
-        yield memory_sentence(record["memory"])
 
 
 def rows_of(row: Record) -> Iterator[list[str]]:
