@@ -35,6 +35,15 @@ ANGLES = [(24 * i, pitch) for pitch in (-11, 11) for i in range(15)]
 SIZE, FOCAL_PX = (2000, 1500), 1850.0  # at half size
 ENLARGEMENT = 2
 
+PEAK_FILE = "TIEPOINT_PEAK_FILE"
+RECORD_PEAK = f"""
+import atexit, os, pathlib
+status = pathlib.Path("/proc/self/status")
+atexit.register(lambda: pathlib.Path(os.environ["{PEAK_FILE}"]).write_text(status.read_text()))
+from tiepoint.cli import main
+main()
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_records_argument(parser, RECORD)
@@ -81,30 +90,37 @@ def stitch_alone(paths: list[Path], folder: Path, preset: str) -> Record:
         preset: Preset of tiepoint.
     """
     values_path = folder / "panorama.json"
-    command = [
-        sys.executable,
-        "-m",
-        "tiepoint",
-        "stitch",
-        *map(str, paths),
-        "-o",
-        str(folder / "panorama.png"),
-    ]
+    outputs = ["-o", str(folder / "panorama.png"), "--json", str(values_path)]
     start = time.perf_counter()
-    child = subprocess.Popen([*command, "--preset", preset, "--json", str(values_path)])
-    _, status, usage = os.wait4(child.pid, 0)
+    peak = peak_memory_mb(["stitch", *map(str, paths), *outputs, "--preset", preset])
     seconds = time.perf_counter() - start
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"tiepoint stitch failed with exit status {child.returncode}")
     values = json.loads(values_path.read_text())
     width, height = PIL.Image.open(paths[0]).size
     return {
         "image_size": [width, height],
         "images": len(values["images"]),
         "panorama_size": values["image_size"],
-        "peak_memory_mb": usage.ru_maxrss // 1024,
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_memory_mb": peak,
         "seconds": round(seconds, 1),
         "stages": {name: round(value, 1) for name, value in values["seconds"].items()},
     }
+
+
+def peak_memory_mb(arguments: list[str]) -> int:
+    """Run a command of tiepoint in a process of its own, and return its peak memory in MiB.
+
+    The process reads its own peak from Linux when it ends: the one that `os.wait4` returns includes the peak of the process
+    that started it.
+
+    Args:
+        arguments: Arguments of `tiepoint`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        peak = Path(folder) / "status"
+        done = subprocess.run(
+            [sys.executable, "-c", RECORD_PEAK, *arguments], env=os.environ | {PEAK_FILE: str(peak)}
+        )
+        if done.returncode != 0:
+            sys.exit(f"tiepoint {arguments[0]} failed with exit status {done.returncode}")
+        (line,) = [line for line in peak.read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) // 1024
