@@ -29,6 +29,8 @@ class Rule:
             with each layer: of LighterGlue's scores the package's differ from float64 by 3e-4, ONNX Runtime's by 8e-4.
         max_rare_per_10000: Maximum number of scores beyond `max_score_difference`, per 10,000.
         max_differing_per_10000: Maximum number of differing decisions, per 10,000.
+        max_differing_keypoints_per_10000: Maximum number of keypoints of images that differ, per 10,000; a few ties are
+            always allowed. There are far fewer of them than decisions between random features.
     """
 
     max_score_difference: float = 1e-4
@@ -36,6 +38,7 @@ class Rule:
     max_random_score_difference: float = 5e-3
     max_rare_per_10000: float = 50.0
     max_differing_per_10000: float = 10.0
+    max_differing_keypoints_per_10000: float = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

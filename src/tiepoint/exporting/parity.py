@@ -23,6 +23,9 @@ COUNTS = ((0, 0), (0, 7), (1, 1), (7, 1), (7, 7), (512, 300), (512, 512), (2048,
 RANDOM = "random"
 """Input of comparisons of random features."""
 
+MAX_TIES = 3
+"""Number of keypoints that may differ in any report."""
+
 RULES = {
     "float32": Rule(),
     "float16": Rule(
@@ -31,6 +34,7 @@ RULES = {
         max_random_score_difference=1.0,
         max_rare_per_10000=1000.0,
         max_differing_per_10000=1000.0,
+        max_differing_keypoints_per_10000=10_000.0,
     ),
 }
 """Precision -> rule; half precision is measured, and refused only if it is broken."""
@@ -95,6 +99,7 @@ def check_parity(report: ParityReport) -> None:
         f"{report.differing_per_10000:.1f} of 10,000 decisions differ (allowed {rule.max_differing_per_10000:g})"
         if report.differing_per_10000 > rule.max_differing_per_10000
         else "",
+        _keypoint_problem(report),
         *(
             f"scores differ by up to {one.max_score_difference:.1e} ({one.input}, allowed {_bound(one, rule):g})"
             for one in report.comparisons
@@ -109,6 +114,14 @@ def check_parity(report: ParityReport) -> None:
             f"the exported graphs do not agree with the package in {report.runtime}: "
             f"{', '.join(filter(None, problems))}; no bundle was written"
         )
+
+
+def _keypoint_problem(report: ParityReport) -> str:
+    """Return what is wrong with the keypoints of all images; "" if nothing is."""
+    images = [one for one in report.comparisons if one.stage == "extraction"]
+    differing, keypoints = (sum(getattr(one, name) for one in images) for name in ("differing", "decisions"))
+    allowed = max(MAX_TIES, int(keypoints * report.rule.max_differing_keypoints_per_10000 / 1e4))
+    return f"{differing} of {keypoints} keypoints differ (allowed {allowed})" if differing > allowed else ""
 
 
 def _bound(comparison: Comparison, rule: Rule) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.helpers.tiny_bundles import COUNTS, noise, tiny_source
 
 from tiepoint.errors import InvalidInput
 from tiepoint.exporting.comparison import Comparison, Rule
-from tiepoint.exporting.parity import ParityReport, check_parity, measure_parity
+from tiepoint.exporting.parity import RULES, ParityReport, check_parity, measure_parity
 from tiepoint.runtimes.bundle import open_bundle
 from tiepoint.runtimes.manifest import PARITY
 
@@ -53,3 +54,27 @@ def test_rule(values: dict[str, float]) -> None:
     check_parity(report())
     with pytest.raises(InvalidInput, match="no bundle was written"):
         check_parity(report(**values))
+
+
+@pytest.mark.parametrize(
+    ("differing", "keypoints", "precision", "is_refused"),
+    [
+        (3, 118, "float32", False),
+        (20, 118, "float32", True),
+        (40, 4096, "float32", False),
+        (41, 4096, "float32", True),
+        (41, 4096, "float16", False),
+    ],
+)
+def test_keypoints_are_judged_by_themselves(
+    differing: int, keypoints: int, precision: str, is_refused: bool
+) -> None:
+    """They are few among the decisions between random features."""
+    matching = report().comparisons[0]
+    images = replace(matching, stage="extraction", decisions=keypoints, differing=differing)
+    judged = replace(report(differing=9.0), comparisons=(images, matching), rule=RULES[precision])
+    if not is_refused:
+        check_parity(judged)
+        return
+    with pytest.raises(InvalidInput, match=f"{differing} of {keypoints} keypoints differ"):
+        check_parity(judged)
