@@ -97,6 +97,7 @@ TOPICS = {
             "timing": "time the variants side by side",
             "normalization": "measure what OpenCV's normalization of keypoints costs",
             "render": "render tables into docs/results.md",
+            "render-normalization": "render its table into docs/how-to/deploy.md",
         },
     ),
     "pairs": Topic(

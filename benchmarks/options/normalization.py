@@ -5,7 +5,7 @@
 
 `cv2.LightGlueMatcher.setPairInfo` with image sizes divides x by the width and y by the height; LightGlue was trained on
 positions divided by the longer side. Both match the same features of the pairs of ../shared/data, as in the summary of
-all presets.
+all presets. `python -m benchmarks options render-normalization` updates docs/how-to/deploy.md.
 """
 
 import argparse
