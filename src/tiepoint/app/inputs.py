@@ -52,15 +52,18 @@ async def read_form(request: Request, service: Service) -> FormData:
     """Return the form of a request.
 
     Raises:
-        RequestError: If it is not a form.
+        RequestError: If it is not a form, or is damaged.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise RequestError("expected multipart/form-data; send images as files of a form", 415)
     limits = service.settings.limits
     async with request.app.state.forms:
-        return await request.form(
-            max_files=limits.max_images + 4, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-        )
+        try:
+            return await request.form(
+                max_files=limits.max_images + 4, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+            )
+        except ValueError as error:  # of python-multipart, which older versions of starlette pass on
+            raise RequestError("cannot read the form: invalid multipart/form-data") from error
 
 
 async def add_from_url(url: str, service: Service) -> Upload:
