@@ -34,7 +34,10 @@ def pool(matches: Sequence[ViewMatch], radius0: float, radius1: float) -> ViewMa
         kept.append(_select(match, is_new))
         points0, points1 = np.concatenate([points0, own0[is_new]]), np.concatenate([points1, own1[is_new]])
     counts0, counts1 = ([len(features) for features in _sides(kept, side)] for side in (0, 1))
-    offsets = [torch.tensor([sum(counts0[:k]), sum(counts1[:k])], device="cpu") for k in range(len(kept))]
+    offsets = [
+        torch.tensor([sum(counts0[:k]), sum(counts1[:k])], dtype=torch.int64, device="cpu")
+        for k in range(len(kept))
+    ]
     assignments = [match.assignment for match in kept]
     pooled = Assignment(
         matches=torch.cat([one.matches + offset for one, offset in zip(assignments, offsets, strict=True)]),
