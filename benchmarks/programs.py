@@ -142,6 +142,7 @@ TOPICS = {
         {
             "measure": "stitch rendered views with tiepoint and with OpenCV's stitcher",
             "memory": "measure the peak memory of stitching 30 images of 12 megapixels",
+            "render": "render the tables into docs/how-to/stitch-panoramas.md",
         },
     ),
     "adaptivity": Topic(

@@ -1,6 +1,6 @@
 """Stitch views of known rotation with tiepoint and with OpenCV's stitcher, on the same images in one run.
 
-    python -m benchmarks panorama            # minutes
+    python -m benchmarks panorama            # some minutes, 15 next to other work on two cores
     python -m benchmarks panorama --quick    # small cases: a smoke test
 
 Every case renders views of one large image, in shuffled order. Rotations are compared after the best common rotation;
@@ -94,6 +94,7 @@ def main(arguments: argparse.Namespace) -> None:
         print(rows[-1], flush=True)
     record = {
         "about": about(1),
+        "timing": "one run, next to other work on the same machine",
         "preset": arguments.preset,
         "image_size": size,
         "focal_px": focal_px,
