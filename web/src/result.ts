@@ -33,6 +33,8 @@ export function fileContents({ kind, features, assignment, verification, seconds
     prune1: [...assignment.prune[1]],
     rotation0: 0,
     rotation1: 0,
+    scale: 1,
+    tilt: 1,
     views_tried: 1,
     seconds,
   };

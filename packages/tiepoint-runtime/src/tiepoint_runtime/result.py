@@ -123,5 +123,7 @@ class MatchResult:
             "prune1": self.prune1,
             "rotation0": 0,
             "rotation1": 0,
+            "scale": 1.0,
+            "tilt": 1.0,
             "seconds": dict(self.seconds),
         }
