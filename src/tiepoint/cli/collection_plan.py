@@ -55,7 +55,7 @@ def plan(
                     f"{each.records:,}",
                     f"{each.tasks:,}",
                     format_duration(each.seconds),
-                    format_bytes(each.bytes),
+                    format_bytes(each.size_bytes),
                     f"{each.requests:,}",
                 )
                 for each in found.stages
@@ -65,7 +65,7 @@ def plan(
                 "",
                 f"{sum(each.tasks for each in found.stages):,}",
                 format_duration(found.seconds),
-                format_bytes(found.bytes),
+                format_bytes(found.size_bytes),
                 f"{sum(each.requests for each in found.stages):,}",
             ),
         ],

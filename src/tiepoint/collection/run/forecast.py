@@ -32,11 +32,11 @@ class Rates:
 
     Attributes:
         seconds: Kind of record ("features", "matches", "verified") -> duration per record on one worker in s.
-        bytes: Kind of record -> size per record.
+        size_bytes: Kind of record -> size per record.
     """
 
     seconds: Mapping[str, float]
-    bytes: Mapping[str, float]
+    size_bytes: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class StageForecast:
         records: Number of images or pairs.
         tasks: Number of tasks; each writes one file.
         seconds: Duration in s.
-        bytes: Size of the records.
+        size_bytes: Size of the records.
         reads: Maximum number of files that the tasks read, without any cache.
         requests: Maximum number of requests to an object store: reads, writes and listings.
     """
@@ -57,7 +57,7 @@ class StageForecast:
     records: int
     tasks: int
     seconds: float
-    bytes: float
+    size_bytes: float
     reads: int
     requests: int
 
@@ -84,9 +84,9 @@ class Forecast:
         return sum(stage.seconds for stage in self.stages)
 
     @property
-    def bytes(self) -> float:
+    def size_bytes(self) -> float:
         """Size of all records."""
-        return sum(stage.bytes for stage in self.stages)
+        return sum(stage.size_bytes for stage in self.stages)
 
 
 def measure_rates(out: str | os.PathLike[str]) -> Rates:
@@ -118,7 +118,7 @@ def measure_rates(out: str | os.PathLike[str]) -> Rates:
     write = work.get("write", 0.0) / sum(new[kind] for kind in kinds)
     seconds = {kind: sum(work.get(step, 0.0) for step in STEPS[kind]) / new[kind] + write for kind in kinds}
     stores = Stores.open(stores_location(folder, state.stores), state.settings, check="headers")
-    return Rates(seconds=seconds, bytes={kind: _bytes_per_record(stores, kind) for kind in kinds})
+    return Rates(seconds=seconds, size_bytes={kind: _bytes_per_record(stores, kind) for kind in kinds})
 
 
 def forecast(num_images: int, pairs: str, rates: Rates, *, workers: int = 1) -> Forecast:
@@ -153,7 +153,7 @@ def forecast(num_images: int, pairs: str, rates: Rates, *, workers: int = 1) -> 
                 records=count,
                 tasks=tasks,
                 seconds=count * rates.seconds[kind] / min(workers, max(tasks, 1)),
-                bytes=count * rates.bytes[kind],
+                size_bytes=count * rates.size_bytes[kind],
                 reads=num_reads,
                 requests=num_reads + tasks + math.ceil(tasks / NAMES_PER_LISTING),
             )

@@ -12,7 +12,7 @@ from tiepoint.errors import InvalidInput
 
 RATES = Rates(
     seconds={"features": 0.5, "matches": 0.1, "verified": 0.01},
-    bytes={"features": 300_000.0, "matches": 4_000.0, "verified": 500.0},
+    size_bytes={"features": 300_000.0, "matches": 4_000.0, "verified": 500.0},
 )
 
 
@@ -40,7 +40,7 @@ def test_a_million_images() -> None:
     assert match.seconds == pytest.approx(20_000)
     assert verify.seconds == pytest.approx(2_000)
     assert found.seconds == pytest.approx(27_000)
-    assert found.bytes == pytest.approx(3e11 + 8e10 + 1e10)
+    assert found.size_bytes == pytest.approx(3e11 + 8e10 + 1e10)
     assert (extract.reads, extract.requests) == (0, 62_500 + 63)
     assert match.requests == match.reads + 156_250 + 157
     assert verify.reads == match.reads + verify.tasks
@@ -66,7 +66,7 @@ def test_rates_of_a_run(tmp_path: Path) -> None:
     (folder / "report.json").write_text(json.dumps(report | {"work_seconds": work}))
     found = measure_rates(folder)
     assert found.seconds == pytest.approx({"features": 1.1, "matches": 0.3, "verified": 0.2})
-    assert all(1_000 < found.bytes[kind] < 200_000 for kind in found.seconds)
+    assert all(1_000 < found.size_bytes[kind] < 200_000 for kind in found.seconds)
     report["new"]["matches"] = 0
     (folder / "report.json").write_text(json.dumps(report | {"work_seconds": work}))
     with pytest.raises(InvalidInput, match="computed no matches"):
