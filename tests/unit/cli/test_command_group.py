@@ -47,7 +47,13 @@ def test_help_is_complete_and_narrow(words: str, columns: int) -> None:
 @pytest.mark.parametrize(
     ("words", "choices"),
     [
-        ("match", ["<similarity|affine|homography|alignment|fundamental|pose>", "<none|rotation|scale|viewpoint|auto>"]),
+        (
+            "match",
+            [
+                "<similarity|affine|homography|alignment|fundamental|pose>",
+                "<none|rotation|scale|viewpoint|auto>",
+            ],
+        ),
         ("stitch", ["<blend|checkerboard>", "<auto|plane|cylinder|sphere>"]),
         ("collection export", ["nerfstudio", "geojson", "<shared|each>"]),
     ],
