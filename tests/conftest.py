@@ -44,6 +44,14 @@ def restored_log_levels() -> Iterator[None]:
         logger.setLevel(level)
 
 
+@pytest.fixture(autouse=True)
+def restored_threads() -> Iterator[None]:
+    """Restore the number of threads that commands change in this process: results differ by rounding."""
+    yield
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real images with ground truth; without it tests are skipped, or fail if TIEPOINT_REQUIRE_DATA=1."""
