@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,11 +46,15 @@ def restored_log_levels() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def restored_threads() -> Iterator[None]:
-    """Restore the number of threads that commands change in this process: results differ by rounding."""
+def restored_torch() -> Iterator[None]:
+    """Restore what commands and the reference (threads, flash attention) change in this process: results round otherwise."""
     yield
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        torch.set_num_threads(1)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.backends.cuda.enable_flash_sdp(True)
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
