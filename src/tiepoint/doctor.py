@@ -15,6 +15,7 @@ import torch
 
 from tiepoint.api import load
 from tiepoint.errors import TiepointError
+from tiepoint.io.folders import file_sizes
 from tiepoint.io.home import home_folder
 from tiepoint.io.machine import available_cores, processor_name
 from tiepoint.matching.device_check import SHIFT, tiny_pair
@@ -180,8 +181,7 @@ def _cache(home: Path) -> dict[str, int]:
 
 
 def _size(path: Path) -> int:
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return path.stat().st_size if path.is_file() else sum(file_sizes(path))
 
 
 def _location(name: str) -> str | None:

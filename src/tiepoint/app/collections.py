@@ -9,10 +9,8 @@ import json
 import re
 import secrets
 import shutil
-import stat
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from tiepoint.app.root import Root
 from tiepoint.app.settings import AppSettings
 from tiepoint.app.uploads import Upload
 from tiepoint.errors import InvalidInput
+from tiepoint.io.folders import file_sizes
 from tiepoint.io.home import home_folder
 from tiepoint.io.serialization import write_json
 
@@ -240,7 +239,7 @@ class Collections:
         stored = len(list(self.folder.iterdir())) if self.folder.is_dir() else 0
         if stored >= MAX_COLLECTIONS:
             raise RequestError(f"{stored} collections are stored already; remove one", 507)
-        used = sum(map(_size, self.folder.rglob("*")))
+        used = sum(file_sizes(self.folder))
         if used + size > self._settings.limits.max_storage_mb * 1e6:
             raise RequestError("the storage of the server is full; remove a collection", 507)
 
@@ -261,14 +260,6 @@ def _read(collection_folder: Path) -> CollectionRequest:
         return CollectionRequest(**values)
     except (OSError, ValueError, TypeError) as error:
         raise RequestError("the collection cannot be read; it is of another version", 410) from error
-
-
-def _size(path: Path) -> int:
-    """Return the size of a file in bytes; 0 for links, folders and what a run removes in between."""
-    with suppress(OSError):
-        status = path.lstat()
-        return status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return 0
 
 
 def _file_name(image: Upload) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tiepoint.app.collections import Collections
@@ -12,6 +11,7 @@ from tiepoint.app.root import Root
 from tiepoint.app.settings import AppSettings
 from tiepoint.app.uploads import Upload, Uploads
 from tiepoint.errors import InvalidInput
+from tiepoint.io.folders import file_sizes
 from tiepoint.io.temporary import TemporaryFolder
 
 MAX_RECEIVING = 16  # images that clients or other servers are sending; each is in memory
@@ -64,7 +64,7 @@ class Service:
                 f"cannot create a temporary folder: {error.strerror or error}; set TMPDIR to a writable folder"
             ) from error
         limits = settings.limits
-        uploads = Uploads(folder.path / "uploads", limits, lambda: _size(folder))
+        uploads = Uploads(folder.path / "uploads", limits, lambda: sum(file_sizes(folder.path / "jobs")))
         root = Root(settings.root)
         return cls(
             settings=settings,
@@ -102,12 +102,3 @@ class Service:
         self.collections.close()
         self.queue.close()
         self.folder.close()
-
-
-def _size(folder: TemporaryFolder) -> int:
-    """Return the size of the results in bytes."""
-    size = 0
-    for path in (folder.path / "jobs").glob("*/*"):
-        with suppress(OSError):  # removed in between
-            size += path.stat().st_size
-    return size

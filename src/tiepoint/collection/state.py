@@ -9,7 +9,7 @@ features.
 import json
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +23,7 @@ from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.store import Check
 from tiepoint.io.atomic import check_writable
+from tiepoint.io.folders import paths_below
 from tiepoint.io.hashing import json_digest
 from tiepoint.io.serialization import write_json
 from tiepoint.types import TwoViewEstimate
@@ -165,11 +166,10 @@ def clear_leftovers(folder: Path, stores: str) -> None:
         stores: Folder or URL from `stores_location`; object storage has no partial files.
     """
     _remove_old(folder.glob(TEMPORARY), MAX_FILE_AGE_S)
-    _remove_old((folder / "exports").rglob(TEMPORARY), MAX_FILE_AGE_S)
+    _remove_old(_temporary_below(folder / "exports"), MAX_FILE_AGE_S)
     _remove_old((folder / "colmap").glob(TEMPORARY), MAX_MODEL_AGE_S)
     if "://" not in stores:
-        _remove_old(Path(stores).glob(f"*/{TEMPORARY}"), MAX_FILE_AGE_S)
-        _remove_old(Path(stores).glob(f"*/*/{TEMPORARY}"), MAX_FILE_AGE_S)
+        _remove_old(_temporary_below(Path(stores)), MAX_FILE_AGE_S)
 
 
 def read_state(folder: Path) -> State:
@@ -243,6 +243,10 @@ def estimate_from_record(record: Mapping[str, Any]) -> TwoViewEstimate:
         max_error_px=record["max_error_px"],
         reason=record["reason"],
     )
+
+
+def _temporary_below(folder: Path) -> Iterator[Path]:
+    return (path for path in paths_below(folder) if path.match(TEMPORARY))
 
 
 def _remove_old(paths: Iterable[Path], max_age_s: float) -> None:

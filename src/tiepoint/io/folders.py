@@ -1,8 +1,10 @@
-"""Replacing the content of folders by finished content only; whatever happens to the writer, one version is complete."""
+"""Folders that several threads and processes use: reading them while they change, replacing their content whole."""
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tiepoint.errors import InvalidInput
@@ -10,6 +12,31 @@ from tiepoint.io.temporary import LOCK, TemporaryFolder
 
 FORMER = "-former"
 """Suffix of the previous folder while a new one replaces it."""
+
+
+def paths_below(folder: Path) -> Iterator[Path]:
+    """Yield the files and folders below a folder, while others may add and remove some.
+
+    `Path.glob` fails if a folder is removed before it is listed (Python 3.11, 3.12).
+
+    Args:
+        folder: Folder; without one, nothing is yielded. Links are yielded, not followed.
+    """
+    for parent, folders, names in os.walk(folder):
+        yield from (Path(parent, name) for name in (*folders, *names))
+
+
+def file_sizes(folder: Path) -> Iterator[int]:
+    """Yield the size in bytes of each regular file below a folder, while others may add and remove some.
+
+    Args:
+        folder: Folder; without one, nothing is yielded. Links are not followed.
+    """
+    for path in paths_below(folder):
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                yield status.st_size
 
 
 def replace_folder(finished: Path, path: Path) -> None:

@@ -10,6 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NoReturn
 
+from tiepoint.io.folders import file_sizes
 from tiepoint.io.progress import Advance, ProgressCallback
 from tiepoint.weights.transfer import SourceError
 
@@ -80,10 +81,9 @@ def _wait(process: subprocess.Popen, folder: Path, advance: Advance) -> None:
     received = 0
     try:
         while process.poll() is None:
-            with suppress(OSError):  # pip has just moved a file
-                size = _largest_file(folder)
-                advance(size - received)
-                received = size
+            size = _largest_file(folder)
+            advance(size - received)
+            received = size
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.2)
     except BaseException:  # Ctrl-C too: do not leave pip running
@@ -93,7 +93,7 @@ def _wait(process: subprocess.Popen, folder: Path, advance: Advance) -> None:
 
 def _largest_file(folder: Path) -> int:
     """Return the size in bytes of the largest file: the wheel, or the part downloaded so far."""
-    return max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)
+    return max(file_sizes(folder), default=0)
 
 
 def _raise_failure(log: Path) -> NoReturn:

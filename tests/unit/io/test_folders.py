@@ -1,11 +1,13 @@
 """Folders are replaced by finished content only, whatever happens to the writer."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tiepoint.errors import InvalidInput
-from tiepoint.io.folders import replace_folder, restore_folder, staged_files
+from tiepoint.io.folders import file_sizes, paths_below, replace_folder, restore_folder, staged_files
 
 
 def names(folder: Path) -> list[str]:
@@ -17,6 +19,36 @@ def make_folder(path: Path, *files: str) -> Path:
         (path / file).parent.mkdir(parents=True, exist_ok=True)
         (path / file).write_text(file)
     return path
+
+
+def test_sizes_of_a_folder_that_another_thread_empties(tmp_path: Path) -> None:
+    """Listing goes on without what disappears: seen as an answer 500 of the web application."""
+    make_folder(tmp_path, *(f"jobs/{number}/result.json" for number in range(20)))
+    sizes = file_sizes(tmp_path)
+    assert next(sizes) == len("jobs/0/result.json")
+    shutil.rmtree(tmp_path / "jobs")
+    assert list(sizes) == []
+
+
+def test_files_removed_after_they_were_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(tmp_path, "a", "bb", "c/ddd")
+    lstat = Path.lstat
+
+    def removed(path: Path) -> os.stat_result:
+        if path.name == "bb":
+            path.unlink()
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", removed)
+    assert sorted(file_sizes(tmp_path)) == [1, len("c/ddd")]
+
+
+def test_sizes_count_no_links_and_no_folders(tmp_path: Path) -> None:
+    make_folder(tmp_path, "a", "b/c")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert sorted(file_sizes(tmp_path)) == [1, 3]
+    assert sorted(path.name for path in paths_below(tmp_path)) == ["a", "b", "c", "link"]
+    assert list(file_sizes(tmp_path / "missing")) == []
 
 
 @pytest.mark.parametrize("moment", ["the former one is away", "the new one stands"])
