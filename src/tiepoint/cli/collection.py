@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tiepoint.cli import collection_exports, collection_models, collection_plan
+from tiepoint.cli import collection_exports, collection_models, collection_plan, collection_watch
 from tiepoint.cli.command_group import new_app
 from tiepoint.cli.completion import EXECUTORS, PAIRS, complete_from
 from tiepoint.cli.flags import name_flags, print_problem
@@ -46,6 +46,7 @@ app = new_app(
 app.command("export")(collection_exports.export)
 app.command("view")(collection_exports.view)
 app.command("plan")(collection_plan.plan)
+app.command("watch")(collection_watch.watch)
 
 ImagesArgument = Annotated[
     Path, typer.Argument(help="Folder of the images, including its subfolders.", show_default=False)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tiepoint.cli.completion import PAIRS, complete_from
+from tiepoint.io.durations import format_duration
 
 UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
@@ -70,20 +71,6 @@ def plan(
             ),
         ],
     )
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration with its two largest units."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
 
 
 def format_bytes(count: float) -> str:

@@ -26,6 +26,8 @@ OPTION_PANELS: dict[str, tuple[str, ...]] = {
             "--executor",
             "--images",
             "--workers",
+            "--interval",
+            "--once",
             "--fail-on-no-match",
             "--version",
             "--verbose",

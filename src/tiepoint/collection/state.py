@@ -31,11 +31,13 @@ from tiepoint.types import TwoViewEstimate
 FORMAT = 1
 COLLECTION = "collection.json"
 PAIRS, PAIRS_PROVENANCE = "pairs.txt", "pairs.json"
+PROGRESS = "progress.json"
 
 OUTPUT_NAMES = (
     COLLECTION,
     PAIRS,
     PAIRS_PROVENANCE,
+    PROGRESS,
     "stores",
     "report.json",
     "report.html",

@@ -8,7 +8,7 @@ from tests.helpers.synthetic_collections import PLAIN_NAMES, make_collection
 from typer.testing import CliRunner
 
 from tiepoint.cli import app
-from tiepoint.cli.collection_plan import format_bytes, format_duration
+from tiepoint.cli.collection_plan import format_bytes
 
 
 def test_plan_prints_the_forecast(tmp_path: Path) -> None:
@@ -25,14 +25,6 @@ def test_plan_prints_the_forecast(tmp_path: Path) -> None:
     rows = [line.split() for line in result.stdout.splitlines()]
     assert ["extract", "1,000", "67", "17", "min"] in [row[:5] for row in rows]
     assert ["match", "9,945"] in [row[:2] for row in rows]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.25, "0.2 s"), (59.4, "59.4 s"), (61, "1 min"), (3600, "1 h 0 min"), (90_000, "1 d 1 h")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(("count", "text"), [(12, "12 B"), (1500, "1.5 kB"), (3.2e12, "3.2 TB")])

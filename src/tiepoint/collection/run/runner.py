@@ -16,6 +16,7 @@ from tiepoint.collection.report.run_report import RunReport
 from tiepoint.collection.run.executors.registry import open_executor
 from tiepoint.collection.run.given_weights import check_same_weights, digests_of
 from tiepoint.collection.run.options import CollectionOptions, threshold_of
+from tiepoint.collection.run.progress_writer import ProgressWriter, written_progress
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Job
 from tiepoint.collection.state import (
@@ -195,7 +196,8 @@ def _run(request: _Request, log: RunLog) -> RunReport:
             settings={},
             list_digest=list_digest,
         )
-        counts = _execute(plan, request.out, request.last, log)
+        with written_progress(request.out, options["executor"]) as progress:
+            counts = _execute(plan, request.out, request.last, log, progress)
     report = RunReport(
         out=str(request.out),
         image_folder=str(request.image_folder),
@@ -234,7 +236,7 @@ def _find_duplicates(images: tuple[ImageRecord, ...]) -> list[str]:
     ]
 
 
-def _execute(plan: State, folder: Path, last: Stage, log: RunLog) -> dict[str, int]:
+def _execute(plan: State, folder: Path, last: Stage, log: RunLog, progress: ProgressWriter) -> dict[str, int]:
     """Start the workers, write the state, and run all stages; return the counts of the report."""
     options, location = plan.options, stores_location(folder, plan.stores)
     clear_leftovers(folder, location)
@@ -252,7 +254,9 @@ def _execute(plan: State, folder: Path, last: Stage, log: RunLog) -> dict[str, i
         write_state(folder, replace(plan, settings=executor.settings))
         # remote shards are read only when they are needed; damage is found then
         stores = Stores.open(location, executor.settings, check="headers" if "://" in location else "bytes")
-        return _run_stages(Stages(plan.images, stores, executor, log), folder, options["pairs"], last)
+        return _run_stages(
+            Stages(plan.images, stores, executor, log, progress), folder, options["pairs"], last
+        )
 
 
 def _run_stages(stages: Stages, folder: Path, pairs: str, last: Stage) -> dict[str, int]:

@@ -25,6 +25,7 @@ from tiepoint.collection.run.planning import (
     plan_extraction,
     plan_matching,
 )
+from tiepoint.collection.run.progress_writer import ProgressWriter
 from tiepoint.collection.run.provenance import STALE
 from tiepoint.collection.run.tasks import Extract, Match, Task, Verify
 from tiepoint.collection.state import KINDS, Stores
@@ -98,15 +99,22 @@ class Stages:
         stores: Stores of the records.
         executor: Executor that computes them.
         log: Log of the run.
+        progress: Writer of its live progress.
     """
 
     def __init__(
-        self, images: tuple[ImageRecord, ...], stores: Stores, executor: Executor, log: RunLog
+        self,
+        images: tuple[ImageRecord, ...],
+        stores: Stores,
+        executor: Executor,
+        log: RunLog,
+        progress: ProgressWriter,
     ) -> None:
         self.images = images
         self._stores = stores
         self._executor = executor
         self._log = log
+        self._progress = progress
 
     def check(self) -> None:
         """Check all stores; damaged shards are quarantined."""
@@ -226,6 +234,7 @@ class Stages:
         """Run tasks and log their outcomes."""
         store, log = self._stores.of(kind), self._log
         logger.info("%s: %d records are missing", stage, total)
+        self._progress.begin_stage(stage, total)
         with log.timed(stage), log.progress(stage, total) as advance:
             for outcome in self._executor.run(tasks):
                 if outcome.shard:
@@ -233,6 +242,7 @@ class Stages:
                 log.new[kind] += len(outcome.keys)
                 log.problems += outcome.problems
                 log.work_seconds.update(outcome.seconds)
+                self._progress.add(outcome)
                 advance(outcome.size)
 
     def _match_task(self, unit: MatchUnit) -> Match:

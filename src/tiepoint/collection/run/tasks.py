@@ -4,6 +4,8 @@ Workers share only the stores. A task contains everything that it needs, includi
 and its result is written completely or not at all; so any other worker can repeat it.
 """
 
+import os
+import socket
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -95,6 +97,7 @@ class Outcome:
         size: Number of images or pairs of the task.
         problems: One message per image that cannot be used.
         seconds: Duration in s of the steps "read", "extract", "match", "verify", "write".
+        worker: Host and process ID of the worker.
     """
 
     kind: str
@@ -103,6 +106,7 @@ class Outcome:
     size: int
     problems: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    worker: str = ""
 
 
 class Worker:
@@ -248,6 +252,7 @@ class Worker:
             size=size,
             problems=problems,
             seconds=timer.seconds,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
         )
 
     @cached_property

@@ -10,9 +10,10 @@ import pytest
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs import selection
 from tiepoint.collection.pairs.selection import SelectedPairs, parse_pair_selection, select_pairs
+from tiepoint.collection.run.progress_writer import ProgressWriter
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Outcome, Task
-from tiepoint.collection.state import KINDS, Stores
+from tiepoint.collection.state import KINDS, PROGRESS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.io.progress import no_progress
@@ -53,6 +54,11 @@ def stores(tmp_path: Path, selected: SelectedPairs) -> Stores:
     return made
 
 
+def make_stages(selected: SelectedPairs, stores: Stores, executor: Idle) -> Stages:
+    writer = ProgressWriter(Path(str(stores.features.storage)).parent / PROGRESS, "serial")
+    return Stages(selected.images, stores, executor, RunLog(no_progress), writer)
+
+
 def grown_bytes(work: Callable[[], Any]) -> int:
     """Peak increase of the memory in use, in bytes."""
     tracemalloc.start()
@@ -66,14 +72,14 @@ def grown_bytes(work: Callable[[], Any]) -> int:
 @pytest.mark.slow
 def test_memory_of_planning_does_not_grow_with_the_pairs(selected: SelectedPairs, stores: Stores):
     workers = Idle()
-    stages = Stages(selected.images, stores, workers, RunLog(no_progress))
+    stages = make_stages(selected, stores, workers)
     assert grown_bytes(lambda: stages.match(selected)) < 16 * len(selected)  # a digest of every pair
     assert workers.pairs == len(selected) - 1
 
 
 @pytest.mark.slow
 def test_memory_of_counting_does_not_grow_with_the_pairs(selected: SelectedPairs, stores: Stores):
-    stages = Stages(selected.images, stores, Idle(), RunLog(no_progress))
+    stages = make_stages(selected, stores, Idle())
     stages.check()
     counts = []
     assert grown_bytes(lambda: counts.append(stages.count(selected))) < 8 * len(selected)
@@ -92,6 +98,6 @@ def test_counting_reads_each_shard_once(
     monkeypatch.setattr(
         Store, "records", lambda self, kind, shard: asked.append(shard) or read(self, kind, shard)
     )
-    counts = Stages(selected.images, stores, Idle(), RunLog(no_progress)).count(selected)
+    counts = make_stages(selected, stores, Idle()).count(selected)
     assert counts["matches"] == 7 + 3 * sum(range(2, 40, 2))
     assert len(asked) == len(set(asked)) == 20
