@@ -18,6 +18,9 @@ NO_OVERLAP = "no overlap found"  # first words of the reason of a pair that does
 
 MIN_PARALLAX_FACTOR = 3.0  # inlier thresholds from which on an error is a double image
 MIN_PARALLAX_SHARE = 0.2  # of the epipolar inliers, from which on a scene has depth
+MIN_EPIPOLAR_SHARE = (
+    0.5  # of the double images, that epipolar geometry explains: of wrong matches it explains few
+)
 
 MAX_SCALE = 8.0  # ratio of the resolutions of two images that a panorama shows
 MAX_DUPLICATE_SHIFT = 0.004  # shift of the corners of a duplicate, relative to the longer side
@@ -90,7 +93,7 @@ def has_depth(matches: HasCorrespondences | Correspondences, homography: TwoView
     """Return whether no homography aligns the images: a scene with depth, and a camera that moved.
 
     Lens distortion and a camera held in the hand add epipolar inliers close to the homography; double images need matches
-    that are far from it.
+    that are far from it. Wrong matches are far from it, too, but most of them are no epipolar inliers.
 
     Args:
         matches: Matches of both images.
@@ -102,9 +105,13 @@ def has_depth(matches: HasCorrespondences | Correspondences, homography: TwoView
     if homography.num_inliers >= MIN_SUPPORT_RATIO * epipolar.num_inliers:
         return False
     found = as_correspondences(matches)
-    errors = transfer_errors(found.points0, found.points1, homography.matrix)[epipolar.inliers]
+    errors = transfer_errors(found.points0, found.points1, homography.matrix)
     is_double = ~(errors <= MIN_PARALLAX_FACTOR * homography.max_error_px)
-    return bool(is_double.mean() >= MIN_PARALLAX_SHARE)
+    is_epipolar = epipolar.inliers
+    return bool(
+        is_double[is_epipolar].mean() >= MIN_PARALLAX_SHARE
+        and is_epipolar[is_double].mean() >= MIN_EPIPOLAR_SHARE
+    )
 
 
 def reason_not_stitchable(
