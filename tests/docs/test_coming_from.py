@@ -11,9 +11,9 @@ import torch
 from skimage.data import stereo_motorcycle
 from tests.helpers.paths import DOCS
 
-from tiepoint import api
 from tiepoint.compat.lightglue.extractor import Extractor
 from tiepoint.extraction.extractor import ExtractionSettings
+from tiepoint.loading import extractors
 from tiepoint.weights import resolve
 
 FOLDER = DOCS / "coming-from"
@@ -79,7 +79,7 @@ def test_kornia_finds_similar_matches(images: None, monkeypatch: pytest.MonkeyPa
     for module in (kornia.feature.disk.disk, kornia.feature.lightglue):
         monkeypatch.setattr(module, "load_state_dict_from_url", local_weights)
     monkeypatch.setattr(
-        api, "ExtractionSettings", lambda **options: ExtractionSettings(**options | {"resize": 371})
+        extractors, "ExtractionSettings", lambda **options: ExtractionSettings(**options | {"resize": 371})
     )
     theirs, ours = run(blocks("kornia", "py")[0]), run(blocks("kornia", "python")[0])
     assert len(theirs["points0"]) > 50

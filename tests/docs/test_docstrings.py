@@ -98,13 +98,13 @@ def test_examples_run(name: str, names: dict[str, Any], small_options: None) -> 
 @pytest.fixture
 def small_options(monkeypatch: pytest.MonkeyPatch) -> None:
     """Extract at low resolution, whatever an example says."""
-    from tiepoint import api
     from tiepoint.extraction.extractor import ExtractionSettings
+    from tiepoint.loading import extractors
 
     def small(**settings: Any) -> ExtractionSettings:
         return ExtractionSettings(**(settings | SMALL))
 
-    monkeypatch.setattr(api, "ExtractionSettings", small)
+    monkeypatch.setattr(extractors, "ExtractionSettings", small)
 
 
 def test_most_examples_run_here() -> None:

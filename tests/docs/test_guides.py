@@ -20,11 +20,11 @@ from tests.helpers.paths import DOCS, REPOSITORY
 from typer.testing import CliRunner
 
 import tiepoint
-from tiepoint import api
 from tiepoint.app.settings import AppSettings
 from tiepoint.cli import app
 from tiepoint.compat.lightglue.extractor import Extractor
 from tiepoint.extraction.extractor import ExtractionSettings
+from tiepoint.loading import extractors
 
 PATHS = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]
 PAGES = {path.relative_to(REPOSITORY).as_posix(): path for path in PATHS}
@@ -66,7 +66,7 @@ def images(fast_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     `fast_bundle` is requested here because it is written once for all tests: before the settings are replaced.
     """
-    monkeypatch.setattr(api, "ExtractionSettings", small_settings)
+    monkeypatch.setattr(extractors, "ExtractionSettings", small_settings)
     monkeypatch.setitem(Extractor.preprocess_conf, "resize", 256)  # tiepoint.compat.lightglue
     left, right, _ = stereo_motorcycle()
     for name, image in (("a", left), ("b", right), ("c", np.roll(left, 20, axis=1))):

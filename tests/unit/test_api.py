@@ -14,14 +14,16 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from tests.helpers.errors import one_line
 from torch import Tensor, nn
 
 import tiepoint
 from tiepoint import api
-from tiepoint.api import LoadConfig, Matcher, load, match, match_to_files
+from tiepoint.api import Matcher, load, match, match_to_files
 from tiepoint.errors import InvalidInput, TiepointError, WeightsError
 from tiepoint.extraction.extractor import ExtractionSettings, NeuralExtractor
 from tiepoint.geometry.verification import make_verifier
+from tiepoint.loading.config import LoadConfig
 from tiepoint.matching.lightglue import LightGlueMatcher
 from tiepoint.matching.mutual_nearest import NearestMatcher
 from tiepoint.matching.precision import threshold_for
@@ -29,7 +31,6 @@ from tiepoint.models.keypoints import Detection
 from tiepoint.presets import PRESETS
 from tiepoint.result import MatchResult
 from tiepoint.types import Features, TwoViewEstimate
-from tiepoint.types.options import LoadOptions
 
 FREE = (
     "aliked+lightglue",
@@ -106,11 +107,6 @@ def photos(tmp_path: Path) -> tuple[str, str]:
 def without_type_checker(monkeypatch: pytest.MonkeyPatch) -> None:
     """As users run it: the checker that wraps the package in tests would refuse wrong types before we do."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-
-
-def one_line(error: pytest.ExceptionInfo[TiepointError]) -> str:
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 class TestMatcher:
@@ -358,102 +354,6 @@ class TestMatchToFiles:
             np.testing.assert_array_equal(kept, dots())
 
 
-@pytest.mark.usefixtures("without_type_checker")
-class TestOptions:
-    @pytest.mark.parametrize(
-        "wrong",
-        [
-            {"max_keypoints": 0},
-            {"max_keypoints": -5},
-            {"max_keypoints": 2.5},
-            {"max_keypoints": "2048"},
-            {"max_keypoints": True},
-            {"resize": 0},
-            {"resize": 1e9},
-            {"resize": "1024"},
-            {"adaptive": "both"},
-            {"adaptive": None},
-            {"filter_threshold": 1.5},
-            {"filter_threshold": -1.5},
-            {"filter_threshold": float("nan")},
-            {"filter_threshold": "0.1"},
-            {"filter_threshold": None},
-            {"min_precision": 1.5},
-            {"min_precision": -0.1},
-            {"min_precision": "high"},
-            {"max_layers": 0},
-            {"max_layers": 1.5},
-            {"latency_budget_ms": 0},
-            {"latency_budget_ms": -20},
-            {"latency_budget_ms": "100"},
-            {"latency_budget_ms": float("inf")},
-            {"device": "gpu"},
-            {"device": "cuda:99"},
-            {"device": ""},
-            {"device": None},
-        ],
-        ids=str,
-    )
-    def test_invalid_values_are_named(self, wrong: dict) -> None:
-        ((name, value),) = wrong.items()
-        with pytest.raises(InvalidInput, match=name) as error:
-            load(**wrong)
-        assert repr(value) in one_line(error)
-
-    @pytest.mark.parametrize(
-        "option",
-        [
-            {"adaptive": False},
-            {"pruning_min_keypoints": 7},
-            {"max_layers": 3},
-            {"dtype": "float16"},
-            {"batch_size": 3},
-            {"memory_budget": 1 << 30},
-            {"matcher_weights": "mine.pth"},
-        ],
-        ids=str,
-    )
-    def test_an_option_that_a_preset_does_not_support_is_named(self, option: dict) -> None:
-        with pytest.raises(InvalidInput, match=rf"aliked\+nearest.*{next(iter(option))}") as error:
-            load("aliked+nearest", **option)
-        one_line(error)
-
-    def test_a_latency_budget_excludes_a_rotation_search(self) -> None:
-        with pytest.raises(InvalidInput, match=r"latency_budget_ms.*views='rotation'") as error:
-            load(latency_budget_ms=100, views="rotation")
-        one_line(error)
-
-    def test_min_precision_excludes_a_threshold(self) -> None:
-        with pytest.raises(
-            InvalidInput, match=r"min_precision and filter_threshold \(0\.9 and 0\.5\)"
-        ) as error:
-            load(min_precision=0.9, filter_threshold=0.5)
-        one_line(error)
-
-    def test_a_latency_budget_disables_the_search_over_views(self) -> None:
-        assert LoadConfig.from_options({"latency_budget_ms": 100}).views is None
-        assert LoadConfig.from_options({}).views == "rotation"
-        assert LoadConfig.from_options({"views": None}).views is None
-
-    def test_min_precision_needs_a_calibration(self) -> None:
-        with pytest.raises(InvalidInput, match=r"min_precision.*adaptive='False'") as error:
-            load("fast", min_precision=0.8, adaptive=False)
-        one_line(error)
-
-    def test_numpy_integers_are_converted(self) -> None:
-        config = LoadConfig.from_options({"max_keypoints": np.int64(7), "border": np.uint8(3)})
-        assert (type(config.max_keypoints), type(config.border)) == (int, int)
-
-    def test_the_options_and_the_config_have_the_same_names(self) -> None:
-        assert set(LoadConfig.__dataclass_fields__) == set(LoadOptions.__annotations__)
-
-    @pytest.mark.parametrize("name", ["zzz", "", None, 3])
-    def test_an_unknown_preset_is_one_line(self, name: object) -> None:
-        with pytest.raises(InvalidInput, match=r"aliked\+lightglue") as error:
-            load(name)  # type: ignore[arg-type]
-        one_line(error)
-
-
 @pytest.mark.weights
 class TestLoad:
     """With the published weights."""
@@ -577,72 +477,6 @@ class TestLoad:
         mine, theirs = aliked.extract(noise), disk.extract(noise)
         with pytest.raises(InvalidInput, match=r"'aliked-n16@.*', got 'disk@") as error:
             aliked.match_features([(mine, mine), (theirs, theirs)])
-        one_line(error)
-
-
-@pytest.mark.weights
-class TestCustomWeights:
-    def save(self, folder: Path, what: str) -> Path:
-        path = folder / f"{what}.pth"
-        if what == "damaged":
-            path.write_bytes(b"\x80\x02 no checkpoint \x00" * 100)
-        elif what == "empty":
-            path.touch()
-        elif what == "foreign":
-            torch.save({f"layer{k}.weight": torch.zeros(3) for k in range(40)}, path)
-        elif what == "list":
-            torch.save([torch.zeros(3)], path)
-        return path
-
-    @pytest.mark.parametrize("what", ["damaged", "empty", "foreign", "list"])
-    @pytest.mark.parametrize("role", ["extractor_weights", "matcher_weights"])
-    def test_a_file_that_holds_something_else_is_an_error(self, tmp_path: Path, what: str, role: str) -> None:
-        with pytest.raises(WeightsError) as error:
-            load(**{role: self.save(tmp_path, what)})
-        one_line(error)
-
-    @pytest.mark.parametrize("preset", ["aliked+lightglue", "disk+lightglue"])
-    @pytest.mark.parametrize("role", ["extractor_weights", "matcher_weights"])
-    def test_a_missing_file_is_an_error_that_names_it(self, role: str, preset: str) -> None:
-        with pytest.raises(InvalidInput, match=r"mine\.pth") as error:
-            load(preset, **{role: "mine.pth"})
-        one_line(error)
-
-    @pytest.mark.parametrize("role", ["extractor_weights", "matcher_weights"])
-    def test_the_weights_of_the_other_role_are_an_error(self, role: str) -> None:
-        other = {"extractor_weights": "aliked_lightglue", "matcher_weights": "aliked-n16"}[role]
-        with pytest.raises(WeightsError) as error:
-            load(**{role: other})
-        one_line(error)
-
-    def test_a_copy_of_the_published_weights_is_equivalent(self, tmp_path: Path) -> None:
-        copy = tmp_path / "mine.pth"
-        copy.write_bytes(tiepoint.weights.resolve("aliked-t16").read_bytes())
-        published, mine = load("aliked-t16+nearest"), load("aliked-t16+nearest", extractor_weights=copy)
-        assert mine.extractor.settings.kind == published.extractor.settings.kind
-        assert mine.extractor.fingerprint == published.extractor.fingerprint
-
-    def test_other_weights_are_another_kind(self, tmp_path: Path) -> None:
-        published = load("aliked-t16+nearest")
-        changed = {name: tensor + 0.001 for name, tensor in published.extractor.network.state_dict().items()}
-        torch.save(changed, tmp_path / "mine.pth")
-        mine = load("aliked-t16+nearest", extractor_weights=tmp_path / "mine.pth")
-        assert mine.extractor.settings.kind != published.extractor.settings.kind
-        assert mine.extractor.settings.kind.startswith("aliked-t16@")
-
-    def test_a_matchers_weights_for_a_preset_without_a_network_are_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(
-            InvalidInput, match=r"aliked\+nearest.*matcher_weights|matcher_weights.*aliked\+nearest"
-        ):
-            load("aliked+nearest", matcher_weights=tmp_path / "mine.pth")
-
-    def test_a_matcher_for_other_descriptors_is_an_error_at_once(self, tmp_path: Path) -> None:
-        from tiepoint.models.lightglue.network import LightGlue, LightGlueShape
-
-        network = LightGlue(LightGlueShape(input_dim=256, dim=32, layers=2, heads=4))
-        torch.save(network.state_dict(), tmp_path / "superpoint_lightglue.pth")
-        with pytest.raises((WeightsError, InvalidInput), match="256") as error:
-            load("aliked+lightglue", matcher_weights=tmp_path / "superpoint_lightglue.pth")
         one_line(error)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tiepoint.api import LoadConfig
 from tiepoint.errors import InvalidInput
+from tiepoint.loading.config import LoadConfig
 from tiepoint.matching.precision import CALIBRATIONS, SCORES, find_threshold, threshold_for
 from tiepoint.presets import PRESETS, SHORT_NAMES
 

@@ -6,7 +6,7 @@ from typing import get_type_hints
 
 import pytest
 
-from tiepoint.api import LoadConfig
+from tiepoint.loading.config import LoadConfig
 from tiepoint.types.options import LoadOptions, NetworkOptions
 
 DEFAULTS = {field.name: field.default for field in fields(LoadConfig)}
