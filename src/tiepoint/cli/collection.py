@@ -59,7 +59,8 @@ complete_pairs, complete_executor = complete_from(*PAIRS), complete_from(*EXECUT
 PREVIOUS = "value of the previous run"
 PAIRS_HELP = (
     "Pair selection: exhaustive; sequential:K (each image and the next K by name; K+loops adds similar ones elsewhere); retrieval:K (the K most similar "
-    "images); spatial:K (the K nearest by GPS); list:FILE (two names per line)."
+    "images); spatial:K (the K nearest by GPS); covisible:MODEL (20 that share most points of a COLMAP model); list:FILE (two names "
+    "per line)."
 )
 PairsOption = Annotated[str, typer.Option(metavar="METHOD", help=PAIRS_HELP, autocompletion=complete_pairs)]
 PreviousPairsOption = Annotated[

@@ -19,7 +19,7 @@ EXTRACTORS = (
     *("disk", "superpoint", "superpoint-open", "xfeat"),
     *("raco-aliked", "dad-dedode-b", "loma-b128", "loma-b"),
 )
-PAIRS = ("exhaustive", "sequential:", "retrieval:", "spatial:", "list:")
+PAIRS = ("exhaustive", "sequential:", "retrieval:", "spatial:", "covisible:", "list:")
 EXECUTORS = ("serial", "processes:", "ray", "ray:")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from tiepoint.collection.images import ImageRecord
+from tiepoint.collection.pairs.covisibility import model_digest, read_covisible_pairs
 from tiepoint.collection.pairs.pair_list import pair_list_digest, read_pair_list
 from tiepoint.collection.pairs.retrieval import most_similar_images
 from tiepoint.collection.pairs.spatial import nearest_positions
@@ -37,7 +38,7 @@ class PairSelection:
 
     Attributes:
         method: Name of a method in `METHODS`.
-        argument: Number of neighbors K, or list file; "" for "exhaustive".
+        argument: Number of neighbors K, list file, or folder of a model; "" for "exhaustive".
     """
 
     method: str
@@ -62,18 +63,23 @@ class PairSelection:
         return self.method == "sequential" and self.argument.endswith(LOOPS)
 
     def absolute(self) -> "PairSelection":
-        """Return the same selection with an absolute list path, independent of the working directory."""
-        if self.method != "list":
+        """Return the same selection with an absolute path, independent of the working directory."""
+        if self.method not in DIGESTS:
             return self
         return PairSelection(self.method, str(Path(self.argument).expanduser().absolute()))
 
     def list_digest(self) -> str:
-        """Return the digest of the current content of the list; "" for the other methods.
+        """Return the digest of the current content of the list or model; "" for the other methods.
 
         Raises:
-            InvalidInput: If the list cannot be read.
+            InvalidInput: If it cannot be read.
         """
-        return pair_list_digest(self.argument) if self.method == "list" else ""
+        return DIGESTS[self.method](self.path) if self.method in DIGESTS else ""
+
+    @property
+    def path(self) -> Path:
+        """List file, or folder of the model."""
+        return Path(self.argument).expanduser()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,7 +112,7 @@ class SelectedPairs:
 
 
 def parse_pair_selection(text: str) -> PairSelection:
-    """Parse "exhaustive", "sequential:K", "sequential:K+loops", "retrieval:K", "spatial:K" or "list:FILE".
+    """Parse "exhaustive", "sequential:K", "sequential:K+loops", "retrieval:K", "spatial:K", "covisible:MODEL" or "list:FILE".
 
     Args:
         text: Pair selection.
@@ -121,7 +127,11 @@ def parse_pair_selection(text: str) -> PairSelection:
     if method in COUNTED and not (number.isascii() and number.isdigit() and int(number) > 0):
         raise InvalidInput(f"expected {method}:K with a positive number of neighbors K, got {text!r}")
     if not argument and colon:
-        raise InvalidInput(f"expected {method}:FILE with a pair list, got {text!r}")
+        what = {
+            "list": "list:FILE with a pair list",
+            "covisible": "covisible:MODEL with the folder of a COLMAP model",
+        }
+        raise InvalidInput(f"expected {what[method]}, got {text!r}")
     return PairSelection(method, argument)
 
 
@@ -136,8 +146,9 @@ def select_pairs(
         read_features: Reads the features of an image, a few times per image; required by "retrieval" and "+loops".
 
     Raises:
-        InvalidInput: If "retrieval" or "+loops" has no `read_features`, or a list cannot be read.
-        MissingDependency: If "retrieval" or "+loops" needs faiss, or "spatial" SciPy, and it is not installed.
+        InvalidInput: If "retrieval" or "+loops" has no `read_features`, or a list or model cannot be read.
+        MissingDependency: If "retrieval" or "+loops" needs faiss, "spatial" SciPy, or "covisible" pycolmap, and it is not
+            installed.
     """
     return METHODS[selection.method](selection, tuple(images), read_features)
 
@@ -183,6 +194,13 @@ def _listed(
     selection: PairSelection, images: tuple[ImageRecord, ...], _: FeatureReader | None
 ) -> SelectedPairs:
     pairs, problems = read_pair_list(selection.argument, [image.name for image in images])
+    return _distinct(images, pairs, problems)
+
+
+def _covisible(
+    selection: PairSelection, images: tuple[ImageRecord, ...], _: FeatureReader | None
+) -> SelectedPairs:
+    pairs, problems = read_covisible_pairs(selection.path, [image.name for image in images])
     return _distinct(images, pairs, problems)
 
 
@@ -261,6 +279,7 @@ METHODS: dict[
     "sequential": _sequential,
     "retrieval": _retrieved,
     "spatial": _spatial,
+    "covisible": _covisible,
     "list": _listed,
 }
 """Name of a method -> function that selects the pairs."""
@@ -268,5 +287,16 @@ METHODS: dict[
 COUNTED = ("sequential", "retrieval", "spatial")
 """Methods whose argument is a number of neighbors."""
 
-FORMS = ("exhaustive", "sequential:K", "sequential:K+loops", "retrieval:K", "spatial:K", "list:FILE")
+DIGESTS: dict[str, Callable[[Path], str]] = {"list": pair_list_digest, "covisible": model_digest}
+"""Methods whose argument is a path -> function that returns the digest of its content."""
+
+FORMS = (
+    "exhaustive",
+    "sequential:K",
+    "sequential:K+loops",
+    "retrieval:K",
+    "spatial:K",
+    "covisible:MODEL",
+    "list:FILE",
+)
 """Forms of a pair selection."""

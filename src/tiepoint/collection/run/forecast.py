@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tiepoint.collection.pairs.covisibility import PARTNERS_PER_IMAGE
 from tiepoint.collection.pairs.selection import LOOPS_PER_IMAGE, PairSelection, parse_pair_selection
 from tiepoint.collection.report.run_report import JSON
 from tiepoint.collection.run.planning import IMAGES_PER_TILE, IMAGES_PER_UNIT, PAIRS_PER_UNIT
@@ -162,7 +163,7 @@ def forecast(num_images: int, pairs: str, rates: Rates, *, workers: int = 1) -> 
 
 
 def count_pairs(selection: PairSelection, num_images: int) -> int:
-    """Return the number of pairs of a selection; of retrieval and spatial pairs the maximum, if no choice is mutual.
+    """Return the number of pairs of a selection; of neighbors by retrieval, position or model the maximum, if no choice is mutual.
 
     Args:
         selection: Pair selection.
@@ -177,7 +178,8 @@ def count_pairs(selection: PairSelection, num_images: int) -> int:
     if selection.method == "list":
         with Path(selection.argument).expanduser().open(encoding="utf-8") as lines:
             return min(every, sum(1 for line in lines if line.strip() and not line.startswith("#")))
-    count = min(selection.count, num_images - 1)
+    count = PARTNERS_PER_IMAGE if selection.method == "covisible" else selection.count
+    count = min(count, num_images - 1)
     if selection.method == "sequential":
         in_sequence = count * num_images - count * (count + 1) // 2
         return min(every, in_sequence + LOOPS_PER_IMAGE * num_images * selection.closes_loops)

@@ -12,6 +12,7 @@ from tiepoint.collection.pairs.spatial import require_scipy
 from tiepoint.collection.run.executors.registry import check_executor
 from tiepoint.collection.run.given_weights import with_absolute_paths
 from tiepoint.errors import InvalidInput
+from tiepoint.geometry.colmap import read_reconstruction
 from tiepoint.geometry.thresholds import TWO_VIEW_MAX_ERROR_PX
 from tiepoint.matching.prescreening import check_prescreen, prescreen_threshold
 from tiepoint.presets import DEFAULT_PRESET, find_preset, full_name
@@ -26,7 +27,7 @@ class CollectionOptions:
     """Options of a run that are stored in `collection.json`.
 
     Attributes:
-        pairs: Pair selection, such as "sequential:10"; a list file is stored with its absolute path.
+        pairs: Pair selection, such as "sequential:10"; a list or model is stored with its absolute path.
         preset: Name of the preset.
         executor: "serial", "processes:N" or "ray[:ADDRESS]".
         verify: Whether to estimate the fundamental matrix of each pair.
@@ -111,6 +112,8 @@ def threshold_of(options: Mapping[str, Any]) -> float | None:
 def _check_selection(selection: PairSelection) -> None:
     if selection.method == "list":
         check_pair_list(selection.argument)
+    if selection.method == "covisible":
+        read_reconstruction(selection.path)
     if selection.uses_retrieval:
         require_faiss()
     if selection.method == "spatial":

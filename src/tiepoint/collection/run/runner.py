@@ -65,7 +65,8 @@ def match_collection(
         out: Output folder: new, empty, or of an earlier run. `tiepoint.open_collection` reads it.
         pairs: Pair selection: "exhaustive" (all pairs), "sequential:K" (each image and the next K by name;
             "sequential:K+loops" adds the most similar images elsewhere in the sequence),
-            "retrieval:K" (the K most similar images), "spatial:K" (the K nearest images by GPS) or "list:FILE" (two
+            "retrieval:K" (the K most similar images), "spatial:K" (the K nearest images by GPS), "covisible:MODEL"
+            (the 20 images that share most points of a COLMAP model, such as that of an earlier run) or "list:FILE" (two
             names per line).
         preset: Name of the preset, see `tiepoint presets`.
         executor: "serial", "processes:N" (scripts need `if __name__ == "__main__":`) or "ray[:ADDRESS]".

@@ -40,6 +40,7 @@ def selected(text: str, images: list[ImageRecord] = LETTERS) -> SelectedPairs:
         "sequential:10+loops",
         "retrieval:20",
         "spatial:5",
+        "covisible:out/colmap/sparse/0",
         "list:a.txt",
         "list:C:/a b:c.txt",
     ],
@@ -154,7 +155,7 @@ def test_retrieval_needs_features():
 
 
 def test_every_method_has_a_form():
-    assert set(METHODS) == {"exhaustive", "sequential", "retrieval", "spatial", "list"}
+    assert set(METHODS) == {"exhaustive", "sequential", "retrieval", "spatial", "covisible", "list"}
 
 
 @pytest.mark.parametrize("text", ["sequential:+loops", "sequential:0+loops", "spatial:3+loops"])

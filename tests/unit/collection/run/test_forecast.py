@@ -28,6 +28,7 @@ def test_pairs_of_other_selections(tmp_path: Path) -> None:
     assert count_pairs(parse_pair_selection(f"list:{tmp_path / 'pairs.txt'}"), 10) == 2
     assert count_pairs(parse_pair_selection("retrieval:20"), 1_000_000) == 20_000_000
     assert count_pairs(parse_pair_selection("spatial:20"), 5) == 10
+    assert count_pairs(parse_pair_selection("covisible:model"), 1000) == 20_000
     assert count_pairs(parse_pair_selection("sequential:10+loops"), 1000) == 9_945 + 5_000
 
 
