@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiepoint.collection.pairs.covisibility import PARTNERS_PER_IMAGE
+from tiepoint.collection.pairs.pair_list import check_pair_list
 from tiepoint.collection.pairs.selection import LOOPS_PER_IMAGE, PairSelection, parse_pair_selection
 from tiepoint.collection.report.run_report import JSON
 from tiepoint.collection.run.planning import IMAGES_PER_TILE, IMAGES_PER_UNIT, PAIRS_PER_UNIT
@@ -176,6 +177,7 @@ def count_pairs(selection: PairSelection, num_images: int) -> int:
     if selection.method == "exhaustive":
         return every
     if selection.method == "list":
+        check_pair_list(selection.argument)
         with Path(selection.argument).expanduser().open(encoding="utf-8") as lines:
             return min(every, sum(1 for line in lines if line.strip() and not line.startswith("#")))
     count = PARTNERS_PER_IMAGE if selection.method == "covisible" else selection.count

@@ -32,6 +32,11 @@ def test_pairs_of_other_selections(tmp_path: Path) -> None:
     assert count_pairs(parse_pair_selection("sequential:10+loops"), 1000) == 9_945 + 5_000
 
 
+def test_a_missing_list_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"pairs\.txt"):
+        count_pairs(parse_pair_selection(f"list:{tmp_path / 'pairs.txt'}"), 10)
+
+
 def test_a_million_images() -> None:
     found = forecast(1_000_000, "retrieval:20", RATES, workers=100)
     extract, match, verify = found.stages
