@@ -56,7 +56,9 @@ def render(
     page = arguments.page.read_text() if arguments.page.exists() else "\n".join((*marks(name), ""))
     rendered = replace_part(page, name, paragraphs)
     if arguments.check:
-        sys.exit(None if rendered == page else f"{arguments.page.name} is out of date; run: {command}")
+        if rendered != page:
+            sys.exit(f"{arguments.page.name} is out of date; run: {command}")
+        return
     arguments.page.parent.mkdir(parents=True, exist_ok=True)
     if draw is not None:
         draw(arguments.page.parent / "images")

@@ -65,7 +65,8 @@ TOPICS = {
         "correct matches against in-plane rotation",
         {
             "measure": "count correct matches of rotated pairs",
-            "render": "render table and plot into docs/results.md",
+            "presets": "count those of presets without a search",
+            "render": "render tables and plots into docs/results.md",
         },
     ),
     "views": Topic(

@@ -1,6 +1,6 @@
-"""Render the rotation part of docs/results.md, and its plot, from benchmarks/records/rotation.json.
+"""Render the rotation parts of docs/results.md, and their plots, from benchmarks/records/rotation{,_presets}.json.
 
-python -m benchmarks rotation render           # update the page's part about rotation, and its plot
+python -m benchmarks rotation render           # update the page's parts about rotation, and their plots
 python -m benchmarks rotation render --check   # exit with status 1 if the page is out of date
 """
 
@@ -21,6 +21,7 @@ HEADS = [
     "at right angles: minimum",
     "views rotated",
 ]
+PRESET_HEADS = ["pair", "preset", "upright", "right angles: median", "all angles: median", "minimum"]
 ROTATED = {"1": "image 1", "0": "image 0", "both": "both"}
 
 add_arguments = add_page_arguments
@@ -30,13 +31,64 @@ def main(arguments: argparse.Namespace) -> None:
     """Update the page."""
     command = "python -m benchmarks rotation"
     record = require_record(arguments.records, "rotation.json", command)
+    presets = require_record(arguments.records, "rotation_presets.json", f"{command} presets")
 
     def draw(folder: Path) -> None:
         from benchmarks.rotation.plot import save_plot  # --check needs no matplotlib
 
-        save_plot(record["measured"], folder / "rotation.png")
+        save_plot(search_curves(record["measured"]), folder / "rotation.png")
+
+    def draw_presets(folder: Path) -> None:
+        from benchmarks.rotation.plot import save_plot
+
+        save_plot(preset_curves(presets["measured"]), folder / "rotation-presets.png")
 
     render(arguments, "rotation", paragraphs(record), command=f"{command} render", draw=draw)
+    render(
+        arguments,
+        "rotation-presets",
+        preset_paragraphs(presets),
+        command=f"{command} render",
+        draw=draw_presets,
+    )
+
+
+def search_curves(measured: Sequence[Record]) -> dict[str, dict[str, list[tuple[int, int]]]]:
+    """Return the curves of each pair with and without a search."""
+    columns = {"search over views": "correct_search", "without": "correct"}
+    curves = dict[str, dict[str, list[tuple[int, int]]]]()
+    for row in measured:
+        if row["rotated"] == "1":
+            for label, column in columns.items():
+                curve = curves.setdefault(row["pair"], {}).setdefault(label, [])
+                curve.append((row["angle_deg"], row[column]))
+    return curves
+
+
+def preset_curves(measured: Sequence[Record]) -> dict[str, dict[str, list[tuple[int, int]]]]:
+    """Return the curve of each pair and preset."""
+    curves = dict[str, dict[str, list[tuple[int, int]]]]()
+    for row in measured:
+        curve = curves.setdefault(row["pair"], {}).setdefault(row["preset"], [])
+        curve.append((row["angle_deg"], row["correct"]))
+    return curves
+
+
+def preset_paragraphs(record: Record) -> Iterator[str]:
+    """Yield the content of the part about presets."""
+    yield origin(record)
+    yield "![Correct matches of presets against the angle](images/rotation-presets.png)"
+    yield table(PRESET_HEADS, list(preset_rows(record["measured"])))
+
+
+def preset_rows(measured: Sequence[Record]) -> Iterator[list[str]]:
+    """Yield one row per pair and preset: correct matches upright, and at the other angles."""
+    for pair, curves in preset_curves(measured).items():
+        for preset, curve in curves.items():
+            upright, others = curve[0][1], [correct for angle, correct in curve if angle]
+            right = [correct for angle, correct in curve if angle and angle % 90 == 0]
+            lowest = f"{min(others)} ({100 * min(others) / max(1, upright):.0f}%)"
+            yield [pair, preset, str(upright), f"{median(right):.0f}", f"{median(others):.0f}", lowest]
 
 
 def paragraphs(record: Record) -> Iterator[str]:

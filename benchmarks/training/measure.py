@@ -7,6 +7,8 @@
     b   distill: the same student with the published matcher as teacher, in the same time
     c   finetune: the published matcher, robust to any in-plane rotation
     e   as c, with keypoints that are repeatable under rotation (aliked-n16rot), for twice as long
+    f   as e, with updates of rank 32 to the published weights, a small file. `python -m benchmarks rotation
+        presets --trained build/training/f` evaluates it
     d   small student: the first two published layers, trained with all nine as teacher; its speed at 2048 keypoints.
         `python -m benchmarks training small-preset` makes the preset of it, and `python -m benchmarks accuracy` evaluates it
 
@@ -77,6 +79,11 @@ PARTS = {
     ),
     "e": Part(
         "--recipe finetune --extractor aliked-n16rot --batch-size 2 --minutes 60",
+        "features-n16rot-any-turn",
+        measure_rotations,
+    ),
+    "f": Part(
+        "--recipe finetune --extractor aliked-n16rot --lora 32 --learning-rate 5e-4 --batch-size 2 --pairs 5000",
         "features-n16rot-any-turn",
         measure_rotations,
     ),

@@ -18,6 +18,7 @@ TITLES = {
     "c": "Any in-plane rotation",
     "d": "Small student",
     "e": "Any in-plane rotation, with repeatable keypoints",
+    "f": "Any in-plane rotation, with updates of low rank",
 }
 
 add_arguments = add_page_arguments
