@@ -38,9 +38,7 @@ def test_check_finds_an_outdated_page_and_writes_nothing(tmp_path: Path) -> None
     with pytest.raises(SystemExit, match="run: make bench"):
         render(arguments(page, check=True), "speed", ["new"], command="make bench")
     assert page.read_text() == PAGE
-    with pytest.raises(SystemExit) as caught:
-        render(arguments(page, check=True), "speed", ["old"], command="make bench")
-    assert not caught.value.code
+    render(arguments(page, check=True), "speed", ["old"], command="make bench")
 
 
 def test_missing_record_names_the_command(tmp_path: Path) -> None:

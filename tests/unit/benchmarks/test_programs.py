@@ -52,6 +52,4 @@ def test_every_program_has_help(topic: str, program: str, capsys: pytest.Capture
 @pytest.mark.parametrize(("topic", "program"), RENDERERS)
 @pytest.mark.slow
 def test_pages_are_up_to_date(topic: str, program: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        run([topic, program, "--check"])
-    assert not caught.value.code, caught.value.code
+    run([topic, program, "--check"])  # exits with a message if the page is out of date

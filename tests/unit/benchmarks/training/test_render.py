@@ -79,9 +79,7 @@ def test_interpolation_is_on_the_page(record: dict[str, Any], tmp_path: Path) ->
 
 def test_check_finds_an_outdated_page(record: dict[str, Any], tmp_path: Path) -> None:
     render(record, tmp_path)
-    with pytest.raises(SystemExit) as caught:
-        render(record, tmp_path, "--check")
-    assert caught.value.code is None
+    render(record, tmp_path, "--check")
     record["about"]["processes"] = 4
     with pytest.raises(SystemExit, match="out of date"):
         render(record, tmp_path, "--check")
