@@ -118,7 +118,7 @@ class ProgressWriter:
             self._written_at = self._state.updated_at
         except InvalidInput as error:
             self._can_write = False
-            logger.warning("the progress of this run cannot be watched: %s", error)
+            logger.info("the progress of this run cannot be watched: %s", error)
 
 
 @contextmanager
