@@ -25,9 +25,10 @@ from benchmarks.records import Record, about, add_records_argument, write_record
 from tiepoint.bench import peak_bytes, resident_bytes
 from tiepoint.collection.images import ImageRecord
 from tiepoint.collection.pairs.selection import PairSelection, SelectedPairs, select_pairs
+from tiepoint.collection.run.progress_writer import ProgressWriter
 from tiepoint.collection.run.stages import RunLog, Stages
 from tiepoint.collection.run.tasks import Extract, Outcome, Task
-from tiepoint.collection.state import KINDS, Stores
+from tiepoint.collection.state import KINDS, PROGRESS, Stores
 from tiepoint.feature_store import Store
 from tiepoint.feature_store.keys import pair_key
 from tiepoint.image.exif import GPSPosition
@@ -82,7 +83,8 @@ def measure(choice: str, num_images: int, neighbors: int) -> Record:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stores = Stores(*(SimulatedStore(folder / kind, {"of": kind}) for kind in KINDS))
-        stages = Stages(collection, stores, workers, RunLog(no_progress))
+        writer = ProgressWriter(folder / PROGRESS, "serial")
+        stages = Stages(collection, stores, workers, RunLog(no_progress), writer)
         stages.extract()
         argument = write_list(folder, collection, neighbors) if choice == "list" else str(neighbors)
         selected = stages.select(f"{choice}:{argument}", folder)

@@ -75,6 +75,8 @@ class ProgressWriter:
         now = self.clock()
         *before, stage = self._state.stages
         done = stage.done + outcome.size
+        if len(self._recent) > 1 and now - self._recent[-2][0] < WRITE_INTERVAL_S:
+            self._recent.pop()  # so that their number is bounded
         self._recent.append((now, done))
         while len(self._recent) > 2 and self._recent[1][0] < now - RATE_WINDOW_S:
             self._recent.popleft()

@@ -72,6 +72,15 @@ def test_the_rate_is_that_of_the_last_minutes(writer: ProgressWriter, clock: Clo
     assert read(writer).stages[0].rate == pytest.approx(5.0)
 
 
+def test_memory_does_not_grow_with_the_number_of_tasks(writer: ProgressWriter, clock: Clock) -> None:
+    writer.begin_stage("match", 100_000)
+    for _ in range(10_000):
+        clock.now += 0.01
+        writer.add(outcome(8))
+    assert len(writer._recent) <= 102
+    assert writer._state.stages[0].rate == pytest.approx(800.0)
+
+
 def test_a_stage_without_missing_records_is_done(writer: ProgressWriter) -> None:
     writer.begin_stage("extract", 0)
     writer.begin_stage("match", 3)
