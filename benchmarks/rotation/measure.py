@@ -27,7 +27,14 @@ from rich.console import Console
 
 import tiepoint
 from benchmarks.paths import DATA
-from benchmarks.records import about, add_quick_argument, add_records_argument, read_record, write_record
+from benchmarks.records import (
+    Record,
+    about,
+    add_quick_argument,
+    add_records_argument,
+    read_record,
+    write_record,
+)
 from tiepoint.evaluation.datasets.pairs_jsonl import read_pairs_jsonl
 from tiepoint.evaluation.ground_truth import EvaluationPair
 from tiepoint.geometry.multiview import sampson_distances, transfer_errors
@@ -108,10 +115,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Measure the selected pairs and write the record."""
     torch.set_num_threads(1)
-    known = (read_record(arguments.records, RECORD) if arguments.only else None) or {}
-    chosen = [case for case in cases(arguments.quick) if arguments.only in case.name]
-    names = {case.name for case in chosen}
-    measured = [row for row in known.get("measured", []) if row["pair"] not in names]
+    known = known_record(arguments, RECORD)
+    chosen, measured = select_cases(arguments, known)
     measured += [asdict(one) for case in chosen for one in measure_angles(case, quick=arguments.quick)]
     costs = known.get("costs", [])
     if arguments.only in UPRIGHT:
@@ -123,6 +128,18 @@ def main(arguments: argparse.Namespace) -> None:
         "costs": costs,
     }
     write_record(arguments.records, RECORD, record)
+
+
+def known_record(arguments: argparse.Namespace, name: str) -> Record:
+    """Return the record of which --only keeps the rest; without --only an empty one."""
+    return (read_record(arguments.records, name) if arguments.only else None) or {}
+
+
+def select_cases(arguments: argparse.Namespace, known: Record) -> tuple[list[RotationCase], list[Record]]:
+    """Return the cases to measure, and the known rows of the others."""
+    chosen = [case for case in cases(arguments.quick) if arguments.only in case.name]
+    names = {case.name for case in chosen}
+    return chosen, [row for row in known.get("measured", []) if row["pair"] not in names]
 
 
 def cases(quick: bool) -> Iterator[RotationCase]:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 import tiepoint
-from benchmarks.records import about, add_quick_argument, add_records_argument, read_record, write_record
-from benchmarks.rotation.measure import RotationCase, cases, count_correct, log, rotate
+from benchmarks.records import about, add_quick_argument, add_records_argument, write_record
+from benchmarks.rotation.measure import RotationCase, count_correct, known_record, log, rotate, select_cases
 
 RECORD = "rotation_presets.json"
 PRESETS = ("aliked+lightglue", "aliked-n16rot+lightglue")
@@ -50,10 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Measure the selected pairs and write the record."""
     torch.set_num_threads(1)
-    known = (read_record(arguments.records, RECORD) if arguments.only else None) or {}
-    chosen = [case for case in cases(arguments.quick) if arguments.only in case.name]
-    names = {case.name for case in chosen}
-    measured = [row for row in known.get("measured", []) if row["pair"] not in names]
+    chosen, measured = select_cases(arguments, known_record(arguments, RECORD))
     step_deg = 90 if arguments.quick else STEP_DEG
     presets: dict[str, str | Path] = {name: name for name in PRESETS}
     presets |= {} if arguments.trained is None else {TRAINED: arguments.trained}

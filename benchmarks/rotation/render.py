@@ -5,9 +5,11 @@ python -m benchmarks rotation render --check   # exit with status 1 if the page 
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TypeAlias
 
 from benchmarks.pages import add_page_arguments, origin, render, require_record, table
 from benchmarks.records import Record
@@ -24,6 +26,9 @@ HEADS = [
 PRESET_HEADS = ["pair", "preset", "upright", "right angles: median", "all angles: median", "minimum"]
 ROTATED = {"1": "image 1", "0": "image 0", "both": "both"}
 
+Curves: TypeAlias = dict[str, dict[str, list[tuple[int, int]]]]
+"""Pair -> label -> (angle in degrees, correct matches)."""
+
 add_arguments = add_page_arguments
 
 
@@ -33,44 +38,47 @@ def main(arguments: argparse.Namespace) -> None:
     record = require_record(arguments.records, "rotation.json", command)
     presets = require_record(arguments.records, "rotation_presets.json", f"{command} presets")
 
-    def draw(folder: Path) -> None:
-        from benchmarks.rotation.plot import save_plot  # --check needs no matplotlib
+    parts = {
+        "rotation": (paragraphs(record), search_curves(record["measured"])),
+        "rotation-presets": (preset_paragraphs(presets), preset_curves(presets["measured"])),
+    }
+    for name, (content, curves) in parts.items():
+        draw = partial(draw_curves, curves, f"{name}.png")
+        render(arguments, name, content, command=f"{command} render", draw=draw)
 
-        save_plot(search_curves(record["measured"]), folder / "rotation.png")
 
-    def draw_presets(folder: Path) -> None:
-        from benchmarks.rotation.plot import save_plot
+def draw_curves(curves: Curves, name: str, folder: Path) -> None:
+    """Save a plot of the curves."""
+    from benchmarks.rotation.plot import save_plot  # --check needs no matplotlib
 
-        save_plot(preset_curves(presets["measured"]), folder / "rotation-presets.png")
+    save_plot(curves, folder / name)
 
-    render(arguments, "rotation", paragraphs(record), command=f"{command} render", draw=draw)
-    render(
-        arguments,
-        "rotation-presets",
-        preset_paragraphs(presets),
-        command=f"{command} render",
-        draw=draw_presets,
+
+def search_curves(measured: Sequence[Record]) -> Curves:
+    """Return the curves of each pair with and without a search."""
+    rows = [row for row in measured if row["rotated"] == "1"]
+    columns = {"search over views": "correct_search", "without": "correct"}
+    return curves_of(
+        (row["pair"], label, row["angle_deg"], row[column])
+        for row in rows
+        for label, column in columns.items()
     )
 
 
-def search_curves(measured: Sequence[Record]) -> dict[str, dict[str, list[tuple[int, int]]]]:
-    """Return the curves of each pair with and without a search."""
-    columns = {"search over views": "correct_search", "without": "correct"}
-    curves = dict[str, dict[str, list[tuple[int, int]]]]()
-    for row in measured:
-        if row["rotated"] == "1":
-            for label, column in columns.items():
-                curve = curves.setdefault(row["pair"], {}).setdefault(label, [])
-                curve.append((row["angle_deg"], row[column]))
-    return curves
-
-
-def preset_curves(measured: Sequence[Record]) -> dict[str, dict[str, list[tuple[int, int]]]]:
+def preset_curves(measured: Sequence[Record]) -> Curves:
     """Return the curve of each pair and preset."""
-    curves = dict[str, dict[str, list[tuple[int, int]]]]()
-    for row in measured:
-        curve = curves.setdefault(row["pair"], {}).setdefault(row["preset"], [])
-        curve.append((row["angle_deg"], row["correct"]))
+    return curves_of((row["pair"], row["preset"], row["angle_deg"], row["correct"]) for row in measured)
+
+
+def curves_of(points: Iterable[tuple[str, str, int, int]]) -> Curves:
+    """Group points by pair and label.
+
+    Args:
+        points: Pair, label, angle in degrees and correct matches of each point.
+    """
+    curves: Curves = {}
+    for pair, label, angle_deg, correct in points:
+        curves.setdefault(pair, {}).setdefault(label, []).append((angle_deg, correct))
     return curves
 
 

@@ -33,7 +33,7 @@ def file_sizes(folder: Path) -> Iterator[int]:
         folder: Folder; without one, nothing is yielded. Links are not followed.
     """
     for path in paths_below(folder):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # removed in between
             status = path.lstat()
             if stat.S_ISREG(status.st_mode):
                 yield status.st_size

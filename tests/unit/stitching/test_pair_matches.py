@@ -29,7 +29,7 @@ def test_planar_scenes_have_none(outlier_share: float, noise_px: float) -> None:
 def test_wrong_matches_are_no_depth(
     explained: float, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Epipolar geometry explains some wrong matches by chance, and most matches of a scene with depth.
+    """Epipolar geometry has some wrong matches as random inliers, and most matches of a scene with depth.
 
     Of XFeat's matches of rendered views without depth it explained up to 41 %, of those of three scenes with depth 66 % and
     more.

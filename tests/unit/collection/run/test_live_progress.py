@@ -4,12 +4,14 @@ import json
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.helpers.run_progress import PROGRESS
 
-from tiepoint.collection.run.live_progress import LiveProgress, StageProgress, read_progress
-from tiepoint.collection.state import PROGRESS
+from tiepoint.collection.run.live_progress import StageProgress, read_progress
+from tiepoint.collection.state import PROGRESS as FILE
 from tiepoint.errors import InvalidInput, StoreError
 from tiepoint.io.serialization import write_json
 
@@ -26,7 +28,7 @@ def write(folder: Path, **values: object) -> None:
         "workers": [],
         "problems": [],
     }
-    write_json(progress | values, folder / PROGRESS)
+    write_json(progress | values, folder / FILE)
 
 
 def ended_process() -> int:
@@ -60,7 +62,7 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"state": "running"}', '{"stages": [{"a": 1}]}'])
 def test_damaged_files(tmp_path: Path, text: str) -> None:
-    (tmp_path / PROGRESS).write_text(text)
+    (tmp_path / FILE).write_text(text)
     with pytest.raises(StoreError, match="damaged, or of another version"):
         read_progress(tmp_path)
 
@@ -71,16 +73,7 @@ def test_values_that_this_version_does_not_know(tmp_path: Path) -> None:
         read_progress(tmp_path)
 
 
-def test_plain_values_contain_the_remaining_time(tmp_path: Path) -> None:
-    write(tmp_path, process_id=1)
+def test_plain_values_contain_the_remaining_time() -> None:
     stage = StageProgress(name="match", done=10, total=30, started_at=1.0, rate=5.0)
-    progress = LiveProgress(
-        state="running",
-        host="h",
-        process_id=1,
-        executor="serial",
-        started_at=0.0,
-        updated_at=1.0,
-        stages=(stage,),
-    )
+    progress = replace(PROGRESS, stages=(stage,))
     assert json.loads(json.dumps(progress.to_dict()))["stages"][0]["remaining_s"] == 4.0
